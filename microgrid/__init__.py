@@ -1,0 +1,50 @@
+"""microgrid: a scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.
+
+>>> from microgrid import Value, exp
+>>> w, x = Value(0.5, name="w"), Value(2.0, name="x")
+>>> y = exp(w * x)
+>>> y.backward()
+>>> w.grad == 2.0 * y.data
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from microgrid.drawing import draw, draw_dot
+from microgrid.errors import (
+    DataError,
+    FormulaError,
+    InvalidValueError,
+    MicrogridError,
+    MissingPackageError,
+    NonFiniteError,
+    OutputError,
+)
+from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Comparison",
+    "DataError",
+    "FormulaError",
+    "InvalidValueError",
+    "MicrogridError",
+    "MissingPackageError",
+    "NonFiniteError",
+    "OutputError",
+    "Value",
+    "draw",
+    "draw_dot",
+    "named",
+    "strict",
+]
+__all__ += list(FUNCTIONS)  # exp, log, sum and the other functions: one for each rule of the table
+
+globals().update(FUNCTIONS)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

@@ -1,0 +1,41 @@
+"""The exceptions of the package; each message says what was wrong, where, and the fix."""
+
+from __future__ import annotations
+
+__all__ = [
+    "DataError",
+    "FormulaError",
+    "InvalidValueError",
+    "MicrogridError",
+    "MissingPackageError",
+    "NonFiniteError",
+    "OutputError",
+]
+
+
+class MicrogridError(Exception):
+    """Any error of microgrid."""
+
+
+class InvalidValueError(MicrogridError, TypeError):
+    """Something that is not a real number was given where a Value or a number is needed."""
+
+
+class NonFiniteError(MicrogridError, ArithmeticError):
+    """Inside ``strict()``, a value or a derivative became infinite or nan."""
+
+
+class DataError(MicrogridError, ValueError):
+    """Data that the model has no meaning for: labels outside {0, 1}, nan, lengths that differ."""
+
+
+class FormulaError(MicrogridError, ValueError):
+    """A typed formula that can't be read."""
+
+
+class MissingPackageError(MicrogridError, ImportError):
+    """An optional package is needed; the message names the extra that installs it."""
+
+
+class OutputError(MicrogridError, OSError):
+    """A file or a folder can't be written, or a picture can't be rendered."""

@@ -1,0 +1,496 @@
+"""The rule table: each operation's value and partial derivatives, written once; nothing here runs them.
+
+A rule is a function of the *arithmetic* ``m`` it is used in. Given floats it evaluates; given ``Value`` nodes it
+records a graph; given high-precision numbers it makes references; given symbols it writes formulas. So a rule uses
+only infix ``+ - * /``, unary ``-`` and what ``m`` offers: the elementary functions, ``m.pow``, the comparisons
+``m.less``, ``m.less_equal`` and ``m.equal``, ``m.where(truth, then, otherwise)``, ``m.pi``, and every other rule of
+this table by its name.
+
+Each rule returns a pair::
+
+    value(*operands)         -> output
+    partials(out, *operands) -> one local derivative per operand, given the output
+
+Two forms may stand side by side. ``if m.exact`` gives the definition, for arithmetics without rounding or overflow
+(symbols, high precision); below it stands the form that neither overflows nor cancels in floating point. Tests hold
+the second against the first.
+
+To add an operation, add it here. Methods, functions, operators, references and tests follow from the table.
+"""
+
+from __future__ import annotations
+
+import operator as infix
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["RULES", "Kink", "Region", "Rule", "rule"]
+
+Pair = tuple[Callable[..., Any], Callable[..., tuple[Any, ...]]]
+Make = Callable[[Any], Pair]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where one operand of a rule is regular: an interval for everyday points, and the tails beyond it.
+
+    Parameters
+    ----------
+    low, high : float
+        Everyday operands are drawn from the open interval between them. No kink or pole lies inside.
+    tails : tuple of float
+        Extreme operands at which the rule still has to be accurate wherever its result is finite.
+    repeated : bool
+        The operand stands for a whole list of operands (the n-ary rules).
+    constant : bool
+        The operand is a plain number that is never differentiated.
+    """
+
+    low: float
+    high: float
+    tails: tuple[float, ...] = ()
+    repeated: bool = False
+    constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """A place where a derivative jumps or has no limit, and the convention recorded there.
+
+    Parameters
+    ----------
+    where : str
+        The place, as an equation in the operands ``x``, ``y``, ...
+    convention : str
+        What is recorded there, in words.
+    at : tuple of float
+        One point on the kink.
+    partials : tuple of float
+        The partial derivatives recorded at that point.
+    """
+
+    where: str
+    convention: str
+    at: tuple[float, ...]
+    partials: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Rule:
+    """One operation: how it is computed, differentiated, written and drawn.
+
+    Parameters
+    ----------
+    name : str
+        The name of the method and of the function of the package.
+    make : callable
+        ``make(m)`` gives ``(value, partials)`` in the arithmetic ``m``.
+    symbol : str
+        What stands in the operation's circle in a drawing.
+    latex : str
+        The formula, with ``{x}``, ``{y}``, ``{z}`` for the operands; ``{xs}`` and ``{ys}`` for lists of them.
+    regions : tuple of Region
+        One per operand: where it is regular.
+    kinks : tuple of Kink
+        Where it is not, and what is recorded there.
+    operator : str or None
+        Python's special method, without its underscores.
+    aliases : tuple of str
+        Further names of the method: NumPy calls them on arrays of objects.
+    constant_form : str or None
+        The rule that is recorded instead when the last operand is a plain number.
+    """
+
+    name: str
+    make: Make
+    symbol: str
+    latex: str
+    regions: tuple[Region, ...]
+    kinks: tuple[Kink, ...] = ()
+    operator: str | None = None
+    aliases: tuple[str, ...] = ()
+    constant_form: str | None = None
+
+    @property
+    def arity(self) -> int | None:
+        """The number of operands, or None where it varies."""
+        return None if self.regions[0].repeated else len(self.regions)
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name}>"
+
+    def __reduce__(self) -> tuple[Callable[[str], Rule], tuple[str]]:
+        return _rule_named, (self.name,)
+
+
+RULES: dict[str, Rule] = {}
+"""Every rule by its name, in the order of the table."""
+
+
+def _rule_named(name: str) -> Rule:
+    return RULES[name]
+
+
+def rule(
+    symbol: str, latex: str, *regions: Region, table: dict[str, Rule] = RULES, **more: Any
+) -> Callable[[Make], Make]:
+    """Enter the decorated function into the table, under its own name."""
+
+    def register(make: Make) -> Make:
+        if make.__name__ in table:
+            raise ValueError(f"the table already has a rule named {make.__name__!r}")
+        table[make.__name__] = Rule(make.__name__, make, symbol, latex, regions, **more)
+        return make
+
+    return register
+
+
+# Where operands are regular. The tails hold the saturation points of exp (±37: 1 + e⁻³⁷ rounds to 1; ±710: e⁷¹⁰
+# overflows; ±745: e⁻⁷⁴⁵ is the smallest subnormal) and both ends of the number line.
+_POSITIVE_TAILS = (5e-324, 2.3e-308, 1e-200, 1e-8, 19.0, 37.0, 710.0, 745.0, 1e3, 1e200, 1e308)
+_TAILS = _POSITIVE_TAILS + tuple(-tail for tail in _POSITIVE_TAILS)
+REAL = Region(-3.0, 3.0, _TAILS)
+POSITIVE = Region(0.1, 4.0, _POSITIVE_TAILS)
+AWAY_FROM_0 = Region(0.3, 3.0, _TAILS)
+ABOVE_MINUS_1 = Region(-0.9, 4.0, (-1.0 + 2.0**-53, -1e-8, -5e-324, *_POSITIVE_TAILS))
+UNIT = Region(-0.9, 0.9, (1.0 - 2.0**-53, 1e-8, 1e-200, 5e-324, -5e-324, -1e-8, -1.0 + 2.0**-53))
+CHOICE = Region(0.5, 1.5, (-1.0, 1e308))
+MANY = Region(-3.0, 3.0, _TAILS, repeated=True)
+CONSTANT = Region(-3.0, 3.0, (-2.0, -1.0, 1.0, 2.0, 3.0, 10.0, 0.5, 1e3), constant=True)
+
+
+def _total(terms: Any) -> Any:
+    """Sum in pairs: the rounding error grows with log n, not n, and every arithmetic adds in the same order."""
+    terms = list(terms)
+    while len(terms) > 1:
+        odd = terms[len(terms) & ~1 :]
+        terms = [x + y for x, y in zip(terms[::2], terms[1::2], strict=False)] + odd
+    return terms[0] if terms else 0.0
+
+
+# ---- arithmetic -----------------------------------------------------------------------------------------------
+
+
+@rule("+", "{x} + {y}", REAL, REAL, operator="add")
+def add(m: Any) -> Pair:
+    return infix.add, lambda out, x, y: (1.0, 1.0)
+
+
+@rule("−", "{x} - {y}", REAL, REAL, operator="sub")
+def sub(m: Any) -> Pair:
+    return infix.sub, lambda out, x, y: (1.0, -1.0)
+
+
+@rule("×", r"{x} \cdot {y}", REAL, REAL, operator="mul")
+def mul(m: Any) -> Pair:
+    return infix.mul, lambda out, x, y: (y, x)
+
+
+@rule("÷", r"\frac{{{x}}}{{{y}}}", REAL, AWAY_FROM_0, operator="truediv")
+def div(m: Any) -> Pair:
+    return infix.truediv, lambda out, x, y: (1.0 / y, -out / y)
+
+
+@rule("−", "-{x}", REAL, operator="neg")
+def neg(m: Any) -> Pair:
+    return infix.neg, lambda out, x: (-1.0,)
+
+
+def _power_slope(m: Any, x: Any, y: Any) -> Any:
+    """The power rule, y·x**(y - 1), with 0 for y = 0 at every x."""
+    slope = y * m.pow(x, y - 1.0)
+    return slope if m.exact else m.where(m.equal(y, 0.0), 0.0, slope)
+
+
+@rule("**", "{x}^{{{y}}}", POSITIVE, REAL, operator="pow", constant_form="power", kinks=(
+    Kink("x = 0, y > 0", "0**y stays 0 as y moves", (0.0, 2.0), (0.0, 0.0)),
+    Kink("x = 0, y = 0", "0**0 = 1, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),
+))  # fmt: skip
+def pow(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        if m.exact:
+            return _power_slope(m, x, y), out * m.log(x)
+        # A base of 1 has log 0: it stands in where 0**y and inf**-y stay put as y moves. A negative base keeps its nan.
+        base = m.where(m.equal(out, 0.0), m.where(m.less(x, 0.0), x, 1.0), m.where(m.equal(x, 0.0), 1.0, x))
+        return _power_slope(m, x, y), out * m.log(base)
+
+    return m.pow, partials
+
+
+@rule("**", "{x}^{{{y}}}", AWAY_FROM_0, CONSTANT, kinks=(
+    Kink("x = 0, y = 0", "0**0 = 1, with derivative 0", (0.0, 0.0), (0.0, 0.0)),
+))  # fmt: skip
+def power(m: Any) -> Pair:
+    return m.pow, lambda out, x, y: (_power_slope(m, x, y), 0.0)
+
+
+@rule("|x|", "{{\\left|{x}\\right|}}", AWAY_FROM_0, operator="abs", aliases=("fabs",), kinks=(
+    Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
+))  # fmt: skip
+def abs(m: Any) -> Pair:
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        return (m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, 0.0 * x)),)
+
+    return m.abs, partials
+
+
+# ---- exponentials and logarithms (natural) --------------------------------------------------------------------
+
+
+@rule("exp", "e^{{{x}}}", REAL)
+def exp(m: Any) -> Pair:
+    return m.exp, lambda out, x: (out,)
+
+
+@rule("expm1", "\\left(e^{{{x}}} - 1\\right)", REAL)
+def expm1(m: Any) -> Pair:
+    return m.expm1, lambda out, x: (m.exp(x),)  # not out + 1: that is 0 for x < -37
+
+
+@rule("log", "\\ln\\left({x}\\right)", POSITIVE)
+def log(m: Any) -> Pair:
+    return m.log, lambda out, x: (1.0 / x,)
+
+
+@rule("log1p", "\\ln\\left(1 + {x}\\right)", ABOVE_MINUS_1)
+def log1p(m: Any) -> Pair:
+    return m.log1p, lambda out, x: (1.0 / (1.0 + x),)
+
+
+@rule("√", "\\sqrt{{{x}}}", POSITIVE, kinks=(
+    Kink("x = 0", "infinite, the limit from the right", (0.0,), (float("inf"),)),
+))  # fmt: skip
+def sqrt(m: Any) -> Pair:
+    return m.sqrt, lambda out, x: (0.5 / out,)
+
+
+# ---- circular functions (radians) -----------------------------------------------------------------------------
+
+
+@rule("sin", "\\sin\\left({x}\\right)", REAL)
+def sin(m: Any) -> Pair:
+    return m.sin, lambda out, x: (m.cos(x),)
+
+
+@rule("cos", "\\cos\\left({x}\\right)", REAL)
+def cos(m: Any) -> Pair:
+    return m.cos, lambda out, x: (-m.sin(x),)
+
+
+@rule("tan", "\\tan\\left({x}\\right)", UNIT)
+def tan(m: Any) -> Pair:
+    return m.tan, lambda out, x: (1.0 + out * out,)
+
+
+@rule("asin", "\\arcsin\\left({x}\\right)", UNIT, aliases=("arcsin",))
+def asin(m: Any) -> Pair:
+    return m.asin, lambda out, x: (1.0 / m.sqrt((1.0 - x) * (1.0 + x)),)  # not 1 - x²: that cancels near ±1
+
+
+@rule("acos", "\\arccos\\left({x}\\right)", UNIT, aliases=("arccos",))
+def acos(m: Any) -> Pair:
+    return m.acos, lambda out, x: (-1.0 / m.sqrt((1.0 - x) * (1.0 + x)),)
+
+
+@rule("atan", "\\arctan\\left({x}\\right)", REAL, aliases=("arctan",))
+def atan(m: Any) -> Pair:
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        cosine = 1.0 / m.hypot(1.0, x)  # its square is 1/(1 + x²), and x² is never formed
+        return (cosine * cosine,)
+
+    return m.atan, partials
+
+
+@rule("atan2", "\\operatorname{{atan2}}\\left({x}, {y}\\right)", REAL, POSITIVE, aliases=("arctan2",))
+def atan2(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        radius = m.hypot(x, y)
+        return y / radius / radius, -x / radius / radius
+
+    return m.atan2, partials
+
+
+# ---- hyperbolic functions -------------------------------------------------------------------------------------
+
+
+@rule("sinh", "\\sinh\\left({x}\\right)", REAL)
+def sinh(m: Any) -> Pair:
+    return m.sinh, lambda out, x: (m.cosh(x),)
+
+
+@rule("cosh", "\\cosh\\left({x}\\right)", REAL)
+def cosh(m: Any) -> Pair:
+    return m.cosh, lambda out, x: (m.sinh(x),)
+
+
+@rule("tanh", "\\tanh\\left({x}\\right)", REAL)
+def tanh(m: Any) -> Pair:
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        sech = 1.0 / m.cosh(x)  # not 1 - out²: that is 77 % wrong at x = 19 and 0 beyond
+        return (sech * sech,)
+
+    return m.tanh, partials
+
+
+# ---- statistics and learning ----------------------------------------------------------------------------------
+
+
+@rule("σ", "\\sigma\\left({x}\\right)", REAL)
+def sigmoid(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return 1.0 / (1.0 + m.exp(-x))
+        decay = m.exp(-m.abs(x))  # at most 1, so that nothing overflows
+        return m.where(m.less(x, 0.0), decay, 1.0) / (1.0 + decay)
+
+    return value, lambda out, x: (out * m.sigmoid(-x),)  # not out·(1 - out): that is 0 for x > 37
+
+
+@rule("softplus", "\\ln\\left(1 + e^{{{x}}}\\right)", REAL)
+def softplus(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return m.log(1.0 + m.exp(x))
+        return m.where(m.less(x, 0.0), 0.0, x) + m.log1p(m.exp(-m.abs(x)))
+
+    return value, lambda out, x: (m.sigmoid(x),)
+
+
+@rule("relu", "\\max\\left(0, {x}\\right)", AWAY_FROM_0, kinks=(
+    Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
+))  # fmt: skip
+def relu(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        return m.where(m.less_equal(x, 0.0), 0.0, x)  # in this order a nan passes through
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        return (m.where(m.less(0.0, x), 1.0, m.where(m.less_equal(x, 0.0), 0.0, x)),)
+
+    return value, partials
+
+
+@rule("erf", "\\operatorname{{erf}}\\left({x}\\right)", REAL)
+def erf(m: Any) -> Pair:
+    return m.erf, lambda out, x: (2.0 / m.sqrt(m.pi) * m.exp(-x * x),)
+
+
+@rule("logaddexp", "\\ln\\left(e^{{{x}}} + e^{{{y}}}\\right)", REAL, REAL)
+def logaddexp(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.log(m.exp(x) + m.exp(y))
+        # Equal operands have a gap of 0, infinite ones (inf - inf is nan) included.
+        gap = m.where(m.equal(x, y), 0.0, m.abs(x - y))
+        return m.where(m.less(x, y), y, x) + m.log1p(m.exp(-gap))
+
+    return value, lambda out, x, y: (m.sigmoid(x - y), m.sigmoid(y - x))
+
+
+@rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL, kinks=(
+    Kink("x = 0, y = 0", "derivatives 0, as for abs", (0.0, 0.0), (0.0, 0.0)),
+))  # fmt: skip
+def hypot(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        radius = out if m.exact else m.where(m.equal(out, 0.0), 1.0, out)
+        return x / radius, y / radius
+
+    return m.hypot, partials
+
+
+# ---- choices: compared by size, never by identity -------------------------------------------------------------
+
+
+def _share(m: Any, larger: Any, smaller: Any) -> Any:
+    """What the larger operand has of the result: all of it, half of a tie, nothing; nan where one is nan."""
+    tie = m.where(m.equal(larger, smaller), 0.5, larger + smaller)
+    return m.where(m.less(smaller, larger), 1.0, m.where(m.less(larger, smaller), 0.0, tie))
+
+
+@rule("max", "\\max\\left({x}, {y}\\right)", REAL, REAL, kinks=(
+    Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
+))  # fmt: skip
+def maximum(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        return m.where(m.less(x, y), y, m.where(m.less_equal(y, x), x, x + y))
+
+    return value, lambda out, x, y: (_share(m, x, y), _share(m, y, x))
+
+
+@rule("min", "\\min\\left({x}, {y}\\right)", REAL, REAL, kinks=(
+    Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
+))  # fmt: skip
+def minimum(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        return m.where(m.less(x, y), x, m.where(m.less_equal(y, x), y, x + y))
+
+    return value, lambda out, x, y: (_share(m, y, x), _share(m, x, y))
+
+
+@rule("<", "\\left[{x} < {y}\\right]", REAL, REAL, operator="lt", kinks=(
+    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
+))  # fmt: skip
+def less(m: Any) -> Pair:
+    return lambda x, y: m.where(m.less(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
+
+
+@rule("≤", "\\left[{x} \\le {y}\\right]", REAL, REAL, operator="le", kinks=(
+    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
+))  # fmt: skip
+def less_equal(m: Any) -> Pair:
+    return lambda x, y: m.where(m.less_equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
+
+
+@rule("=", "\\left[{x} = {y}\\right]", REAL, REAL, kinks=(
+    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
+))  # fmt: skip
+def equal(m: Any) -> Pair:
+    return lambda x, y: m.where(m.equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
+
+
+@rule("where", "\\left({y}\\ \\text{{where}}\\ {x}\\ \\text{{else}}\\ {z}\\right)", CHOICE, REAL, REAL, kinks=(
+    Kink("x = 0", "a jump, with derivative 0; the third operand is chosen", (0.0, 2.0, 3.0), (0.0, 0.0, 1.0)),
+))  # fmt: skip
+def where(m: Any) -> Pair:
+    def value(x: Any, y: Any, z: Any) -> Any:
+        return m.where(m.equal(x, 0.0), z, y)
+
+    def partials(out: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
+        return 0.0, m.where(m.equal(x, 0.0), 0.0, 1.0), m.where(m.equal(x, 0.0), 1.0, 0.0)
+
+    return value, partials
+
+
+# ---- any number of operands: one node, not a chain ------------------------------------------------------------
+
+
+@rule("Σ", "\\left({xs}\\right)", MANY)
+def sum(m: Any) -> Pair:
+    return lambda *xs: _total(xs), lambda out, *xs: (1.0,) * len(xs)
+
+
+@rule("·", "\\left({xs}\\right) \\cdot \\left({ys}\\right)", MANY, MANY)
+def dot(m: Any) -> Pair:
+    def value(*operands: Any) -> Any:
+        half = len(operands) // 2
+        return _total(x * y for x, y in zip(operands[:half], operands[half:], strict=True))
+
+    def partials(out: Any, *operands: Any) -> tuple[Any, ...]:
+        half = len(operands) // 2
+        return operands[half:] + operands[:half]
+
+    return value, partials
+
+
+@rule("logsumexp", "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)", MANY)
+def logsumexp(m: Any) -> Pair:
+    def value(*xs: Any) -> Any:
+        if m.exact:
+            return m.log(_total(m.exp(x) for x in xs))
+        peak = -m.inf
+        for x in xs:
+            peak = m.where(m.less(x, peak), peak, x)
+        shift = m.where(m.less(m.abs(peak), m.inf), peak, 0.0)
+        return shift + m.log(_total(m.exp(x - shift) for x in xs))
+
+    return value, lambda out, *xs: tuple(m.exp(x - out) for x in xs)
