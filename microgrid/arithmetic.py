@@ -155,8 +155,8 @@ def _pow_pole(x: float, y: float) -> float:
     return _pow_overflow(x, y) if x == 0.0 else math.nan
 
 
-_OVERFLOWS = {"sinh": _signed_infinite, "pow": _pow_overflow}
-_POLES = {"log": _log_pole, "log1p": _log1p_pole, "pow": _pow_pole}
+_OVERFLOWS: dict[str, Callable[..., float]] = {"sinh": _signed_infinite, "pow": _pow_overflow}
+_POLES: dict[str, Callable[..., float]] = {"log": _log_pole, "log1p": _log1p_pole, "pow": _pow_pole}
 
 
 def _total(function: Callable[..., float]) -> Callable[..., _Ieee]:
