@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import ast
 import difflib
+import graphlib
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -107,7 +109,7 @@ class Formula:
         nodes = {name: Value(numbers[name], name) for name in self._check(numbers)}
         for name in _in_order(self.definitions, self.output):
             result = _record(self.definitions[name], nodes)
-            nodes[name] = named(result, name) if result.name is None else named(result + 0.0, name)
+            nodes[name] = named(result, name) if result.name is None else result  # a = w is another name for w
         return nodes
 
     def _check(self, numbers: Mapping[str, float]) -> list[str]:
@@ -177,7 +179,7 @@ def _syntax_tree(text: str) -> ast.Module:
     try:
         return ast.parse("\n".join([line for line in lines if line]))
     except SyntaxError as error:
-        where = f" near {error.text.strip()!r}" if error.text else ""
+        where = f" near {textwrap.shorten(error.text, 60)!r}" if error.text else ""
         raise FormulaError(f"the formula can't be read{where}: {error.msg}") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise FormulaError(f"the formula can't be read: {error or 'it is nested too deeply'}") from None
@@ -221,22 +223,18 @@ def _names(tree: ast.AST) -> list[str]:
 
 def _in_order(definitions: Mapping[str, ast.expr], output: str) -> list[str]:
     """The definitions that the output needs, each after those that it uses."""
-    order: list[str] = []
-    path: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in path:
-            circle = " → ".join([*path[path.index(name) :], name])
-            raise FormulaError(f"the definitions go in a circle: {circle}")
-        if name in order or name not in definitions:
-            return
-        path.append(name)
-        for used in _names(definitions[name]):
-            visit(used)
-        order.append(path.pop())
-
-    visit(output)
-    return order
+    needs: dict[str, list[str]] = {}
+    waiting = [output]
+    while waiting:
+        name = waiting.pop()
+        if name in definitions and name not in needs:
+            needs[name] = list(dict.fromkeys(_names(definitions[name])))
+            waiting += needs[name]
+    try:
+        order = list(graphlib.TopologicalSorter(needs).static_order())
+    except graphlib.CycleError as error:
+        raise FormulaError(f"the definitions go in a circle: {' → '.join(reversed(error.args[1]))}") from None
+    return [name for name in order if name in definitions]
 
 
 # ---- what an expression may contain ---------------------------------------------------------------------------
@@ -321,7 +319,7 @@ def _evaluate(tree: ast.expr, nodes: Mapping[str, Value]) -> Any:
     match tree:
         case ast.Name(id=name):
             return nodes[name] if name in nodes else _CONSTANTS[name]
-        case ast.Constant(value=number):
+        case ast.Constant(value=int() | float() as number):
             return _number(number)
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
             return _evaluate(operand, nodes)
@@ -351,7 +349,7 @@ def _call(name: str, operands: list[Any]) -> Any:
     return function(*[operands[start : start + length] for start in range(0, len(operands), length)])
 
 
-def _number(number: int | float) -> float:
+def _number(number: float) -> float:
     try:
         return float(number)
     except OverflowError:

@@ -1,0 +1,48 @@
+# Each target makes its own virtual environment if there is none. Needed: python3 >= 3.11, make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= microgrid-demo
+
+.PHONY: help demo test lint types unit bench notebooks format clean
+
+help: ## Say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(VENV)/demo.installed ## Differentiate, compare, draw and fit logistic regression on real data
+	$(BIN)/microgrid demo --out $(OUT)
+
+test: lint types unit ## Everything that has to pass: lint, types, tests, examples, notebooks
+
+lint: $(VENV)/dev.installed ## Lint and format check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev.installed ## The strict type checker
+	$(BIN)/mypy
+
+unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks, coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+bench: $(VENV)/dev.installed ## The benchmarks, one table; figures in the README come from here
+	$(BIN)/python -m benchmarks
+
+notebooks: $(VENV)/dev.installed ## Execute the notebooks anew and save them with their outputs
+	for notebook in notebooks/*.ipynb; do $(BIN)/jupyter execute --inplace $$notebook || exit 1; done
+
+format: $(VENV)/dev.installed ## Format the code and mend what lint can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean: ## Remove everything that was made
+	rm -rf $(VENV) build dist $(OUT) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "microgrid needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/%.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,138 @@
+"""The ``microgrid`` command: what may be typed, and what is printed; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import microgrid
+from microgrid import demo
+from microgrid.drawing import draw
+from microgrid.errors import FormulaError, MicrogridError
+from microgrid.formula import parse
+from microgrid.text import table
+from microgrid.value import FUNCTIONS
+
+__all__ = ["main"]
+
+_LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
+_NUMBERS = "w1=0.5 w2=-0.25 x1=1 x2=2 b=0.1 y=1"
+
+_DRAW_HELP = """\
+Evaluate a formula, differentiate it with respect to every name in it, print both, and draw the graph.
+
+A formula is one or several definitions, separated by ; and in any order. It may use numbers, names, + - * / **,
+comparisons, pi and e, and the operations
+{operations}.
+"""
+_DRAW_EXAMPLES = f"""\
+examples:
+  microgrid draw 'f = (x*y + sin(x))**2' x=0.5 y=2
+  microgrid draw '{_LOGISTIC}' \\
+      {_NUMBERS} --out logistic.svg
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="microgrid",
+        description="A scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.",
+        epilog="Exit status: 0 all right, 1 a derivative disagrees with its closed form, 2 wrong input.",
+    )
+    parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_draw(commands)
+    return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "differentiate, compare, draw and fit logistic regression on real data"
+    demonstrate = commands.add_parser(
+        "demo",
+        help=summary,
+        description=f"{summary.capitalize()}: every gradient is compared with its closed form.",
+    )
+    demonstrate.add_argument(
+        "--out", type=Path, default=Path("microgrid-demo"), metavar="DIR", help="folder for the pictures (%(default)s)"
+    )
+    demonstrate.set_defaults(run=_demo)
+
+
+def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    operations = textwrap.fill(", ".join(FUNCTIONS), 100, initial_indent="  ", subsequent_indent="  ")
+    drawing = commands.add_parser(
+        "draw",
+        help="evaluate, differentiate and draw a formula",
+        description=_DRAW_HELP.format(operations=operations),
+        epilog=_DRAW_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    drawing.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
+    drawing.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help="a number for each free name")
+    drawing.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
+    drawing.add_argument(
+        "--out", type=Path, metavar="FILE", help="picture to write: .svg, .png or .dot (the output's name, .svg)"
+    )
+    drawing.set_defaults(run=_draw)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    agrees = demo.run(arguments.out, progress=sys.stderr.isatty())
+    if not agrees:
+        print("A derivative disagrees with its closed form: see above.", file=sys.stderr)
+    return 0 if agrees else 1
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    formula = parse(arguments.formula, arguments.output)
+    nodes = formula.record(**_numbers(arguments.numbers))
+    output = nodes[formula.output]
+    output.backward()
+    rows = [(name, f"{node.data:.17g}", f"{node.grad:.17g}") for name, node in nodes.items()]
+    print(table(("name", "value", f"d{formula.output}/d(name)"), rows, "<>>"))
+    parameters = [node for node in nodes.values() if node.op is None]
+    path = draw(output, parameters=parameters).save(arguments.out or Path(f"{formula.output}.svg"))
+    print(f"drawn in {path}")
+    return 0
+
+
+def _numbers(pairs: Sequence[str]) -> dict[str, float]:
+    """``name=number`` arguments as a dict."""
+    numbers: dict[str, float] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise FormulaError(f"{pair!r} is not of the form name=number, such as w1=0.5")
+        if name.strip() in numbers:
+            raise FormulaError(f"{name.strip()!r} is given two numbers: drop one of them")
+        try:
+            numbers[name.strip()] = float(text)
+        except ValueError:
+            raise FormulaError(f"{text!r} in {pair!r} is not a number: write it like 0.5, -2 or 1e-3") from None
+    return numbers
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What was typed after ``microgrid``; by default the process's own arguments.
+
+    Returns
+    -------
+    int
+        The exit status: 0 if all is right, 1 if a derivative disagrees with its closed form, 2 for wrong input.
+    """
+    parsed = _parser().parse_args(arguments)
+    try:
+        status: int = parsed.run(parsed)
+    except MicrogridError as error:
+        print(f"microgrid: {error}", file=sys.stderr)
+        return 2
+    return status

@@ -1,0 +1,120 @@
+"""The command: what it prints, writes and returns, as a person at a terminal meets it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import microgrid
+from microgrid.cli import main
+
+LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
+NUMBERS = ["w1=0.5", "w2=-0.25", "x1=1", "x2=2", "b=0.1", "y=1"]
+
+
+def test_version_is_the_packages_own(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"microgrid {microgrid.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--help"], ["demo", "draw", "Exit status"]),
+        (["demo", "--help"], ["--out DIR", "closed form"]),
+        (["draw", "--help"], ["NAME=NUMBER", "examples:", "softplus", "--output NAME", "--out FILE"]),
+    ],
+)
+def test_help_tells_what_can_be_typed(
+    arguments: list[str], told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in told)
+
+
+def test_no_command_is_wrong_input(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_draw_prints_values_and_gradients_and_writes_the_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "loss.svg"
+    assert main(["draw", LOGISTIC, *NUMBERS, "--out", str(picture)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["name", "value", "dL/d(name)"]
+    rows = {line.split()[0]: line.split()[1:] for line in lines[2:-1]}
+    assert list(rows) == ["w1", "w2", "x1", "x2", "b", "y", "z", "a", "L"]
+    assert float(rows["L"][0]) == pytest.approx(float(microgrid.softplus(-0.1)), rel=1e-15)
+    assert float(rows["w1"][1]) == pytest.approx(-float(microgrid.sigmoid(-0.1)), rel=1e-14)
+    assert lines[-1] == f"drawn in {picture}"
+    assert picture.read_text(encoding="utf-8").startswith("<")
+
+
+def test_draw_names_the_picture_after_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["draw", "area = pi*r**2", "r=2"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["area.svg"]
+
+
+def test_draw_differentiates_the_output_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draw", "a = x**2; b = x**3", "x=2", "--output", "b", "--out", str(tmp_path / "b.dot")]) == 0
+    assert "db/d(name)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["w*x", "w=1"], "no number is given for x: add x=0.5"),
+        (["w*x", "w=1", "x"], "'x' is not of the form name=number"),
+        (["w*x", "w=1", "x="], "'' in 'x=' is not a number"),
+        (["w*x", "w=1", "x=two"], "'two' in 'x=two' is not a number"),
+        (["w*x", "w=1", "x=2", "x=3"], "'x' is given two numbers"),
+        (["w*x", "w=1", "x=2", "2y=3"], "'2y=3' is not of the form name=number"),
+        (["open('/etc/hosts')", "x=2"], "there is no operation 'open'"),
+        (["x.__class__", "x=2"], "a formula can't contain 'x.__class__'"),
+    ],
+)
+def test_wrong_input_is_told_in_one_line_with_status_2_and_writes_nothing(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["draw", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("microgrid: ")
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_that_cannot_be_written_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draw", "x**2", "x=3", "--out", str(tmp_path / "missing" / "f.svg")]) == 2
+    assert "missing" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_of_unknown_kind_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draw", "x**2", "x=3", "--out", str(tmp_path / "f.jpeg")]) == 2
+    assert ".svg" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_module_runs_as_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "microgrid", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"microgrid {microgrid.__version__}\n"
