@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 
-.PHONY: help demo test lint types unit bench notebooks format clean
+.PHONY: help demo test lint types unit bench notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +29,10 @@ bench: $(VENV)/dev.installed ## The benchmarks, one table; figures in the README
 
 notebooks: $(VENV)/dev.installed ## Execute the notebooks anew and save them with their outputs
 	for notebook in notebooks/*.ipynb; do $(BIN)/jupyter execute --inplace $$notebook || exit 1; done
+
+picture: demo ## Draw the README's picture anew
+	mkdir -p docs
+	cp $(OUT)/logistic_graph_from_logit.svg docs/logistic_graph.svg
 
 format: $(VENV)/dev.installed ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix-only .

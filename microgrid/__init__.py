@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from microgrid.drawing import draw, draw_dot
+from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
     FormulaError,
@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Comparison",
     "DataError",
+    "Drawing",
     "FormulaError",
     "InvalidValueError",
     "MicrogridError",

@@ -223,7 +223,8 @@ def dataset_loss(
             samples.append(sample_loss(row, label, weights, intercept, form=form))
         except DataError as error:
             raise DataError(f"sample {index}: {error}") from None
-    mean = named(_sum([sample.loss for sample in samples]) / len(samples), "mean L")
+    total = named(_sum([sample.loss for sample in samples]), "sum of L")
+    mean = named(total / len(samples), "mean L")
     return DatasetLoss(tuple(samples), mean)
 
 
@@ -368,9 +369,9 @@ class Report:
         verdict = "agree" if self else "DISAGREE"
         worst = self.worst
         return (
-            f"autodiff and closed forms {verdict}: {self.checked} derivatives checked, the worst {worst.ulp:.3g} ulp "
-            f"apart (tolerance {self.tolerance:g}): {worst.name} of sample {self.sample}, "
-            f"autodiff {worst.autodiff!r}, {worst.formula} = {worst.closed_form!r}"
+            f"autodiff and closed forms {verdict}: {self.checked} derivatives checked, the worst {worst.ulp:.3g} ulp apart "
+            f"(tolerance {self.tolerance:g})\n"
+            f"  {worst.name} of sample {self.sample}: autodiff {worst.autodiff!r}, {worst.formula} = {worst.closed_form!r}"
         )
 
 

@@ -153,6 +153,8 @@ _TAILS = _POSITIVE_TAILS + tuple(-tail for tail in _POSITIVE_TAILS)
 REAL = Region(-3.0, 3.0, _TAILS)
 POSITIVE = Region(0.1, 4.0, _POSITIVE_TAILS)
 AWAY_FROM_0 = Region(0.3, 3.0, _TAILS)
+# A tiny exponent is no tail: y - 1 rounds, which costs x**(y - 1) up to |ln x|/2 ulp, and 1/5e-324 overflows.
+EXPONENT = Region(-3.0, 3.0, (-0.5, 0.5, *[tail for tail in _TAILS if infix.abs(tail) > 1.0]))
 ABOVE_MINUS_1 = Region(-0.9, 4.0, (-1.0 + 2.0**-53, -1e-8, -5e-324, *_POSITIVE_TAILS))
 UNIT = Region(-0.9, 0.9, (1.0 - 2.0**-53, 1e-8, 1e-200, 5e-324, -5e-324, -1e-8, -1.0 + 2.0**-53))
 CHOICE = Region(0.5, 1.5, (-1.0, 1e308))
@@ -198,12 +200,12 @@ def neg(m: Any) -> Pair:
 
 
 def _power_slope(m: Any, x: Any, y: Any) -> Any:
-    """The power rule, y·x**(y - 1), with 0 for y = 0 at every x."""
-    slope = y * m.pow(x, y - 1.0)
-    return slope if m.exact else m.where(m.equal(y, 0.0), 0.0, slope)
+    """The power rule, y·x**(y - 1). For y = 0 that is 0/x, where a base of 1 stands in for 0: 0**0 has the slope 0."""
+    base = x if m.exact else m.where(m.equal(y, 0.0), m.where(m.less(m.abs(x), 2.3e-308), 1.0, x), x)
+    return y * m.pow(base, y - 1.0)
 
 
-@rule("**", "{x}^{{{y}}}", POSITIVE, REAL, operator="pow", constant_form="power", kinks=(
+@rule("**", "{x}^{{{y}}}", POSITIVE, EXPONENT, operator="pow", constant_form="power", kinks=(
     Kink("x = 0, y > 0", "0**y stays 0 as y moves", (0.0, 2.0), (0.0, 0.0)),
     Kink("x = 0, y = 0", "0**0 = 1, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),
 ))  # fmt: skip
@@ -230,7 +232,7 @@ def power(m: Any) -> Pair:
 ))  # fmt: skip
 def abs(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
-        return (m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, 0.0 * x)),)
+        return (m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, x - x)),)  # 0 or nan
 
     return m.abs, partials
 
@@ -484,13 +486,29 @@ def dot(m: Any) -> Pair:
 
 @rule("logsumexp", "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)", MANY)
 def logsumexp(m: Any) -> Pair:
+    def split(xs: tuple[Any, ...]) -> tuple[Any, Any, list[Any]]:
+        """The largest operand; what to subtract so that no exponential overflows; the other operands."""
+        peak, rest = xs[0], []
+        for x in xs[1:]:
+            exceeded = m.less(peak, x)
+            rest.append(m.where(exceeded, peak, x))
+            peak = m.where(exceeded, x, peak)
+        return peak, m.where(m.less(m.abs(peak), m.inf), peak, 0.0), rest
+
     def value(*xs: Any) -> Any:
         if m.exact:
             return m.log(_total(m.exp(x) for x in xs))
-        peak = -m.inf
-        for x in xs:
-            peak = m.where(m.less(x, peak), peak, x)
-        shift = m.where(m.less(m.abs(peak), m.inf), peak, 0.0)
-        return shift + m.log(_total(m.exp(x - shift) for x in xs))
+        if not xs:
+            return -m.inf
+        peak, shift, rest = split(xs)
+        return peak + m.log1p(_total(m.exp(x - shift) for x in rest))  # not log(1 + …): that loses e⁻³⁷ beside 1
 
-    return value, lambda out, *xs: tuple(m.exp(x - out) for x in xs)
+    def partials(out: Any, *xs: Any) -> tuple[Any, ...]:
+        if m.exact:
+            return tuple(m.exp(x - out) for x in xs)
+        _, shift, _ = split(xs)  # not exp(x - out): out is rounded, and two operands of 1e308 would get 1 and 1
+        terms = [m.exp(x - shift) for x in xs]
+        total = _total(terms)
+        return tuple(term / total for term in terms)
+
+    return value, partials

@@ -11,7 +11,7 @@ import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from numbers import Complex, Real
+from numbers import Complex, Number, Real
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from microgrid.arithmetic import FLOAT, PLAIN, Arithmetic
@@ -26,6 +26,19 @@ def _as_float(number: Any) -> float:
     """The number as a Python float, or an error that says what else it is."""
     if type(number) is float:
         return number
+    if type(number) is not int:  # asked first, because asking abstract classes is slow
+        _check_real(number)
+    try:
+        return float(number)
+    except OverflowError:
+        raise InvalidValueError("this integer is too large for a float (about 1.8e308): scale it first") from None
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InvalidValueError):  # a Value inside an array of no dimensions
+            raise
+        raise _not_real(number) from error
+
+
+def _check_real(number: Any) -> None:
     if isinstance(number, Value):
         raise InvalidValueError("got a Value where a plain number is needed: use its .data, or the Value itself")
     if isinstance(number, Complex) and not isinstance(number, Real):
@@ -35,11 +48,11 @@ def _as_float(number: Any) -> float:
             f"a Value holds one number, not an array of shape {number.shape}: make one Value per element"
         )
     if isinstance(number, str | bytes) or not hasattr(number, "__float__"):
-        raise InvalidValueError(f"a Value holds a real number, not {number!r} of type {type(number).__name__}")
-    try:
-        return float(number)
-    except OverflowError:
-        raise InvalidValueError("this integer is too large for a float (about 1.8e308): scale it first") from None
+        raise _not_real(number)
+
+
+def _not_real(number: Any) -> InvalidValueError:
+    return InvalidValueError(f"a Value holds a real number, not {number!r} of type {type(number).__name__}")
 
 
 class Value:
@@ -183,12 +196,13 @@ class Value:
             "use microgrid.exp, microgrid.log and so on instead of math's functions, or .data for the plain number"
         )
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """In a notebook, a Value as a cell's last line shows its diagram."""
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """In a notebook, a Value as a cell's last line shows its diagram; without a layout engine, what to install."""
         from microgrid.drawing import draw
 
-        bundle: dict[str, str] = draw(self)._repr_mimebundle_(include, exclude)
-        return bundle | {"text/plain": repr(self)}
+        bundle = draw(self)._repr_mimebundle_(include, exclude)
+        text = repr(self) if len(bundle) > 1 else f"{self!r}\n{bundle['text/plain']}"
+        return bundle | {"text/plain": text}
 
     # ---- derivatives ------------------------------------------------------------------------------------------
 
@@ -367,7 +381,7 @@ def _constant(number: float) -> Value:
 
 
 def _is_number(operand: Any) -> bool:
-    return isinstance(operand, Real)
+    return isinstance(operand, Number)  # a complex one too, so that the error can say what to do
 
 
 def _operand(operand: Any) -> Any:
@@ -376,7 +390,10 @@ def _operand(operand: Any) -> Any:
         return operand
     if isinstance(operand, Comparison):
         return operand.record()
-    return _constant(_as_float(operand)) if _is_number(operand) else NotImplemented
+    # The first two are numbers as well: they are asked for by name because asking an abstract class is slow.
+    if type(operand) is float or type(operand) is int or _is_number(operand):
+        return _constant(_as_float(operand))
+    return NotImplemented
 
 
 def _unary_recorder(rule: Rule) -> Callable[[Value], Value]:
@@ -482,7 +499,7 @@ def _binary_method(rule: Rule) -> Callable[[Value, Any], Any]:
         operand = _operand(other)
         if operand is NotImplemented:
             return NotImplemented
-        return (with_constant if _is_number(other) else record)(self, operand)
+        return (record if isinstance(other, Value | Comparison) else with_constant)(self, operand)
 
     return method
 
@@ -538,6 +555,21 @@ class Comparison:
     def __repr__(self) -> str:
         return f"<{_short(self.left)} {self.rule.symbol} {_short(self.right)} is {self._truth}>"
 
+    if TYPE_CHECKING:  # bound from the rule table, as Value's operators are
+
+        def __add__(self, other: Any) -> Value: ...
+        def __radd__(self, other: Any) -> Value: ...
+        def __sub__(self, other: Any) -> Value: ...
+        def __rsub__(self, other: Any) -> Value: ...
+        def __mul__(self, other: Any) -> Value: ...
+        def __rmul__(self, other: Any) -> Value: ...
+        def __truediv__(self, other: Any) -> Value: ...
+        def __rtruediv__(self, other: Any) -> Value: ...
+        def __pow__(self, other: Any) -> Value: ...
+        def __rpow__(self, other: Any) -> Value: ...
+        def __neg__(self) -> Value: ...
+        def __abs__(self) -> Value: ...
+
     def record(self) -> Value:
         """The comparison as a node of the graph: 1.0 if it holds, otherwise 0.0, with derivatives 0."""
         return _RECORD[self.rule.name](_lift(self.left), _lift(self.right))
@@ -553,9 +585,20 @@ def _short(operand: Any) -> str:
 
 def _comparison_method(rule: Rule, *, swapped: bool) -> Callable[[Value, Any], Any]:
     def method(self: Value, other: Any) -> Any:
-        if not (isinstance(other, Value) or _is_number(other)):
-            return NotImplemented
+        if not isinstance(other, Value):
+            if not _is_number(other):
+                return NotImplemented
+            other = _as_float(other)
         return Comparison(rule, other, self) if swapped else Comparison(rule, self, other)
+
+    return method
+
+
+def _recorded_method(special: str) -> Callable[..., Any]:
+    """An operator of Value, for a comparison: it stands for its node."""
+
+    def method(self: Comparison, *other: Any) -> Any:
+        return getattr(self.record(), special)(*other)
 
     return method
 
@@ -580,7 +623,7 @@ def _elementwise_function(rule: Rule) -> Callable[..., Any]:
     def function(*operands: Any) -> Any:
         if len(operands) != rule.arity:
             raise TypeError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
-        if any([getattr(operand, "ndim", 0) for operand in operands]):
+        if any([hasattr(operand, "ndim") and not _is_number(operand) for operand in operands]):
             import numpy
 
             return numpy.frompyfunc(function, len(operands), 1)(*operands)
@@ -630,18 +673,20 @@ def _bind_methods() -> None:
     for name, rule in RULES.items():
         if rule.arity is None:
             continue
-        method = _binary_method(rule) if rule.arity == 2 else _RECORD[name]
-        if rule.arity == 3:
-            method = FUNCTIONS[name]
+        method = _RECORD[name] if rule.arity == 1 else FUNCTIONS[name]
         for alias in (name, *rule.aliases):
             setattr(Value, alias, method)
         if rule.operator in ("lt", "le"):
             setattr(Value, f"__{rule.operator}__", _comparison_method(rule, swapped=False))
             setattr(Value, f"__g{rule.operator[1]}__", _comparison_method(rule, swapped=True))
         elif rule.operator is not None:
-            setattr(Value, f"__{rule.operator}__", method)
+            special = f"__{rule.operator}__"
+            setattr(Value, special, _binary_method(rule) if rule.arity == 2 else method)
+            setattr(Comparison, special, _recorded_method(special))
             if rule.arity == 2:
-                setattr(Value, f"__r{rule.operator}__", _reflected_method(rule))
+                reflected = f"__r{rule.operator}__"
+                setattr(Value, reflected, _reflected_method(rule))
+                setattr(Comparison, reflected, _recorded_method(reflected))
 
 
 _bind_methods()
@@ -748,7 +793,9 @@ def _restore_graph(
 # ---- strictness -----------------------------------------------------------------------------------------------
 
 _strict: ContextVar[bool] = ContextVar("microgrid_strict", default=False)
-_strict_blocks = 0  # how many blocks are open in any thread: recording asks the slower context only if there is one
+# One entry for each block that is open in any thread: recording asks the slower context only if there is one. A list,
+# because threads can append and pop at the same time.
+_strict_blocks: list[None] = []
 
 
 @contextlib.contextmanager
@@ -770,13 +817,12 @@ def strict() -> Iterator[None]:
     Traceback (most recent call last):
     microgrid.errors.NonFiniteError: log gave -inf, from p = 0.0
     """
-    global _strict_blocks
     token = _strict.set(True)
-    _strict_blocks += 1
+    _strict_blocks.append(None)
     try:
         yield
     finally:
-        _strict_blocks -= 1
+        _strict_blocks.pop()
         _strict.reset(token)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,17 @@ import pytest
 from microgrid import MissingPackageError, OutputError, demo, logistic
 from microgrid.cli import main
 
-PICTURES = ["decision_boundary.png", "logistic_graph.png", "logistic_graph.svg", "loss_curve.png"]
+PICTURES = [
+    "decision_boundary.png",
+    "logistic_graph.png",
+    "logistic_graph.svg",
+    "logistic_graph_from_logit.png",
+    "logistic_graph_from_logit.svg",
+    "loss_curve.png",
+]
 
 
-def test_the_demo_compares_fits_and_leaves_four_pictures(tmp_path: Path) -> None:
+def test_the_demo_compares_fits_and_leaves_its_pictures(tmp_path: Path) -> None:
     said: list[str] = []
     assert demo.run(tmp_path / "pictures", said.append, steps=40, progress=False)
     text = "\n".join(said)
@@ -77,3 +85,10 @@ def test_a_picture_that_fails_halfway_leaves_nothing_behind(tmp_path: Path) -> N
     with pytest.raises(OutputError, match="No space left"):
         demo._save(FullDisk(), tmp_path / "plot.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_readmes_picture_is_what_the_demo_draws() -> None:
+    graph = demo.sample_graph(demo.load_data(), "logit")
+    drawn = replace(demo.drawing(graph), engine="graphviz-pure").svg()
+    picture = Path(__file__).parent.parent / "docs" / "logistic_graph.svg"
+    assert picture.read_text(encoding="utf-8") == drawn, "make picture draws it anew"

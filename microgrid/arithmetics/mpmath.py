@@ -1,0 +1,52 @@
+"""High precision on mpmath's numbers, the reference that the others are held against; no graph and no rule is here.
+
+>>> import mpmath
+>>> from microgrid.arithmetics.mpmath import MPMATH
+>>> with mpmath.workdps(30):
+...     print(MPMATH.sigmoid(mpmath.mpf(40)))
+0.999999999999999995751645744708
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from microgrid.arithmetic import _MATH, _ORDER, Arithmetic
+from microgrid.errors import MissingPackageError
+
+try:
+    import mpmath
+except ModuleNotFoundError as error:
+    raise MissingPackageError(
+        "high precision needs the package mpmath: pip install 'microgrid-autodiff[symbolic]'"
+    ) from error
+
+__all__ = ["MPMATH"]
+
+
+def _real(name: str) -> Callable[..., Any]:
+    """One of mpmath's functions without its complex results: nan, as for every real number system."""
+    function = getattr(mpmath, {"pow": "power"}.get(name, name))
+
+    def real(*operands: Any) -> Any:
+        result = function(*operands)
+        return mpmath.nan if isinstance(result, mpmath.mpc) else result
+
+    return real
+
+
+MPMATH = Arithmetic(
+    "mpmath",
+    exact=True,
+    abs=mpmath.fabs,
+    pi=mpmath.pi,
+    inf=mpmath.inf,
+    **_ORDER,
+    **{name: _real(name) for name in _MATH},
+)
+"""Real numbers at the working precision of ``mpmath.mp``: the references for values and derivatives.
+
+A rule's definition is computed as it stands, so the precision must leave room for what cancels in it: ln(1 + e⁻⁷⁴⁵)
+takes 324 digits before the first one that counts. Division by zero raises ``ZeroDivisionError``, as mpmath has it.
+"""

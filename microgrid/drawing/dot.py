@@ -1,0 +1,470 @@
+"""A graph as DOT text: what each node and edge says, and how it looks. Pure, and the same bytes in every process.
+
+The conventions: from left to right; an operation in a circle; its name and value above, in blue; its gradient below,
+in vermilion and marked by ∂; on each edge the local derivative, in vermilion and marked by an arrow against the
+edge's direction. A shape and a fill for each role. Nothing is told by colour alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from microgrid.drawing.summary import Excerpt, Gap, excerpt
+from microgrid.drawing.text import html, number, one_line, quoted, shortened, width
+from microgrid.graph import pullback
+
+__all__ = ["Layers", "dot_text"]
+
+Node = Any
+
+_INK, _SOFT, _LINE = "#1f2933", "#6b7785", "#8793a1"
+_FORWARD, _BACKWARD = "#0067a8", "#b8440b"  # blue and vermilion, told apart with any colour vision; 5:1 on white
+_BACK = "◄"
+
+_ROW = 16  # points that one line of text takes
+_OP_SIZE, _LEAF_SIZE = 38, 30
+_LONGEST_NAME, _LONGEST_IN_RATIO, _LONGEST_SYMBOL, _LONGEST_TOLD = 18, 12, 10, 200
+_TERMS_SEEN, _TERMS_TOLD = 3, 8  # of a sum over paths: in the drawing, and in a tooltip
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """The look of a kind of node.
+
+    Parameters
+    ----------
+    word : str
+        What the legend calls it.
+    shape, style, fill, line : str
+        Attributes of DOT.
+    pen : float
+        The width of the outline.
+    chip : str
+        Attributes of the legend's cell that imitate the shape.
+    """
+
+    word: str
+    shape: str
+    style: str
+    fill: str
+    line: str
+    pen: float = 1.2
+    chip: str = 'BORDER="1"'
+
+
+_ROLES = {
+    "operation": _Role("operation", "circle", "filled", "#f4f6f8", "#6b7785"),
+    "input": _Role("input", "polygon", "rounded,filled", "#ffffff", "#6b7785", chip='BORDER="1" STYLE="ROUNDED"'),
+    "parameter": _Role("parameter", "polygon", "filled", "#fdf0cd", "#a87b12", 2.0, 'BORDER="2"'),
+    "data": _Role("data: cylinder", "cylinder", "filled", "#dff1ea", "#3b8267"),
+    "constant": _Role(
+        "constant", "polygon", "rounded,dashed,filled", "#ffffff", "#a3adb8", 1.0, 'BORDER="1" STYLE="ROUNDED,DASHED"'
+    ),
+    "output": _Role("output: double outline", "circle", "filled", "#efe4f5", "#7c4a93"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What is written into the drawing.
+
+    Parameters
+    ----------
+    values : bool
+        The value of each node.
+    gradients : bool
+        The derivative of the output with respect to each node.
+    partials : bool
+        The local derivative on each edge.
+    legend : bool
+        What the marks mean.
+    """
+
+    values: bool = True
+    gradients: bool = True
+    partials: bool = True
+    legend: bool = True
+
+
+@dataclass(slots=True)
+class _Paths:
+    """What a node's children hand back to it: how many terms, and the first few as (child, incoming, local)."""
+
+    count: int = 0
+    terms: list[tuple[Node, float, float]] = field(default_factory=list)
+
+
+def dot_text(
+    root: Node,
+    *,
+    layers: Layers,
+    parameters: Collection[Node] = (),
+    data: Collection[Node] = (),
+    max_nodes: int = 200,
+    rankdir: str = "LR",
+) -> tuple[str, str]:
+    """The drawing of a graph, in DOT.
+
+    Parameters
+    ----------
+    root : node
+        The output.
+    layers : Layers
+        What is written.
+    parameters, data : collection of node
+        Leaves with these roles.
+    max_nodes : int
+        The most nodes that are drawn.
+    rankdir : {"LR", "TB"}
+        From left to right or from top to bottom.
+
+    Returns
+    -------
+    tuple of str
+        The text, ending in a newline, and a title of few words.
+    """
+    writer = _Writer(root, layers, set(parameters), set(data), max_nodes, rankdir)
+    return "\n".join(writer.lines()) + "\n", writer.title()
+
+
+class _Writer:
+    """One drawing in the making: what is shown, what it is called, and the adjoints of the root."""
+
+    def __init__(
+        self, root: Node, layers: Layers, parameters: set[Node], data: set[Node], max_nodes: int, rankdir: str
+    ) -> None:
+        self.root, self.layers, self.parameters, self.data, self.rankdir = root, layers, parameters, data, rankdir
+        self.excerpt = excerpt(root, max_nodes)
+        self.ids = {node: f"n{index}" for index, node in enumerate(self.excerpt.nodes)}
+        self.names = _names(root, self.excerpt)
+        self.uses = Counter([node.parents[place] for node, places in self.excerpt.nodes.items() for place in places])
+        self.adjoints = pullback(root) if layers.gradients else {}
+        self.paths = _paths(self.excerpt, self.adjoints) if layers.gradients else {}
+
+    def title(self) -> str:
+        total = self.excerpt.total
+        return f"the graph of {shortened(self.names[self.root], _LONGEST_TOLD)}, {total:,} node{'s' * (total != 1)}"
+
+    def lines(self) -> Iterator[str]:
+        yield "digraph {"
+        yield f"  graph [{self._graph_attributes()}]"
+        yield f'  node [fontname="Helvetica", fontsize=12, fontcolor="{_INK}", fixedsize=shape]'
+        yield (
+            f'  edge [fontname="Helvetica", fontsize=11, fontcolor="{_BACKWARD}", color="{_LINE}", penwidth=1.2, '
+            f"arrowsize=0.7]"
+        )
+        for node in self.excerpt.nodes:
+            yield f"  {self.ids[node]} [{self._node_attributes(node)}]"
+            if node in self.excerpt.gaps:
+                yield f"  {self.ids[node]}_more [{_gap_attributes(self.excerpt.gaps[node])}]"
+        for node, places in self.excerpt.nodes.items():
+            yield from self._edges(node, places)
+        yield "}"
+
+    # ---- nodes ------------------------------------------------------------------------------------------------
+
+    def _role(self, node: Node) -> _Role:
+        if node is self.root:
+            return _ROLES["output"]
+        if node.op is not None:
+            return _ROLES["operation"]
+        if node in self.parameters:
+            return _ROLES["parameter"]
+        if node in self.data:
+            return _ROLES["data"]
+        return _ROLES["constant" if node.is_constant else "input"]
+
+    def _node_attributes(self, node: Node) -> str:
+        role = self._role(node)
+        symbol = self._symbol(node)
+        size = _symbol_size(symbol) if node.op else 13
+        wide, tall = max(width(symbol, size) + 18, _OP_SIZE), float(_LEAF_SIZE)
+        if node.op is not None:
+            tall = wide
+        return _attributes(
+            shape=role.shape if node.op or role.shape != "circle" else "polygon",
+            style=quoted(role.style),
+            peripheries="2" if node is self.root else "1",
+            fillcolor=quoted(role.fill),
+            color=quoted(role.line),
+            penwidth=f"{role.pen:g}",
+            width=f"{wide / 72:.3f}",
+            height=f"{tall / 72:.3f}",
+            label=f"<{self._label(node, symbol, size, wide, tall)}>",
+            **({"ordering": "in"} if self._in_order(node) else {}),
+            tooltip=quoted(self._node_tooltip(node)),
+            **{"class": quoted("mg-" + role.word.partition(":")[0])},
+        )
+
+    def _in_order(self, node: Node) -> bool:
+        """Whether the operands are to stand in their order: one that has other children may be better off elsewhere."""
+        places = self.excerpt.nodes[node]
+        return len(places) > 1 and all([self.uses[node.parents[place]] == 1 for place in places])
+
+    def _symbol(self, node: Node) -> str:
+        if node.op is not None:
+            return shortened(one_line(node.op.symbol or node.op.name), _LONGEST_SYMBOL)
+        return shortened(self.names[node], _LONGEST_NAME)
+
+    def _label(self, node: Node, symbol: str, size: int, wide: float, tall: float) -> str:
+        """The symbol amid lines of text: above and below, or to the left and the right where edges run downwards."""
+        before, after = self._forward_lines(node), self._backward_lines(node)
+        room = 14 if node is self.root else 6  # a double outline needs more
+        if self.rankdir == "TB":
+            return _three_columns(before, _font(symbol, _INK, size), after, wide + room)
+        return _rows(before, _font(symbol, _INK, size), after, tall + room)
+
+    def _forward_lines(self, node: Node) -> list[_Line]:
+        lines = []
+        if node.op is not None:
+            name = shortened(self.names[node], _LONGEST_NAME)
+            lines.append(_Line(name, _INK, 12, bold=True) if node.name else _Line(name, _SOFT, 11))
+        if self.layers.values and not node.is_constant:
+            lines.append(_Line(number(node.data), _FORWARD, 12))
+        return lines
+
+    def _backward_lines(self, node: Node) -> list[_Line]:
+        if not self.layers.gradients or node.is_constant:
+            return []
+        lines = [
+            _Line(self._ratio(self.root, node, _LONGEST_IN_RATIO), _BACKWARD, 10),
+            _Line(number(self.adjoints[node]), _BACKWARD, 12),
+        ]
+        paths = self.paths[node]
+        if 1 < paths.count <= _TERMS_SEEN:
+            lines.append(_Line("= " + _sum(paths.terms), _BACKWARD, 10))
+        return lines
+
+    def _name(self, node: Node) -> str:
+        return self.names[node] if node in self.names else one_line(node.name or "…")
+
+    def _ratio(self, of: Node, by: Node, longest: int = _LONGEST_TOLD) -> str:
+        """The derivative of one node with respect to another, in signs."""
+        return "/".join(["∂" + _in_parentheses(shortened(self._name(node), longest)) for node in (of, by)])
+
+    def _node_tooltip(self, node: Node) -> str:
+        lines = [self.names[node] + (f": {one_line(node.op.name)} of {len(node.parents):,}" if node.op else "")]
+        if self.layers.values:
+            lines.append(f"value {node.data!r}")
+        if self.layers.gradients and not node.is_constant:
+            lines.append(f"{self._ratio(self.root, node)} = {self.adjoints[node]!r}")
+            paths = self.paths[node]
+            if paths.count > 1:
+                lines += self._sum_over_paths(paths)
+        return "\n".join(lines)
+
+    def _sum_over_paths(self, paths: _Paths) -> Iterator[str]:
+        yield f"the sum over {paths.count:,} paths:"
+        for child, incoming, local in paths.terms:
+            yield f"{number(incoming)} × {number(local)} = {number(incoming * local)} from {self._name(child)}"
+        if paths.count > len(paths.terms):
+            yield f"… and {paths.count - len(paths.terms):,} more"
+
+    # ---- edges ------------------------------------------------------------------------------------------------
+
+    def _edges(self, node: Node, places: list[int]) -> Iterator[str]:
+        uses = Counter([node.parents[place] for place in places])
+        lines = []
+        for place in places:
+            parent = node.parents[place]
+            # The edges of x*x stay apart only if they may touch the circle in different points.
+            ports = self._ports() if uses[parent] == 1 else {}
+            look = _attributes(**ports, **self._edge_attributes(node, place))
+            lines.append(f"  {self.ids[parent]} -> {self.ids[node]} [{look}]")
+        if node in self.excerpt.gaps:  # drawn where the missing operands belong: before the last
+            look = _attributes(**self._ports(), style="dashed", arrowhead="none", **{"class": '"mg-gap"'})
+            lines.insert(max(len(lines) - 1, 0), f"  {self.ids[node]}_more -> {self.ids[node]} [{look}]")
+        yield from lines
+
+    def _edge_attributes(self, node: Node, place: int) -> dict[str, str]:
+        tooltip = quoted(self._edge_tooltip(node, place))
+        if not self.layers.partials or _is_fixed(node, place):
+            return {"tooltip": tooltip}
+        label = quoted(f"{_BACK} {number(node.partials[place])}")
+        return {"tooltip": tooltip, "label": label, "labeltooltip": tooltip}
+
+    def _ports(self) -> dict[str, str]:
+        """Edges enter and leave on the sides that no text is on."""
+        head, tail = ("n", "s") if self.rankdir == "TB" else ("w", "e")
+        return {"headport": head, "tailport": tail}
+
+    def _edge_tooltip(self, node: Node, place: int) -> str:
+        parent, local = node.parents[place], node.partials[place]
+        lines = [f"{self._name(parent)} → {self._name(node)}: operand {place + 1:,} of {len(node.parents):,}"]
+        if _is_fixed(node, place):
+            return lines[0] + "\na constant that is never differentiated"
+        if self.layers.gradients:
+            incoming = self.adjoints[node]
+            lines += [
+                "incoming × local = contribution",
+                f"{self._ratio(self.root, node)} × {self._ratio(node, parent)}",
+                f"{number(incoming)} × {number(local)} = {number(incoming * local)}",
+            ]
+        elif self.layers.partials:
+            lines.append(f"{self._ratio(node, parent)} = {local!r}")
+        return "\n".join(lines)
+
+    # ---- the legend -------------------------------------------------------------------------------------------
+
+    def _graph_attributes(self) -> str:
+        attributes = {
+            "rankdir": self.rankdir,
+            "bgcolor": '"#ffffff"',
+            "pad": "0.2",
+            "nodesep": "0.3",
+            "ranksep": "0.3",
+            "outputorder": "edgesfirst",  # a filled shape covers the end of an edge that reaches into it
+            "fontname": '"Helvetica"',
+            "fontsize": "10",
+            "fontcolor": quoted(_SOFT),
+        }
+        rows = [*self._legend(), *self._note()]
+        if rows:
+            body = "".join([f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows])
+            attributes["label"] = f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{body}</TABLE>>'
+            attributes |= {"labelloc": "b", "labeljust": "l"}
+        return _attributes(**attributes)
+
+    def _legend(self) -> Iterator[str]:
+        if not self.layers.legend:
+            return
+        here, there = ("on the left of", "on the right") if self.rankdir == "TB" else ("above", "below")
+        if self.layers.values:
+            yield _font(f"{here} a node: its value", _FORWARD, 10)
+        if self.layers.gradients:
+            yield _font(f"∂ {there}: the gradient of {shortened(self._name(self.root), 12)}", _BACKWARD, 10)
+        if self.layers.partials:
+            yield _font(f"{_BACK} on an edge: the local derivative", _BACKWARD, 10)
+        roles = dict.fromkeys([self._role(node).word for node in self.excerpt.nodes])
+        chips = "".join([_chip(role) for role in _ROLES.values() if role.word in roles])
+        yield f'<TABLE BORDER="0" CELLSPACING="4" CELLPADDING="3"><TR>{chips}</TR></TABLE>'
+
+    def _note(self) -> Iterator[str]:
+        if not self.excerpt.complete:
+            edges = sum([len(places) for places in self.excerpt.nodes.values()])
+            nodes = f"{len(self.excerpt.nodes):,} of {self.excerpt.total:,} nodes and"
+            yield f"<B>{_font(nodes, _INK, 11)}</B>"
+            yield f"<B>{_font(f'{edges:,} of {self.excerpt.edges:,} edges are drawn;', _INK, 11)}</B>"
+            yield _font("… stands for the others", _INK, 11)
+
+
+# ---- what is called how, and what flows where -----------------------------------------------------------------
+
+
+def _names(root: Node, shown: Excerpt) -> dict[Node, str]:
+    """What each drawn node is called: by its name, a constant by its number, any other v1, v2, … and the root out."""
+    names = {node: one_line(node.name) for node in shown.nodes if node.name}
+    taken = set(names.values())
+    free = (name for index in range(1, 2 * len(shown.nodes) + 2) if (name := f"v{index}") not in taken)
+    for node in shown.nodes:
+        if node not in names:
+            names[node] = number(node.data) if node.is_constant else "out" if node is root else next(free)
+    return names
+
+
+def _paths(shown: Excerpt, adjoints: dict[Node, float]) -> dict[Node, _Paths]:
+    """The terms of each drawn node's adjoint, in the order in which they are added."""
+    paths = {node: _Paths() for node in shown.nodes}
+    for child in reversed(shown.order):
+        for parent, local in zip(child.parents, child.partials, strict=True):
+            if parent in paths:
+                found = paths[parent]
+                found.count += 1
+                if found.count <= _TERMS_TOLD:
+                    found.terms.append((child, adjoints[child], local))
+    return paths
+
+
+def _sum(terms: list[tuple[Node, float, float]]) -> str:
+    """The terms with their signs: 3 - 0.5 + 1."""
+    texts = [number(incoming * local) for _, incoming, local in terms]
+    return texts[0] + "".join([f" - {text[1:]}" if text[0] == "-" else f" + {text}" for text in texts[1:]])
+
+
+def _in_parentheses(name: str) -> str:
+    """The name as it can stand behind a ∂: in parentheses unless it is a word or a call such as log(a)."""
+    return name if re.fullmatch(r"\w+…?(\([^()]*\))?", name) else f"({name})"
+
+
+def _is_fixed(node: Node, place: int) -> bool:
+    """Whether this operand is a plain number by the rule's own account: the exponent of x**2."""
+    regions = node.op.regions
+    return node.op.arity is not None and bool(regions[place].constant)
+
+
+# ---- pieces of DOT --------------------------------------------------------------------------------------------
+
+
+def _attributes(**attributes: str) -> str:
+    return ", ".join([f"{name}={text}" for name, text in attributes.items()])
+
+
+def _font(text: str, colour: str, size: int) -> str:
+    return f'<FONT COLOR="{colour}" POINT-SIZE="{size}">{html(text)}</FONT>'
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of text beside a node."""
+
+    text: str
+    colour: str
+    size: int
+    bold: bool = False
+
+    @property
+    def width(self) -> float:
+        return width(self.text, self.size) * (1.1 if self.bold else 1.0)
+
+    def cell(self, align: str = "CENTER") -> str:
+        text = _font(self.text, self.colour, self.size)
+        return f'<TD HEIGHT="{_ROW}" ALIGN="{align}">{f"<B>{text}</B>" if self.bold else text}</TD>'
+
+
+def _table(cells: list[str]) -> str:
+    rows = "".join([f"<TR>{cell}</TR>" for cell in cells])
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>'
+
+
+def _rows(above: list[_Line], middle: str, below: list[_Line], tall: float) -> str:
+    """As many rows on either side of the middle, blank ones outermost, so that the middle is the centre."""
+    blank = [f'<TD HEIGHT="{_ROW}"></TD>']
+    top = blank * (len(below) - len(above)) + [line.cell() for line in above]
+    bottom = [line.cell() for line in below] + blank * (len(above) - len(below))
+    return _table([*top, f'<TD HEIGHT="{tall:.0f}">{middle}</TD>', *bottom])
+
+
+def _three_columns(left: list[_Line], middle: str, right: list[_Line], wide: float) -> str:
+    """Columns on either side of the middle, equally wide, so that the middle is the centre."""
+    room = max([line.width + 8 for line in [*left, *right]], default=0.0)
+
+    def column(lines: list[_Line], align: str) -> str:
+        content = _table([line.cell(align) for line in lines]) if lines else ""
+        return f'<TD WIDTH="{room:.0f}" ALIGN="{align}">{content}</TD>'
+
+    return _table([column(left, "RIGHT") + f'<TD WIDTH="{wide:.0f}">{middle}</TD>' + column(right, "LEFT")])
+
+
+def _chip(role: _Role) -> str:
+    return f'<TD {role.chip} COLOR="{role.line}" BGCOLOR="{role.fill}">{_font(role.word, _INK, 10)}</TD>'
+
+
+def _symbol_size(symbol: str) -> int:
+    return 18 if len(symbol) < 2 else 13 if len(symbol) < 5 else 11
+
+
+def _gap_attributes(gap: Gap) -> str:
+    nodes = f"{gap.nodes:,} more node{'s' * (gap.nodes != 1)}" if gap.nodes else "drawn or counted elsewhere"
+    operands = f"{gap.operands:,} operand{'s' * (gap.operands != 1)}"
+    label = _table([_Line("…", _INK, 18).cell(), _Line(operands, _SOFT, 10).cell(), _Line(nodes, _SOFT, 10).cell()])
+    return _attributes(
+        shape="plain",
+        fixedsize="false",
+        label=f"<{label}>",
+        tooltip=quoted(f"left out here: {operands}, {nodes}"),
+        **{"class": '"mg-gap"'},
+    )
