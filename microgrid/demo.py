@@ -196,8 +196,8 @@ def _descend(data: Data, say: Callable[[str], None], steps: int, *, progress: bo
         f"Gradient descent on all {len(data.y)} samples, {steps} steps at rate {RATE:g}\n"
         f"  final loss  {last.loss:.6f}   w1 = {last.w[0]:.6f}, w2 = {last.w[1]:.6f}, b = {last.b:.6f}\n"
         f"  accuracy    {accuracy(data, last):.2%}\n"
-        f"  gradient    {compared} derivatives compared with closed forms: the worst, {worst.name}, is\n"
-        f"              {worst.ulp:.3g} ulp apart (rounding alone may put sums of {len(data.y)} terms {bound:g} ulp apart)"
+        f"  gradient    {compared} derivatives compared with closed forms: the worst, {worst.name},\n"
+        f"              is {worst.ulp:.3g} ulp apart (rounding {len(data.y)} additions may account for {bound:g} ulp)"
     )
     return history, worst.ulp <= bound
 

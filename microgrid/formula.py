@@ -45,7 +45,8 @@ _SWAPPED: dict[type[ast.AST], str] = {ast.Gt: "less", ast.GtE: "less_equal"}
 def _callables() -> dict[str, str]:
     """From what may be called to the rule it means: names, NumPy's names, symbols, and ln."""
     known = {"ln": "log"}
-    for name, rule in RULES.items():
+    for name in FUNCTIONS:
+        rule = RULES[name]
         known |= dict.fromkeys((name, *rule.aliases), name)
         if rule.symbol.isidentifier():
             known.setdefault(rule.symbol, name)
@@ -278,7 +279,7 @@ def _check_call(node: ast.Call) -> list[ast.expr]:
         )
     if node.func.id not in known:
         hint = _did_you_mean(node.func.id, known)
-        raise FormulaError(f"there is no operation {node.func.id!r}{hint}; there are {', '.join(RULES)}")
+        raise FormulaError(f"there is no operation {node.func.id!r}{hint}; there are {', '.join(FUNCTIONS)}")
     rule = RULES[known[node.func.id]]
     count = len(node.args)
     if rule.arity is None:
@@ -329,9 +330,9 @@ def _evaluate(tree: ast.expr, nodes: Mapping[str, Value]) -> Any:
             return FUNCTIONS[_OPERATORS[type(operator)]](_evaluate(left, nodes), _evaluate(right, nodes))
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             return _compare(operator, _evaluate(left, nodes), _evaluate(right, nodes))
-        case ast.Call(func=ast.Name(id=name), args=args):
-            return _call(_callables()[name], [_evaluate(arg, nodes) for arg in args])
-    raise AssertionError(f"{ast.dump(tree)} was let through by the check")
+    assert isinstance(tree, ast.Call)  # the check let nothing else through
+    assert isinstance(tree.func, ast.Name)
+    return _call(_callables()[tree.func.id], [_evaluate(arg, nodes) for arg in tree.args])
 
 
 def _compare(operator: ast.AST, left: Any, right: Any) -> Any:

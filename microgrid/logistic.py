@@ -369,9 +369,10 @@ class Report:
         verdict = "agree" if self else "DISAGREE"
         worst = self.worst
         return (
-            f"autodiff and closed forms {verdict}: {self.checked} derivatives checked, the worst {worst.ulp:.3g} ulp apart "
-            f"(tolerance {self.tolerance:g})\n"
-            f"  {worst.name} of sample {self.sample}: autodiff {worst.autodiff!r}, {worst.formula} = {worst.closed_form!r}"
+            f"autodiff and closed forms {verdict}: {self.checked} derivatives checked, "
+            f"the worst {worst.ulp:.3g} ulp apart (tolerance {self.tolerance:g})\n"
+            f"  {worst.name} of sample {self.sample}: "
+            f"autodiff {worst.autodiff!r}, {worst.formula} = {worst.closed_form!r}"
         )
 
 

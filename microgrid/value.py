@@ -664,13 +664,17 @@ def _describe(rule: Rule) -> str:
     """
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {name: _function(rule) for name, rule in RULES.items()}
-"""The functions of the package by name, one for each rule."""
+# A rule with a constant operand is no function of its own: with a Value there, its derivative would be silently 0.
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: _function(rule) for name, rule in RULES.items() if not any([region.constant for region in rule.regions])
+}
+"""The functions of the package by name, one for each rule; the general rule's function records a constant form."""
 
 
 def _bind_methods() -> None:
     """Give Value a method, and where Python has one an operator, for each rule."""
-    for name, rule in RULES.items():
+    for name in FUNCTIONS:
+        rule = RULES[name]
         if rule.arity is None:
             continue
         method = _RECORD[name] if rule.arity == 1 else FUNCTIONS[name]

@@ -11,7 +11,7 @@ from typing import Any
 
 import mpmath
 import pytest
-from helpers import LENGTHS
+from helpers import LENGTHS, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,12 +75,7 @@ def test_float_never_raises_and_has_the_bits_of_plain_wherever_plain_does_not_ra
 def test_recording_never_raises_and_keeps_floats(name: str, data: Any) -> None:
     operands = data.draw(_operands(name).filter(len))
     value, partials = FLOAT.bind(RULES[name])
-    leaves = [Value(x) for x in operands]
-    if RULES[name].arity is None:
-        size = len(leaves) // len(RULES[name].regions)
-        node = getattr(microgrid, name)(*[leaves[i : i + size] for i in range(0, len(leaves), size)])
-    else:
-        node = getattr(microgrid, name)(*leaves)
+    node = record(RULES[name], operands)
     assert type(node.data) is float
     assert bits(node.data) == bits(value(*operands))
     assert [bits(slope) for slope in node.partials] == [bits(slope) for slope in partials(node.data, *operands)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -115,6 +115,9 @@ def test_a_picture_of_unknown_kind_is_wrong_input(tmp_path: Path, capsys: pytest
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_module_runs_as_the_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "microgrid", "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == f"microgrid {microgrid.__version__}\n"
+def test_the_module_runs_as_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["microgrid", "--version"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module("microgrid", run_name="__main__")
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"microgrid {microgrid.__version__}\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ import microgrid
 from microgrid import FormulaError, InvalidValueError
 from microgrid.formula import parse
 from microgrid.rules import RULES
+from microgrid.value import FUNCTIONS
 
 LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
 NUMBERS = {"w1": 0.5, "x1": 1.0, "w2": -0.25, "x2": 2.0, "b": 0.1, "y": 1.0}
@@ -77,20 +77,13 @@ def test_a_bare_expression_has_the_value_that_it_says(text: str, expected: float
     assert value_of(text) == pytest.approx(expected, rel=1e-15)
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
-def test_every_operation_can_be_called_by_name(rule: Any) -> None:
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_operation_can_be_called_by_name(name: str) -> None:
+    rule = RULES[name]
     operands = ["x"] * (rule.arity or 2 * len(rule.regions))
-    name = next((general.name for general in RULES.values() if general.constant_form == rule.name), rule.name)
-    formula = parse(f"{name}({', '.join(operands)})")
-    numbers = {"x": 0.75}
-    values = [0.75] * len(operands)
-    half = len(operands) // len(rule.regions)
-    expected = (
-        getattr(microgrid, name)(*values)
-        if rule.arity
-        else getattr(microgrid, name)(*[values[:half]] * len(rule.regions))
-    )
-    assert formula.record(**numbers)["f"].data == expected
+    lists = [[0.75] * 2] * len(rule.regions)
+    expected = FUNCTIONS[name](*(lists if rule.arity is None else [0.75] * rule.arity))
+    assert parse(f"{name}({', '.join(operands)})").record(x=0.75)["f"].data == expected
 
 
 def test_a_choice_by_comparison_stays_in_the_graph() -> None:
@@ -233,6 +226,22 @@ def test_an_unknown_output_is_refused() -> None:
 def test_deep_nesting_that_python_can_parse_is_refused_or_recorded_but_never_crashes() -> None:
     formula = parse("+".join(["x"] * 900))
     assert formula.record(x=1.0)["f"].data == 900.0
+
+
+def test_recording_that_runs_out_of_stack_is_refused() -> None:
+    formula = parse("+".join(["x"] * 900))
+    limit = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(500)
+        with pytest.raises(FormulaError, match="nested too deeply: split it"):
+            formula.record(x=1.0)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_a_whole_number_beyond_floats_is_refused() -> None:
+    with pytest.raises(FormulaError, match="too large for a float"):
+        parse("x + 1" + "0" * 400).record(x=1.0)
 
 
 def test_numbers_that_are_no_numbers_are_refused() -> None:

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import microgrid
-from microgrid.rules import RULES
+from microgrid.value import FUNCTIONS
 
 PACKAGE = Path(microgrid.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -84,7 +84,7 @@ def test_importing_the_package_imports_nothing_but_the_standard_library() -> Non
 
 def test_all_of_the_package_is_there_and_is_all_that_is_public() -> None:
     assert len(microgrid.__all__) == len(set(microgrid.__all__))
-    assert set(RULES) <= set(microgrid.__all__)
+    assert set(FUNCTIONS) <= set(microgrid.__all__)
     for name in microgrid.__all__:
         assert getattr(microgrid, name) is not None
     public = {
@@ -124,7 +124,7 @@ def test_no_module_bears_the_name_of_a_public_function() -> None:
             parent, own = name.rsplit(".", 1)
             if parent == "microgrid":
                 assert own not in microgrid.__all__
-                assert own not in RULES
+                assert own not in FUNCTIONS
 
 
 def test_every_public_function_and_class_is_documented() -> None:

@@ -23,9 +23,10 @@ from microgrid.arithmetic import COMPLEX
 from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.graph import evaluate, local_partials, pullback, pushforward
 from microgrid.rules import RULES, Kink, Region, Rule, rule
-from microgrid.value import VALUE, Comparison
+from microgrid.value import FUNCTIONS, VALUE, Comparison
 
 every_rule = pytest.mark.parametrize("name", RULES)
+every_function = pytest.mark.parametrize("name", FUNCTIONS)
 
 
 # ---- against high precision -----------------------------------------------------------------------------------
@@ -149,7 +150,7 @@ def test_latex_is_well_formed(name: str) -> None:
     assert any(used)
 
 
-@every_rule
+@every_function
 def test_every_rule_is_a_function_of_the_package(name: str) -> None:
     function = getattr(microgrid, name)
     assert name in microgrid.__all__
@@ -169,6 +170,15 @@ def test_every_rule_is_a_function_of_the_package(name: str) -> None:
 
 
 @every_rule
+def test_a_rule_is_a_function_unless_it_is_the_constant_form_of_one(name: str) -> None:
+    general = [rule for rule in RULES.values() if rule.constant_form == name]
+    assert (name in FUNCTIONS) == (not general)
+    if general:
+        assert not hasattr(microgrid, name)
+        assert not hasattr(Value, name)
+
+
+@every_function
 def test_every_rule_is_a_method_and_its_operator_and_aliases_agree(name: str) -> None:
     one = RULES[name]
     if one.arity is None:
@@ -192,7 +202,7 @@ def test_every_rule_is_a_method_and_its_operator_and_aliases_agree(name: str) ->
             assert (reflected.data, reflected.partials) == (expected.data, expected.partials)
 
 
-@every_rule
+@every_function
 def test_constant_form_is_recorded_for_a_plain_last_operand(name: str) -> None:
     one = RULES[name]
     if one.arity is None:
@@ -344,7 +354,9 @@ def test_an_operation_added_to_the_table_needs_nothing_else(tmp_path: Path) -> N
     assert run.returncode == 0, run.stdout
     lines = Path(__file__).read_text(encoding="utf-8").splitlines()
     factors = 4  # of the planted errors
-    assert f"{lines.count('@every_rule') + factors - 1} passed" in run.stdout, run.stdout
+    assert f"{lines.count('@every_rule') + lines.count('@every_function') + factors - 1} passed" in run.stdout, (
+        run.stdout
+    )
 
 
 def _same_bits(x: float, y: float) -> bool:
