@@ -21,8 +21,9 @@ lint: $(VENV)/dev.installed ## Lint and format check
 types: $(VENV)/dev.installed ## The strict type checker
 	$(BIN)/mypy
 
-unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks, coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks on both engines, coverage of both together
+	MICROGRID_ENGINE=python $(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/python -m pytest --cov --cov-append --cov-report=term
 
 bench: $(VENV)/dev.installed ## The benchmarks, one table; figures in the README come from here
 	$(BIN)/python -m benchmarks
@@ -40,6 +41,7 @@ format: $(VENV)/dev.installed ## Format the code and mend what lint can mend
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) build dist $(OUT) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f microgrid/_engine*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -47,6 +49,10 @@ $(BIN)/python:
 	  || { echo "microgrid needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/%.installed: pyproject.toml | $(BIN)/python
+# What the native engine is built from: the package is installed again when one of them changes.
+ENGINE := setup.py microgrid/rules.py microgrid/arithmetic.py microgrid/arithmetics/source.py \
+          microgrid/native/engine.c microgrid/native/write_rules.py
+
+$(VENV)/%.installed: pyproject.toml $(ENGINE) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@

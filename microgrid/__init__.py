@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from microgrid import engines
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -26,6 +27,9 @@ from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 
 __version__ = "0.1.0"
 
+engine: str = engines.engine.NAME
+"""Which engine records: "native" or "python"."""
+
 __all__ = [
     "Comparison",
     "DataError",
@@ -39,6 +43,7 @@ __all__ = [
     "Value",
     "draw",
     "draw_dot",
+    "engine",
     "named",
     "strict",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cmath
 import math
 import operator as infix
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from microgrid.rules import RULES, Pair, Rule
@@ -62,14 +62,47 @@ class Arithmetic:
             ``value(*operands)`` and ``partials(out, *operands)``.
         """
         if rule not in self._bound:
-            self._bound[rule] = rule.make(self)
+            pair = rule.make(self)
+            self._bound[rule] = _on_flat_operands(pair, len(rule.regions)) if rule.arity is None else pair
         return self._bound[rule]
+
+    def total(self, terms: Iterable[Any]) -> Any:
+        """The sum of a list in pairs: the error grows with log n, not n, and every number system adds in this order."""
+        terms = list(terms)
+        while len(terms) > 1:
+            odd = terms[len(terms) & ~1 :]
+            terms = [*map(infix.add, terms[::2], terms[1::2]), *odd]
+        return terms[0] if terms else 0.0
+
+    def largest(self, terms: Iterable[Any]) -> Any:
+        """The largest of a list; nan if the list has one, -inf if it is empty."""
+        peak = -self.inf
+        for term in terms:
+            peak = self.where(self.less(term, peak), peak, self.where(self.less_equal(peak, term), term, term + peak))
+        return peak
 
     def __getattr__(self, name: str) -> Any:
         """A rule of the table that this system doesn't offer itself."""
         if name.startswith("_") or name not in RULES:
             raise AttributeError(f"the {self.__dict__.get('name')} arithmetic has no {name!r}, nor has the rule table")
         return self.bind(RULES[name])[0]
+
+
+def _on_flat_operands(pair: Pair, lists: int) -> Pair:
+    """A rule on lists as a rule on their elements, one list after the other: the form in which nodes keep them."""
+    value, partials = pair
+
+    def split(operands: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        length = len(operands) // lists
+        return [operands[place * length : (place + 1) * length] for place in range(lists)]
+
+    def flat_value(*operands: Any) -> Any:
+        return value(*split(operands))
+
+    def flat_partials(out: Any, *operands: Any) -> tuple[Any, ...]:
+        return tuple([slope for slopes in partials(out, *split(operands)) for slope in slopes])
+
+    return flat_value, flat_partials
 
 
 def _choose(truth: Any, then: Any, otherwise: Any) -> Any:
@@ -82,9 +115,17 @@ _ORDER: dict[str, Any] = {"less": infix.lt, "less_equal": infix.le, "equal": inf
 # ---- floats ---------------------------------------------------------------------------------------------------
 
 _LOGARITHMIC = (math.exp, math.expm1, math.log, math.log1p, math.sqrt, math.pow)
-_CIRCULAR = (math.sin, math.cos, math.tan, math.asin, math.acos, math.atan, math.atan2, math.hypot)
+_CIRCULAR = (math.sin, math.cos, math.tan, math.asin, math.acos, math.atan, math.atan2)
+
+
+def _hypot(x: float, y: float) -> float:
+    """The C library's hypot, which every engine has; math.hypot is Python's own and differs in the last bit."""
+    return abs(complex(x, y))
+
+
 _HYPERBOLIC = (math.sinh, math.cosh, math.tanh, math.erf)
 _MATH: dict[str, Any] = {function.__name__: function for function in _LOGARITHMIC + _CIRCULAR + _HYPERBOLIC}
+_MATH["hypot"] = _hypot
 
 PLAIN = Arithmetic("plain float", abs=abs, pi=math.pi, inf=math.inf, **_ORDER, **_MATH)
 """Python's own floats, at the interpreter's full speed. Where IEEE 754 answers inf or nan, Python often raises

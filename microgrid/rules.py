@@ -11,6 +11,9 @@ Each rule returns a pair::
     value(*operands)         -> output
     partials(out, *operands) -> one local derivative per operand, given the output
 
+A rule on lists of any length (its regions are ``repeated``) takes each list as one operand, goes through it with
+``for``, ``m.total`` and ``m.largest``, and returns one list of partials for each; nothing in it depends on the length.
+
 Two forms may stand side by side. ``if m.exact`` gives the definition, for arithmetics without rounding or overflow
 (symbols, high precision); below it stands the form that neither overflows nor cancels in floating point. Tests hold
 the second against the first.
@@ -27,7 +30,7 @@ from typing import Any
 
 __all__ = ["RULES", "Kink", "Region", "Rule", "rule"]
 
-Pair = tuple[Callable[..., Any], Callable[..., tuple[Any, ...]]]
+Pair = tuple[Callable[..., Any], Callable[..., Any]]
 Make = Callable[[Any], Pair]
 
 
@@ -160,15 +163,6 @@ UNIT = Region(-0.9, 0.9, (1.0 - 2.0**-53, 1e-8, 1e-200, 5e-324, -5e-324, -1e-8, 
 CHOICE = Region(0.5, 1.5, (-1.0, 1e308))
 MANY = Region(-3.0, 3.0, _TAILS, repeated=True)
 CONSTANT = Region(-3.0, 3.0, (-2.0, -1.0, 1.0, 2.0, 3.0, 10.0, 0.5, 1e3), constant=True)
-
-
-def _total(terms: Any) -> Any:
-    """Sum in pairs: the rounding error grows with log n, not n, and every arithmetic adds in the same order."""
-    terms = list(terms)
-    while len(terms) > 1:
-        odd = terms[len(terms) & ~1 :]
-        terms = [x + y for x, y in zip(terms[::2], terms[1::2], strict=False)] + odd
-    return terms[0] if terms else 0.0
 
 
 # ---- arithmetic -----------------------------------------------------------------------------------------------
@@ -468,47 +462,37 @@ def where(m: Any) -> Pair:
 
 @rule("Σ", "\\left({xs}\\right)", MANY)
 def sum(m: Any) -> Pair:
-    return lambda *xs: _total(xs), lambda out, *xs: (1.0,) * len(xs)
+    return m.total, lambda out, xs: [(1.0 for x in xs)]
 
 
 @rule("·", "\\left({xs}\\right) \\cdot \\left({ys}\\right)", MANY, MANY)
 def dot(m: Any) -> Pair:
-    def value(*operands: Any) -> Any:
-        half = len(operands) // 2
-        return _total(x * y for x, y in zip(operands[:half], operands[half:], strict=True))
+    def value(xs: Any, ys: Any) -> Any:
+        return m.total(x * y for x, y in zip(xs, ys, strict=True))
 
-    def partials(out: Any, *operands: Any) -> tuple[Any, ...]:
-        half = len(operands) // 2
-        return operands[half:] + operands[:half]
-
-    return value, partials
+    return value, lambda out, xs, ys: [ys, xs]
 
 
 @rule("logsumexp", "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)", MANY)
 def logsumexp(m: Any) -> Pair:
-    def split(xs: tuple[Any, ...]) -> tuple[Any, Any, list[Any]]:
-        """The largest operand; what to subtract so that no exponential overflows; the other operands."""
-        peak, rest = xs[0], []
-        for x in xs[1:]:
-            exceeded = m.less(peak, x)
-            rest.append(m.where(exceeded, peak, x))
-            peak = m.where(exceeded, x, peak)
-        return peak, m.where(m.less(m.abs(peak), m.inf), peak, 0.0), rest
+    def shift_by(peak: Any) -> Any:
+        """What to subtract so that no exponential overflows: the largest operand, unless it is infinite."""
+        return m.where(m.less(m.abs(peak), m.inf), peak, 0.0)
 
-    def value(*xs: Any) -> Any:
+    def value(xs: Any) -> Any:
         if m.exact:
-            return m.log(_total(m.exp(x) for x in xs))
-        if not xs:
-            return -m.inf
-        peak, shift, rest = split(xs)
-        return peak + m.log1p(_total(m.exp(x - shift) for x in rest))  # not log(1 + …): that loses e⁻³⁷ beside 1
+            return m.log(m.total(m.exp(x) for x in xs))
+        peak = m.largest(xs)
+        shift = shift_by(peak)
+        smaller = m.total(m.where(m.equal(x, peak), 0.0, m.exp(x - shift)) for x in xs)
+        others = m.total(m.where(m.equal(x, peak), 1.0, 0.0) for x in xs) - 1.0
+        return peak + m.log1p(smaller + others)  # not log(1 + …): that loses e⁻³⁷ beside 1
 
-    def partials(out: Any, *xs: Any) -> tuple[Any, ...]:
+    def partials(out: Any, xs: Any) -> Any:
         if m.exact:
-            return tuple(m.exp(x - out) for x in xs)
-        _, shift, _ = split(xs)  # not exp(x - out): out is rounded, and two operands of 1e308 would get 1 and 1
-        terms = [m.exp(x - shift) for x in xs]
-        total = _total(terms)
-        return tuple(term / total for term in terms)
+            return [(m.exp(x - out) for x in xs)]
+        shift = shift_by(m.largest(xs))  # not exp(x - out): out is rounded, and two operands of 1e308 would get 1 and 1
+        total = m.total(m.exp(x - shift) for x in xs)
+        return [(m.exp(x - shift) / total for x in xs)]
 
     return value, partials

@@ -1,7 +1,8 @@
 """``Value``: a number that records what is done to it, and hands derivatives back.
 
-The operations themselves stand in ``rules``; this module binds each of them, as a method, an operator and a function,
-to nodes that remember their operands and local derivatives. Sweeps other than ``backward`` live in ``graph``.
+How a node is stored, recorded and swept is an engine's: ``engine_native`` in C or ``engine_python``, of which
+``engines`` chooses one. Here is everything that both share: what a Value is to its users, functions of Values, numbers
+and arrays, comparisons, copies and ``strict``. The operations stand in ``rules``, sweeps in plain words in ``graph``.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from numbers import Complex, Number, Real
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from microgrid.arithmetic import FLOAT, PLAIN, Arithmetic
+from microgrid.engines import engine
 from microgrid.errors import InvalidValueError, NonFiniteError
 from microgrid.graph import pullback, topological_order
 from microgrid.rules import RULES, Rule
 
-__all__ = ["FUNCTIONS", "VALUE", "Comparison", "Value", "named", "strict"]
+__all__ = ["FUNCTIONS", "VALUE", "Comparison", "Value", "named", "recorder", "strict"]
 
 
 def _as_float(number: Any) -> float:
@@ -73,13 +75,21 @@ class Value:
 
     Attributes
     ----------
+    data : float
+        The number itself. Setting a leaf's leaves what was recorded from the old number as it was.
     grad : float
         The derivative of the output that ``backward`` was called on with respect to this node. A leaf's adds up
-        from call to call until ``zero_grad``; an interior node's is that of the last call.
-    op : Rule or None
-        The rule that made the node; None for a leaf.
+        from call to call until ``zero_grad``; an interior node's, and a constant's, is that of the last call.
     name : str or None
         Its name.
+    op : Rule or None
+        The rule that made the node; None for a leaf.
+    parents : tuple of Value
+        The operands, in order and with repeats: ``x * x`` has two. Empty for a leaf.
+    partials : tuple of float
+        The local derivatives, one per parent, as they were when the node was recorded.
+    is_constant : bool
+        Whether this leaf was a plain number in an expression: the 2 of ``2 * x``.
 
     Raises
     ------
@@ -89,6 +99,8 @@ class Value:
     Notes
     -----
     ``==`` compares identity, so that nodes can be keys of sets and dicts; ``<``, ``<=``, ``>`` and ``>=`` compare data.
+
+    Values can't be subclassed, and a graph belongs to one thread at a time.
 
     Pickled, copied and freed without recursion. Values pickled together keep the leaves that they share; interior
     nodes that two pickled outputs share come back as one copy for each. ``copy.deepcopy`` keeps all sharing.
@@ -105,64 +117,39 @@ class Value:
     (2.0, 0.5)
     """
 
-    # Operands stand in two slots, because nearly every node has one or two and a tuple would double its size. A node
-    # with more keeps a tuple of operands in the first slot and one of partials beside it; a constant, a leaf that was
-    # a plain number in somebody's expression, keeps the empty tuple. None in the first slot marks any other leaf.
-    __slots__ = ("_data", "_first", "_first_partial", "_second", "_second_partial", "grad", "name", "op")
-
-    _data: float
-    _first: Value | tuple[Value, ...] | None
-    _second: Value | None
-    _first_partial: float | tuple[float, ...]
-    _second_partial: float
+    data: float
     grad: float
     name: str | None
-    op: Rule | None
 
-    def __init__(self, data: SupportsFloat, name: str | None = None, *, label: str | None = None) -> None:
-        self._data = _as_float(data)
-        self._first = self._second = None
-        self._first_partial = ()
-        self._second_partial = self.grad = 0.0
-        self.name = _check_name(label if name is None else name)
-        self.op = None
-        if _strict_blocks:
-            _check_finite(self)
+    if TYPE_CHECKING:  # what the engine brings
 
-    # ---- what a node is ---------------------------------------------------------------------------------------
+        def __init__(self, data: SupportsFloat, name: str | None = None, *, label: str | None = None) -> None: ...
+        @property
+        def op(self) -> Rule | None: ...
+        @property
+        def parents(self) -> tuple[Value, ...]: ...
+        @property
+        def partials(self) -> tuple[float, ...]: ...
+        @property
+        def is_constant(self) -> bool: ...
 
-    @property
-    def data(self) -> float:
-        """The number itself. Setting a leaf's leaves what was recorded from the old number as it was."""
-        return self._data
-
-    @data.setter
-    def data(self, number: SupportsFloat) -> None:
-        self._data = _as_float(number)
-
-    @property
-    def parents(self) -> tuple[Value, ...]:
-        """The operands, in order and with repeats: ``x * x`` has two. Empty for a leaf."""
-        first, second = self._first, self._second
-        if second is not None:
-            return (first, second)  # type: ignore[return-value]  # two slots in use: neither holds a tuple
-        if type(first) is tuple:
-            return first
-        return () if first is None else (first,)  # type: ignore[return-value]  # one slot in use: no tuple in it
-
-    @property
-    def partials(self) -> tuple[float, ...]:
-        """The local derivatives, one per parent, as they were when the node was recorded."""
-        if self._second is not None:
-            return (self._first_partial, self._second_partial)  # type: ignore[return-value]  # as for parents
-        if type(self._first_partial) is tuple:
-            return self._first_partial
-        return (self._first_partial,)  # type: ignore[return-value]  # as for parents
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether this leaf was a plain number in an expression: the 2 of ``2 * x``."""
-        return self.op is None and self._first == ()
+        def __getattr__(self, name: str) -> Callable[..., Value]: ...
+        def __add__(self, other: Any) -> Value: ...
+        def __radd__(self, other: Any) -> Value: ...
+        def __sub__(self, other: Any) -> Value: ...
+        def __rsub__(self, other: Any) -> Value: ...
+        def __mul__(self, other: Any) -> Value: ...
+        def __rmul__(self, other: Any) -> Value: ...
+        def __truediv__(self, other: Any) -> Value: ...
+        def __rtruediv__(self, other: Any) -> Value: ...
+        def __pow__(self, other: Any) -> Value: ...
+        def __rpow__(self, other: Any) -> Value: ...
+        def __neg__(self) -> Value: ...
+        def __abs__(self) -> Value: ...
+        def __lt__(self, other: Any) -> Comparison: ...
+        def __le__(self, other: Any) -> Comparison: ...
+        def __gt__(self, other: Any) -> Comparison: ...
+        def __ge__(self, other: Any) -> Comparison: ...
 
     @property
     def label(self) -> str:
@@ -185,10 +172,10 @@ class Value:
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
-        return f"Value(data={self._data!r}, grad={self.grad!r}{name})"
+        return f"Value(data={self.data!r}, grad={self.grad!r}{name})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else repr(self)
+        return format(self.data, spec) if spec else repr(self)
 
     def __float__(self) -> float:
         raise InvalidValueError(
@@ -225,82 +212,43 @@ class Value:
         >>> x.grad
         7.0
         """
-        if _strict_blocks and _strict.get():
-            _check_adjoints(self)
-        if self.op is None:
-            self.grad += 1.0
-            return
-        order = _interior(self)
-        self.grad = 1.0
-        # The storage is unpacked by hand, for this is the hot loop; ``graph.pullback`` is the same in plain words.
-        for node in reversed(order):
-            adjoint = node.grad
-            first: Any = node._first
-            second = node._second
-            if second is not None:
-                first.grad += node._first_partial * adjoint  # type: ignore[operator]  # two operands: floats
-                second.grad += node._second_partial * adjoint
-            elif type(first) is tuple:
-                for parent, partial in zip(first, node._first_partial, strict=True):  # type: ignore[arg-type]
-                    parent.grad += partial * adjoint
-            else:
-                first.grad += node._first_partial * adjoint  # type: ignore[operator]  # one operand: a float
+        engine.backward(self)
 
     def zero_grad(self) -> None:
         """Set the ``grad`` of this node and of every node that it depends on to 0."""
-        for node in topological_order(self):
-            node.grad = 0.0
+        engine.zero_grad(self)
 
     # ---- copies -----------------------------------------------------------------------------------------------
 
     def __copy__(self) -> Value:
-        return _twin(self, self._first, self._second)
+        return _twin(self, self.parents)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         for node in topological_order(self):
-            if id(node) in memo:
-                continue
-            first, second = node._first, node._second
-            if type(first) is tuple:
-                first = tuple([memo[id(parent)] for parent in first])
-            elif first is not None:
-                first = memo[id(first)]
-            if second is not None:
-                second = memo[id(second)]
-            memo[id(node)] = _twin(node, first, second)
+            if id(node) not in memo:
+                memo[id(node)] = _twin(node, tuple([memo[id(parent)] for parent in node.parents]))
         copied: Value = memo[id(self)]
         return copied
 
     def __reduce__(self) -> tuple[Callable[..., Value], tuple[Any, ...]]:
         if self.op is None and not self.is_constant:
-            return _restore_leaf, (self._data, self.grad, self.name)
+            return _restore_leaf, (self.data, self.grad, self.name)
         return _restore_graph, _flatten(self)
-
-    if TYPE_CHECKING:  # bound from the rule table at the end of this module
-
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
-        def __add__(self, other: Any) -> Value: ...
-        def __radd__(self, other: Any) -> Value: ...
-        def __sub__(self, other: Any) -> Value: ...
-        def __rsub__(self, other: Any) -> Value: ...
-        def __mul__(self, other: Any) -> Value: ...
-        def __rmul__(self, other: Any) -> Value: ...
-        def __truediv__(self, other: Any) -> Value: ...
-        def __rtruediv__(self, other: Any) -> Value: ...
-        def __pow__(self, other: Any) -> Value: ...
-        def __rpow__(self, other: Any) -> Value: ...
-        def __neg__(self) -> Value: ...
-        def __abs__(self) -> Value: ...
-        def __lt__(self, other: Any) -> Comparison: ...
-        def __le__(self, other: Any) -> Comparison: ...
-        def __gt__(self, other: Any) -> Comparison: ...
-        def __ge__(self, other: Any) -> Comparison: ...
 
     def __pos__(self) -> Value:
         return self
 
 
-_new = Value.__new__
+def _complete(stored: type, documented: type) -> type:
+    """The engine's type with everything that the documented class above defines."""
+    for name, member in vars(documented).items():
+        if name not in ("__dict__", "__weakref__", "__module__", "__annotations__"):
+            setattr(stored, name, member)
+    return stored
+
+
+if not TYPE_CHECKING:
+    Value = _complete(engine.Value, Value)
 
 
 def _check_name(name: str | None) -> str | None:
@@ -337,47 +285,11 @@ def named(value: Value, name: str) -> Value:
     return value
 
 
-def _interior(root: Value) -> list[Value]:
-    """The nodes below the root that have operands, parents before children, their ``grad`` set to 0.
-
-    The order of ``graph.topological_order`` without its leaves, by the storage instead of by ``parents``.
-    """
-    order: list[Value] = []
-    seen: set[Value] = set()
-    stack: list[Any] = [root]
-    while stack:
-        node = stack.pop()
-        if node is None:
-            order.append(stack.pop())
-            continue
-        first = node._first
-        if first is None or node in seen:
-            continue
-        seen.add(node)
-        if type(first) is tuple:
-            if not first:  # a constant
-                continue
-            stack += (node, None)
-            stack += first[::-1]
-        else:
-            second = node._second
-            stack += (node, None, first) if second is None else (node, None, second, first)
-        node.grad = 0.0
-    return order
-
-
 # ---- recording ------------------------------------------------------------------------------------------------
 
 
 def _constant(number: float) -> Value:
-    leaf = _new(Value)
-    leaf._data = number
-    leaf._first = leaf._first_partial = ()
-    leaf._second = leaf.name = leaf.op = None
-    leaf._second_partial = leaf.grad = 0.0
-    if _strict_blocks:
-        _check_finite(leaf)
-    return leaf
+    return engine.make(None, number, 0.0, None, (), (), True)
 
 
 def _is_number(operand: Any) -> bool:
@@ -385,133 +297,43 @@ def _is_number(operand: Any) -> bool:
 
 
 def _operand(operand: Any) -> Any:
-    """The other side of an operator as a Value; NotImplemented leaves the question to its own type."""
+    """The other side of an operator as a Value or a float; NotImplemented leaves the question to its own type."""
     if isinstance(operand, Value):
         return operand
     if isinstance(operand, Comparison):
         return operand.record()
     # The first two are numbers as well: they are asked for by name because asking an abstract class is slow.
     if type(operand) is float or type(operand) is int or _is_number(operand):
-        return _constant(_as_float(operand))
+        return _as_float(operand)
     return NotImplemented
 
 
-def _unary_recorder(rule: Rule) -> Callable[[Value], Value]:
-    value, partials = PLAIN.bind(rule)
-    ieee_value, ieee_partials = FLOAT.bind(rule)
-
-    def record(x: Value) -> Value:
-        x_data = x._data
-        try:
-            out = value(x_data)
-            (partial,) = partials(out, x_data)
-        except (ArithmeticError, ValueError):
-            out = ieee_value(x_data)
-            (partial,) = ieee_partials(out, x_data)
-        node = _new(Value)
-        node._data = out
-        node._first = x
-        node._second = None
-        node._first_partial = partial
-        node._second_partial = node.grad = 0.0
-        node.name = None
-        node.op = rule
-        if _strict_blocks:
-            _check_finite(node)
-        return node
-
-    return record
+_RECORD: dict[str, Callable[..., Value]] = {name: engine.recorder(rule) for name, rule in RULES.items()}
 
 
-def _binary_recorder(rule: Rule) -> Callable[[Value, Value], Value]:
-    value, partials = PLAIN.bind(rule)
-    ieee_value, ieee_partials = FLOAT.bind(rule)
+def recorder(rule: Rule) -> Callable[..., Value]:
+    """How a rule is recorded: by the engine if it is of the table, otherwise by running it on floats here.
 
-    def record(x: Value, y: Value) -> Value:
-        x_data = x._data
-        y_data = y._data
-        try:
-            out = value(x_data, y_data)
-            x_partial, y_partial = partials(out, x_data, y_data)
-        except (ArithmeticError, ValueError):
-            out = ieee_value(x_data, y_data)
-            x_partial, y_partial = ieee_partials(out, x_data, y_data)
-        node = _new(Value)
-        node._data = out
-        node._first = x
-        node._second = y
-        node._first_partial = x_partial
-        node._second_partial = y_partial
-        node.grad = 0.0
-        node.name = None
-        node.op = rule
-        if _strict_blocks:
-            _check_finite(node)
-        return node
+    Parameters
+    ----------
+    rule : Rule
+        Any rule.
 
-    return record
-
-
-def _many_recorder(rule: Rule) -> Callable[..., Value]:
-    value, partials = PLAIN.bind(rule)
-    ieee_value, ieee_partials = FLOAT.bind(rule)
+    Returns
+    -------
+    callable
+        From operands, all Values, to the node. For a rule on lists they stand one list after the other.
+    """
+    if RULES.get(rule.name) is rule:
+        return _RECORD[rule.name]
+    value, partials = FLOAT.bind(rule)
 
     def record(*operands: Value) -> Value:
-        data = [operand._data for operand in operands]
-        try:
-            out = value(*data)
-            slopes = partials(out, *data)
-        except (ArithmeticError, ValueError):
-            out = ieee_value(*data)
-            slopes = ieee_partials(out, *data)
-        node = _new(Value)
-        node._data = out
-        node._first = operands
-        node._second = None
-        node._first_partial = slopes
-        node._second_partial = node.grad = 0.0
-        node.name = None
-        node.op = rule
-        if _strict_blocks:
-            _check_finite(node)
-        return node
+        data = [operand.data for operand in operands]
+        out = value(*data)
+        return engine.make(rule, out, 0.0, None, operands, partials(out, *data), False)
 
     return record
-
-
-def _recorder(rule: Rule) -> Callable[..., Value]:
-    makers: dict[int | None, Callable[[Rule], Callable[..., Value]]] = {1: _unary_recorder, 2: _binary_recorder}
-    return makers.get(rule.arity, _many_recorder)(rule)
-
-
-_RECORD: dict[str, Callable[..., Value]] = {name: _recorder(rule) for name, rule in RULES.items()}
-
-
-def _binary_method(rule: Rule) -> Callable[[Value, Any], Any]:
-    record = _RECORD[rule.name]
-    with_constant = _RECORD[rule.constant_form or rule.name]
-
-    def method(self: Value, other: Any) -> Any:
-        if type(other) is Value:
-            return record(self, other)
-        if type(other) is float:
-            return with_constant(self, _constant(other))
-        operand = _operand(other)
-        if operand is NotImplemented:
-            return NotImplemented
-        return (record if isinstance(other, Value | Comparison) else with_constant)(self, operand)
-
-    return method
-
-
-def _reflected_method(rule: Rule) -> Callable[[Value, Any], Any]:
-    record = _RECORD[rule.name]
-
-    def method(self: Value, other: Any) -> Any:
-        operand = _operand(other)
-        return NotImplemented if operand is NotImplemented else record(operand, self)
-
-    return method
 
 
 class Comparison:
@@ -576,11 +398,11 @@ class Comparison:
 
 
 def _data_of(operand: Any) -> float:
-    return operand._data if isinstance(operand, Value) else _as_float(operand)
+    return operand.data if isinstance(operand, Value) else _as_float(operand)
 
 
 def _short(operand: Any) -> str:
-    return (operand.name or repr(operand._data)) if isinstance(operand, Value) else repr(operand)
+    return (operand.name or repr(operand.data)) if isinstance(operand, Value) else repr(operand)
 
 
 def _comparison_method(rule: Rule, *, swapped: bool) -> Callable[[Value, Any], Any]:
@@ -608,7 +430,7 @@ def _recorded_method(special: str) -> Callable[..., Any]:
 
 def _lift(operand: Any) -> Value:
     lifted = _operand(operand)
-    return _constant(_as_float(operand)) if lifted is NotImplemented else lifted
+    return lifted if isinstance(lifted, Value) else _constant(_as_float(operand))
 
 
 def _apply(rule: Rule, operands: tuple[Any, ...]) -> Any:
@@ -646,11 +468,8 @@ def _list_function(rule: Rule) -> Callable[..., Any]:
 
 
 def _function(rule: Rule) -> Callable[..., Any]:
-    function = _list_function(rule) if rule.arity is None else _elementwise_function(rule)
-    function.__name__ = function.__qualname__ = rule.name
-    function.__module__ = "microgrid"
-    function.__doc__ = _describe(rule)
-    return function
+    general = _list_function(rule) if rule.arity is None else _elementwise_function(rule)
+    return engine.function(rule, general, _describe(rule))
 
 
 def _describe(rule: Rule) -> str:
@@ -672,25 +491,25 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def _bind_methods() -> None:
-    """Give Value a method, and where Python has one an operator, for each rule."""
-    for name in FUNCTIONS:
+    """Give Value a method for each rule of two or three operands, and its comparisons; the engine has the others."""
+    for name, function in FUNCTIONS.items():
         rule = RULES[name]
-        if rule.arity is None:
-            continue
-        method = _RECORD[name] if rule.arity == 1 else FUNCTIONS[name]
-        for alias in (name, *rule.aliases):
-            setattr(Value, alias, method)
+        if rule.arity in (2, 3):
+            for alias in (name, *rule.aliases):
+                setattr(Value, alias, _function_as_method(function))
         if rule.operator in ("lt", "le"):
             setattr(Value, f"__{rule.operator}__", _comparison_method(rule, swapped=False))
             setattr(Value, f"__g{rule.operator[1]}__", _comparison_method(rule, swapped=True))
         elif rule.operator is not None:
-            special = f"__{rule.operator}__"
-            setattr(Value, special, _binary_method(rule) if rule.arity == 2 else method)
-            setattr(Comparison, special, _recorded_method(special))
-            if rule.arity == 2:
-                reflected = f"__r{rule.operator}__"
-                setattr(Value, reflected, _reflected_method(rule))
-                setattr(Comparison, reflected, _recorded_method(reflected))
+            for special in (f"__{rule.operator}__", f"__r{rule.operator}__")[: rule.arity]:
+                setattr(Comparison, special, _recorded_method(special))
+
+
+def _function_as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Value, *operands: Any) -> Any:
+        return function(self, *operands)
+
+    return method
 
 
 _bind_methods()
@@ -726,13 +545,9 @@ VALUE = Arithmetic(
 # ---- copying and pickling without recursion -------------------------------------------------------------------
 
 
-def _twin(node: Value, first: Value | tuple[Value, ...] | None, second: Value | None) -> Value:
-    """A copy of a node with other operands."""
-    twin = _new(type(node))
-    twin._first, twin._second = first, second
-    twin._data, twin.grad, twin.name, twin.op = node._data, node.grad, node.name, node.op
-    twin._first_partial, twin._second_partial = node._first_partial, node._second_partial
-    return twin
+def _twin(node: Value, parents: tuple[Value, ...]) -> Value:
+    """A copy of a node with other parents."""
+    return engine.make(node.op, node.data, node.grad, node.name, parents, node.partials, node.is_constant)
 
 
 def _restore_leaf(data: float, grad: float, name: str | None) -> Value:
@@ -744,8 +559,8 @@ def _restore_leaf(data: float, grad: float, name: str | None) -> Value:
 def _flatten(root: Value) -> tuple[Any, ...]:
     """A graph as flat columns: leaves as they are, so that they stay shared, and everything else as arrays."""
     order = topological_order(root)
-    leaves = [node for node in order if node._first is None]
-    rest = [node for node in order if node._first is not None]
+    leaves = [node for node in order if node.op is None and not node.is_constant]
+    rest = [node for node in order if node.op is not None or node.is_constant]
     place = {node: index for index, node in enumerate(leaves + rest)}
     rules = list(dict.fromkeys([node.op for node in rest]))
     number = {rule: index for index, rule in enumerate(rules)}
@@ -753,7 +568,7 @@ def _flatten(root: Value) -> tuple[Any, ...]:
         leaves,
         rules,
         array("q", [number[node.op] for node in rest]),
-        array("d", [node._data for node in rest]),
+        array("d", [node.data for node in rest]),
         array("d", [node.grad for node in rest]),
         array("q", [len(node.parents) for node in rest]),
         array("q", [place[parent] for node in rest for parent in node.parents]),
@@ -776,30 +591,19 @@ def _restore_graph(
     nodes = list(leaves)
     start = 0
     for index, (op, number, grad, count) in enumerate(zip(ops, data, grads, counts, strict=True)):
-        node = _new(Value)
         stop = start + count
         operands = tuple([nodes[place] for place in parents[start:stop]])
-        slopes = tuple(partials[start:stop])
         rule = rules[op]
-        node._second, node._second_partial = None, 0.0
-        if rule is not None and rule.arity == 2:
-            (node._first, node._second), (node._first_partial, node._second_partial) = operands, slopes
-        elif rule is not None and rule.arity == 1:
-            (node._first,), (node._first_partial,) = operands, slopes
-        else:
-            node._first, node._first_partial = operands, slopes
-        node._data, node.grad, node.name, node.op = number, grad, names.get(index), rule
-        nodes.append(node)
+        slopes = tuple(partials[start:stop])
+        nodes.append(engine.make(rule, number, grad, names.get(index), operands, slopes, rule is None))
         start = stop
     return nodes[-1]
 
 
 # ---- strictness -----------------------------------------------------------------------------------------------
 
+# The engine counts the blocks that are open in any thread, and asks this slower context only if there is one.
 _strict: ContextVar[bool] = ContextVar("microgrid_strict", default=False)
-# One entry for each block that is open in any thread: recording asks the slower context only if there is one. A list,
-# because threads can append and pop at the same time.
-_strict_blocks: list[None] = []
 
 
 @contextlib.contextmanager
@@ -822,16 +626,16 @@ def strict() -> Iterator[None]:
     microgrid.errors.NonFiniteError: log gave -inf, from p = 0.0
     """
     token = _strict.set(True)
-    _strict_blocks.append(None)
+    engine.add_strict_block(1)
     try:
         yield
     finally:
-        _strict_blocks.pop()
+        engine.add_strict_block(-1)
         _strict.reset(token)
 
 
 def _say(node: Value) -> str:
-    return f"{node.name} = {node._data!r}" if node.name else repr(node._data)
+    return f"{node.name} = {node.data!r}" if node.name else repr(node.data)
 
 
 def _origin(node: Value) -> str:
@@ -842,10 +646,10 @@ def _check_finite(node: Value) -> None:
     """Raise if strict is on in this context and the node's value or a local derivative is not finite."""
     if not _strict.get():
         return
-    if not math.isfinite(node._data):
+    if not math.isfinite(node.data):
         if node.op is None:
             raise NonFiniteError(f"the leaf {_say(node)} is not finite")
-        raise NonFiniteError(f"{node.op.name} gave {node._data!r}, from {_origin(node)}")
+        raise NonFiniteError(f"{node.op.name} gave {node.data!r}, from {_origin(node)}")
     for parent, partial in zip(node.parents, node.partials, strict=True):
         if not math.isfinite(partial):
             assert node.op is not None  # only a node with a rule has parents
@@ -855,9 +659,22 @@ def _check_finite(node: Value) -> None:
 
 
 def _check_adjoints(root: Value) -> None:
-    """Raise if a derivative of the root is not finite, before any ``grad`` is touched."""
+    """Raise if strict is on here and a derivative of the root is not finite, before any ``grad`` is touched."""
+    if not _strict.get():
+        return
     adjoints = pullback(root)
     for node in reversed(topological_order(root)):
         if not math.isfinite(adjoints[node]):
             made = f"the {node.op.name} node" if node.op else "the leaf"
             raise NonFiniteError(f"the derivative with respect to {made} {_say(node)} is {adjoints[node]!r}")
+
+
+engine.configure(
+    {
+        "as_float": _as_float,
+        "check_adjoints": _check_adjoints,
+        "check_finite": _check_finite,
+        "check_name": _check_name,
+        "operand": _operand,
+    }
+)

@@ -13,7 +13,7 @@ import mpmath
 
 from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.rules import Region, Rule
-from microgrid.value import Value, _recorder
+from microgrid.value import Value, recorder
 
 LENGTHS = (1, 2, 3, 7, 30)
 """How many operands an n-ary rule is tried with, for each of its lists."""
@@ -186,7 +186,7 @@ REPORTS: dict[str, Report] = {}
 
 def record(rule: Rule, operands: Sequence[Any]) -> Value:
     """The node that the eager engine records for any rule, of the table or not."""
-    return _recorder(rule)(*[x if isinstance(x, Value) else Value(x) for x in operands])
+    return recorder(rule)(*[x if isinstance(x, Value) else Value(x) for x in operands])
 
 
 def check(rule: Rule, points: Iterator[Operands], digits: int, report: Report) -> None:

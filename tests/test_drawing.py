@@ -35,6 +35,7 @@ from microgrid import (
     sigmoid,
 )
 from microgrid.drawing import Drawing, dot, render, summary, text
+from microgrid.value import recorder
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -254,8 +255,7 @@ def test_names_that_look_like_nothing_or_like_markup_are_drawn(name: str) -> Non
 
 def test_an_operation_without_a_symbol_is_drawn() -> None:
     nameless = dataclasses.replace(microgrid.rules.RULES["mul"], symbol="")
-    y = Value(2.0, name="x") * Value(3.0, name="w")
-    y.op = nameless
+    y = recorder(nameless)(Value(2.0, name="x"), Value(3.0, name="w"))
     assert words(groups(parsed(draw(y)), "mg-output")[0])[:3] == ["out", "6", "mul"]
 
 

@@ -25,11 +25,18 @@ ARROWS = {
     "rules.py": set[str](),
     "graph.py": set[str](),
     "arithmetic.py": {"microgrid.rules"},
-    "value.py": {"microgrid.rules", "microgrid.arithmetic", "microgrid.graph", "microgrid.errors"},
+    "arithmetics/source.py": {"microgrid.arithmetic"},
+    "engines.py": {"microgrid.errors"},
+    "engine_python.py": {"microgrid.rules", "microgrid.arithmetic", "microgrid.arithmetics.source"},
+    "engine_native.py": {"microgrid", "microgrid.rules", "microgrid.native.write_rules"},  # _engine is its own
+    "native/write_rules.py": {"microgrid.rules", "microgrid.arithmetics.source"},
+    "value.py": {
+        *("microgrid.rules", "microgrid.arithmetic", "microgrid.graph", "microgrid.errors", "microgrid.engines"),
+    },
 }
 # What a function imports when it is called, and only then: the package of the arrays it was given, and the diagram
 # that a notebook asks for.
-WHEN_CALLED = {"value.py": {"numpy", "microgrid.drawing"}}
+WHEN_CALLED = {"value.py": {"numpy", "microgrid.drawing"}, "engines.py": {"microgrid"}}
 
 
 def _imports(path: Path, *, at_once: bool) -> set[str]:

@@ -232,7 +232,7 @@ def test_functions_of_the_package_take_plain_numbers_and_refuse_the_rest() -> No
         microgrid.sum([Value(1.0), "a"])
     with pytest.raises(InvalidValueError, match="not 'a' of type str"):
         Value(1.0).maximum("a")
-    with pytest.raises(TypeError, match="exp takes 1 operands, not 2"):
+    with pytest.raises(TypeError, match=r"exp.*argument"):
         microgrid.exp(1.0, 2.0)
     with pytest.raises(TypeError, match="sum takes 1 lists of operands, not 2"):
         microgrid.sum([1.0], [2.0])
@@ -707,7 +707,7 @@ def test_copy_is_a_new_node_on_the_same_operands() -> None:
         (lambda: Value(0.0, "r").sqrt(), r"^the derivative of sqrt with respect to r = 0\.0 is inf, from r = 0\.0$"),
         (lambda: Value(-2.0, "n") ** Value(2.0, "k"), r"derivative of pow with respect to k = 2\.0 is nan"),
         (lambda: Value(NAN, "q"), r"^the leaf q = nan is not finite$"),
-        (lambda: Value(1.0) * INF, r"^the leaf inf is not finite$"),
+        (lambda: Value(1.0) * INF, r"^mul gave inf, from 1\.0, inf$"),
         (lambda: microgrid.sum([Value(1e308), Value(1e308, "big")]), r"^sum gave inf, from 1e\+308, big = 1e\+308$"),
     ],
 )
@@ -764,7 +764,7 @@ def test_strict_nests_and_ends_after_an_exception() -> None:
         with pytest.raises(NonFiniteError):
             Value(INF)
     assert Value(INF).data == INF
-    assert microgrid.value._strict_blocks == []
+    assert microgrid.log(Value(0.0)).data == -INF
 
 
 def test_strict_holds_in_its_own_thread_only() -> None:
@@ -838,7 +838,7 @@ def test_threads_build_and_differentiate_their_own_graphs() -> None:
     for seed in range(4):
         work(seed)
     assert results == together
-    assert microgrid.value._strict_blocks == []
+    assert microgrid.log(Value(0.0)).data == -INF
 
 
 _DETERMINISM = """
@@ -872,3 +872,34 @@ def test_bits_and_order_are_the_same_in_every_process_and_for_every_hash_seed() 
         outputs.add(run.stdout)
     assert len(outputs) == 1
     assert len(next(iter(outputs))) > 1000
+
+
+# ---- constants ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_a_constants_gradient_is_that_of_the_last_pass_whether_or_not_it_was_looked_at(looked: bool) -> None:
+    x = Value(3.0)
+    y, z = x * 2.0, 5.0 - x
+    if looked:
+        assert (y.parents[1].grad, z.parents[0].grad) == (0.0, 0.0)
+    for _ in range(2):
+        y.backward()
+        z.backward()
+    assert (y.parents[1].grad, z.parents[0].grad) == (3.0, 1.0)
+    assert y.parents[1] is y.parents[1]
+    assert y.parents[1].is_constant
+    assert x.grad == 2.0
+    y.zero_grad()
+    assert y.parents[1].grad == 0.0
+
+
+def test_a_value_has_no_subclasses_and_its_rule_stays() -> None:
+    with pytest.raises(TypeError, match="not an acceptable base type"):
+        type("Mine", (Value,), {})
+    with pytest.raises(AttributeError):
+        Value(1.0).op = RULES["exp"]  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        Value(1.0).color = "red"  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        del Value(1.0).data

@@ -1,0 +1,247 @@
+"""Source text as the numbers: the rules run on terms that write themselves down as statements of a language.
+
+What the statements are put into, a function for a user or an engine's operation, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from microgrid.arithmetic import FLOAT, Arithmetic
+
+__all__ = ["PYTHON", "C", "Language", "List", "Source", "Term"]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How a programming language writes what the rules are made of.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in messages.
+    calls : dict
+        From a function of an arithmetic to its name in the language.
+    choice : str
+        A choice, with ``{truth}``, ``{then}`` and ``{otherwise}``.
+    assignment : str
+        A statement, with ``{name}`` and ``{text}``.
+    infinity, nan : str
+        The numbers that are no literals.
+    """
+
+    name: str
+    calls: dict[str, str]
+    choice: str
+    assignment: str
+    infinity: str
+    nan: str
+
+
+_LIBM = (
+    *("exp", "expm1", "log", "log1p", "sqrt", "pow", "sin", "cos", "tan", "asin", "acos", "atan", "atan2"),
+    *("hypot", "sinh", "cosh", "tanh", "erf"),
+)
+
+C = Language(
+    name="C",
+    calls={name: name for name in _LIBM} | {"abs": "fabs"},
+    choice="{truth} ? {then} : {otherwise}",
+    assignment="double {name} = {text};",
+    infinity="INFINITY",
+    nan="NAN",
+)
+"""C99 with ``math.h``."""
+
+PYTHON = Language(
+    name="Python",
+    calls={name: f"m_{name}" for name in (*_LIBM, "abs")},
+    choice="{then} if {truth} else {otherwise}",
+    assignment="{name} = {text}",
+    infinity="inf",
+    nan="nan",
+)
+"""Python, with the functions of an arithmetic of floats under the names ``m_exp``, ``m_log`` and so on."""
+
+
+class Source(Arithmetic):
+    r"""An arithmetic whose numbers are terms, and the statements that they have written so far.
+
+    A statement that was written before is not written again: its variable is used.
+
+    Parameters
+    ----------
+    language : Language
+        What is written.
+    prefix : str
+        Of the variables' names.
+
+    Examples
+    --------
+    >>> from microgrid.arithmetics.source import C, Source
+    >>> source = Source(C)
+    >>> x = source.term("x")
+    >>> result = source.sigmoid(x) * x
+    >>> print("\n".join(source.lines))
+    double t0 = fabs(x);
+    double t1 = -t0;
+    double t2 = exp(t1);
+    double t3 = (x < 0.0) ? t2 : 1.0;
+    double t4 = 1.0 + t2;
+    double t5 = t3 / t4;
+    double t6 = t5 * x;
+    """
+
+    def __init__(self, language: Language, prefix: str = "t") -> None:
+        super().__init__(language.name, pi=math.pi, inf=math.inf)
+        self.language = language
+        self.lines: list[str] = []
+        self._prefix = prefix
+        self._count = 0
+        self._known: dict[str, Term] = {}
+        self.of_lists = False  # whether total and largest are of lists whose length is not known
+        for name, call in language.calls.items():
+            setattr(self, name, self._function(name, call))
+
+    def term(self, text: str) -> Term:
+        """A variable that exists already, as a number."""
+        return Term(self, text)
+
+    def define(self, text: str) -> Term:
+        """The variable that holds an expression, with the statement that makes it unless it was made before."""
+        if text not in self._known:
+            self._known[text] = self.define_anew(text)
+        return self._known[text]
+
+    def define_anew(self, text: str) -> Term:
+        """A new variable for an expression whose value depends on when it is computed."""
+        name = f"{self._prefix}{self._count}"
+        self._count += 1
+        self.lines.append(self.language.assignment.format(name=name, text=text))
+        return Term(self, name)
+
+    def write(self, number: Any) -> str:
+        """A term or a plain number as source text."""
+        if isinstance(number, Term):
+            return number.text
+        number = float(number)
+        if math.isnan(number):
+            return self.language.nan
+        if math.isinf(number):
+            return self.language.infinity if number > 0 else f"(-{self.language.infinity})"
+        return repr(number) if math.copysign(1.0, number) > 0 else f"({number!r})"
+
+    def infix(self, operator: str, left: Any, right: Any) -> Term:
+        """Two numbers with an operator between them."""
+        return self.define(f"{self.write(left)} {operator} {self.write(right)}")
+
+    def _function(self, name: str, call: str) -> Callable[..., Any]:
+        def function(*operands: Any) -> Any:
+            if any([isinstance(operand, Term) for operand in operands]):
+                return self.define(f"{call}({', '.join([self.write(operand) for operand in operands])})")
+            return getattr(FLOAT, name)(*operands)
+
+        return function
+
+    # ---- comparisons and choices ------------------------------------------------------------------------------
+
+    def _compare(self, operator: str, x: Any, y: Any) -> str:
+        return f"({self.write(x)} {operator} {self.write(y)})"
+
+    def less(self, x: Any, y: Any) -> str:
+        """Whether x < y, as source text."""
+        return self._compare("<", x, y)
+
+    def less_equal(self, x: Any, y: Any) -> str:
+        """Whether x <= y, as source text."""
+        return self._compare("<=", x, y)
+
+    def equal(self, x: Any, y: Any) -> str:
+        """Whether x == y, as source text."""
+        return self._compare("==", x, y)
+
+    def where(self, truth: str, then: Any, otherwise: Any) -> Term:
+        """One of two numbers, by a comparison."""
+        choice = self.language.choice
+        return self.define(choice.format(truth=truth, then=self.write(then), otherwise=self.write(otherwise)))
+
+    # ---- lists whose length is known only when the text runs: C alone -------------------------------------------
+
+    def total(self, terms: Iterable[Any]) -> Any:
+        """The sum of a list, in pairs."""
+        if not self.of_lists:
+            return super().total(terms)
+        self.loop(terms, "scratch[i] = {};")
+        return self.define_anew("total(scratch, n)")
+
+    def largest(self, terms: Iterable[Any]) -> Any:
+        """The largest of a list, or nan."""
+        if not self.of_lists:
+            return super().largest(terms)
+        self.loop(terms, "scratch[i] = {};")
+        return self.define_anew("largest(scratch, n)")
+
+    def loop(self, terms: Iterable[Any], statement: str) -> None:
+        """Write a loop over a list's elements, with a statement for each.
+
+        A ``List`` gives one general element when it is iterated, so that what is computed from it here, inside the
+        braces, is the body of the loop.
+        """
+        known = dict(self._known)
+        self.lines.append("for (Py_ssize_t i = 0; i < n; i++) {")
+        (element,) = terms
+        self.lines.append(statement.format(self.write(element)))
+        self.lines.append("}")
+        self._known = known  # what the body defined ends with it
+
+
+class List:
+    """A list whose length is not known while the text is written; iterated, it gives its general element."""
+
+    def __init__(self, source: Source, name: str) -> None:
+        self.source, self.name = source, name
+
+    def __iter__(self) -> Iterator[Term]:
+        yield self.source.term(f"{self.name}[i]")
+
+
+class Term:
+    """A number that stands for a piece of source text: a variable's name."""
+
+    __slots__ = ("source", "text")
+
+    def __init__(self, source: Source, text: str) -> None:
+        self.source, self.text = source, text
+
+    def __repr__(self) -> str:
+        return f"<{self.source.language.name} {self.text}>"
+
+    def __add__(self, other: Any) -> Term:
+        return self.source.infix("+", self, other)
+
+    def __radd__(self, other: Any) -> Term:
+        return self.source.infix("+", other, self)
+
+    def __sub__(self, other: Any) -> Term:
+        return self.source.infix("-", self, other)
+
+    def __rsub__(self, other: Any) -> Term:
+        return self.source.infix("-", other, self)
+
+    def __mul__(self, other: Any) -> Term:
+        return self.source.infix("*", self, other)
+
+    def __rmul__(self, other: Any) -> Term:
+        return self.source.infix("*", other, self)
+
+    def __truediv__(self, other: Any) -> Term:
+        return self.source.infix("/", self, other)
+
+    def __rtruediv__(self, other: Any) -> Term:
+        return self.source.infix("/", other, self)
+
+    def __neg__(self) -> Term:
+        return self.source.define(f"-{self.text}")

@@ -1,0 +1,93 @@
+"""The choice of an engine: the native one where it was built, otherwise the pure-Python one; the same results.
+
+The environment variable ``MICROGRID_ENGINE`` forces ``native`` or ``python``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from microgrid.errors import MicrogridError
+
+if TYPE_CHECKING:
+    from microgrid.rules import Rule
+    from microgrid.value import Value
+
+__all__ = ["Engine", "engine"]
+
+
+class Engine(Protocol):
+    """What ``value`` needs of an engine: how nodes are stored, recorded and swept.
+
+    Attributes
+    ----------
+    NAME : str
+        "native" or "python".
+    Value : type
+        The node: ``data``, ``grad`` and ``name``, which may be set, ``op``, ``parents``, ``partials``,
+        ``is_constant``, the methods of the rules of one operand, and the arithmetic operators.
+    """
+
+    @property
+    def NAME(self) -> str:  # noqa: N802  # a module's constant
+        """The engine's name."""
+
+    @property
+    def Value(self) -> Any:  # noqa: N802  # a class
+        """The node."""
+
+    def configure(self, callbacks: dict[str, Callable[..., Any]]) -> None:
+        """Take what ``value`` does for an engine: reading operands and names, and the checks of ``strict``."""
+
+    def add_strict_block(self, change: int) -> None:
+        """Note that a ``strict`` block was entered, 1, or left, -1, in some thread."""
+
+    def backward(self, root: Value) -> None:
+        """Set the gradients of everything that the root depends on."""
+
+    def zero_grad(self, root: Value) -> None:
+        """Set them to 0."""
+
+    def recorder(self, rule: Rule) -> Callable[..., Value]:
+        """A function from operands, all Values, to the node of a rule of the table."""
+        ...
+
+    def function(self, rule: Rule, general: Callable[..., Any], doc: str) -> Callable[..., Any]:
+        """The rule's function of the package: at once for Values, the general one for anything else."""
+        ...
+
+    def make(
+        self,
+        rule: Rule | None,
+        data: float,
+        grad: float,
+        name: str | None,
+        parents: tuple[Value, ...],
+        partials: tuple[float, ...],
+        is_constant: bool,
+    ) -> Value:
+        """A node from its parts; the rule may be any."""
+        ...
+
+
+def _choose() -> Any:
+    wanted = os.environ.get("MICROGRID_ENGINE", "")
+    if wanted not in ("", "native", "python"):
+        raise MicrogridError(f"MICROGRID_ENGINE is 'native' or 'python', not {wanted!r}")
+    if wanted != "python":
+        try:
+            from microgrid import engine_native
+
+            return engine_native
+        except ImportError:
+            if wanted:
+                raise
+    from microgrid import engine_python
+
+    return engine_python
+
+
+engine: Engine = _choose()
+"""The module of the engine in use."""

@@ -1,0 +1,827 @@
+/* The native Value: what is common to all operations. What an operation computes is in rules.inc, which the build
+   writes from the rule table; what needs no speed (repr, copies, pickling, drawing) is Python's, shared with the
+   pure-Python Value.
+
+   A node is 80 bytes and is not tracked by the cyclic collector: it refers to its parents, its name and nothing else,
+   and parents exist before their children, so that no cycle can pass through nodes. Freeing a chain is a loop, not a
+   recursion: while one node is being freed, the nodes that this frees wait in a list.
+
+   All of it runs under the interpreter's lock, and no sweep runs Python code between its first and its last node. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <math.h>
+#include <stddef.h>
+#include <structmember.h>
+
+/* ---- what the written rules use ------------------------------------------------------------------------------- */
+
+/* The sum in pairs, in the order of Arithmetic.total. Overwrites the terms. */
+static double total(double *terms, Py_ssize_t n) {
+    if (n == 0) return 0.0;
+    while (n > 1) {
+        Py_ssize_t half = n / 2;
+        for (Py_ssize_t i = 0; i < half; i++) terms[i] = terms[2 * i] + terms[2 * i + 1];
+        if (n & 1) terms[half] = terms[n - 1];
+        n = half + (n & 1);
+    }
+    return terms[0];
+}
+
+static double largest(const double *terms, Py_ssize_t n) {
+    double peak = -INFINITY;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        double term = terms[i];
+        peak = (term < peak) ? peak : (peak <= term) ? term : term + peak; /* the last one is nan */
+    }
+    return peak;
+}
+
+#include "rules.inc"
+
+/* ---- the node ------------------------------------------------------------------------------------------------- */
+
+typedef struct Value Value;
+
+typedef struct { /* the operands of a node with more than two, behind it in memory their partials */
+    Py_ssize_t count;
+    Value *parents[];
+} Many;
+
+enum { FIRST_IS_NUMBER = 1, SECOND_IS_NUMBER = 2, IS_CONSTANT = 4 };
+enum { LEAF, UNARY, BINARY, MANY }; /* how the operands are kept */
+
+struct Value {
+    PyObject_HEAD
+    double data, grad;
+    double partial[2];
+    union {
+        Value *node;
+        double number; /* a plain number in an expression: it becomes a node when somebody looks at the parents */
+        Many *many;
+    } operand[2];
+    PyObject *name;
+    unsigned long long op : 12, kind : 2, flags : 4, mark : 46; /* mark: the last sweep that met the node */
+};
+
+static PyTypeObject *ValueType;
+static PyObject *callbacks; /* a dict of what value.py does for us; see configure() */
+static PyObject *general[OP_COUNT]; /* each rule's function for operands that are not Values alone */
+static PyObject *rule_objects; /* a list: the Rule of each op; None for a leaf */
+static int strict_blocks;   /* how many strict() blocks are open in any thread */
+
+#define AS_VALUE(object) ((Value *)(object))
+#define IS_VALUE(object) (Py_TYPE(object) == ValueType)
+
+static double *many_partials(Many *many) { return (double *)(many->parents + many->count); }
+
+/* ---- making and freeing --------------------------------------------------------------------------------------- */
+
+static Value *free_nodes;
+static Py_ssize_t free_count;
+enum { MOST_FREE_NODES = 1 << 17 }; /* 10 MB: enough that a training step of 100,000 nodes reuses its own */
+
+static Value *new_node(unsigned op, unsigned kind) {
+    Value *node = free_nodes;
+    if (node) {
+        free_nodes = node->operand[0].node;
+        free_count--;
+    } else {
+        node = PyObject_Malloc(sizeof(Value));
+        if (!node) return (Value *)PyErr_NoMemory();
+    }
+    (void)PyObject_Init((PyObject *)node, ValueType);
+    node->grad = 0.0;
+    node->name = NULL;
+    node->op = op;
+    node->kind = kind;
+    node->flags = 0;
+    node->mark = 0;
+    return node;
+}
+
+static void release_memory(Value *node) {
+    if (free_count < MOST_FREE_NODES) {
+        node->operand[0].node = free_nodes;
+        free_nodes = node;
+        free_count++;
+    } else {
+        PyObject_Free(node);
+    }
+    Py_DECREF(ValueType);
+}
+
+static Value *waiting; /* nodes whose last reference went while another node was being freed */
+static int freeing;
+
+static void release_parents(Value *node) {
+    switch (node->kind) {
+    case MANY: {
+        Many *many = node->operand[0].many;
+        for (Py_ssize_t i = 0; i < many->count; i++) Py_DECREF(many->parents[i]);
+        PyMem_Free(many);
+        return;
+    }
+    case BINARY:
+        if (!(node->flags & SECOND_IS_NUMBER)) Py_DECREF(node->operand[1].node);
+        /* fall through */
+    case UNARY:
+        if (!(node->flags & FIRST_IS_NUMBER)) Py_DECREF(node->operand[0].node);
+    }
+}
+
+static void value_dealloc(PyObject *self) {
+    Value *node = AS_VALUE(self);
+    if (freeing) {
+        memcpy(&node->grad, &waiting, sizeof waiting); /* the gradient's place holds the list's link from here on */
+        waiting = node;
+        return;
+    }
+    freeing = 1;
+    for (;;) {
+        PyObject *name = node->name;
+        release_parents(node);
+        release_memory(node);
+        Py_XDECREF(name); /* a string: frees no node */
+        node = waiting;
+        if (!node) break;
+        memcpy(&waiting, &node->grad, sizeof waiting);
+    }
+    freeing = 0;
+}
+
+static Value *new_leaf(double data, unsigned flags) {
+    Value *node = new_node(0, LEAF);
+    if (node) {
+        node->data = data;
+        node->flags = flags;
+    }
+    return node;
+}
+
+/* ---- recording ------------------------------------------------------------------------------------------------ */
+
+static PyObject *callback(const char *name) { return PyDict_GetItemString(callbacks, name); }
+
+static PyObject *checked(Value *node) {
+    if (strict_blocks && node) {
+        PyObject *fine = PyObject_CallOneArg(callback("check_finite"), (PyObject *)node);
+        if (!fine) {
+            Py_DECREF(node);
+            return NULL;
+        }
+        Py_DECREF(fine);
+    }
+    return (PyObject *)node;
+}
+
+static inline PyObject *record_unary(unsigned op, double (*rule)(double, double *), Value *x) {
+    double partial, out = rule(x->data, &partial);
+    Value *node = new_node(op, UNARY);
+    if (!node) return NULL;
+    node->data = out;
+    node->partial[0] = partial;
+    Py_INCREF(x);
+    node->operand[0].node = x;
+    return strict_blocks ? checked(node) : (PyObject *)node;
+}
+
+/* One operand may be a plain number: then its node is NULL and the number counts. */
+static inline PyObject *record_binary(unsigned op, double (*rule)(double, double, double *, double *), Value *x,
+                                      double x_data, Value *y, double y_data) {
+    double first, second, out = rule(x_data, y_data, &first, &second);
+    Value *node = new_node(op, BINARY);
+    if (!node) return NULL;
+    node->data = out;
+    node->partial[0] = first;
+    node->partial[1] = second;
+    if (x) {
+        Py_INCREF(x);
+        node->operand[0].node = x;
+    } else {
+        node->operand[0].number = x_data;
+        node->flags = FIRST_IS_NUMBER;
+    }
+    if (y) {
+        Py_INCREF(y);
+        node->operand[1].node = y;
+    } else {
+        node->operand[1].number = y_data;
+        node->flags = SECOND_IS_NUMBER;
+    }
+    return strict_blocks ? checked(node) : (PyObject *)node;
+}
+
+typedef double (*ManyRule)(Py_ssize_t, const double *, double *, double *);
+
+static PyObject *record_many(unsigned op, ManyRule rule, Py_ssize_t count, PyObject *const *operands) {
+    Many *many = PyMem_Malloc(sizeof(Many) + count * (sizeof(Value *) + sizeof(double)));
+    double *room = PyMem_Malloc((2 * count + 1) * sizeof(double));
+    Value *node = many && room ? new_node(op, MANY) : (Value *)PyErr_NoMemory();
+    if (!node) {
+        PyMem_Free(many);
+        PyMem_Free(room);
+        return NULL;
+    }
+    many->count = count;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        room[i] = AS_VALUE(operands[i])->data;
+        Py_INCREF(operands[i]);
+        many->parents[i] = AS_VALUE(operands[i]);
+    }
+    node->data = rule(count, room, many_partials(many), room + count);
+    node->operand[0].many = many;
+    PyMem_Free(room);
+    return checked(node);
+}
+
+/* What stands beside a Value in an expression: a node (owned in *node), or a plain number. -1 for an error, 0 where
+   the other type should be asked, 1 otherwise. */
+static int other_operand(PyObject *object, Value **node, PyObject **owned, double *number) {
+    *owned = NULL;
+    if (IS_VALUE(object)) {
+        *node = AS_VALUE(object);
+        *number = AS_VALUE(object)->data;
+        return 1;
+    }
+    *node = NULL;
+    if (PyFloat_CheckExact(object)) {
+        *number = PyFloat_AS_DOUBLE(object);
+        return 1;
+    }
+    PyObject *meant = PyObject_CallOneArg(callback("operand"), object);
+    if (!meant) return -1;
+    if (meant == Py_NotImplemented) {
+        Py_DECREF(meant);
+        return 0;
+    }
+    *owned = meant;
+    if (IS_VALUE(meant)) {
+        *node = AS_VALUE(meant);
+        *number = AS_VALUE(meant)->data;
+    } else {
+        *number = PyFloat_AS_DOUBLE(meant);
+    }
+    return 1;
+}
+
+typedef double (*BinaryRule)(double, double, double *, double *);
+
+/* An operator or a function of two operands, at least one of them a Value. */
+static inline PyObject *apply_binary(unsigned op, BinaryRule rule, unsigned constant_op, BinaryRule constant_rule,
+                                     PyObject *left, PyObject *right) {
+    if (IS_VALUE(left)) {
+        Value *x = AS_VALUE(left);
+        if (IS_VALUE(right)) return record_binary(op, rule, x, x->data, AS_VALUE(right), AS_VALUE(right)->data);
+        if (PyFloat_CheckExact(right))
+            return record_binary(constant_op, constant_rule, x, x->data, NULL, PyFloat_AS_DOUBLE(right));
+    }
+    Value *x, *y;
+    PyObject *left_owned, *right_owned = NULL, *result;
+    double x_data, y_data;
+    int known = other_operand(left, &x, &left_owned, &x_data);
+    if (known > 0) known = other_operand(right, &y, &right_owned, &y_data);
+    if (known < 0)
+        result = NULL;
+    else if (known == 0)
+        result = Py_NewRef(Py_NotImplemented);
+    else if (y)
+        result = record_binary(op, rule, x, x_data, y, y_data);
+    else
+        result = record_binary(constant_op, constant_rule, x, x_data, NULL, y_data);
+    Py_XDECREF(left_owned);
+    Py_XDECREF(right_owned);
+    return result;
+}
+
+/* ---- sweeps --------------------------------------------------------------------------------------------------- */
+
+/* Two arrays that every sweep uses again; under the interpreter's lock only one sweep runs at a time. */
+typedef struct {
+    uintptr_t *items;
+    size_t count, room;
+} Stack;
+
+static Stack pending, order;
+static unsigned long long sweep; /* the number of the current sweep */
+
+static int push(Stack *stack, uintptr_t item) {
+    if (stack->count == stack->room) {
+        size_t room = stack->room ? stack->room * 2 : 1024;
+        uintptr_t *items = PyMem_RawRealloc(stack->items, room * sizeof *items);
+        if (!items) return -1;
+        stack->items = items;
+        stack->room = room;
+    }
+    stack->items[stack->count++] = item;
+    return 0;
+}
+
+static void shrink(Stack *stack) { /* a sweep over a very large graph does not keep its arrays */
+    if (stack->room > (1 << 20)) {
+        PyMem_RawFree(stack->items);
+        *stack = (Stack){0};
+    }
+}
+
+static inline int visit(Value *node) { /* a parent: leaves and nodes met before need no visit */
+    if (node->kind == LEAF) {
+        if (node->flags & IS_CONSTANT) node->grad = 0.0;
+        return 0;
+    }
+    return node->mark == sweep ? 0 : push(&pending, (uintptr_t)node);
+}
+
+/* The nodes below the root that have operands, parents before children, their gradients 0: in `order`. A node with
+   its lowest bit set waits for its parents to be in the order. The order is that of graph.topological_order. The
+   gradients of constants become 0 too: like those of interior nodes, they are of one sweep. */
+static int find_interior(Value *root) {
+    sweep++;
+    pending.count = order.count = 0;
+    if (push(&pending, (uintptr_t)root)) return -1;
+    while (pending.count) {
+        uintptr_t item = pending.items[--pending.count];
+        if (item & 1) {
+            if (push(&order, item - 1)) return -1;
+            continue;
+        }
+        Value *node = (Value *)item;
+        if (node->mark == sweep) continue;
+        node->mark = sweep;
+        node->grad = 0.0;
+        if (push(&pending, item | 1)) return -1;
+        if (node->kind == MANY) {
+            Many *many = node->operand[0].many;
+            for (Py_ssize_t i = many->count; i-- > 0;)
+                if (visit(many->parents[i])) return -1;
+            continue;
+        }
+        if (node->kind == BINARY && !(node->flags & SECOND_IS_NUMBER) && visit(node->operand[1].node)) return -1;
+        if (!(node->flags & FIRST_IS_NUMBER) && visit(node->operand[0].node)) return -1;
+    }
+    return 0;
+}
+
+static void hand_back(void) {
+    for (size_t i = order.count; i-- > 0;) {
+        Value *node = (Value *)order.items[i];
+        double adjoint = node->grad;
+        if (node->kind == MANY) {
+            Many *many = node->operand[0].many;
+            double *partials = many_partials(many);
+            for (Py_ssize_t k = 0; k < many->count; k++) many->parents[k]->grad += partials[k] * adjoint;
+            continue;
+        }
+        if (!(node->flags & FIRST_IS_NUMBER)) node->operand[0].node->grad += node->partial[0] * adjoint;
+        if (node->kind == BINARY && !(node->flags & SECOND_IS_NUMBER))
+            node->operand[1].node->grad += node->partial[1] * adjoint;
+    }
+}
+
+static int is_node(PyObject *object) {
+    if (!IS_VALUE(object)) PyErr_SetString(PyExc_TypeError, "a sweep starts from a Value");
+    return IS_VALUE(object);
+}
+
+static PyObject *backward(PyObject *module, PyObject *object) {
+    if (!is_node(object)) return NULL;
+    Value *root = AS_VALUE(object);
+    if (strict_blocks) {
+        PyObject *fine = PyObject_CallOneArg(callback("check_adjoints"), object);
+        if (!fine) return NULL;
+        Py_DECREF(fine);
+    }
+    if (root->kind == LEAF) {
+        root->grad += 1.0;
+        Py_RETURN_NONE;
+    }
+    if (find_interior(root)) return PyErr_NoMemory();
+    root->grad = 1.0;
+    hand_back();
+    shrink(&pending);
+    shrink(&order);
+    Py_RETURN_NONE;
+}
+
+static PyObject *zero_grad(PyObject *module, PyObject *object) {
+    if (!is_node(object)) return NULL;
+    Value *root = AS_VALUE(object);
+    root->grad = 0.0;
+    if (root->kind == LEAF) Py_RETURN_NONE;
+    if (find_interior(root)) return PyErr_NoMemory();
+    for (size_t i = 0; i < order.count; i++) {
+        Value *node = (Value *)order.items[i];
+        Many *many = node->kind == MANY ? node->operand[0].many : NULL;
+        for (Py_ssize_t k = 0; many && k < many->count; k++) many->parents[k]->grad = 0.0;
+        if (many) continue;
+        if (!(node->flags & FIRST_IS_NUMBER)) node->operand[0].node->grad = 0.0;
+        if (node->kind == BINARY && !(node->flags & SECOND_IS_NUMBER)) node->operand[1].node->grad = 0.0;
+    }
+    shrink(&pending);
+    shrink(&order);
+    Py_RETURN_NONE;
+}
+
+/* ---- what Python sees of a node ------------------------------------------------------------------------------- */
+
+static int as_float(PyObject *object, double *number) {
+    if (PyFloat_CheckExact(object)) {
+        *number = PyFloat_AS_DOUBLE(object);
+        return 0;
+    }
+    PyObject *converted = PyObject_CallOneArg(callback("as_float"), object);
+    if (!converted) return -1;
+    *number = PyFloat_AS_DOUBLE(converted);
+    Py_DECREF(converted);
+    return 0;
+}
+
+static int set_name(Value *node, PyObject *name) {
+    if (name && name != Py_None && !PyUnicode_CheckExact(name)) {
+        PyObject *fine = PyObject_CallOneArg(callback("check_name"), name);
+        if (!fine) return -1;
+        Py_DECREF(fine);
+    }
+    int empty = !name || name == Py_None || PyUnicode_GetLength(name) == 0;
+    Py_XSETREF(node->name, empty ? NULL : Py_NewRef(name));
+    return 0;
+}
+
+static PyObject *make_value(PyObject *data, PyObject *name, PyObject *label) {
+    double number;
+    if (as_float(data, &number)) return NULL;
+    Value *leaf = new_leaf(number, 0);
+    if (!leaf) return NULL;
+    if (set_name(leaf, name && name != Py_None ? name : label)) {
+        Py_DECREF(leaf);
+        return NULL;
+    }
+    return checked(leaf);
+}
+
+static PyObject *value_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
+    static char *names[] = {"data", "name", "label", NULL};
+    PyObject *data, *name = NULL, *label = NULL;
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O|O$O:Value", names, &data, &name, &label)) return NULL;
+    return make_value(data, name, label);
+}
+
+static PyObject *value_vectorcall(PyObject *type, PyObject *const *arguments, size_t count, PyObject *keywords) {
+    count = PyVectorcall_NARGS(count);
+    if (!keywords && (count == 1 || count == 2)) return make_value(arguments[0], count == 2 ? arguments[1] : NULL, NULL);
+    PyObject *tuple = PyTuple_New((Py_ssize_t)count), *dict = keywords ? PyDict_New() : NULL, *result = NULL;
+    int failed = !tuple || (keywords && !dict);
+    for (size_t i = 0; !failed && i < count; i++) PyTuple_SET_ITEM(tuple, i, Py_NewRef(arguments[i]));
+    for (Py_ssize_t i = 0; !failed && keywords && i < PyTuple_GET_SIZE(keywords); i++)
+        failed = PyDict_SetItem(dict, PyTuple_GET_ITEM(keywords, i), arguments[count + i]) < 0;
+    if (!failed) result = value_new((PyTypeObject *)type, tuple, dict);
+    Py_XDECREF(tuple);
+    Py_XDECREF(dict);
+    return result;
+}
+
+static PyObject *get_data(PyObject *self, void *unused) { return PyFloat_FromDouble(AS_VALUE(self)->data); }
+
+static int refuse_deletion(PyObject *what) {
+    if (what) return 0;
+    PyErr_SetString(PyExc_AttributeError, "an attribute of a Value can't be deleted");
+    return -1;
+}
+
+static int set_data(PyObject *self, PyObject *number, void *unused) {
+    return refuse_deletion(number) ? -1 : as_float(number, &AS_VALUE(self)->data);
+}
+
+static PyObject *get_grad(PyObject *self, void *unused) { return PyFloat_FromDouble(AS_VALUE(self)->grad); }
+
+static int set_grad(PyObject *self, PyObject *number, void *unused) {
+    return refuse_deletion(number) ? -1 : as_float(number, &AS_VALUE(self)->grad);
+}
+
+static PyObject *get_name(PyObject *self, void *unused) {
+    PyObject *name = AS_VALUE(self)->name;
+    return Py_NewRef(name ? name : Py_None);
+}
+
+static int set_name_attribute(PyObject *self, PyObject *name, void *unused) {
+    return refuse_deletion(name) ? -1 : set_name(AS_VALUE(self), name);
+}
+
+static PyObject *get_op(PyObject *self, void *unused) {
+    return Py_NewRef(PyList_GET_ITEM(rule_objects, AS_VALUE(self)->op));
+}
+
+static PyObject *get_is_constant(PyObject *self, void *unused) {
+    return PyBool_FromLong(AS_VALUE(self)->flags & IS_CONSTANT);
+}
+
+/* The operand as a node: a plain number becomes a constant, once and for all. */
+static PyObject *operand_node(Value *node, int place, unsigned flag) {
+    if (node->flags & flag) {
+        Value *constant = new_leaf(node->operand[place].number, IS_CONSTANT);
+        if (!constant) return NULL;
+        constant->grad = node->partial[place] * node->grad;
+        node->operand[place].node = constant;
+        node->flags &= ~flag;
+    }
+    return Py_NewRef((PyObject *)node->operand[place].node);
+}
+
+static PyObject *get_parents(PyObject *self, void *unused) {
+    Value *node = AS_VALUE(self);
+    Many *many = node->kind == MANY ? node->operand[0].many : NULL;
+    Py_ssize_t count = many ? many->count : node->kind;
+    PyObject *parents = PyTuple_New(count);
+    for (Py_ssize_t i = 0; parents && i < count; i++) {
+        PyObject *parent = many ? Py_NewRef((PyObject *)many->parents[i])
+                                : operand_node(node, (int)i, i ? SECOND_IS_NUMBER : FIRST_IS_NUMBER);
+        if (!parent) Py_CLEAR(parents);
+        else PyTuple_SET_ITEM(parents, i, parent);
+    }
+    return parents;
+}
+
+static PyObject *get_partials(PyObject *self, void *unused) {
+    Value *node = AS_VALUE(self);
+    Py_ssize_t count = node->kind == MANY ? node->operand[0].many->count : node->kind;
+    double *numbers = node->kind == MANY ? many_partials(node->operand[0].many) : node->partial;
+    PyObject *partials = PyTuple_New(count);
+    for (Py_ssize_t i = 0; partials && i < count; i++) {
+        PyObject *partial = PyFloat_FromDouble(numbers[i]);
+        if (!partial) Py_CLEAR(partials);
+        else PyTuple_SET_ITEM(partials, i, partial);
+    }
+    return partials;
+}
+
+/* ---- the operations, written out for every rule of the table -------------------------------------------------- */
+
+#define UNARY_RULE(NAME)                                                                                              \
+    static PyObject *unary_##NAME(PyObject *x) { return record_unary(OP_##NAME, rule_##NAME, AS_VALUE(x)); }          \
+    static PyObject *method_##NAME(PyObject *x, PyObject *Py_UNUSED(ignored)) { return unary_##NAME(x); }             \
+    static PyObject *function_##NAME(PyObject *Py_UNUSED(module), PyObject *x) {                                      \
+        return IS_VALUE(x) ? unary_##NAME(x) : PyObject_CallOneArg(general[OP_##NAME], x);                            \
+    }
+FOR_UNARY_RULES(UNARY_RULE)
+
+#define BINARY_RULE(NAME, CONSTANT)                                                                                   \
+    static PyObject *binary_##NAME(PyObject *x, PyObject *y) {                                                        \
+        return apply_binary(OP_##NAME, rule_##NAME, OP_##CONSTANT, rule_##CONSTANT, x, y);                            \
+    }                                                                                                                 \
+    static PyObject *function_##NAME(PyObject *Py_UNUSED(module), PyObject *const *operands, Py_ssize_t count) {      \
+        if (count == 2 && IS_VALUE(operands[0]) && (IS_VALUE(operands[1]) || PyFloat_CheckExact(operands[1])))        \
+            return binary_##NAME(operands[0], operands[1]);                                                           \
+        return PyObject_Vectorcall(general[OP_##NAME], operands, (size_t)count, NULL);                                \
+    }
+FOR_BINARY_RULES(BINARY_RULE)
+
+static PyObject *power_operator(PyObject *x, PyObject *y, PyObject *modulus) {
+    if (modulus != Py_None) return Py_NewRef(Py_NotImplemented);
+    return binary_pow(x, y);
+}
+
+/* A function of lists: one node, if they are lists or tuples of Values alone. */
+static PyObject *apply_lists(unsigned op, ManyRule rule, Py_ssize_t lists, PyObject *const *arguments,
+                             Py_ssize_t count) {
+    Py_ssize_t length = -1, filled = 0;
+    for (Py_ssize_t i = 0; i < count && count == lists; i++) {
+        if (!PyList_CheckExact(arguments[i]) && !PyTuple_CheckExact(arguments[i])) goto otherwise;
+        if (length >= 0 && PySequence_Fast_GET_SIZE(arguments[i]) != length) goto otherwise;
+        length = PySequence_Fast_GET_SIZE(arguments[i]);
+    }
+    if (length < 1) goto otherwise;
+    PyObject **operands = PyMem_Malloc(lists * length * sizeof *operands);
+    if (!operands) return PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < lists; i++)
+        for (Py_ssize_t k = 0; k < length; k++) {
+            PyObject *operand = PySequence_Fast_GET_ITEM(arguments[i], k);
+            if (!IS_VALUE(operand)) {
+                PyMem_Free(operands);
+                goto otherwise;
+            }
+            operands[filled++] = operand;
+        }
+    PyObject *node = record_many(op, rule, filled, operands);
+    PyMem_Free(operands);
+    return node;
+otherwise:
+    return PyObject_Vectorcall(general[op], arguments, (size_t)count, NULL);
+}
+
+#define LIST_RULE(NAME, LISTS)                                                                                        \
+    static PyObject *function_##NAME(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count) {     \
+        return apply_lists(OP_##NAME, many_##NAME, LISTS, arguments, count);                                          \
+    }
+FOR_LIST_RULES(LIST_RULE)
+
+/* ---- nodes made from Python: for operands that are Values already, and for copies ------------------------------ */
+
+/* record(op, *values): the node of a rule of the table on Values. */
+static PyObject *record(PyObject *module, PyObject *const *arguments, Py_ssize_t count) {
+    long op = count ? PyLong_AsLong(arguments[0]) : -1;
+    if (op == -1 && PyErr_Occurred()) return NULL;
+    for (Py_ssize_t i = 1; i < count; i++)
+        if (!IS_VALUE(arguments[i])) return PyErr_Format(PyExc_TypeError, "record takes an op and Values");
+    PyObject *const *operands = arguments + 1;
+    Py_ssize_t given = count - 1;
+    if (op <= 0 || op >= OP_COUNT || given < 1 || (rule_arity[op] && rule_arity[op] != given))
+        return PyErr_Format(PyExc_TypeError, "record: no operation %ld on %zd operands", op, given);
+    switch (op) {
+#define RECORD_UNARY(NAME)                                                                                            \
+    case OP_##NAME: return unary_##NAME(operands[0]);
+        FOR_UNARY_RULES(RECORD_UNARY)
+#define RECORD_BINARY(NAME, CONSTANT)                                                                                 \
+    case OP_##NAME:                                                                                                   \
+        return record_binary(op, rule_##NAME, AS_VALUE(operands[0]), AS_VALUE(operands[0])->data,                     \
+                             AS_VALUE(operands[1]), AS_VALUE(operands[1])->data);
+        FOR_BINARY_RULES(RECORD_BINARY)
+#define RECORD_MANY(NAME)                                                                                             \
+    case OP_##NAME: return record_many(op, many_##NAME, given, operands);
+        FOR_MANY_RULES(RECORD_MANY)
+    }
+    Py_UNREACHABLE();
+}
+
+/* make(op, data, grad, name, parents, partials, is_constant): a node from its parts. */
+static PyObject *make(PyObject *module, PyObject *arguments) {
+    unsigned op;
+    double data, grad;
+    int is_constant;
+    PyObject *name, *parents, *partials;
+    if (!PyArg_ParseTuple(arguments, "IddOO!O!p:make", &op, &data, &grad, &name, &PyTuple_Type, &parents, &PyTuple_Type,
+                          &partials, &is_constant))
+        return NULL;
+    Py_ssize_t count = PyTuple_GET_SIZE(parents);
+    if (op >= (unsigned)PyList_GET_SIZE(rule_objects) || count != PyTuple_GET_SIZE(partials) || !op != !count)
+        return PyErr_Format(PyExc_TypeError, "make: operation %u with %zd parents", op, count);
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!IS_VALUE(PyTuple_GET_ITEM(parents, i)) || !PyFloat_Check(PyTuple_GET_ITEM(partials, i)))
+            return PyErr_Format(PyExc_TypeError, "make: parents are Values and partials floats");
+    long arity = op < OP_COUNT ? rule_arity[op] : 0;
+    Many *many = NULL;
+    unsigned kind = op == 0 ? LEAF : arity == 1 ? UNARY : arity == 2 ? BINARY : MANY;
+    if (arity && arity != count) return PyErr_Format(PyExc_TypeError, "make: %ld parents, not %zd", arity, count);
+    if (kind == MANY && !(many = PyMem_Malloc(sizeof(Many) + count * (sizeof(Value *) + sizeof(double)))))
+        return PyErr_NoMemory();
+    Value *node = new_node(op, LEAF);
+    if (!node) {
+        PyMem_Free(many);
+        return NULL;
+    }
+    node->data = data;
+    node->grad = grad;
+    node->flags = is_constant ? IS_CONSTANT : 0;
+    if (set_name(node, name)) {
+        PyMem_Free(many);
+        Py_DECREF(node);
+        return NULL;
+    }
+    if (many) {
+        many->count = count;
+        node->operand[0].many = many;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Value *parent = AS_VALUE(Py_NewRef(PyTuple_GET_ITEM(parents, i)));
+        double partial = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(partials, i));
+        if (many) {
+            many->parents[i] = parent;
+            many_partials(many)[i] = partial;
+        } else {
+            node->operand[i].node = parent;
+            node->partial[i] = partial;
+        }
+    }
+    node->kind = kind;
+    return checked(node);
+}
+
+static PyObject *add_strict_block(PyObject *module, PyObject *change) {
+    strict_blocks += (int)PyLong_AsLong(change);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+/* configure(callbacks, rules): what value.py does for the engine, and a list with the Rule of each op. */
+static PyObject *configure(PyObject *module, PyObject *arguments) {
+    PyObject *given, *rules;
+    static const char *wanted[] = {"operand", "as_float", "check_name", "check_finite", "check_adjoints"};
+    if (!PyArg_ParseTuple(arguments, "O!O!:configure", &PyDict_Type, &given, &PyList_Type, &rules)) return NULL;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (!PyDict_GetItemString(given, wanted[i])) return PyErr_Format(PyExc_KeyError, "configure: %s", wanted[i]);
+    if (PyList_GET_SIZE(rules) < OP_COUNT) return PyErr_Format(PyExc_ValueError, "configure: too few rules");
+    Py_XSETREF(callbacks, Py_NewRef(given));
+    Py_XSETREF(rule_objects, Py_NewRef(rules));
+    Py_RETURN_NONE;
+}
+
+static const PyMethodDef functions[] = {
+#define UNARY_FUNCTION(NAME) {#NAME, function_##NAME, METH_O, NULL},
+    FOR_UNARY_RULES(UNARY_FUNCTION)
+#define BINARY_FUNCTION(NAME, CONSTANT) {#NAME, (PyCFunction)(void (*)(void))function_##NAME, METH_FASTCALL, NULL},
+    FOR_BINARY_RULES(BINARY_FUNCTION)
+#define LIST_FUNCTION(NAME, LISTS) {#NAME, (PyCFunction)(void (*)(void))function_##NAME, METH_FASTCALL, NULL},
+    FOR_LIST_RULES(LIST_FUNCTION)
+};
+
+/* function(op, general, doc): the rule's function of the package, for Values; for anything else it asks the general
+   one. A rule without a fast function has its general one alone. */
+static PyObject *function(PyObject *module, PyObject *arguments) {
+    unsigned op;
+    PyObject *otherwise;
+    const char *doc;
+    if (!PyArg_ParseTuple(arguments, "IOs:function", &op, &otherwise, &doc)) return NULL;
+    if (!op || op >= OP_COUNT) return PyErr_Format(PyExc_ValueError, "function: no operation %u", op);
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        if (strcmp(functions[i].ml_name, rule_names[op]) != 0) continue;
+        struct { /* kept for as long as the process lives, as the function may be */
+            PyMethodDef definition;
+            char doc[];
+        } *kept = PyMem_Malloc(sizeof(PyMethodDef) + strlen(doc) + 1);
+        PyObject *package = PyUnicode_FromString("microgrid");
+        if (!kept || !package) {
+            PyMem_Free(kept);
+            Py_XDECREF(package);
+            return PyErr_NoMemory();
+        }
+        kept->definition = functions[i];
+        kept->definition.ml_doc = strcpy(kept->doc, doc);
+        Py_XSETREF(general[op], Py_NewRef(otherwise));
+        PyObject *made = PyCFunction_NewEx(&kept->definition, NULL, package);
+        Py_DECREF(package);
+        return made;
+    }
+    return Py_NewRef(otherwise);
+}
+
+/* ---- the type and the module ---------------------------------------------------------------------------------- */
+
+static PyMethodDef value_methods[] = {
+#define UNARY_METHOD(NAME, METHOD) {#METHOD, method_##NAME, METH_NOARGS, NULL},
+    FOR_UNARY_METHODS(UNARY_METHOD)
+    {NULL},
+};
+
+static PyGetSetDef value_attributes[] = {
+    {"data", get_data, set_data, NULL, NULL},
+    {"grad", get_grad, set_grad, NULL, NULL},
+    {"name", get_name, set_name_attribute, NULL, NULL},
+    {"op", get_op, NULL, NULL, NULL},
+    {"parents", get_parents, NULL, NULL, NULL},
+    {"partials", get_partials, NULL, NULL, NULL},
+    {"is_constant", get_is_constant, NULL, NULL, NULL},
+    {NULL},
+};
+
+static PyType_Slot value_slots[] = {
+    {Py_tp_new, value_new},
+    {Py_tp_dealloc, value_dealloc},
+    {Py_tp_methods, value_methods},
+    {Py_tp_getset, value_attributes},
+#define OPERATOR_SLOT(SLOT, FUNCTION) {SLOT, FUNCTION},
+    FOR_OPERATORS(OPERATOR_SLOT)
+    {0, NULL},
+};
+
+static PyType_Spec value_spec = {"microgrid.value.Value", sizeof(Value), 0, Py_TPFLAGS_DEFAULT, value_slots};
+
+static PyMethodDef module_methods[] = {
+    {"configure", configure, METH_VARARGS, NULL},
+    {"function", function, METH_VARARGS, NULL},
+    {"make", make, METH_VARARGS, NULL},
+    {"record", (PyCFunction)(void (*)(void))record, METH_FASTCALL, NULL},
+    {"add_strict_block", add_strict_block, METH_O, NULL},
+    {"backward", backward, METH_O, NULL},
+    {"zero_grad", zero_grad, METH_O, NULL},
+    {NULL},
+};
+
+static struct PyModuleDef module_definition = {PyModuleDef_HEAD_INIT, "microgrid._engine", NULL, -1, module_methods};
+
+static int add_rule_names(PyObject *module) {
+    PyObject *names = PyList_New(0);
+    if (!names) return -1;
+    for (unsigned op = 0; op < OP_COUNT; op++) {
+        PyObject *name = PyUnicode_FromString(rule_names[op]);
+        if (!name || PyList_Append(names, name)) {
+            Py_XDECREF(name);
+            Py_DECREF(names);
+            return -1;
+        }
+        Py_DECREF(name);
+    }
+    int failed = PyModule_AddObjectRef(module, "rule_names", names);
+    Py_DECREF(names);
+    return failed;
+}
+
+PyMODINIT_FUNC PyInit__engine(void) {
+    PyObject *module = PyModule_Create(&module_definition);
+    if (!module) return NULL;
+    ValueType = (PyTypeObject *)PyType_FromSpec(&value_spec);
+    if (!ValueType || PyModule_AddObjectRef(module, "Value", (PyObject *)ValueType) || add_rule_names(module) ||
+        PyModule_AddStringConstant(module, "built_from", BUILT_FROM)) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    ValueType->tp_vectorcall = value_vectorcall;
+    return module;
+}
