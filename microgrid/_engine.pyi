@@ -1,4 +1,4 @@
-"""The types of ``native/engine.c``; ``engine_native`` says what each is for."""
+# The types of native/engine.c; engine_native says what each is for.
 
 from collections.abc import Callable
 from typing import Any

@@ -13,7 +13,7 @@ from microgrid.errors import MicrogridError
 
 if TYPE_CHECKING:
     from microgrid.rules import Rule
-    from microgrid.value import Value
+    from microgrid.value import Value as Node
 
 __all__ = ["Engine", "engine"]
 
@@ -44,13 +44,13 @@ class Engine(Protocol):
     def add_strict_block(self, change: int) -> None:
         """Note that a ``strict`` block was entered, 1, or left, -1, in some thread."""
 
-    def backward(self, root: Value) -> None:
+    def backward(self, root: Node) -> None:
         """Set the gradients of everything that the root depends on."""
 
-    def zero_grad(self, root: Value) -> None:
+    def zero_grad(self, root: Node) -> None:
         """Set them to 0."""
 
-    def recorder(self, rule: Rule) -> Callable[..., Value]:
+    def recorder(self, rule: Rule) -> Callable[..., Node]:
         """A function from operands, all Values, to the node of a rule of the table."""
         ...
 
@@ -64,10 +64,10 @@ class Engine(Protocol):
         data: float,
         grad: float,
         name: str | None,
-        parents: tuple[Value, ...],
+        parents: tuple[Node, ...],
         partials: tuple[float, ...],
         is_constant: bool,
-    ) -> Value:
+    ) -> Node:
         """A node from its parts; the rule may be any."""
         ...
 

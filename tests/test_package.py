@@ -36,7 +36,7 @@ ARROWS = {
 }
 # What a function imports when it is called, and only then: the package of the arrays it was given, and the diagram
 # that a notebook asks for.
-WHEN_CALLED = {"value.py": {"numpy", "microgrid.drawing"}, "engines.py": {"microgrid"}}
+WHEN_CALLED = {"value.py": {"numpy", "microgrid.drawing"}, "engines.py": {"microgrid", "microgrid.rules", "microgrid.value"}}
 
 
 def _imports(path: Path, *, at_once: bool) -> set[str]:
@@ -44,9 +44,9 @@ def _imports(path: Path, *, at_once: bool) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     inside = {
         node
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.FunctionDef | ast.AsyncFunctionDef) or _is_for_types(block)
+        for node in ast.walk(block)
     }
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -58,6 +58,10 @@ def _imports(path: Path, *, at_once: bool) -> set[str]:
             assert node.level == 0, "imports are absolute"
             names.add(node.module or "")
     return names
+
+
+def _is_for_types(block: ast.AST) -> bool:
+    return isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
 
 
 def _load(name: str) -> ModuleType:
