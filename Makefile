@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 
-.PHONY: help demo test lint types unit bench notebooks picture format clean
+.PHONY: help demo test lint types unit sanitize wheel bench notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -24,6 +24,13 @@ types: $(VENV)/dev.installed ## The strict type checker
 unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks on both engines, coverage of both together
 	MICROGRID_ENGINE=python $(BIN)/python -m pytest --cov --cov-report=
 	$(BIN)/python -m pytest --cov --cov-append --cov-report=term
+
+sanitize: $(VENV)/dev.installed ## The native engine under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(BIN)/python tests/sanitize.py
+
+wheel: $(VENV)/dev.installed ## Build the wheel and the source distribution in dist/, and install each to see
+	mkdir -p dist
+	$(BIN)/python tests/check_wheel.py dist
 
 bench: $(VENV)/dev.installed ## The benchmarks, one table; figures in the README come from here
 	$(BIN)/python -m benchmarks

@@ -23,6 +23,7 @@ from microgrid.errors import (
     NonFiniteError,
     OutputError,
 )
+from microgrid.export import to_c, to_numpy, to_python
 from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 
 __version__ = "0.1.0"
@@ -46,6 +47,9 @@ __all__ = [
     "engine",
     "named",
     "strict",
+    "to_c",
+    "to_numpy",
+    "to_python",
 ]
 __all__ += list(FUNCTIONS)  # exp, log, sum and the other functions: one for each rule of the table
 

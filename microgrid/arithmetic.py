@@ -120,7 +120,9 @@ _CIRCULAR = (math.sin, math.cos, math.tan, math.asin, math.acos, math.atan, math
 
 def _hypot(x: float, y: float) -> float:
     """The C library's hypot, which every engine has; math.hypot is Python's own and differs in the last bit."""
-    return abs(complex(x, y))
+    if math.isfinite(x) and math.isfinite(y):
+        return abs(complex(x, y))
+    return math.hypot(x, y)  # of nan, abs raises if an earlier function left its errno behind
 
 
 _HYPERBOLIC = (math.sinh, math.cosh, math.tanh, math.erf)

@@ -311,10 +311,19 @@ def _compiled(rule: Rule, head: str, **more: Any) -> Callable[..., Any]:
         second_partial="y_partial" if both else "0.0",
     )
     names: dict[str, Any] = {f"m_{name}": getattr(PLAIN, name) for name in PYTHON.calls}
-    names |= {"inf": PLAIN.inf, "new": _new, "Value": Value, "rule": rule, "carefully": _carefully}
+    names |= {
+        "inf": PLAIN.inf,
+        "nan": -PLAIN.inf + PLAIN.inf,
+        "new": _new,
+        "Value": Value,
+        "rule": rule,
+        "carefully": _carefully,
+    }
     names |= {"callbacks": _callbacks, "strict_blocks": _strict_blocks, "operand": _operand, **more}
     exec(compile(text, f"<the rule {rule.name}>", "exec"), names)  # the text is the table's own, nobody's input
     made: Callable[..., Any] = names[rule.name]
+    made.__module__, made.__qualname__ = "microgrid.value", f"Value.{rule.name}"
+    made.__doc__ = f"The function microgrid.{rule.name} of this Value."
     return made
 
 

@@ -81,9 +81,12 @@ def _choose() -> Any:
             from microgrid import engine_native
 
             return engine_native
-        except ImportError:
+        except ImportError as error:
             if wanted:
-                raise
+                raise MicrogridError(
+                    f"the native engine is not there ({error}): install microgrid-autodiff again where there is a C "
+                    "compiler, or leave MICROGRID_ENGINE unset"
+                ) from error
     from microgrid import engine_python
 
     return engine_python

@@ -207,8 +207,10 @@ def pow(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         if m.exact:
             return _power_slope(m, x, y), out * m.log(x)
-        # A base of 1 has log 0: it stands in where 0**y and inf**-y stay put as y moves. A negative base keeps its nan.
-        base = m.where(m.equal(out, 0.0), m.where(m.less(x, 0.0), x, 1.0), m.where(m.equal(x, 0.0), 1.0, x))
+        # A base of 1 has log 0: it stands in where 0**y and inf**-y stay 0 as y moves, and at 0**0. A negative base
+        # keeps its nan, and 0**-y its infinity.
+        at_0 = m.where(m.equal(x, 0.0), m.where(m.equal(y, 0.0), 1.0, x), x)
+        base = m.where(m.equal(out, 0.0), m.where(m.less(x, 0.0), x, 1.0), at_0)
         return _power_slope(m, x, y), out * m.log(base)
 
     return m.pow, partials

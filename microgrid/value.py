@@ -233,7 +233,7 @@ class Value:
     def __reduce__(self) -> tuple[Callable[..., Value], tuple[Any, ...]]:
         if self.op is None and not self.is_constant:
             return _restore_leaf, (self.data, self.grad, self.name)
-        return _restore_graph, _flatten(self)
+        return _restore_root, _flatten(self)
 
     def __pos__(self) -> Value:
         return self
@@ -472,15 +472,25 @@ def _function(rule: Rule) -> Callable[..., Any]:
     return engine.function(rule, general, _describe(rule))
 
 
-def _describe(rule: Rule) -> str:
-    letters = ("x", "y", "z")[: len(rule.regions)]
-    call = f"{rule.name}({', '.join(letter + 's' * (rule.arity is None) for letter in letters)})"
-    takes = "lists of Values or numbers" if rule.arity is None else "Values, plain numbers or NumPy arrays of them"
-    kinks = "".join(f"\n    At {kink.where}: {kink.convention}." for kink in rule.kinks)
-    return f"""``{call}``, in LaTeX {rule.latex.format(x="x", y="y", z="z", xs="x_i", ys="y_i")}
+_RETURNS = "A node if an operand is a Value; otherwise a plain float."
 
-    Takes {takes}; a node if one of them is a Value, otherwise a float.{kinks}
-    """
+
+def _describe(rule: Rule) -> str:
+    """The docstring of a rule's function, made from its row of the table."""
+    lists = rule.arity is None
+    letters = [letter + "s" * lists for letter, _ in zip("xyz", rule.regions, strict=False)]
+    formula = rule.latex.format(x="x", y="y", z="z", xs="x_i", ys="y_i")
+    takes = "list of Value or float" if lists else "Value, float or array of them"
+    many = "" if len(letters) == 1 else ", of one length" if lists else ", broadcast together if they are arrays"
+    angle = " Angles are in radians." if rule.name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2") else ""
+    sections = [
+        f"``{rule.name}({', '.join(letters)})``: {formula} in LaTeX.{angle}",
+        f"Parameters\n----------\n{', '.join(letters)} : {takes}\n    The operand{'s' * (len(letters) > 1)}{many}.",
+        f"Returns\n-------\n{'Value or float' if lists else 'Value, float or array'}\n    {_RETURNS}",
+    ]
+    if rule.kinks:
+        sections.append("Notes\n-----\n" + "\n".join([f"At {kink.where}: {kink.convention}." for kink in rule.kinks]))
+    return "\n\n".join(sections) + "\n"
 
 
 # A rule with a constant operand is no function of its own: with a Value there, its derivative would be silently 0.
@@ -509,6 +519,8 @@ def _function_as_method(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Value, *operands: Any) -> Any:
         return function(self, *operands)
 
+    method.__name__, method.__qualname__ = function.__name__, f"Value.{function.__name__}"
+    method.__doc__ = f"The function microgrid.{function.__name__} of this Value and the operands."
     return method
 
 
@@ -556,9 +568,9 @@ def _restore_leaf(data: float, grad: float, name: str | None) -> Value:
     return leaf
 
 
-def _flatten(root: Value) -> tuple[Any, ...]:
+def _flatten(*roots: Value) -> tuple[Any, ...]:
     """A graph as flat columns: leaves as they are, so that they stay shared, and everything else as arrays."""
-    order = topological_order(root)
+    order = topological_order(*roots)
     leaves = [node for node in order if node.op is None and not node.is_constant]
     rest = [node for node in order if node.op is not None or node.is_constant]
     place = {node: index for index, node in enumerate(leaves + rest)}
@@ -574,6 +586,7 @@ def _flatten(root: Value) -> tuple[Any, ...]:
         array("q", [place[parent] for node in rest for parent in node.parents]),
         array("d", [partial for node in rest for partial in node.partials]),
         {index: node.name for index, node in enumerate(rest) if node.name},
+        array("q", [place[root] for root in roots]),
     )
 
 
@@ -587,7 +600,9 @@ def _restore_graph(
     parents: array[int],
     partials: array[float],
     names: dict[int, str],
-) -> Value:
+    roots: array[int],
+) -> list[Value]:
+    """The roots of a graph that was flattened, with everything that they share."""
     nodes = list(leaves)
     start = 0
     for index, (op, number, grad, count) in enumerate(zip(ops, data, grads, counts, strict=True)):
@@ -597,7 +612,12 @@ def _restore_graph(
         slopes = tuple(partials[start:stop])
         nodes.append(engine.make(rule, number, grad, names.get(index), operands, slopes, rule is None))
         start = stop
-    return nodes[-1]
+    return [nodes[place] for place in roots]
+
+
+def _restore_root(*columns: Any) -> Value:
+    (root,) = _restore_graph(*columns)
+    return root
 
 
 # ---- strictness -----------------------------------------------------------------------------------------------
@@ -610,7 +630,9 @@ _strict: ContextVar[bool] = ContextVar("microgrid_strict", default=False)
 def strict() -> Iterator[None]:
     """Inside this block, the first infinite or nan value or derivative raises, and names its node.
 
-    Outside of it, numbers follow IEEE 754: log 0 is -inf, 0·inf is nan, and nothing raises.
+    Outside of it, numbers follow IEEE 754: log 0 is -inf, 0·inf is nan, and nothing raises. What is checked is what is
+    recorded and swept in the block: plain floats are not, nor is ``data`` that somebody sets. A thread started in the
+    block has a context of its own, in which strict is off.
 
     Raises
     ------
@@ -634,12 +656,17 @@ def strict() -> Iterator[None]:
         _strict.reset(token)
 
 
+_MOST_TOLD = 8  # operands in a message
+
+
 def _say(node: Value) -> str:
     return f"{node.name} = {node.data!r}" if node.name else repr(node.data)
 
 
 def _origin(node: Value) -> str:
-    return ", ".join([_say(parent) for parent in node.parents])
+    told = [_say(parent) for parent in node.parents[:_MOST_TOLD]]
+    more = len(node.parents) - len(told)
+    return ", ".join(told) + (f" and {more:,} more" if more else "")
 
 
 def _check_finite(node: Value) -> None:

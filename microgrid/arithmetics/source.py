@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from microgrid.arithmetic import FLOAT, Arithmetic
+from microgrid.arithmetic import FLOAT, PLAIN, Arithmetic
 
 __all__ = ["PYTHON", "C", "Language", "List", "Source", "Term"]
 
@@ -24,7 +24,7 @@ class Language:
     name : str
         What it is called in messages.
     calls : dict
-        From a function of an arithmetic to its name in the language.
+        From a function of an arithmetic to a call of it, with ``{}`` for the operands.
     choice : str
         A choice, with ``{truth}``, ``{then}`` and ``{otherwise}``.
     assignment : str
@@ -48,7 +48,7 @@ _LIBM = (
 
 C = Language(
     name="C",
-    calls={name: name for name in _LIBM} | {"abs": "fabs"},
+    calls={name: f"{name}({{}})" for name in _LIBM} | {"abs": "fabs({})"},
     choice="{truth} ? {then} : {otherwise}",
     assignment="double {name} = {text};",
     infinity="INFINITY",
@@ -58,13 +58,28 @@ C = Language(
 
 PYTHON = Language(
     name="Python",
-    calls={name: f"m_{name}" for name in (*_LIBM, "abs")},
+    calls={name: f"m_{name}({{}})" for name in (*_LIBM, "abs")},
     choice="{then} if {truth} else {otherwise}",
     assignment="{name} = {text}",
     infinity="inf",
     nan="nan",
 )
 """Python, with the functions of an arithmetic of floats under the names ``m_exp``, ``m_log`` and so on."""
+
+NUMPY = Language(
+    name="NumPy",
+    calls={
+        **{name: f"np.{name}({{}})" for name in (*_LIBM, "abs")},
+        **{f"a{name}": f"np.arc{name}({{}})" for name in ("sin", "cos", "tan", "tan2")},
+        "pow": "np.power({})",
+        "erf": "np.vectorize(math.erf)({})",  # NumPy has no error function
+    },
+    choice="np.where({truth}, {then}, {otherwise})",
+    assignment="{name} = {text}",
+    infinity="np.inf",
+    nan="np.nan",
+)
+"""NumPy on whole arrays."""
 
 
 class Source(Arithmetic):
@@ -135,36 +150,44 @@ class Source(Arithmetic):
         return repr(number) if math.copysign(1.0, number) > 0 else f"({number!r})"
 
     def infix(self, operator: str, left: Any, right: Any) -> Term:
-        """Two numbers with an operator between them."""
+        """Two numbers with an operator between them. A factor of 1, which changes no bit, is left out."""
+        if operator == "*" and type(left) is float and left == 1.0:
+            return right  # type: ignore[no-any-return]  # an infix of two plain numbers is computed, not written
+        if operator == "*" and type(right) is float and right == 1.0:
+            return left  # type: ignore[no-any-return]  # likewise
         return self.define(f"{self.write(left)} {operator} {self.write(right)}")
 
     def _function(self, name: str, call: str) -> Callable[..., Any]:
         def function(*operands: Any) -> Any:
             if any([isinstance(operand, Term) for operand in operands]):
-                return self.define(f"{call}({', '.join([self.write(operand) for operand in operands])})")
+                return self.define(call.format(", ".join([self.write(operand) for operand in operands])))
             return getattr(FLOAT, name)(*operands)
 
         return function
 
     # ---- comparisons and choices ------------------------------------------------------------------------------
 
-    def _compare(self, operator: str, x: Any, y: Any) -> str:
-        return f"({self.write(x)} {operator} {self.write(y)})"
+    def _compare(self, name: str, operator: str, x: Any, y: Any) -> str | bool:
+        if isinstance(x, Term) or isinstance(y, Term):
+            return f"({self.write(x)} {operator} {self.write(y)})"
+        return bool(getattr(PLAIN, name)(x, y))
 
-    def less(self, x: Any, y: Any) -> str:
-        """Whether x < y, as source text."""
-        return self._compare("<", x, y)
+    def less(self, x: Any, y: Any) -> str | bool:
+        """Whether x < y: as source text, or decided where both are plain numbers."""
+        return self._compare("less", "<", x, y)
 
-    def less_equal(self, x: Any, y: Any) -> str:
-        """Whether x <= y, as source text."""
-        return self._compare("<=", x, y)
+    def less_equal(self, x: Any, y: Any) -> str | bool:
+        """Whether x <= y, likewise."""
+        return self._compare("less_equal", "<=", x, y)
 
-    def equal(self, x: Any, y: Any) -> str:
-        """Whether x == y, as source text."""
-        return self._compare("==", x, y)
+    def equal(self, x: Any, y: Any) -> str | bool:
+        """Whether x == y, likewise."""
+        return self._compare("equal", "==", x, y)
 
-    def where(self, truth: str, then: Any, otherwise: Any) -> Term:
+    def where(self, truth: str | bool, then: Any, otherwise: Any) -> Any:
         """One of two numbers, by a comparison."""
+        if isinstance(truth, bool):
+            return then if truth else otherwise
         choice = self.language.choice
         return self.define(choice.format(truth=truth, then=self.write(then), otherwise=self.write(otherwise)))
 

@@ -755,7 +755,8 @@ static PyObject *function(PyObject *module, PyObject *arguments) {
 /* ---- the type and the module ---------------------------------------------------------------------------------- */
 
 static PyMethodDef value_methods[] = {
-#define UNARY_METHOD(NAME, METHOD) {#METHOD, method_##NAME, METH_NOARGS, NULL},
+#define UNARY_METHOD(NAME, METHOD)                                                                                    \
+    {#METHOD, method_##NAME, METH_NOARGS, "The function microgrid." #NAME " of this Value."},
     FOR_UNARY_METHODS(UNARY_METHOD)
     {NULL},
 };

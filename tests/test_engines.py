@@ -1,0 +1,207 @@
+"""The two engines: the same bits, errors and drawings; and what each promises of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import operator as infix
+import os
+import random
+import resource
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import graphs
+import pytest
+
+import microgrid
+from microgrid import MicrogridError, Value, engines
+from microgrid.graph import topological_order
+from microgrid.value import FUNCTIONS
+
+GRAPHS, MILLION = 20_000, 1_000_000
+ENGINES = ["native", "python"]
+
+
+def run(engine: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another process on the engine that is asked for."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, env=environment | {"MICROGRID_ENGINE": engine}, capture_output=True, text=True, check=False
+    )
+
+
+def is_built() -> bool:
+    return run("native", "-c", "import microgrid").returncode == 0
+
+
+def test_20000_random_graphs_have_the_same_bits_errors_and_drawings_on_every_engine() -> None:
+    here = graphs.digests(0, GRAPHS)
+    assert len(set(here)) == GRAPHS  # the graphs really differ
+    for engine in ENGINES if is_built() else ["python"]:
+        done = run(engine, str(Path(graphs.__file__)), "0", str(GRAPHS))
+        assert done.returncode == 0, done.stderr
+        there = json.loads(done.stdout)
+        assert there["engine"] == engine
+        different = [seed for seed, pair in enumerate(zip(here, there["digests"], strict=True)) if len(set(pair)) > 1]
+        assert different == [], f"{engine} and {microgrid.engine} differ at these seeds of tests/graphs.py"
+
+
+def test_random_graphs_meet_every_operation_and_every_kind_of_number() -> None:
+    operations: set[Any] = set()
+    finite = 0
+    for seed in range(300):
+        _, output = graphs.random_graph(seed)
+        operations |= {node.op for node in topological_order(output)}
+        finite += abs(output.data) < float("inf")
+    assert operations >= {None, *[rule for rule in microgrid.rules.RULES.values() if rule.name != "power"]}
+    assert 100 < finite < 300
+
+
+def test_the_environment_chooses_the_engine_and_says_which_it_is() -> None:
+    show = ["-c", "import microgrid; print(microgrid.engine)"]
+    assert run("python", *show).stdout == "python\n"
+    if is_built():
+        assert run("native", *show).stdout == run("", *show).stdout == "native\n"
+    else:
+        assert run("", *show).stdout == "python\n"
+    refused = run("rust", *show)
+    assert refused.returncode == 1
+    assert "MICROGRID_ENGINE is 'native' or 'python', not 'rust'" in refused.stderr
+
+
+def test_an_engine_that_is_missing_is_an_error_only_if_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "microgrid._engine", None)
+    for name in ("microgrid.engine_native", "microgrid.engine_python"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in ("_engine", "engine_native", "engine_python"):
+        monkeypatch.delattr(microgrid, name, raising=False)
+    monkeypatch.setenv("MICROGRID_ENGINE", "")
+    assert engines._choose().NAME == "python"
+    monkeypatch.setenv("MICROGRID_ENGINE", "native")
+    with pytest.raises(MicrogridError, match=r"native engine.*C compiler"):
+        engines._choose()
+
+
+# ---- what could go wrong in C ---------------------------------------------------------------------------------
+
+
+class Hostile(float):
+    """A float whose conversion raises, changes its mind or destroys what it was given."""
+
+    def __float__(self) -> float:
+        raise ZeroDivisionError("no")
+
+
+class Unhelpful:
+    """Nothing that a Value knows, with operators that raise."""
+
+    def __radd__(self, other: Any) -> Any:
+        raise KeyError("radd")
+
+
+@pytest.mark.parametrize(
+    ("operand", "error"),
+    [
+        (Hostile(2.0), ZeroDivisionError),
+        (10**400, MicrogridError),
+        (-(10**400), MicrogridError),
+        (1 + 2j, MicrogridError),
+        ("a", TypeError),
+        (None, TypeError),
+        (Unhelpful(), (KeyError, TypeError)),
+        ([1.0], TypeError),
+    ],
+    ids=repr,
+)
+def test_hostile_operands_raise_and_leave_no_reference_behind(operand: Any, error: Any) -> None:
+    x = Value(2.0)
+    before = sys.getrefcount(x), sys.getrefcount(operand)
+    for _ in range(50):
+        for operate in (infix.add, infix.sub, infix.pow, microgrid.maximum):
+            with pytest.raises(error):
+                operate(x, operand)
+    after = sys.getrefcount(x), sys.getrefcount(operand)
+    assert max(abs(now - then) for now, then in zip(after, before, strict=True)) < 20  # of 200 attempts
+
+
+def test_operations_leave_the_reference_counts_that_they_should() -> None:
+    x, y, c = Value(2.0), Value(3.0), 1e300
+    counts = [sys.getrefcount(thing) for thing in (x, y, c, None)]
+    for _ in range(1000):
+        z = (x * y + c - x / 2.0 + 1.0 / y) ** 2.0 + abs(-x).exp() + microgrid.dot([x, y], [y, x])
+        z.backward()
+        assert z.parents[0].partials
+        z = microgrid.where(x < y, x, 0.0) + x.maximum(y)
+        assert z.op
+        del z
+    after = [sys.getrefcount(thing) for thing in (x, y, c, None)]
+    assert after[:3] == counts[:3]
+    assert abs(after[3] - counts[3]) < 100
+
+
+def test_a_million_graphs_built_and_dropped_take_no_memory() -> None:
+    def build(times: int) -> None:
+        x = Value(0.5, name="x")
+        for _ in range(times):
+            y = microgrid.sum([x * 2.0, x.exp(), 3.0 - x])
+            y.backward()
+            assert y.parents
+
+    build(20_000)
+    before = _resident()
+    build(MILLION // 5 if microgrid.engine == "python" else MILLION)
+    assert _resident() - before < 4 * 2**20
+
+
+def _resident() -> int:
+    """Bytes of memory that the process has in use."""
+    pages = Path("/proc/self/statm")
+    if pages.exists():
+        return int(pages.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def test_two_threads_on_their_own_graphs_get_right_answers() -> None:
+    def work(seed: int) -> bool:
+        x = Value(1.0 + seed / 100.0)
+        for _ in range(300):
+            y = x
+            for _ in range(50):
+                y = y * x
+            y.zero_grad()
+            y.backward()
+            if abs(x.grad - 51.0 * x.data**50) > 1e-12 * x.grad:
+                return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(8)))
+
+
+def test_random_hostile_programs_never_crash() -> None:
+    draw = random.Random(0)
+    pool: list[Any] = [Value(1.0), 2.0, 3, True, None, "x", math.nan, 10**400, Hostile(1.0), Unhelpful(), [], (), b""]
+    raised = 0
+    for _ in range(20_000):
+        name = draw.choice([*FUNCTIONS, "backward", "zero_grad", "parents", "partials", "name", "data", "grad", "del"])
+        target = draw.choice([thing for thing in pool if isinstance(thing, Value)])
+        try:
+            if name in FUNCTIONS:
+                pool.append(FUNCTIONS[name](*[draw.choice(pool) for _ in range(draw.randint(0, 3))]))
+            elif name in ("backward", "zero_grad"):
+                getattr(target, name)()
+            elif name in ("name", "data", "grad"):
+                setattr(target, name, draw.choice(pool))
+            elif name == "del":
+                delattr(target, draw.choice(["data", "grad", "name", "op"]))
+            else:
+                assert isinstance(getattr(target, name), tuple)
+        except (TypeError, ValueError, KeyError, ArithmeticError, AttributeError):
+            raised += 1
+        del pool[60:]
+    assert 1000 < raised < 20_000
