@@ -244,7 +244,7 @@ def {name}(x, y):
     elif type(y) is float:
         {float}
     else:
-        y = operand(y)
+        y = callbacks["operand"](y)
         if y is NotImplemented:
             return y
         if type(y) is float:
@@ -258,7 +258,7 @@ def {name}(y, x):
     if type(x) is float:
         x0 = x
     else:
-        x = operand(x)
+        x = callbacks["operand"](x)
         if x is NotImplemented:
             return x
         x0 = x if type(x) is float else x._data
@@ -319,16 +319,12 @@ def _compiled(rule: Rule, head: str, **more: Any) -> Callable[..., Any]:
         "rule": rule,
         "carefully": _carefully,
     }
-    names |= {"callbacks": _callbacks, "strict_blocks": _strict_blocks, "operand": _operand, **more}
+    names |= {"callbacks": _callbacks, "strict_blocks": _strict_blocks, **more}
     exec(compile(text, f"<the rule {rule.name}>", "exec"), names)  # the text is the table's own, nobody's input
     made: Callable[..., Any] = names[rule.name]
     made.__module__, made.__qualname__ = "microgrid.value", f"Value.{rule.name}"
     made.__doc__ = f"The function microgrid.{rule.name} of this Value."
     return made
-
-
-def _operand(other: Any) -> Any:
-    return _callbacks["operand"](other)
 
 
 def _many_recorder(rule: Rule) -> Callable[..., Value]:

@@ -26,7 +26,7 @@ class NonFiniteError(MicrogridError, ArithmeticError):
 
 
 class DataError(MicrogridError, ValueError):
-    """Data that the model has no meaning for: labels outside {0, 1}, nan, lengths that differ."""
+    """Data, an option or a size that has no meaning: labels outside {0, 1}, lengths that differ, -1 steps."""
 
 
 class FormulaError(MicrogridError, ValueError):

@@ -8,21 +8,24 @@ The chain rule along the edges, backwards, gives dL/dw_i = dL/da · da/dz · dz/
 The two leftmost factors multiply to a - y, so that dL/dw_i = (a - y)·x_i and dL/db = a - y.
 
 There are two ways to build L, the same function with different roundings. The *textbook* form follows the formulas
-above from exp, add, div, log and mul; where a rounds to 0 or 1, its gradient is 0·inf. The form from the *logit*,
-L = softplus(z) - y·z, has the gradient a - y for every finite z.
+above from exp, add, div, log and mul; as a nears 1 its gradient loses its digits, and where a rounds to 0 or 1 it is
+0·inf. The form from the *logit*, L = softplus(z) - y·z, has the gradient a - y for every finite z.
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self, get_args
 
 from microgrid.arithmetic import FLOAT
-from microgrid.errors import DataError
+from microgrid.errors import DataError, InvalidValueError
 from microgrid.graph import pullback
-from microgrid.value import FUNCTIONS, Value, named
+from microgrid.value import FUNCTIONS, Value, _flatten, _restore_graph, named
 
 __all__ = [
     "Agreement",
@@ -47,8 +50,21 @@ _sigmoid, _softplus = FUNCTIONS["sigmoid"], FUNCTIONS["softplus"]
 # ---- building the graph ---------------------------------------------------------------------------------------
 
 
+class _Whole:
+    """Copied, deep-copied and pickled as one graph, so that the nodes of its fields stay shared between them."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self  # as a tuple's copy is the tuple
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        parts: Any = [copy.deepcopy(getattr(self, field.name), memo) for field in fields(self)]  # type: ignore[arg-type]
+        return type(self)(*parts)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class SampleLoss:
+class SampleLoss(_Whole):
     """The graph of one sample's loss, node by node.
 
     Parameters
@@ -80,9 +96,15 @@ class SampleLoss:
     loss: Value
     form: Form
 
+    def _nodes(self) -> tuple[Value, ...]:
+        return (*self.x, *self.w, self.y, self.b, self.z, self.a, self.loss)
+
+    def __reduce__(self) -> tuple[Callable[..., SampleLoss], tuple[Any, ...]]:
+        return _restore_sample, (self.form, *_flatten(*self._nodes()))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DatasetLoss:
+class DatasetLoss(_Whole):
     """The graph of the mean loss over a data set.
 
     Parameters
@@ -106,11 +128,36 @@ class DatasetLoss:
         """The intercept."""
         return self.samples[0].b
 
+    def __reduce__(self) -> tuple[Callable[..., DatasetLoss], tuple[Any, ...]]:
+        nodes = [node for sample in self.samples for node in sample._nodes()]
+        return _restore_dataset, (self.samples[0].form, len(self.samples), *_flatten(*nodes, self.loss))
+
+
+def _sample_of(nodes: Sequence[Value], form: Form) -> SampleLoss:
+    """A sample's graph from its nodes, in the order in which ``_nodes`` lists them."""
+    *leaves, y, b, z, a, loss = nodes
+    features = len(leaves) // 2
+    return SampleLoss(tuple(leaves[:features]), y, tuple(leaves[features:]), b, z, a, loss, form)
+
+
+def _restore_sample(form: Form, *columns: Any) -> SampleLoss:
+    return _sample_of(_restore_graph(*columns), form)
+
+
+def _restore_dataset(form: Form, count: int, *columns: Any) -> DatasetLoss:
+    *nodes, loss = _restore_graph(*columns)
+    each = len(nodes) // count
+    samples = [_sample_of(nodes[start : start + each], form) for start in range(0, len(nodes), each)]
+    return DatasetLoss(tuple(samples), loss)
+
 
 def sample_loss(
     x: Iterable[Any], y: float | Value, w: Iterable[Any], b: float | Value, *, form: Form = "textbook"
 ) -> SampleLoss:
     """Build the graph of one sample's logistic loss, every node named.
+
+    Plain numbers become leaves named x1, …, xn, y, w1, …, wn and b. Values are used themselves: a name that they
+    have is kept, and one that has none is given the name of its place.
 
     Parameters
     ----------
@@ -134,8 +181,8 @@ def sample_loss(
     Raises
     ------
     DataError
-        If there are no features, as many weights as features are not given, a number is not finite, the label is
-        not 0 or 1, or the form is unknown.
+        If there are no features, as many weights as features are not given, something is not a finite number, the
+        label is not 0 or 1, one Value is given for two parameters, or the form is unknown.
 
     Examples
     --------
@@ -147,8 +194,10 @@ def sample_loss(
     >>> [weight.grad for weight in graph.w], graph.b.grad
     ([-0.5, -1.0], -0.5)
     """
+    if form not in get_args(Form):
+        raise DataError(f"form is 'textbook' or 'logit', not {form!r}")
     features, weights = _leaves(x, "x"), _leaves(w, "w")
-    label, intercept = _leaf(y, "y"), _leaf(b, "b")
+    label, intercept = _label(y), _leaf(b, "b")
     _check_sample(features, label, weights, intercept)
     products = [
         named(weight * feature, f"{weight.name}·{feature.name}")
@@ -158,11 +207,9 @@ def sample_loss(
     if form == "textbook":
         a = _textbook_probability(z)
         loss = _textbook_loss(a, label)
-    elif form == "logit":
+    else:
         a = named(_sigmoid(z), "a")
         loss = named(named(_softplus(z), "softplus(z)") - named(label * z, "y·z"), "L")
-    else:
-        raise DataError(f"form is 'textbook' or 'logit', not {form!r}")
     return SampleLoss(features, label, weights, intercept, z, a, loss, form)
 
 
@@ -191,7 +238,7 @@ def dataset_loss(
     Parameters
     ----------
     X : iterable of rows, shape (samples, features)
-        The features; lists or a NumPy array.
+        The features; lists, a NumPy array or a data frame.
     y : iterable of float, shape (samples,)
         The labels, each 0 or 1.
     w : iterable of float or Value, shape (features,)
@@ -211,31 +258,80 @@ def dataset_loss(
     DataError
         As for ``sample_loss``, naming the sample; if X and y differ in length, or are empty.
     """
-    rows, labels = list(X), list(y)
-    if len(rows) != len(labels):
-        raise DataError(f"X has {len(rows)} samples and y has {len(labels)} labels: one label per sample is needed")
-    if not rows:
-        raise DataError("the data set is empty: the mean loss of no samples is not defined")
+    rows, labels = _samples(X, y)
     weights, intercept = _leaves(w, "w"), _leaf(b, "b")
     samples = []
     for index, (row, label) in enumerate(zip(rows, labels, strict=True)):
-        try:
+        with _naming_sample(index):
             samples.append(sample_loss(row, label, weights, intercept, form=form))
-        except DataError as error:
-            raise DataError(f"sample {index}: {error}") from None
     total = named(_sum([sample.loss for sample in samples]), "sum of L")
     mean = named(total / len(samples), "mean L")
     return DatasetLoss(tuple(samples), mean)
 
 
+# ---- reading what was given -----------------------------------------------------------------------------------
+
+_WANTED = {
+    "X": "one row per sample is needed, with one column per feature (X.reshape(-1, 1) if there is a single feature)",
+    "y": "a list with one label per sample is needed (y.ravel() makes one of a column)",
+    "x": "a list with one number per feature is needed",
+    "w": "a list with one weight per feature is needed",
+}
+_LABELS = "labels are 0 or 1 (encode other classes first)"
+
+
+def _listed(numbers: Any, what: str, dimensions: int = 1) -> list[Any]:
+    """The elements or rows of a list, an array or a data frame, which by itself would list its columns' names."""
+    if hasattr(numbers, "to_numpy"):
+        numbers = numbers.to_numpy()
+    if len(getattr(numbers, "shape", (1,) * dimensions)) != dimensions:
+        raise DataError(f"{what} has the shape {numbers.shape}: {_WANTED[what]}")
+    try:
+        elements = iter(numbers)
+    except TypeError:
+        raise DataError(f"{what} is {numbers!r}: {_WANTED[what]}") from None
+    return list(elements)
+
+
+def _samples(X: Any, y: Any) -> tuple[list[list[Any]], list[Any]]:
+    """The rows and the labels of a data set, as many of the one as of the other."""
+    rows, labels = _listed(X, "X", 2), _listed(y, "y")
+    if len(rows) != len(labels):
+        raise DataError(f"X has {len(rows)} samples and y has {len(labels)} labels: one label per sample is needed")
+    if not rows:
+        raise DataError("the data set is empty: the mean loss of no samples is not defined")
+    for index, row in enumerate(rows):
+        with _naming_sample(index):
+            rows[index] = _listed(row, "x")
+    return rows, labels
+
+
+@contextlib.contextmanager
+def _naming_sample(index: int) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"sample {index}: {error}") from None
+
+
 def _leaf(number: Any, name: str) -> Value:
     if isinstance(number, Value):
         return number if number.name else named(number, name)
-    return Value(number, name)
+    try:
+        return Value(number, name)
+    except InvalidValueError as error:
+        raise DataError(f"{name}: {error}") from None
 
 
-def _leaves(numbers: Iterable[Any], letter: str) -> tuple[Value, ...]:
-    return tuple([_leaf(number, f"{letter}{index}") for index, number in enumerate(numbers, start=1)])
+def _label(number: Any) -> Value:
+    try:
+        return _leaf(number, "y")
+    except DataError:
+        raise DataError(f"the label is {number!r}: {_LABELS}") from None
+
+
+def _leaves(numbers: Any, letter: str) -> tuple[Value, ...]:
+    return tuple([_leaf(number, f"{letter}{index}") for index, number in enumerate(_listed(numbers, letter), start=1)])
 
 
 def _check_sample(x: Sequence[Value], y: Value, w: Sequence[Value], b: Value) -> None:
@@ -247,7 +343,13 @@ def _check_sample(x: Sequence[Value], y: Value, w: Sequence[Value], b: Value) ->
         if not math.isfinite(leaf.data):
             raise DataError(f"{leaf.name} is {leaf.data}: features, weights and the intercept must be finite numbers")
     if y.data not in (0.0, 1.0):
-        raise DataError(f"the label is {y.data:g}: labels are 0 or 1 (encode other classes first)")
+        raise DataError(f"the label is {y.data:g}: {_LABELS}")
+    parameters = {*w, b}
+    if len(parameters) <= len(w) or not parameters.isdisjoint((*x, y)):
+        raise DataError(
+            "one Value is given for two places: each weight and the intercept need one of their own, for otherwise "
+            "the derivative with respect to it is the sum of two"
+        )
 
 
 # ---- autodiff beside the closed forms -------------------------------------------------------------------------
@@ -267,13 +369,13 @@ class Agreement:
         Its value from the graph.
     closed_form : float
         The formula's value.
-    scale : float
-        The size of the largest term in the formula: a difference can't be known better than its terms.
+    size : float
+        For a mean over many samples: how large the terms are that were added up. 0 for any other formula.
 
     Examples
     --------
     >>> from microgrid.logistic import Agreement
-    >>> Agreement("dL/db", "a - y", autodiff=-0.25, closed_form=-0.25, scale=1.0).ulp
+    >>> Agreement("dL/db", "a - y", autodiff=-0.25, closed_form=-0.25).ulp
     0.0
     """
 
@@ -281,26 +383,40 @@ class Agreement:
     formula: str
     autodiff: float
     closed_form: float
-    scale: float
+    size: float = 0.0
 
     @property
     def ulp(self) -> float:
-        """How far the two lie apart, in units in the last place of the larger of result and ``scale``.
+        """How far the two lie apart, in units in the last place of the closed form's value.
 
         Infinite where one of the two is nan, or where they disagree and one of them is infinite: that never counts
         as agreement.
         """
+        return self._apart(self.closed_form)
+
+    @property
+    def ulp_of_terms(self) -> float:
+        """The same distance in units in the last place of ``size``; without a size, the same as ``ulp``.
+
+        At the minimum of a mean loss its terms cancel: their rounding is little beside the terms, and many ulp of
+        what is left of them.
+        """
+        return self._apart(max(abs(self.closed_form), self.size))
+
+    def _apart(self, number: float) -> float:
         if self.autodiff == self.closed_form:
             return 0.0
-        unit = math.ulp(max(abs(self.closed_form), self.scale))
-        distance = abs(self.autodiff - self.closed_form) / unit
+        distance = abs(self.autodiff - self.closed_form) / math.ulp(number)
         return distance if math.isfinite(distance) else math.inf
 
 
 def components(graph: SampleLoss) -> list[Agreement]:
     """The five components of the gradient and the final products, each by autodiff and by its closed form.
 
-    Every value by autodiff is an adjoint of the recorded graph: of L, of a, or of z.
+    Every value by autodiff is an adjoint of the recorded graph: of L, of a, or of z. Every closed form is evaluated in
+    floats at the graph's own a, and a - y is what floats give for it; as a nears y, it keeps fewer digits of the true
+    derivative, and so does a gradient from the logit, which is the same subtraction. In a(1 - a), which neither form of
+    the graph finds by a subtraction, 1 - a is evaluated as σ(-z) and keeps them all.
 
     Parameters
     ----------
@@ -310,7 +426,8 @@ def components(graph: SampleLoss) -> list[Agreement]:
     Returns
     -------
     list of Agreement
-        dL/da, da/dz, dL/dz, the dz/dw_i, dz/db, the dL/dw_i, dL/db.
+        dL/da, da/dz, dL/dz, the dz/dw_i, dz/db, the dL/dw_i, dL/db. They bear the names of the leaves, and come in
+        the order of the weights where two of these have one name.
 
     Examples
     --------
@@ -322,22 +439,21 @@ def components(graph: SampleLoss) -> list[Agreement]:
     da/dz a(1 - a) 0.25 0.25
     dL/dz a - y -0.5 -0.5
     """
-    a, y = graph.a.data, graph.y.data
+    a, y, residual = graph.a.data, graph.y.data, graph.a.data - graph.y.data
     of_loss, of_a, of_z = pullback(graph.loss), pullback(graph.a), pullback(graph.z)
     rows = []
     if graph.form == "textbook":
+        # y switches one of the two off, so that nothing cancels.
         if_zero, if_one = FLOAT.div(1.0 - y, 1.0 - a), FLOAT.div(y, a)
-        scale = max(abs(if_zero), abs(if_one))
-        rows.append(Agreement("dL/da", "(1 - y)/(1 - a) - y/a", of_loss[graph.a], if_zero - if_one, scale))
-    rows.append(Agreement("da/dz", "a(1 - a)", of_a[graph.z], a * (1.0 - a), a))
-    rows.append(Agreement("dL/dz", "a - y", of_loss[graph.z], a - y, max(a, y)))
+        rows.append(Agreement("dL/da", "(1 - y)/(1 - a) - y/a", of_loss[graph.a], if_zero - if_one))
+    rows.append(Agreement("da/dz", "a(1 - a)", of_a[graph.z], a * _sigmoid(-graph.z.data)))
+    rows.append(Agreement("dL/dz", "a - y", of_loss[graph.z], residual))
     for weight, x in zip(graph.w, graph.x, strict=True):
-        rows.append(Agreement(f"dz/d{weight.name}", f"{x.name}", of_z[weight], x.data, 0.0))
-    rows.append(Agreement(f"dz/d{graph.b.name}", "1", of_z[graph.b], 1.0, 0.0))
+        rows.append(Agreement(f"dz/d{weight.name}", f"{x.name}", of_z[weight], x.data))
+    rows.append(Agreement(f"dz/d{graph.b.name}", "1", of_z[graph.b], 1.0))
     for weight, x in zip(graph.w, graph.x, strict=True):
-        product, scale = (a - y) * x.data, max(a, y) * abs(x.data)
-        rows.append(Agreement(f"dL/d{weight.name}", f"(a - y)·{x.name}", of_loss[weight], product, scale))
-    rows.append(Agreement(f"dL/d{graph.b.name}", "a - y", of_loss[graph.b], a - y, max(a, y)))
+        rows.append(Agreement(f"dL/d{weight.name}", f"(a - y)·{x.name}", of_loss[weight], residual * x.data))
+    rows.append(Agreement(f"dL/d{graph.b.name}", "a - y", of_loss[graph.b], residual))
     return rows
 
 
@@ -370,7 +486,7 @@ class Report:
         worst = self.worst
         return (
             f"autodiff and closed forms {verdict}: {self.checked} derivatives checked, "
-            f"the worst {worst.ulp:.3g} ulp apart (tolerance {self.tolerance:g})\n"
+            f"the worst {worst.ulp:g} ulp apart (tolerance {self.tolerance:g})\n"
             f"  {worst.name} of sample {self.sample}: "
             f"autodiff {worst.autodiff!r}, {worst.formula} = {worst.closed_form!r}"
         )
@@ -392,7 +508,9 @@ def check(
     X, y, w, b, form
         The data set, the parameters and the form of the loss, as for ``dataset_loss``.
     tolerance : float
-        How far autodiff and closed form may lie apart, in ulp.
+        How far autodiff and closed form may lie apart, in ulp of the closed form's value. The form from the logit
+        stays within 2 everywhere. The textbook form does not: its 1 - a, or else the closed form's a - y, loses
+        digits as z grows, and the two part by some e^z ulp.
 
     Returns
     -------
@@ -411,7 +529,7 @@ def check(
     >>> bool(report), report.checked
     (True, 16)
 
-    The textbook form fails where a rounds to 1:
+    The gradient of the textbook form is nan where a rounds to 1:
 
     >>> bool(logistic.check([[800.0, -2.0]], [1], w=[1.0, 0.5], b=-1.0, form="textbook"))
     False
@@ -425,8 +543,9 @@ def check(
 def mean_gradient(graph: DatasetLoss) -> list[Agreement]:
     """The gradient of the mean loss, by autodiff and by the mean of the closed forms.
 
-    The closed forms are summed exactly, and the scale is the sum of their sizes: adding n numbers in floating point
-    is known to within n/2 ulp of that, in whatever order it is done.
+    The closed forms are added up exactly. Their terms cancel where the loss is least, so that autodiff, which rounds
+    after each addition, is as good there as its ``ulp_of_terms`` says: n terms are known to within some n ulp of their
+    size, here the mean of max(a, y) times the size of x_i, in whatever order they are added.
 
     Parameters
     ----------
@@ -439,19 +558,27 @@ def mean_gradient(graph: DatasetLoss) -> list[Agreement]:
         dL/dw_i for every weight, and dL/db.
     """
     adjoints = pullback(graph.loss)
-    residuals = [sample.a.data - sample.y.data for sample in graph.samples]
-    rows = []
-    for index, weight in enumerate(graph.w):
-        terms = [residual * sample.x[index].data for residual, sample in zip(residuals, graph.samples, strict=True)]
-        rows.append(_mean_agreement(weight, f"mean (a - y)·x{index + 1}", adjoints[weight], terms))
-    rows.append(_mean_agreement(graph.b, "mean (a - y)", adjoints[graph.b], residuals))
-    return rows
+    weighted = [
+        (f"mean (a - y)·{x.name}", weight, [sample.x[index].data for sample in graph.samples])
+        for index, (weight, x) in enumerate(zip(graph.w, graph.samples[0].x, strict=True))
+    ]
+    ones = [1.0] * len(graph.samples)
+    return [
+        _mean_agreement(graph.samples, formula, leaf, adjoints[leaf], factors)
+        for formula, leaf, factors in (*weighted, ("mean (a - y)", graph.b, ones))
+    ]
 
 
-def _mean_agreement(leaf: Value, formula: str, autodiff: float, terms: list[float]) -> Agreement:
-    count = len(terms)
-    scale = math.fsum([abs(term) for term in terms]) / count
-    return Agreement(f"dL/d{leaf.name}", formula, autodiff, math.fsum(terms) / count, scale)
+def _mean_agreement(
+    samples: Sequence[SampleLoss], formula: str, leaf: Value, autodiff: float, factors: Sequence[float]
+) -> Agreement:
+    """The mean of a - y times a factor of each sample, divided before it is summed, so that no sum overflows."""
+    terms, sizes = [], []
+    for sample, factor in zip(samples, factors, strict=True):
+        a, y = sample.a.data, sample.y.data
+        terms.append((a - y) * factor / len(samples))
+        sizes.append(max(a, y) * abs(factor) / len(samples))
+    return Agreement(f"dL/d{leaf.name}", formula, autodiff, math.fsum(terms), math.fsum(sizes))
 
 
 # ---- gradient descent, watched --------------------------------------------------------------------------------
@@ -480,8 +607,8 @@ class Step:
 
     @property
     def worst(self) -> Agreement:
-        """The gradient's entry that lies farthest from its closed form."""
-        return max(self.gradient, key=lambda row: row.ulp)
+        """The gradient's entry that lies farthest from its closed form, measured by the size of its terms."""
+        return max(self.gradient, key=lambda row: row.ulp_of_terms)
 
 
 def gradient_descent(
@@ -506,10 +633,16 @@ def gradient_descent(
     rate : float
         The learning rate: how much of the gradient is subtracted in each step.
 
-    Yields
+    Returns
+    -------
+    iterator of Step
+        Where the descent stands, and how well its gradient agrees; each step is taken when it is asked for.
+
+    Raises
     ------
-    Step
-        Where the descent stands, and how well its gradient agrees.
+    DataError
+        As for ``dataset_loss``, and if ``steps`` is not a whole number from 0: at once. If the descent diverges: at the
+        step that leads to numbers which are not finite.
 
     Examples
     --------
@@ -518,12 +651,45 @@ def gradient_descent(
     >>> round(first.loss, 3), round(last.loss, 3)
     (0.693, 0.037)
     """
-    rows, labels = [list(row) for row in X], list(y)
-    w = tuple([Value(0.0, f"w{index}") for index in range(1, len(rows[0]) + 1)]) if rows else ()
-    b = Value(0.0, "b")
-    for _ in range(steps + 1):
-        graph = dataset_loss(rows, labels, w, b, form=form)
-        gradient = tuple(mean_gradient(graph))
-        yield Step(graph.loss.data, tuple([weight.data for weight in w]), b.data, gradient)
-        for parameter, row in zip((*w, b), gradient, strict=True):
+    rows, labels = _samples(X, y)
+    w, b = tuple([Value(0.0, f"w{index}") for index in range(1, len(rows[0]) + 1)]), Value(0.0, "b")
+
+    def record() -> DatasetLoss:
+        return dataset_loss(rows, labels, w, b, form=form)
+
+    return _descend(record(), record, _count(steps), rate)
+
+
+def _count(steps: Any) -> int:
+    try:
+        count = operator.index(steps)
+    except TypeError:
+        count = -1
+    if count < 0:
+        raise DataError(f"steps is a whole number from 0, not {steps!r}")
+    return count
+
+
+def _descend(graph: DatasetLoss, record: Callable[[], DatasetLoss], steps: int, rate: float) -> Iterator[Step]:
+    step = _step_from(graph)
+    yield step
+    for taken in range(1, steps + 1):
+        for parameter, row in zip((*graph.w, graph.b), step.gradient, strict=True):
             parameter.data -= rate * row.autodiff
+            _check_descent(parameter, taken, rate)
+        graph = record()
+        _check_descent(graph.loss, taken, rate)
+        step = _step_from(graph)
+        yield step
+
+
+def _step_from(graph: DatasetLoss) -> Step:
+    weights = tuple([weight.data for weight in graph.w])
+    return Step(graph.loss.data, weights, graph.b.data, tuple(mean_gradient(graph)))
+
+
+def _check_descent(node: Value, step: int, rate: float) -> None:
+    if not math.isfinite(node.data):
+        raise DataError(
+            f"the descent diverged: {node.name} is {node.data} after step {step}; the rate {rate:g} may be too large"
+        )

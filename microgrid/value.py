@@ -298,14 +298,14 @@ def _is_number(operand: Any) -> bool:
 
 def _operand(operand: Any) -> Any:
     """The other side of an operator as a Value or a float; NotImplemented leaves the question to its own type."""
+    # These two are asked for by name, and first, because asking an abstract class is slow.
+    if type(operand) is int or type(operand) is float:
+        return _as_float(operand)
     if isinstance(operand, Value):
         return operand
     if isinstance(operand, Comparison):
         return operand.record()
-    # The first two are numbers as well: they are asked for by name because asking an abstract class is slow.
-    if type(operand) is float or type(operand) is int or _is_number(operand):
-        return _as_float(operand)
-    return NotImplemented
+    return _as_float(operand) if _is_number(operand) else NotImplemented
 
 
 _RECORD: dict[str, Callable[..., Value]] = {name: engine.recorder(rule) for name, rule in RULES.items()}

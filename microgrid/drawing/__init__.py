@@ -7,12 +7,12 @@ engine is needed, before the picture itself is asked for.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError, OutputError
+from microgrid.files import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,7 +134,7 @@ class Drawing:
         suffix = path.suffix.lower().removeprefix(".")
         if suffix not in _CONTENTS:
             raise OutputError(f"can't save {str(path)!r}: the name must end in {', '.join('.' + x for x in _CONTENTS)}")
-        _write(path, _CONTENTS[suffix](self))
+        write(path, _CONTENTS[suffix](self))
         return path
 
     def render(self, filename: str | os.PathLike[str] = "graph", format: str | None = None) -> str:  # noqa: A002
@@ -296,19 +296,3 @@ def _check_choice(what: str, chosen: str, choices: Iterable[str]) -> str:
     if chosen not in choices:
         raise DataError(f"{what} is one of {', '.join(choices)}, not {chosen!r}")
     return chosen
-
-
-def _write(path: Path, contents: bytes) -> None:
-    """Write beside the file first, so that a failure leaves neither half a file nor the old one damaged."""
-    target = path.resolve()  # a link stays a link
-    part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        try:
-            part.write_bytes(contents)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"can't write {str(path)!r}: {error.strerror}; choose a folder that exists and can be written to"
-        ) from error

@@ -3,6 +3,10 @@
 The conventions: from left to right; an operation in a circle; its name and value above, in blue; its gradient below,
 in vermilion and marked by ∂; on each edge the local derivative, in vermilion and marked by an arrow against the
 edge's direction. A shape and a fill for each role. Nothing is told by colour alone.
+
+A local derivative stands *on* its edge, just before the operation whose derivative it is: it is a node of DOT, which
+the edge enters and leaves. Layout engines keep nodes apart and lead edges around them, which for the labels of edges
+they do not, and a leaf with many edges has a label on each of them where they have parted.
 """
 
 from __future__ import annotations
@@ -17,7 +21,10 @@ from microgrid.drawing.summary import Excerpt, Gap, excerpt
 from microgrid.drawing.text import html, number, one_line, quoted, shortened, width
 from microgrid.graph import pullback
 
-__all__ = ["Layers", "dot_text"]
+__all__ = ["LOCAL", "Layers", "dot_text"]
+
+LOCAL = "mg-local"
+"""The class of the nodes of DOT that are local derivatives, parts of edges."""
 
 Node = Any
 
@@ -27,6 +34,8 @@ _BACK = "◄"
 
 _ROW = 16  # points that one line of text takes
 _OP_SIZE, _LEAF_SIZE = 38, 30
+_PARTIAL_SIZE, _PARTIAL_HEIGHT, _PARTIAL_GAP = 11, 14, 1
+_RANKSEP, _RANKSEP_HALVES = 0.3, 0.17
 _LONGEST_NAME, _LONGEST_IN_RATIO, _LONGEST_SYMBOL, _LONGEST_TOLD = 18, 12, 10, 200
 _TERMS_SEEN, _TERMS_TOLD = 3, 8  # of a sum over paths: in the drawing, and in a tooltip
 
@@ -161,6 +170,10 @@ class _Writer:
             yield f"  {self.ids[node]} [{self._node_attributes(node)}]"
             if node in self.excerpt.gaps:
                 yield f"  {self.ids[node]}_more [{_gap_attributes(self.excerpt.gaps[node])}]"
+        yield (
+            f'  node [shape=none, style="", fixedsize=true, height={_PARTIAL_HEIGHT / 72:.3f}, '
+            f'fontsize={_PARTIAL_SIZE}, fontcolor="{_BACKWARD}", class="{LOCAL}"]'
+        )
         for node, places in self.excerpt.nodes.items():
             yield from self._edges(node, places)
         yield "}"
@@ -267,25 +280,29 @@ class _Writer:
     # ---- edges ------------------------------------------------------------------------------------------------
 
     def _edges(self, node: Node, places: list[int]) -> Iterator[str]:
-        uses = Counter([node.parents[place] for place in places])
-        lines = []
-        for place in places:
-            parent = node.parents[place]
-            # The edges of x*x stay apart only if they may touch the circle in different points.
-            ports = self._ports() if uses[parent] == 1 else {}
-            look = _attributes(**ports, **self._edge_attributes(node, place))
-            lines.append(f"  {self.ids[parent]} -> {self.ids[node]} [{look}]")
+        edges = [list(self._edge(node, place)) for place in places]
         if node in self.excerpt.gaps:  # drawn where the missing operands belong: before the last
-            look = _attributes(**self._ports(), style="dashed", arrowhead="none", **{"class": '"mg-gap"'})
-            lines.insert(max(len(lines) - 1, 0), f"  {self.ids[node]}_more -> {self.ids[node]} [{look}]")
-        yield from lines
+            look = _attributes(**self._whole(), style="dashed", arrowhead="none", **{"class": '"mg-gap"'})
+            edges.insert(max(len(edges) - 1, 0), [f"  {self.ids[node]}_more -> {self.ids[node]} [{look}]"])
+        for lines in edges:
+            yield from lines
 
-    def _edge_attributes(self, node: Node, place: int) -> dict[str, str]:
+    def _edge(self, node: Node, place: int) -> Iterator[str]:
+        """The edge, or its two halves with the local derivative between them."""
+        tail, head, ports = self.ids[node.parents[place]], self.ids[node], self._ports()
         tooltip = quoted(self._edge_tooltip(node, place))
         if not self.layers.partials or _is_fixed(node, place):
-            return {"tooltip": tooltip}
-        label = quoted(f"{_BACK} {number(node.partials[place])}")
-        return {"tooltip": tooltip, "label": label, "labeltooltip": tooltip}
+            yield f"  {tail} -> {head} [{_attributes(**self._whole(), tooltip=tooltip)}]"
+            return
+        local, text = f"{head}_{place}", f"{_BACK} {number(node.partials[place])}"
+        wide = f"{(width(text, _PARTIAL_SIZE) + 2 * _PARTIAL_GAP) / 72:.3f}"
+        yield f"  {local} [{_attributes(label=quoted(text), width=wide, tooltip=tooltip)}]"
+        yield f"  {tail} -> {local} [{_attributes(**ports, arrowhead='none')}]"
+        yield f"  {local} -> {head} [{_attributes(**ports, weight='2')}]"  # the shorter half
+
+    def _whole(self) -> dict[str, str]:
+        """What an edge without a local derivative needs to be as long as the others."""
+        return self._ports() | ({"minlen": "2"} if self.layers.partials else {})
 
     def _ports(self) -> dict[str, str]:
         """Edges enter and leave on the sides that no text is on."""
@@ -315,8 +332,8 @@ class _Writer:
             "rankdir": self.rankdir,
             "bgcolor": '"#ffffff"',
             "pad": "0.2",
-            "nodesep": "0.3",
-            "ranksep": "0.3",
+            "nodesep": "0.2",
+            "ranksep": f"{_RANKSEP_HALVES if self.layers.partials else _RANKSEP:g}",
             "outputorder": "edgesfirst",  # a filled shape covers the end of an edge that reaches into it
             "fontname": '"Helvetica"',
             "fontsize": "10",

@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 
+from microgrid.drawing.dot import LOCAL
 from microgrid.drawing.text import width
 from microgrid.errors import DataError, MissingPackageError, OutputError
 
@@ -152,10 +153,29 @@ def _fit_for_a_page(root: ElementTree.Element, description: str) -> None:
     root.attrib["font-family"] = _FONTS
     for text in root.iter("text"):
         text.attrib.pop("font-family", None)
+    for graph in root.iter("g"):
+        _join_halves(graph)
     for group in list(root.iter("g")):
         kind = group.get("class", "").partition(" ")[0]
         if kind in ("graph", "node", "edge"):
             _simplify(group, kind)
+
+
+def _join_halves(graph: ElementTree.Element) -> None:
+    """Make one group of each edge's two halves and the local derivative between them."""
+    locals_ = {part.findtext("title", ""): part for part in graph if LOCAL in part.get("class", "").split()}
+    first: dict[str, ElementTree.Element] = {}
+    for part in list(graph):
+        tail, arrow, head = part.findtext("title", "").partition("->")
+        name = head if head in locals_ else tail
+        if not arrow or name not in locals_:
+            continue
+        if name in first:
+            first[name].extend([*part, *locals_[name]])
+            graph.remove(part)
+            graph.remove(locals_[name])
+        else:
+            first[name] = part
 
 
 def _simplify(group: ElementTree.Element, kind: str) -> None:
@@ -205,6 +225,5 @@ def _middle(node: ElementTree.Element) -> float | None:
 
 def _widen(edge: ElementTree.Element) -> None:
     """Lay an invisible broad line under the thin one, for a pointer to find."""
-    line = edge.find("path")
-    if line is not None:
+    for line in edge.findall("path"):
         edge.insert(1, ElementTree.Element("path", line.attrib | {"stroke-width": "14", "stroke-opacity": "0"}))

@@ -249,6 +249,11 @@ static int other_operand(PyObject *object, Value **node, PyObject **owned, doubl
         *number = PyFloat_AS_DOUBLE(object);
         return 1;
     }
+    if (PyLong_CheckExact(object)) {
+        *number = PyLong_AsDouble(object);
+        if (*number != -1.0 || !PyErr_Occurred()) return 1;
+        PyErr_Clear(); /* too large for a float: the callback says so in the package's words */
+    }
     PyObject *meant = PyObject_CallOneArg(callback("operand"), object);
     if (!meant) return -1;
     if (meant == Py_NotImplemented) {
