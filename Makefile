@@ -32,11 +32,11 @@ wheel: $(VENV)/dev.installed ## Build the wheel and the source distribution in d
 	mkdir -p dist
 	$(BIN)/python tests/check_wheel.py dist
 
-bench: $(VENV)/dev.installed ## The benchmarks, one table; figures in the README come from here
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/bench.installed ## The benchmarks with all peers: a table, JSON and the README's picture
+	$(BIN)/python -m benchmarks --picture docs/benchmarks.svg $(BENCH)
 
 notebooks: $(VENV)/dev.installed ## Execute the notebooks anew and save them with their outputs
-	for notebook in notebooks/*.ipynb; do $(BIN)/jupyter execute --inplace $$notebook || exit 1; done
+	for notebook in notebooks/*.ipynb; do $(BIN)/jupyter execute --NotebookClient.coalesce_streams=True --inplace $$notebook || exit 1; done
 
 picture: demo ## Draw the README's picture anew
 	mkdir -p docs

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Settings, measure_all
-from benchmarks.peers import load
+from benchmarks.picture import draw
 from benchmarks.report import as_json, table
 
 OUT = Path("build/bench/benchmarks.json")
 
 
-QUICK = Settings(chain=(1_000, 10_000, 100_000), repeats=3)
+QUICK = Settings(chain=(1_000, 10_000, 100_000, 1_000_000), repeats=3, patience=1.0)
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -35,10 +35,14 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="shorter chains and fewer repeats")
     parser.add_argument("--chain", type=at_least(2), nargs="+", metavar="N", help="the lengths of the chains")
     parser.add_argument("--samples", type=at_least(2), nargs="+", metavar="N", help="how many samples the models see")
+    parser.add_argument("--words", type=at_least(1), nargs="+", metavar="N", help="how many words the GPT reads a step")
     parser.add_argument("--repeats", type=at_least(1), metavar="N", help="runs per figure; small works run more often")
     parser.add_argument("--works", choices=Settings().works, nargs="+", help="all of them unless said")
     parser.add_argument("--peers", choices=Settings().peers, nargs="+", help="all of them unless said")
     parser.add_argument("--out", type=Path, default=OUT, help="the JSON file (%(default)s)")
+    parser.add_argument(
+        "--picture", type=Path, help="the picture's file, SVG or PNG (beside the JSON file unless said)"
+    )
     return parser
 
 
@@ -48,14 +52,16 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return Settings(
         chain=tuple(arguments.chain or usual.chain),
         samples=tuple(arguments.samples or usual.samples),
+        words=tuple(arguments.words or usual.words),
         repeats=arguments.repeats or usual.repeats,
+        patience=usual.patience,
         works=tuple(arguments.works or usual.works),
         peers=tuple(arguments.peers or usual.peers),
     )
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure, print the table, write the JSON.
+    """Measure, print the tables, write the JSON and the picture.
 
     Parameters
     ----------
@@ -64,12 +70,14 @@ def main(argv: list[str] | None = None) -> None:
     """
     arguments = parser().parse_args(argv)
     settings = settings_of(arguments)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    peers, missing = load(list(settings.peers))
-    rows = measure_all(settings, peers, lambda title: print(f"measuring: {title}", file=sys.stderr))
-    print(table(rows, peers, missing))
-    arguments.out.write_text(json.dumps(as_json(rows, settings, peers, missing), indent=1) + "\n")
-    print(f"\nEvery sample is in {arguments.out}.")
+    picture = arguments.picture or arguments.out.with_suffix(".svg")
+    for path in (arguments.out, picture):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    findings = measure_all(settings, lambda title: print(f"measuring: {title}", file=sys.stderr))
+    print(table(findings))
+    arguments.out.write_text(json.dumps(as_json(findings, settings), indent=1) + "\n")
+    print(f"\nEvery sample is in {arguments.out}, the picture in {picture}.")
+    draw(findings, picture)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,44 @@
-"""The clock and the scales: interleaved runs of tasks, the memory of nodes, the time of an import.
+"""The rounds: workers take turns at each work, and their samples become rows; the clock itself is in ``worker``.
 
-Peers take turns, so that a machine that slows down slows all of them. Each run starts after a full collection, with
-the cyclic collector as Python starts it or off. Memory and imports are measured in processes of their own.
+Every peer works in a process of its own, made anew for each work. One works at a time, and they take turns, in one
+order and then in the other, so that a machine that slows down slows all of them. Each is timed warm, as in a loop of
+steps, with the cyclic collector as Python starts it, and again with it off. Memory and imports are measured in further
+processes.
 """
 
 from __future__ import annotations
 
-import gc
+import json
 import math
-import resource
+import os
+import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
-from benchmarks.peers import PEERS, Peer
-from benchmarks.works import BY_HAND, FLOATS, WORKS, Task, Work
+from benchmarks.peers import ENVIRONMENT, PEERS, SLOTTED
+from benchmarks.works import FLOATS, WORKS, Work
 
-__all__ = ["Row", "Settings", "measure_all"]
+__all__ = ["Findings", "Row", "Settings", "WrongAnswerError", "differing", "measure_all"]
 
+ROOT = Path(__file__).resolve().parent.parent
 ENOUGH_OPERATIONS = 200_000
 MOST_ROUNDS = 5
-SMALLEST_WEIGHED = 100_000
+ENOUGH_SAMPLES = 3
+
+
+class WrongAnswerError(ArithmeticError):
+    """An engine of microgrid computes something else than the reference."""
+
+
+class WorkerDiedError(RuntimeError):
+    """A peer's process ended in the middle of a work."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +51,21 @@ class Settings:
         The lengths of the chains.
     samples : tuple of int
         How many samples the models see, as far as the data go.
+    words : tuple of int
+        How many words the language model reads in a step.
     repeats : int
         Runs per figure; small works are run more often.
+    patience : float
+        After so many seconds of a peer at a work, three runs are enough.
     works, peers : tuple of str
         Which of them, by name.
     """
 
-    chain: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
+    chain: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
     samples: tuple[int, ...] = (569,)
+    words: tuple[int, ...] = (1,)
     repeats: int = 7
+    patience: float = 10.0
     works: tuple[str, ...] = (*WORKS, "import")
     peers: tuple[str, ...] = tuple(PEERS)
 
@@ -85,39 +105,76 @@ class Row:
         return [forward + backward for forward, backward in zip(self.forward, self.backward, strict=True)]
 
 
-def measure_all(settings: Settings, peers: list[Peer], say: Callable[[str], None]) -> list[Row]:
+@dataclass
+class Findings:
+    """What a run found.
+
+    Parameters
+    ----------
+    rows : list of Row
+        The figures, in the order of the table.
+    versions : dict
+        Who was measured, in which version.
+    missing : dict
+        Who was not, and why.
+    failures : list of str
+        Which peer failed at which work, and how.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def measure_all(settings: Settings, say: Callable[[str], None]) -> Findings:
     """Every work of the settings with every peer.
 
     Parameters
     ----------
     settings : Settings
         How much is measured.
-    peers : list of Peer
-        The engines, the one to compare with first.
     say : callable
         Told what is being measured.
 
     Returns
     -------
-    list of Row
-        In the order of the table.
+    Findings
+        The figures, and what could not be measured.
+
+    Raises
+    ------
+    WrongAnswerError
+        If microgrid's own answer differs from the reference: a wrong answer is not timed.
     """
-    rows: list[Row] = []
+    findings = Findings()
+    modules = _introduce(settings.peers, findings)
     chosen = [(WORKS[name], size) for name in settings.works if name in WORKS for size in _sizes(WORKS[name], settings)]
-    prepared = [(work, size, _prepare(work, size, peers)) for work, size in chosen]  # data are loaded before any clock
-    for work, size, tasks in prepared:
-        if not tasks:
-            continue
-        title = f"{work.name} {size:,}"
-        say(title)
-        _check_agreement(title, tasks)
-        rows += _time_all(title, tasks, settings.repeats)
-        if work.weighed and size >= SMALLEST_WEIGHED:
-            _weigh(rows, title, work, size)
+    for work, size in chosen:
+        say(f"{work.name} {size:,}")
+        findings.rows += _measure(work, size, settings, findings)
     if "import" in settings.works:
         say("import")
-        rows += _time_imports(peers, settings.repeats)
-    return rows
+        findings.rows += _time_imports(modules, settings.repeats)
+    return findings
+
+
+def _introduce(names: tuple[str, ...], findings: Findings) -> dict[str, str]:
+    """Find out who is there; give the module of each that has one to import."""
+    modules = {}
+    for name in names:
+        with Worker(name, do="introduce") as worker:
+            try:
+                introduction = worker.answer()
+            except WorkerDiedError as error:
+                introduction = {"missing": f"import failed: {error}"}
+        if "missing" in introduction:
+            findings.missing[name] = introduction["missing"]
+        else:
+            findings.versions[name] = introduction["version"]
+            if introduction["module"]:
+                modules[name] = introduction["module"]
+    return modules
 
 
 def _sizes(work: Work, settings: Settings) -> list[int]:
@@ -125,122 +182,197 @@ def _sizes(work: Work, settings: Settings) -> list[int]:
     return sorted({min(size, work.most) for size in sizes})
 
 
-def _prepare(work: Work, size: int, peers: list[Peer]) -> dict[str, Task]:
-    """A task for each peer that can do this work, and the loop by hand if there is one."""
-    able = [peer for peer in peers if all(getattr(peer, need) is not None for need in work.needs)]
-    if work.size == "chain":
-        able = [peer for peer in able if size <= peer.longest]
-    tasks = {peer.name: work.prepare(peer, size) for peer in able}
-    if work.name in BY_HAND:
-        tasks[FLOATS] = BY_HAND[work.name](size)
-    return tasks
+# ---- one work -------------------------------------------------------------------------------------------------
 
 
-def _check_agreement(title: str, tasks: dict[str, Task]) -> None:
-    """A wrong answer is not timed."""
-    answers = {name: _answer(task) for name, task in tasks.items()}
-    reference, *others = answers
-    largest = max(map(abs, answers[reference]))
-    for other in others:
-        for ours, theirs in zip(answers[reference], answers[other], strict=True):
-            if not math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12 * largest):
-                raise ArithmeticError(f"{title}: {reference} computes {ours!r}, and {other} {theirs!r}")
+class Worker:
+    """A peer's process.
+
+    Parameters
+    ----------
+    peer : str
+        Whose.
+    **order
+        What it is to do.
+    """
+
+    def __init__(self, peer: str, **order: Any) -> None:
+        self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed where the process is ended
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.complaints,
+            text=True,
+            cwd=ROOT,
+            env=os.environ | ENVIRONMENT.get(peer, {}),
+        )
+        self.tell(json.dumps({"peer": peer} | order))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.complaints.close()
+
+    def tell(self, line: str) -> None:
+        """Send a line."""
+        assert self.process.stdin is not None
+        try:
+            print(line, file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            raise WorkerDiedError(self._last_words()) from None
+
+    def answer(self) -> Any:
+        """What it answers."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise WorkerDiedError(self._last_words())
+        return json.loads(line)
+
+    def _last_words(self) -> str:
+        """The signal that ended it, or the last line of its traceback."""
+        code = self.process.wait()
+        self.complaints.seek(0)
+        complaint = self.complaints.read().strip()
+        if code < 0:
+            return signal.Signals(-code).name
+        return complaint.splitlines()[-1] if complaint else f"exit code {code}"
 
 
-def _answer(task: Task) -> list[float]:
-    root = task.forward()
-    task.backward(root)
-    return [task.output(root), *task.gradients()]
-
-
-def _time_all(title: str, tasks: dict[str, Task], repeats: int) -> list[Row]:
-    """Time the tasks in turns, with the collector on and off."""
-    rows = [Row(title, name, collector, task.operations) for name, task in tasks.items() for collector in ("on", "off")]
-    for _ in range(repeats * _rounds(rows[0].operations)):
-        for row in rows:
-            _time_once(row, tasks[row.peer])
+def _measure(work: Work, size: int, settings: Settings, findings: Findings) -> list[Row]:
+    """The rows of all peers at one work and size."""
+    title, data = f"{work.name} {size:,}", work.data(size)
+    order = {"work": work.name, "size": size, "data": data}
+    with ExitStack() as stack:
+        workers = _start(title, order, findings, stack)
+        rows = _time_all(title, workers, settings, findings)
+    if work.weighed:
+        _weigh(title, rows, order, findings)
     return rows
 
 
-def _rounds(operations: int) -> int:
-    return max(1, min(MOST_ROUNDS, ENOUGH_OPERATIONS // operations))
+Ready = dict[str, tuple[Worker, int]]
 
 
-def _time_once(row: Row, task: Task) -> None:
-    with _collector(on=row.collector == "on"):
-        start = time.perf_counter()
-        root = task.forward()
-        recorded = time.perf_counter()
-        task.backward(root)
-        derived = time.perf_counter()
-        del root
-        freed = time.perf_counter()
-    row.forward.append(recorded - start)
-    row.backward.append(derived - recorded)
-    row.free.append(freed - derived)
+def _start(title: str, order: dict[str, Any], findings: Findings, stack: ExitStack) -> Ready:
+    """A worker for each peer that can do this work and does it right, with the number of its operations."""
+    workers: Ready = {}
+    answers: dict[str, list[float]] = {}
+    for name in [*findings.versions, FLOATS]:
+        worker = stack.enter_context(Worker(name, do="time", **order))
+        try:
+            prepared = worker.answer()
+        except WorkerDiedError as error:
+            findings.failures.append(f"{name} at {title}: {error}")
+            continue
+        if prepared is not None:
+            workers[name] = worker, prepared["operations"]
+            answers[name] = prepared["answer"]
+    for name, difference in differing(answers).items():
+        if name in ENVIRONMENT:
+            raise WrongAnswerError(f"{title}: {difference}")
+        findings.failures.append(f"{name} at {title}, not timed: {difference}")
+        del workers[name]
+    return workers
 
 
-@contextmanager
-def _collector(*, on: bool) -> Iterator[None]:
-    """The cyclic collector on or off inside the block, after a full collection; as it was afterwards."""
-    before = gc.isenabled()
-    gc.collect()
-    (gc.enable if on else gc.disable)()
-    try:
-        yield
-    finally:
-        (gc.enable if before else gc.disable)()
+def differing(answers: dict[str, list[float]]) -> dict[str, str]:
+    """Find who computes something else than the reference.
+
+    Parameters
+    ----------
+    answers : dict
+        A loss and its gradients by name. The reference is the loop by hand, else the class by hand, else the first.
+
+    Returns
+    -------
+    dict
+        For each that differs, one difference in words.
+    """
+    if not answers:
+        return {}
+    reference = next((name for name in (FLOATS, SLOTTED) if name in answers), next(iter(answers)))
+    expected = answers[reference]
+    largest = max(map(abs, expected))
+    differences = {}
+    for name, computed in answers.items():
+        for ours, theirs in zip(expected, computed, strict=True):
+            if not math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12 * largest):
+                differences[name] = f"{name} computes {theirs!r}, and {reference} {ours!r}"
+                break
+    return differences
+
+
+def _time_all(title: str, workers: Ready, settings: Settings, findings: Findings) -> list[Row]:
+    """Time the workers in turns, with the collector on and off."""
+    rows = [
+        Row(title, name, collector, operations)
+        for name, (_, operations) in workers.items()
+        for collector in ("on", "off")
+    ]
+    lost: set[str] = set()
+    for turn in range(settings.repeats * _rounds(rows)):
+        for row in rows if turn % 2 == 0 else reversed(rows):
+            if row.peer in lost or _is_enough(row, settings):
+                continue
+            try:
+                _time_once(row, workers[row.peer][0])
+            except WorkerDiedError as error:
+                findings.failures.append(f"{row.peer} at {title}: {error}")
+                lost.add(row.peer)
+    return [row for row in rows if row.forward]
+
+
+def _rounds(rows: list[Row]) -> int:
+    largest = max([row.operations for row in rows], default=1)
+    return max(1, min(MOST_ROUNDS, ENOUGH_OPERATIONS // largest))
+
+
+def _is_enough(row: Row, settings: Settings) -> bool:
+    return len(row.forward) >= ENOUGH_SAMPLES and sum(row.total) > settings.patience
+
+
+def _time_once(row: Row, worker: Worker) -> None:
+    worker.tell(row.collector)
+    forward, backward, free = worker.answer()
+    row.forward.append(forward)
+    row.backward.append(backward)
+    row.free.append(free)
 
 
 # ---- in processes of their own --------------------------------------------------------------------------------
 
 
-def _ask(code: str) -> float:
-    """What a fresh Python prints."""
-    root = Path(__file__).resolve().parent.parent
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
-    return float(done.stdout)
-
-
-def _weigh(rows: list[Row], title: str, work: Work, size: int) -> None:
+def _weigh(title: str, rows: list[Row], order: dict[str, Any], findings: Findings) -> None:
     """Add the memory of a node to the rows of a work."""
-    weights: dict[str, float] = {}
-    for row in rows:
-        if row.work == title and row.peer in PEERS:
-            if row.peer not in weights:
-                growth = f"measure.resident_growth({work.name!r}, {row.peer!r}, {size})"
-                weights[row.peer] = _ask(f"from benchmarks import measure; print({growth})")
-            row.bytes_per_node = weights[row.peer]
+    for name in dict.fromkeys([row.peer for row in rows if row.peer != FLOATS]):
+        with Worker(name, do="weigh", **order) as worker:
+            try:
+                weight = worker.answer()
+            except WorkerDiedError as error:
+                findings.failures.append(f"{name} at {title}, not weighed: {error}")
+                continue
+        for row in rows:
+            if row.peer == name:
+                row.bytes_per_node = weight
 
 
-def resident_growth(work: str, peer: str, size: int) -> float:
-    """How many bytes of memory each operation's node takes, in this process."""
-    task = WORKS[work].prepare(PEERS[peer](), size)
-    before = _resident()
-    root = task.forward()
-    grown = _resident() - before
-    del root
-    return grown / task.operations
-
-
-def _resident() -> int:
-    """The bytes of memory that this process holds; where the system does not say, the most that it ever held."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * resource.getpagesize()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _time_imports(peers: list[Peer], repeats: int) -> list[Row]:
-    rows = {peer.module: Row("import", peer.name, "–", 1) for peer in peers if peer.module}
-    for module in rows:
-        _import_once(module)  # so that the byte code is there
+def _time_imports(modules: dict[str, str], repeats: int) -> list[Row]:
+    rows = {name: Row("import", name, "–", 1) for name in modules}
+    for name in rows:
+        _import_once(name, modules[name])  # so that the byte code is there
     for _ in range(2 * repeats):
-        for module, row in rows.items():
-            row.forward.append(_import_once(module))
+        for name, row in rows.items():
+            row.forward.append(_import_once(name, modules[name]))
     return list(rows.values())
 
 
-def _import_once(module: str) -> float:
-    return _ask(f"from time import perf_counter as t; s = t(); import {module}; print(t() - s)")
+def _import_once(name: str, module: str) -> float:
+    code = f"from time import perf_counter as t; s = t(); import {module}; print(t() - s)"
+    environment = os.environ | ENVIRONMENT.get(name, {})
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    return float(done.stdout)

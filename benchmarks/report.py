@@ -1,4 +1,4 @@
-"""The table and the JSON of a run; nothing here measures."""
+"""The tables and the JSON of a run; nothing here measures."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks.measure import Row, Settings
-from benchmarks.peers import Peer, version_of
+from benchmarks.measure import Findings, Row, Settings
+from benchmarks.targets import NO_COLLECTOR, Result, judge
 
 __all__ = ["as_json", "machine", "table"]
 
 HEADINGS = ("work", "peer", "collector", "median", "IQR", "ratio", "forward", "backward", "freeing", "bytes")
 EXPLANATION = (
-    "median and IQR: one run, forward and backward. ratio: to the first peer at the same work and collector.\n"
+    "median and IQR: one warm run, forward and backward. ratio: to the first peer at the same work and collector.\n"
     "forward, backward, freeing: ns per operation (medians); freeing is 0 where nodes wait for the collector.\n"
-    "bytes: resident memory per node, in a process of its own."
+    "bytes: resident memory per node, in a process of its own. Every peer has its own process; they take turns."
 )
+TARGET_HEADINGS = ("what must be reached", "engine", "target", "collector on", "collector off", "")
 NOTHING = "–"
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 
@@ -101,37 +102,44 @@ def _cells(row: Row, rows: list[Row]) -> tuple[str, ...]:
     )
 
 
-def table(rows: list[Row], peers: list[Peer], missing: dict[str, str]) -> str:
-    """Everything that was measured, aligned.
+def table(findings: Findings) -> str:
+    """Everything that was measured, aligned, and then what had to be reached.
 
     Parameters
     ----------
-    rows : list of Row
-        The figures.
-    peers : list of Peer
-        Who was measured.
-    missing : dict
-        Who was not, and why.
+    findings : Findings
+        What a run found.
 
     Returns
     -------
     str
         Many lines.
     """
-    cells = [HEADINGS, *[_cells(row, rows) for row in rows]]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
-    heading, *lines = [_align(line, widths) for line in cells]
+    rows = findings.rows
+    heading, *lines = _aligned([HEADINGS, *[_cells(row, rows) for row in rows]], words=3)
     works = groupby(zip(rows, lines, strict=True), key=lambda pair: pair[0].work)
     first, *others = ["\n".join([line for _, line in pairs]) for _, pairs in works] or [""]
     ruled = "\n".join([heading, "-" * len(heading), first])
-    return "\n\n".join([_preamble(peers, missing), ruled, *others, EXPLANATION])
+    return "\n\n".join([_preamble(findings), ruled, *others, EXPLANATION, _targets(judge(rows))])
 
 
-def _preamble(peers: list[Peer], missing: dict[str, str]) -> str:
+def _targets(results: list[Result]) -> str:
+    heading, *lines = _aligned([TARGET_HEADINGS, *map(_target_cells, results)], words=3)
+    return "\n".join([heading, "-" * len(heading), *lines])
+
+
+def _target_cells(result: Result) -> tuple[str, ...]:
+    target = result.target
+    reached = {collector: figure.text for collector, figure in result.reached.items() if figure is not None}
+    on = reached.get(NO_COLLECTOR) or reached.get("on", NOTHING)
+    return target.work, target.engine, target.demand, on, reached.get("off", NOTHING), result.verdict
+
+
+def _preamble(findings: Findings) -> str:
     """The machine, who was measured, and who was not."""
-    versions = ", ".join([f"{peer.name} {version_of(peer)}".strip() for peer in peers])
-    absent = [f"{name}: {reason}" for name, reason in missing.items()]
-    return "\n".join([", ".join(map(_describe, machine().items())), versions, *absent])
+    versions = ", ".join([f"{name} {version}".strip() for name, version in findings.versions.items()])
+    absent = [f"{name}: {reason}" for name, reason in findings.missing.items()]
+    return "\n".join([", ".join(map(_describe, machine().items())), versions, *absent, *findings.failures])
 
 
 def _describe(fact: tuple[str, Any]) -> str:
@@ -139,39 +147,58 @@ def _describe(fact: tuple[str, Any]) -> str:
     return f"{value} {name}" if name == "cores" else str(value)
 
 
-def _align(line: tuple[str, ...], widths: list[int]) -> str:
-    """Words to the left, numbers to the right."""
-    words = [cell.ljust(width) for cell, width in zip(line[:3], widths[:3], strict=True)]
-    numbers = [cell.rjust(width) for cell, width in zip(line[3:], widths[3:], strict=True)]
-    return "  ".join(words + numbers).rstrip()
+def _aligned(cells: list[tuple[str, ...]], words: int) -> list[str]:
+    """Lines of equal columns: the first few to the left, as words, the others to the right, as numbers."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            [
+                cell.ljust(width) if place < words else cell.rjust(width)
+                for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ]
+        ).rstrip()
+        for line in cells
+    ]
 
 
-def as_json(rows: list[Row], settings: Settings, peers: list[Peer], missing: dict[str, str]) -> dict[str, Any]:
+def as_json(findings: Findings, settings: Settings) -> dict[str, Any]:
     """Everything that was measured, with each sample.
 
     Parameters
     ----------
-    rows : list of Row
-        The figures.
+    findings : Findings
+        What a run found.
     settings : Settings
         How much was measured.
-    peers : list of Peer
-        Who was measured.
-    missing : dict
-        Who was not, and why.
 
     Returns
     -------
     dict
         Seconds throughout.
     """
+    rows = findings.rows
     return {
         "machine": machine(),
         "settings": asdict(settings),
-        "peers": {peer.name: version_of(peer) for peer in peers},
-        "missing": missing,
+        "peers": findings.versions,
+        "missing": findings.missing,
+        "failures": findings.failures,
         "rows": [
             asdict(row) | {"median": median(row.total), "iqr": spread(row.total), "ratio": _ratio(row, rows)}
             for row in rows
         ],
+        "targets": [_target_as_json(result) for result in judge(rows)],
+    }
+
+
+def _target_as_json(result: Result) -> dict[str, Any]:
+    target = result.target
+    return {
+        "work": target.work,
+        "engine": target.engine,
+        "demand": target.demand,
+        "reached": {
+            collector: None if reached is None else reached.number for collector, reached in result.reached.items()
+        },
+        "verdict": result.verdict,
     }

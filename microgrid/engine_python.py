@@ -390,11 +390,15 @@ def function(rule: Rule, general: Callable[..., Any], doc: str) -> Callable[...,
         return record(x, y) if type(x) is Value and (type(y) is Value or type(y) is float) else general(x, y)
 
     def lists(*operands: Any) -> Any:
-        if len(operands) == len(rule.regions) and all([type(group) is list for group in operands]):
+        if len(operands) == len(rule.regions) and {list, tuple}.issuperset(map(type, operands)):
             flat = [value for group in operands for value in group]
-            same = all([len(group) == len(operands[0]) for group in operands])
-            if flat and same and all([type(value) is Value for value in flat]):
-                return record(*flat)
+            kinds = set(map(type, flat))
+            if Value in kinds and kinds <= {Value, float} and len(flat) == len(operands) * len(operands[0]):
+                same = all([len(group) == len(operands[0]) for group in operands])
+                if same and float in kinds:
+                    flat = [value if type(value) is Value else _constant(value, 0.0) for value in flat]
+                if same:
+                    return record(*flat)
         return general(*operands)
 
     makers: dict[int | None, Callable[..., Any]] = {1: unary, 2: binary, None: lists}

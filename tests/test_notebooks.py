@@ -18,7 +18,10 @@ def texts(notebook: Any) -> list[str]:
     shown = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            outputs = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+            told = [
+                output for output in cell.outputs if output.get("name") != "stderr"
+            ]  # a progress bar tells the time
+            outputs = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in told]
             shown.append("".join(outputs))
     return shown
 

@@ -36,7 +36,10 @@ ARROWS = {
 }
 # What a function imports when it is called, and only then: the package of the arrays it was given, and the diagram
 # that a notebook asks for.
-WHEN_CALLED = {"value.py": {"numpy", "microgrid.drawing"}, "engines.py": {"microgrid", "microgrid.rules", "microgrid.value"}}
+WHEN_CALLED = {
+    "value.py": {"numpy", "microgrid.drawing"},
+    "engines.py": {"microgrid", "microgrid.rules", "microgrid.value"},
+}
 
 
 def _imports(path: Path, *, at_once: bool) -> set[str]:

@@ -690,32 +690,51 @@ static PyObject *power_operator(PyObject *x, PyObject *y, PyObject *modulus) {
     return binary_pow(x, y);
 }
 
-/* A function of lists: one node, if they are lists or tuples of Values alone. */
+/* The elements of one list as nodes, plain floats as constants; how many there are, or -1 where the general function
+   has to look, or -2 for an error. */
+static Py_ssize_t collect(PyObject *list, PyObject **operands) {
+    Py_ssize_t length = PySequence_Fast_GET_SIZE(list);
+    for (Py_ssize_t i = 0; i < length; i++) {
+        PyObject *item = PySequence_Fast_GET_ITEM(list, i);
+        if (IS_VALUE(item)) operands[i] = Py_NewRef(item);
+        else if (PyFloat_CheckExact(item)) operands[i] = (PyObject *)new_leaf(PyFloat_AS_DOUBLE(item), IS_CONSTANT);
+        else length = -1;
+        if (length < 0 || !operands[i]) {
+            while (i-- > 0) Py_DECREF(operands[i]);
+            return length < 0 ? -1 : -2;
+        }
+    }
+    return length;
+}
+
+static int has_value(PyObject *const *lists, Py_ssize_t count) {
+    for (Py_ssize_t i = 0; i < count; i++)
+        for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(lists[i]); k++)
+            if (IS_VALUE(PySequence_Fast_GET_ITEM(lists[i], k))) return 1;
+    return 0;
+}
+
+/* A function of lists: one node, if they are lists or tuples of one length, of Values and floats, a Value among them. */
 static PyObject *apply_lists(unsigned op, ManyRule rule, Py_ssize_t lists, PyObject *const *arguments,
                              Py_ssize_t count) {
-    Py_ssize_t length = -1, filled = 0;
-    for (Py_ssize_t i = 0; i < count && count == lists; i++) {
-        if (!PyList_CheckExact(arguments[i]) && !PyTuple_CheckExact(arguments[i])) goto otherwise;
-        if (length >= 0 && PySequence_Fast_GET_SIZE(arguments[i]) != length) goto otherwise;
-        length = PySequence_Fast_GET_SIZE(arguments[i]);
+    Py_ssize_t filled = 0, added = count == lists ? 0 : -1, length = -1;
+    for (Py_ssize_t i = 0; i < count && added == 0; i++) {
+        if (!PyList_CheckExact(arguments[i]) && !PyTuple_CheckExact(arguments[i])) added = -1;
+        else if (length >= 0 && PySequence_Fast_GET_SIZE(arguments[i]) != length) added = -1;
+        else length = PySequence_Fast_GET_SIZE(arguments[i]);
     }
-    if (length < 1) goto otherwise;
-    PyObject **operands = PyMem_Malloc(lists * length * sizeof *operands);
+    if (added < 0 || !has_value(arguments, count))
+        return PyObject_Vectorcall(general[op], arguments, (size_t)count, NULL);
+    PyObject **operands = PyMem_Malloc(lists * length * sizeof *operands), *node = NULL;
     if (!operands) return PyErr_NoMemory();
-    for (Py_ssize_t i = 0; i < lists; i++)
-        for (Py_ssize_t k = 0; k < length; k++) {
-            PyObject *operand = PySequence_Fast_GET_ITEM(arguments[i], k);
-            if (!IS_VALUE(operand)) {
-                PyMem_Free(operands);
-                goto otherwise;
-            }
-            operands[filled++] = operand;
-        }
-    PyObject *node = record_many(op, rule, filled, operands);
+    for (Py_ssize_t i = 0; i < lists && added >= 0; i++) {
+        added = collect(arguments[i], operands + filled);
+        if (added > 0) filled += added;
+    }
+    if (added >= 0) node = record_many(op, rule, filled, operands);
+    while (filled-- > 0) Py_DECREF(operands[filled]);
     PyMem_Free(operands);
-    return node;
-otherwise:
-    return PyObject_Vectorcall(general[op], arguments, (size_t)count, NULL);
+    return added == -1 ? PyObject_Vectorcall(general[op], arguments, (size_t)count, NULL) : node;
 }
 
 #define LIST_RULE(NAME, LISTS)                                                                                        \

@@ -1,0 +1,160 @@
+"""A character-level GPT in the operations of any peer, scalar by scalar; how its steps are timed stands elsewhere.
+
+One layer, four heads, no biases, a root mean square in place of a norm with parameters: 4,192 parameters. A word is
+read letter by letter; keys and values of the letters before are kept.
+"""
+
+from __future__ import annotations
+
+import operator
+import random
+from collections.abc import Callable, Iterable
+from functools import partial, reduce
+from itertools import pairwise
+from typing import Any
+
+from benchmarks.peers import Peer
+
+__all__ = ["GPT", "Adam"]
+
+BOUNDARY = 26
+VOCABULARY = 27  # the letters, and the boundary before and after each word
+WIDTH, HEADS, BLOCK = 16, 4, 16
+HEAD = WIDTH // HEADS
+
+Vector = list[Any]
+Matrix = list[Vector]
+
+SHAPES = {
+    "letters": (VOCABULARY, WIDTH),
+    "positions": (BLOCK, WIDTH),
+    "query": (WIDTH, WIDTH),
+    "key": (WIDTH, WIDTH),
+    "value": (WIDTH, WIDTH),
+    "mix": (WIDTH, WIDTH),
+    "widen": (4 * WIDTH, WIDTH),
+    "narrow": (WIDTH, 4 * WIDTH),
+    "logits": (VOCABULARY, WIDTH),
+}
+
+
+def _total(terms: Iterable[Any]) -> Any:
+    return reduce(operator.add, terms)
+
+
+def _dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
+    return reduce(operator.add, map(operator.mul, xs, ys))
+
+
+def _log_total_exp(peer: Peer, xs: Iterable[Any]) -> Any:
+    return peer.log(_total(map(peer.exp, xs)))
+
+
+class GPT:
+    """The model.
+
+    Parameters
+    ----------
+    peer : Peer
+        Whose operations record it.
+    fused : bool
+        Whether the peer's own dot, sum and logsumexp are used; otherwise every product and sum is a node of its own.
+    """
+
+    def __init__(self, peer: Peer, *, fused: bool) -> None:
+        generator = random.Random(42)
+        self.peer = peer
+        self.weights: dict[str, Matrix] = {
+            name: [[peer.Value(generator.gauss(0.0, 0.08)) for _ in range(columns)] for _ in range(rows)]
+            for name, (rows, columns) in SHAPES.items()
+        }
+        self.dot: Callable[..., Any] = (fused and peer.dot) or _dot
+        self.total: Callable[..., Any] = (fused and peer.sum) or _total
+        self.log_total_exp: Callable[..., Any] = (fused and peer.logsumexp) or partial(_log_total_exp, peer)
+
+    def parameters(self) -> Vector:
+        """Every weight, always in the same order."""
+        return [weight for matrix in self.weights.values() for row in matrix for weight in row]
+
+    def loss(self, word: str) -> Any:
+        """The mean cross-entropy of each letter of a word, and of its end, given the letters before."""
+        tokens = [BOUNDARY, *[ord(letter) - ord("a") for letter in word], BOUNDARY]
+        keys: Matrix = []
+        values: Matrix = []
+        losses = []
+        for position, (token, target) in enumerate(pairwise(tokens)):
+            logits = self._read(token, position, keys, values)
+            losses.append(self.log_total_exp(logits) - logits[target])
+        (share,) = self.peer.numbers([1.0 / len(losses)])
+        return self.total(losses) * share
+
+    def _read(self, token: int, position: int, keys: Matrix, values: Matrix) -> Vector:
+        """The logits of the letter after this one; its key and value join those of the letters before."""
+        x = self._normed(_sums(self.weights["letters"][token], self.weights["positions"][position]))
+        x = _sums(x, self._attend(self._normed(x), keys, values))
+        x = _sums(x, self._think(self._normed(x)))
+        return self._through("logits", x)
+
+    def _through(self, name: str, x: Vector) -> Vector:
+        return [self.dot(row, x) for row in self.weights[name]]
+
+    def _normed(self, x: Vector) -> Vector:
+        share, least = self.peer.numbers([1.0 / len(x), 1e-5])
+        scale = self.peer.power(self.dot(x, x) * share + least, -0.5)
+        return [xi * scale for xi in x]
+
+    def _attend(self, x: Vector, keys: Matrix, values: Matrix) -> Vector:
+        query = self._through("query", x)
+        keys.append(self._through("key", x))
+        values.append(self._through("value", x))
+        heads = [slice(start, start + HEAD) for start in range(0, WIDTH, HEAD)]
+        return self._through("mix", [mixed for head in heads for mixed in self._look(head, query, keys, values)])
+
+    def _look(self, head: slice, query: Vector, keys: Matrix, values: Matrix) -> Vector:
+        """One head's share: the values of the letters so far, weighted by how well their keys fit the query."""
+        (share,) = self.peer.numbers([HEAD**-0.5])
+        fits = [self.peer.exp(self.dot(query[head], key[head]) * share) for key in keys]
+        scale = self.peer.power(self.total(fits), -1.0)
+        weights = [fit * scale for fit in fits]
+        return [self.dot(weights, column) for column in zip(*[value[head] for value in values], strict=True)]
+
+    def _think(self, x: Vector) -> Vector:
+        return self._through("narrow", [self.peer.relu(hidden) for hidden in self._through("widen", x)])
+
+
+def _sums(xs: Vector, ys: Vector) -> Vector:
+    return list(map(operator.add, xs, ys))
+
+
+class Adam:
+    """The optimiser, on floats.
+
+    Parameters
+    ----------
+    peer : Peer
+        Whose leaves the parameters are.
+    parameters : list
+        What it changes.
+    """
+
+    RATE, MEAN_DECAY, SQUARE_DECAY, LEAST = 0.01, 0.85, 0.99, 1e-8
+
+    def __init__(self, peer: Peer, parameters: Vector) -> None:
+        self.grad = peer.grad
+        self.parameters = parameters
+        self.means = [0.0] * len(parameters)
+        self.squares = [0.0] * len(parameters)
+        self.steps = 0
+
+    def step(self) -> None:
+        """Move every parameter against its gradient."""
+        self.steps += 1
+        keep, keep_square, least = self.MEAN_DECAY, self.SQUARE_DECAY, self.LEAST
+        new, new_square = 1.0 - keep, 1.0 - keep_square
+        rate = self.RATE / (1.0 - keep**self.steps)
+        unbias = 1.0 / (1.0 - keep_square**self.steps)
+        gradients = [self.grad(p) for p in self.parameters]
+        self.means = [keep * m + new * g for m, g in zip(self.means, gradients, strict=True)]
+        self.squares = [keep_square * s + new_square * g * g for s, g in zip(self.squares, gradients, strict=True)]
+        for p, m, s in zip(self.parameters, self.means, self.squares, strict=True):
+            p.data -= rate * m / ((s * unbias) ** 0.5 + least)
