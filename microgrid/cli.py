@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ import microgrid
 from microgrid import demo
 from microgrid.drawing import draw
 from microgrid.errors import FormulaError, MicrogridError
-from microgrid.formula import parse
+from microgrid.formula import parse, spelled
 from microgrid.text import table
 from microgrid.value import FUNCTIONS
 
@@ -20,6 +23,8 @@ __all__ = ["main"]
 
 _LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
 _NUMBERS = "w1=0.5 w2=-0.25 x1=1 x2=2 b=0.1 y=1"
+
+_BROKEN_PIPE, _INTERRUPTED = 141, 130  # what a shell says of a command that SIGPIPE or SIGINT ended
 
 _DRAW_HELP = """\
 Evaluate a formula, differentiate it with respect to every name in it, print both, and draw the graph.
@@ -40,7 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="microgrid",
         description="A scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.",
-        epilog="Exit status: 0 all right, 1 a derivative disagrees with its closed form, 2 wrong input.",
+        epilog="Exit status: 0 all right; 1 a derivative disagrees with its closed form; 2 wrong input, a package that "
+        "is missing or a file that can't be written; 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -92,10 +98,10 @@ def _draw(arguments: argparse.Namespace) -> int:
     nodes = formula.record(**_numbers(arguments.numbers))
     output = nodes[formula.output]
     output.backward()
-    rows = [(name, f"{node.data:.17g}", f"{node.grad:.17g}") for name, node in nodes.items()]
-    print(table(("name", "value", f"d{formula.output}/d(name)"), rows, "<>>"))
     parameters = [node for node in nodes.values() if node.op is None]
     path = draw(output, parameters=parameters).save(arguments.out or Path(f"{formula.output}.svg"))
+    rows = [(name, repr(node.data), repr(node.grad)) for name, node in nodes.items()]
+    print(table(("name", "value", f"d{formula.output}/d(name)"), rows, "<>>"))
     print(f"drawn in {path}")
     return 0
 
@@ -104,16 +110,24 @@ def _numbers(pairs: Sequence[str]) -> dict[str, float]:
     """``name=number`` arguments as a dict."""
     numbers: dict[str, float] = {}
     for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise FormulaError(f"{pair!r} is not of the form name=number, such as w1=0.5")
-        if name.strip() in numbers:
-            raise FormulaError(f"{name.strip()!r} is given two numbers: drop one of them")
+        typed, equals, text = pair.partition("=")
+        name = spelled(typed.strip())
+        if not equals or not name.isidentifier():
+            raise FormulaError(f"{pair.strip()!r} is not of the form name=number, such as w1=0.5")
+        if name in numbers:
+            raise FormulaError(f"{name!r} is given two numbers: drop one of them")
         try:
-            numbers[name.strip()] = float(text)
+            numbers[name] = float(text)
         except ValueError:
             raise FormulaError(f"{text!r} in {pair!r} is not a number: write it like 0.5, -2 or 1e-3") from None
     return numbers
+
+
+def _protect(arguments: Sequence[str]) -> list[str]:
+    """Put a blank before a formula such as -x**2, which argparse would take for an option."""
+    if arguments[:1] != ["draw"]:
+        return list(arguments)
+    return [f" {argument}" if re.match("-(?!-|h$)", argument) else argument for argument in arguments]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,9 +141,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 if all is right, 1 if a derivative disagrees with its closed form, 2 for wrong input.
+        The exit status: 0 if all is right; 1 if a derivative disagrees with its closed form; 2 for wrong input, a
+        missing package or a file that can't be written; 130 if it was interrupted, and 141 if nobody reads what it
+        prints, as shells have it.
     """
-    parsed = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of ASCII shows σ as \u03c3
+    try:
+        try:
+            return _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        return _BROKEN_PIPE
+    except KeyboardInterrupt:
+        print("microgrid: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parsed = _parser().parse_args(_protect(arguments))
     try:
         status: int = parsed.run(parsed)
     except MicrogridError as error:

@@ -13,8 +13,10 @@ from __future__ import annotations
 import ast
 import difflib
 import graphlib
+import keyword
 import math
-import textwrap
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,11 +25,12 @@ from microgrid.errors import FormulaError
 from microgrid.rules import RULES
 from microgrid.value import FUNCTIONS, Value, named
 
-__all__ = ["Formula", "parse"]
+__all__ = ["Formula", "parse", "spelled"]
 
 _CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
 _TYPED_AS = str.maketrans({"·": "*", "×": "*", "−": "-", "÷": "/"})
 _LONGEST = 20_000  # characters; far beyond what a person types
+_EXCERPT = 60  # characters of it that a message shows
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add",
@@ -40,6 +43,22 @@ _OPERATORS: dict[type[ast.AST], str] = {
     ast.LtE: "less_equal",
 }
 _SWAPPED: dict[type[ast.AST], str] = {ast.Gt: "less", ast.GtE: "less_equal"}
+
+
+def spelled(name: str) -> str:
+    """A name as Python reads it in a formula: signs that look the same, such as the two for µ, are made one.
+
+    Parameters
+    ----------
+    name : str
+        As it was typed.
+
+    Returns
+    -------
+    str
+        In Unicode's normal form NFKC.
+    """
+    return unicodedata.normalize("NFKC", name)
 
 
 def _callables() -> dict[str, str]:
@@ -81,7 +100,7 @@ class Formula:
         for name in _in_order(self.definitions, self.output):
             yield self.definitions[name]
 
-    def record(self, **numbers: float) -> dict[str, Value]:
+    def record(self, /, **numbers: float) -> dict[str, Value]:
         """Record the graph at given numbers.
 
         Parameters
@@ -160,6 +179,7 @@ def parse(text: str, output: str | None = None) -> Formula:
     microgrid.errors.FormulaError: a formula can't contain "__import__('os').system": only an operation is called, ...
     """
     definitions = _definitions(_syntax_tree(text))
+    output = None if output is None else spelled(output)
     for tree in definitions.values():
         _check_expression(tree)
     if output is None:
@@ -180,10 +200,46 @@ def _syntax_tree(text: str) -> ast.Module:
     try:
         return ast.parse("\n".join([line for line in lines if line]))
     except SyntaxError as error:
-        where = f" near {textwrap.shorten(error.text, 60)!r}" if error.text else ""
-        raise FormulaError(f"the formula can't be read{where}: {error.msg}") from None
+        line = (error.text or "").strip()
+        where = f" near {_excerpt(line, (error.offset or 1) - 1)!r}" if line else ""
+        raise FormulaError(f"the formula can't be read{where}: {_hint(line) or error.msg}") from None
     except (RecursionError, MemoryError, ValueError) as error:
         raise FormulaError(f"the formula can't be read: {error or 'it is nested too deeply'}") from None
+
+
+# What mathematics writes and Python can't read: how it looks, and how it is written here.
+_NOTATIONS = (
+    (r"√", "a square root is written sqrt(x)"),
+    (r"[²³]", "a power is written x**2"),
+    (r"\|", "an absolute value is written abs(x)"),
+    (rf"\b({'|'.join(keyword.kwlist)})\b", "{0!r} is a word of Python's own and can't be a name: write {0}_"),
+    (rf"\b({'|'.join([*FUNCTIONS, 'ln'])})\s+(\w+)", "an operand stands in parentheses: write {0}({1})"),
+    (r"(?<![\w.])(\d+\.?\d*(?:e[+-]?\d+)?)\s*([^\W\d]\w*)", "a product is written with *: {0}*{1}"),
+)
+
+
+def _hint(text: str) -> str | None:
+    """How to write what could not be read, if it is a notation that is known."""
+    for pattern, advice in _NOTATIONS:
+        if found := re.search(pattern, text):
+            return advice.format(*found.groups())
+    return None
+
+
+def _excerpt(text: str, at: int = 0) -> str:
+    """A text that is short enough for a message, from around a place in it if it is long."""
+    if len(text) <= _EXCERPT:
+        return text
+    start = max(0, min(at - _EXCERPT // 2, len(text) - _EXCERPT))
+    return "…" * (start > 0) + text[start : start + _EXCERPT] + "…" * (start + _EXCERPT < len(text))
+
+
+def _show(node: ast.AST) -> str:
+    """An expression as it is written, short enough for a message."""
+    try:
+        return _excerpt(ast.unparse(node))
+    except RecursionError:
+        return "(…)"
 
 
 def _definitions(tree: ast.Module) -> dict[str, ast.expr]:
@@ -196,7 +252,7 @@ def _definitions(tree: ast.Module) -> dict[str, ast.expr]:
                 name = "f"
             case _:
                 raise FormulaError(
-                    f"a formula can't contain {ast.unparse(statement)!r}: it is made of definitions such as z = w*x + b"
+                    f"a formula can't contain {_show(statement)!r}: it is made of definitions such as z = w*x + b"
                 )
         if name in definitions:
             raise FormulaError(f"{name!r} is defined twice: give one of the two another name")
@@ -255,26 +311,36 @@ def _operands(node: ast.expr) -> list[ast.expr]:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             return []
         case ast.BinOp(left=left, op=ast.BitXor(), right=right):
-            raise FormulaError(f"powers are written {ast.unparse(left)}**{ast.unparse(right)}, not with ^")
+            raise FormulaError(f"powers are written {_show(left)}**{_show(right)}, not with ^")
+        case ast.BinOp(op=ast.BitOr()):
+            raise FormulaError(f"a formula can't contain {_show(node)!r}: an absolute value is written abs(x)")
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
             return [left, right]
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
             return [operand]
         case ast.Compare(left=left, ops=[operator], comparators=[right]) if type(operator) in _OPERATORS | _SWAPPED:
             return [left, right]
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            raise FormulaError(f"equality is written equal({_show(left)}, {_show(right)}), not with ==")
+        case ast.Compare():
+            raise FormulaError(
+                f"a formula can't contain {_show(node)!r}: a comparison has two sides and one of < <= > >= between them"
+            )
         case ast.Call():
             return _check_call(node)
     raise FormulaError(
-        f"a formula can't contain {ast.unparse(node)!r}: allowed are numbers, names, + - * / **, comparisons "
+        f"a formula can't contain {_show(node)!r}: allowed are numbers, names, + - * / **, comparisons "
         "and calls such as exp(x) or sum(x, y, z)"
     )
 
 
 def _check_call(node: ast.Call) -> list[ast.expr]:
     known = _callables()
+    if isinstance(node.func, ast.Constant):
+        raise FormulaError(f"a product is written with *, as in {_show(node.func)}*(…), not {_show(node)}")
     if not isinstance(node.func, ast.Name) or node.keywords:
         raise FormulaError(
-            f'a formula can\'t contain "{ast.unparse(node.func)}": only an operation is called, by its name and '
+            f'a formula can\'t contain "{_show(node.func)}": only an operation is called, by its name and '
             "with operands in order"
         )
     if node.func.id not in known:

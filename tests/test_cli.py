@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -73,6 +76,75 @@ def test_draw_differentiates_the_output_that_is_asked_for(tmp_path: Path, capsys
     assert "db/d(name)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("formula", ["-x**2", "-(x*x)", "-h*x*x", "- x**2"])
+def test_a_formula_may_start_with_a_minus(formula: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = ["x=3", "h=1"] if "h" in formula else ["x=3"]
+    for order in ([formula, *numbers, "--out"], ["--out"]):
+        typed = [*order, str(tmp_path / "f.dot"), *([] if formula in order else [formula, *numbers])]
+        assert main(["draw", *typed]) == 0
+        assert capsys.readouterr().out.splitlines()[-2].split() == ["f", "-9.0", "1.0"]
+
+
+def test_a_minus_elsewhere_is_told_as_it_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draw", "x", "-3"]) == 2
+    assert "'-3' is not of the form name=number" in capsys.readouterr().err
+
+
+def test_numbers_are_printed_as_they_were_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draw", "self + 0.2", "self=0.1", "--out", str(tmp_path / "f.dot")]) == 0
+    assert capsys.readouterr().out.splitlines()[2].split() == ["self", "0.1", "1.0"]
+
+
+@pytest.mark.parametrize("typed", ["\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"])
+@pytest.mark.parametrize("given", ["\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"])
+def test_a_name_is_the_same_in_the_formula_and_beside_it(typed: str, given: str, tmp_path: Path) -> None:
+    assert main(["draw", f"2*{typed}", f"{given}=0.1", "--out", str(tmp_path / "f.dot")]) == 0
+
+
+def test_a_terminal_without_the_letters_gets_them_spelled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert main(["draw", "2*α", "α=0.1", "--out", str(tmp_path / "f.dot")]) == 0
+    assert b"\\u03b1" in written.getvalue()
+
+
+def test_nobody_reading_the_output_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stdout, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stdout)
+        assert main(["draw", "2*x", "x=1", "--out", str(tmp_path / "f.dot")]) == 141
+    assert capsys.readouterr().err == ""
+
+
+def test_output_may_go_into_a_string(tmp_path: Path) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert main(["draw", "2*α", "α=0.1", "--out", str(tmp_path / "f.dot")]) == 0
+    assert "α" in printed.getvalue()
+
+
+@pytest.mark.parametrize(("agrees", "status"), [(True, 0), (False, 1)])
+def test_the_demos_verdict_is_the_exit_status(agrees: bool, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(folder: Path, *, progress: bool) -> bool:
+        return agrees
+
+    monkeypatch.setattr("microgrid.demo.run", run)
+    assert main(["demo"]) == status
+
+
+def test_an_interruption_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object, **more: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("microgrid.demo.run", interrupted)
+    assert main(["demo"]) == 130
+    assert capsys.readouterr().err == "microgrid: interrupted\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -105,13 +177,17 @@ def test_wrong_input_is_told_in_one_line_with_status_2_and_writes_nothing(
 
 def test_a_picture_that_cannot_be_written_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["draw", "x**2", "x=3", "--out", str(tmp_path / "missing" / "f.svg")]) == 2
-    assert "missing" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "missing" in printed.err
+    assert printed.out == ""
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_picture_of_unknown_kind_is_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["draw", "x**2", "x=3", "--out", str(tmp_path / "f.jpeg")]) == 2
-    assert ".svg" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert ".svg" in printed.err
+    assert printed.out == ""
     assert list(tmp_path.iterdir()) == []
 
 

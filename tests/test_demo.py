@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from microgrid import MissingPackageError, OutputError, demo, logistic
 from microgrid.cli import main
+from microgrid.graph import pullback
 
 PICTURES = [
     "decision_boundary.png",
@@ -46,24 +50,75 @@ def test_the_data_are_two_standardised_features_of_569_samples() -> None:
 def test_a_disagreement_ends_the_command_with_status_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def off_by_a_millionth(row: logistic.Agreement) -> float:
-        return abs(row.autodiff * (1.0 + 1e-6) - row.closed_form) / 2.0**-53
+    def off_by_a_thousandth(root: Any) -> dict[Any, float]:
+        return {node: adjoint * 1.001 for node, adjoint in pullback(root).items()}
 
-    monkeypatch.setattr(logistic.Agreement, "ulp", property(off_by_a_millionth))
-    monkeypatch.setattr(demo, "STEPS", 3)
+    monkeypatch.setattr(logistic, "pullback", off_by_a_thousandth)
     monkeypatch.setattr(demo.run, "__kwdefaults__", {"steps": 3, "progress": False})
     assert main(["demo", "--out", str(tmp_path)]) == 1
     assert "disagrees" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize("planted", ["textbook", "logit"])
+def test_an_error_of_a_thousandth_in_one_row_of_either_form_is_found(
+    planted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(index: int, graph: logistic.SampleLoss) -> list[logistic.Agreement]:
+        rows = components(graph)
+        if graph.form == planted:
+            rows[index] = replace(rows[index], autodiff=rows[index].autodiff * 1.001)
+        return rows
+
+    components, data, said = logistic.components, demo.load_data(), list[str]()
+    assert demo._compare_sample(data, said.append)
+    for index in range(9 if planted == "textbook" else 8):
+        monkeypatch.setattr(logistic, "components", partial(wrong, index))
+        assert not demo._compare_sample(data, said.append)
+
+
+def test_the_tables_verdict_is_what_its_numbers_say() -> None:
+    rows = logistic.components(demo.sample_graph(demo.load_data(), "textbook"))
+    for row, line in zip(rows, demo.agreement_table(rows).splitlines()[2:], strict=True):
+        *_, autodiff, closed_form, ulp = line.split()
+        assert float(ulp) == abs(float(autodiff) - float(closed_form)) / math.ulp(row.closed_form)
+
+
+@pytest.mark.parametrize("below", ["", "pictures", "two/deep"])
+def test_a_file_where_a_folder_is_wanted_is_refused_before_any_work(below: str, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     said: list[str] = []
-    with pytest.raises(OutputError, match="--out"):
-        demo.run(blocked / "pictures", said.append)
+    with pytest.raises(OutputError, match=r"file is a file, not a folder: name another folder with --out"):
+        demo.run(blocked / below, said.append)
     assert said == []
     assert list(tmp_path.iterdir()) == [blocked]
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(dir: Path) -> None:  # noqa: A002
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(OutputError, match=r"can't be written \(Permission denied\): name another with --out"):
+        demo.run(tmp_path / "pictures")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_taken_away_meanwhile_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pictures").symlink_to(tmp_path / "nowhere" / "else")
+    with pytest.raises(OutputError, match="--out"):
+        demo._make(tmp_path / "pictures")
+
+
+def test_a_missing_layout_engine_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("microgrid.drawing.render.ENGINES", ())
+    said: list[str] = []
+    with pytest.raises(MissingPackageError, match="layout engine"):
+        demo.run(tmp_path / "pictures", said.append)
+    assert said == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("module", ["sklearn.datasets", "matplotlib.figure", "tqdm"])
@@ -76,19 +131,21 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_picture_that_fails_halfway_leaves_nothing_behind(tmp_path: Path) -> None:
-    class FullDisk:
-        def savefig(self, path: Path) -> None:
-            path.write_bytes(b"half")
-            raise OSError(28, "No space left on device")
+def test_a_plot_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(path: Path, contents: bytes) -> None:
+        raise OSError(28, "No space left on device")
 
+    plot = tmp_path / "plot.png"
+    plot.write_bytes(b"old")
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
     with pytest.raises(OutputError, match="No space left"):
-        demo._save(FullDisk(), tmp_path / "plot.png")
-    assert list(tmp_path.iterdir()) == []
+        demo._save(demo._figure(1.0, 1.0), plot)
+    assert plot.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [plot]
 
 
 def test_the_readmes_picture_is_what_the_demo_draws() -> None:
     graph = demo.sample_graph(demo.load_data(), "logit")
-    drawn = replace(demo.drawing(graph), engine="graphviz-pure").svg()
+    drawn = replace(demo.draw_sample(graph), engine="graphviz-pure").svg()
     picture = Path(__file__).parent.parent / "docs" / "logistic_graph.svg"
     assert picture.read_text(encoding="utf-8") == drawn, "make picture draws it anew"

@@ -9,7 +9,7 @@ import pytest
 
 import microgrid
 from microgrid import FormulaError, InvalidValueError
-from microgrid.formula import parse
+from microgrid.formula import parse, spelled
 from microgrid.rules import RULES
 from microgrid.value import FUNCTIONS
 
@@ -137,8 +137,22 @@ def test_a_thousand_chained_definitions_are_put_in_order() -> None:
         ("atan2(x)", "atan2 takes 2 operands, not 1"),
         ("sum()", "sum takes one operand or more"),
         ("dot(x, y, x)", "dot takes 2 lists"),
-        ("1 < x < 3", "can't contain '1 < x < 3'"),
-        ("x == 3", "can't contain 'x == 3'"),
+        ("1 < x < 3", "can't contain '1 < x < 3': a comparison has two sides and one of < <= > >="),
+        ("x != 3", "can't contain 'x != 3': a comparison has two sides"),
+        ("x == 3", r"equality is written equal\(x, 3\), not with =="),
+        ("2x", r"near '2x': a product is written with \*: 2\*x"),
+        ("y + 1.5e-3 x1", r"a product is written with \*: 1.5e-3\*x1"),
+        ("2(x + 1)", r"a product is written with \*, as in 2\*\(…\), not 2\(x \+ 1\)"),
+        ("|x|", r"an absolute value is written abs\(x\)"),
+        ("1 + |x - y|*2", r"an absolute value is written abs\(x\)"),
+        ("x | y", r"an absolute value is written abs\(x\)"),
+        ("√x", r"a square root is written sqrt\(x\)"),
+        ("x²", r"a power is written x\*\*2"),
+        ("ln x + 1", r"an operand stands in parentheses: write ln\(x\)"),
+        ("lambda*x", "'lambda' is a word of Python's own and can't be a name: write lambda_"),
+        ("a" * 70 + "$" + "b" * 70, r"near '…a{30}\$b{29}…': invalid syntax"),
+        ("x" + ".b" * 400, r"can't contain '\(…\)'"),
+        ("x" + ".bcd" * 30, r"can't contain 'x(\.bcd){14}\.bc…'"),
         ("x" * 30_000, "30,000 characters"),
         ("(" * 500 + "x" + ")" * 500, "can't be read"),
         ("+".join(["x"] * 9_000), "nested too deeply|can't be read"),
@@ -216,6 +230,16 @@ def test_a_number_that_does_not_occur_is_refused() -> None:
 def test_a_number_for_a_defined_name_is_refused() -> None:
     with pytest.raises(FormulaError, match="z is defined in the formula and given a number"):
         parse("L = z*z; z = x + 1").record(x=1.0, z=2.0)
+
+
+def test_self_is_a_name_like_any_other() -> None:
+    assert parse("self*2").record(self=3.0)["f"].data == 6.0
+
+
+def test_the_two_signs_for_micro_are_one_name() -> None:
+    micro, mu = "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"
+    assert parse(f"{micro} + {mu}").inputs == (spelled(micro),) == (mu,)
+    assert parse(f"a = x; {micro} = 2*x", output=micro).output == mu
 
 
 def test_an_unknown_output_is_refused() -> None:
