@@ -467,7 +467,7 @@ def sum(m: Any) -> Pair:
     return m.total, lambda out, xs: [(1.0 for x in xs)]
 
 
-@rule("·", "\\left({xs}\\right) \\cdot \\left({ys}\\right)", MANY, MANY)
+@rule("dot", "\\left({xs}\\right) \\cdot \\left({ys}\\right)", MANY, MANY)
 def dot(m: Any) -> Pair:
     def value(xs: Any, ys: Any) -> Any:
         return m.total(x * y for x, y in zip(xs, ys, strict=True))

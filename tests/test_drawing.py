@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 import microgrid
+import microgrid.nn
 from microgrid import (
     DataError,
     InvalidValueError,
@@ -161,7 +162,7 @@ def test_a_sum_over_many_paths_is_told_in_the_tooltip_and_cut_short() -> None:
     x = Value(1.0, name="x")
     total = microgrid.sum([x] * 20)
     node = node_saying(parsed(draw(total)), "x")
-    assert not [word for word in words(node) if word.startswith("=")]
+    assert words(node)[-1] == "sum of 20 paths"
     assert "the sum over 20 paths:" in tip(node)
     assert tip(node).endswith("… and 12 more")
 
@@ -170,6 +171,32 @@ def test_the_shown_terms_add_up_with_their_signs() -> None:
     a, b = Value(2.0, name="a"), Value(3.0, name="b")
     y = -0.5 * a + a * b
     assert words(node_saying(parsed(draw(y)), "a"))[-1] == "= 3 - 0.5"
+
+
+def test_a_long_sum_has_rows() -> None:
+    a = Value(2.0, name="a")
+    node = node_saying(parsed(draw(named(0.12345 * a + 0.23456 * a - 0.34567 * a, "y"))), "a")
+    assert words(node)[-3:] == ["= -0.3457", "+ 0.2346", "+ 0.1235"]
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "shown"),
+    [
+        ("w1", "L", "∂L/∂w1"),
+        ("w[1]", "L", "∂L/∂w[1]"),
+        ("h.w1", "L", "∂L/∂h.w1"),
+        ("log a", "L", "∂L/∂(log a)"),
+        ("log(a)", "L", "∂L/∂(log(a))"),
+        ("-z", "L", "∂L/∂(-z)"),
+        ("1 + exp(-z)", "L", "∂L/∂(…)"),
+        ("w1", "log-likelihood", "∂/∂w1"),
+        ("1 + exp(-z)", "log-likelihood", "∂/∂(…)"),
+    ],
+)
+def test_a_ratio_has_parentheses_around_all_but_names_and_dots_for_long_ones(name: str, of: str, shown: str) -> None:
+    leaf = groups(parsed(draw(named(Value(1.0, name=name) * 2.0, of))), "mg-input")[0]
+    assert shown in words(leaf)
+    assert f"/∂{name}" in tip(leaf) or f"/∂({name})" in tip(leaf)
 
 
 def test_drawing_neither_needs_backward_nor_touches_grad() -> None:
@@ -217,6 +244,16 @@ def test_roles_differ_in_shape_and_fill() -> None:
     assert chips <= set(words(root))
 
 
+def test_a_role_is_given_to_one_value_to_several_or_to_a_models_parameters() -> None:
+    model = microgrid.nn.Neuron(1)
+    x = Value(2.0, name="x")
+    y = model([x])
+    for parameters in (model, model.parameters(), (p for p in model.parameters()), dict.fromkeys(model.parameters())):
+        root = parsed(draw(y, parameters=parameters, data=x))
+        assert len(groups(root, "mg-parameter")) == 2
+        assert len(groups(root, "mg-data")) == 1
+
+
 def test_the_legend_names_only_what_is_there() -> None:
     _, y = square()
     assert "parameter" not in words(parsed(draw(y)))
@@ -225,7 +262,7 @@ def test_the_legend_names_only_what_is_there() -> None:
 
 def test_a_leaf_can_be_drawn_alone() -> None:
     root = parsed(draw(Value(2.5, name="alone")))
-    assert words(groups(root, "node")[0]) == ["2.5", "alone", "∂alone/∂alone", "1"]
+    assert words(groups(root, "node")[0]) == ["2.5", "alone", "∂alone/∂(…)", "1"]
     assert repr(draw(Value(2.5))) == "<Drawing: the graph of out, 1 node>"
 
 
@@ -263,6 +300,146 @@ def test_what_can_not_be_printed_is_replaced() -> None:
     root = parsed(draw(named(Value(1.0, name="a\x00\x1b\ud800b") + 1.0, "one\ntwo\rthree\tfour")))
     assert "a���b" in words(root)
     assert "one two three four" in words(root)
+
+
+# ---- nothing overlaps -----------------------------------------------------------------------------------------
+
+Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+
+def numbers(attribute: str | None) -> list[Point]:
+    found = [float(x) for x in re.findall(r"-?[\d.]+", attribute or "")]
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+def text_box(part: ElementTree.Element) -> Box:
+    """Where the letters are: from the top of a capital to the base line, as wide as drawings take text to be."""
+    size, x, y = (float(part.get(name, "nan")) for name in ("font-size", "x", "y"))
+    wide = text.width(part.text or "", size)
+    left = x - wide / 2 if part.get("text-anchor") == "middle" else x
+    return left, y - 0.7 * size, left + wide, y
+
+
+def shape_box(group: ElementTree.Element) -> list[Box]:
+    for part in group:
+        if part.tag == f"{SVG}ellipse":
+            cx, cy, rx, ry = (float(part.get(name, "nan")) for name in ("cx", "cy", "rx", "ry"))
+            return [(cx - rx, cy - ry, cx + rx, cy + ry)]
+        if part.tag in (f"{SVG}path", f"{SVG}polygon"):
+            xs, ys = zip(*numbers(part.get("d", "") + part.get("points", "")), strict=True)
+            return [(min(xs), min(ys), max(xs), max(ys))]
+    return []
+
+
+def curve(path: ElementTree.Element) -> list[Point]:
+    """Points along a chain of Bézier curves, some of them in each 2 pt of the way."""
+    points = numbers(path.get("d"))
+    along = []
+    for a, b, c, d in zip(points[:-1:3], points[1::3], points[2::3], points[3::3], strict=True):
+        steps = 1 + int(math.dist(a, b) + math.dist(b, c) + math.dist(c, d))
+        for t in [step / steps for step in range(steps + 1)]:
+            s = 1 - t
+            weights = (s**3, 3 * s * s * t, 3 * s * t * t, t**3)
+            x, y = (sum([w * v for w, v in zip(weights, axis, strict=True)]) for axis in zip(a, b, c, d, strict=True))
+            along.append((x, y))
+    return along
+
+
+def overlaps(drawing: Drawing) -> list[str]:
+    """What covers what, by more than a point: words and words, words and shapes, edges and either."""
+    root = parsed(drawing)
+    nodes, edges = groups(root, "node"), groups(root, "edge")
+    texts = [(group, part.text, text_box(part)) for group in nodes + edges for part in group.iter(f"{SVG}text")]
+    shapes = [(group, words(group)[0], box) for group in nodes for box in shape_box(group)]
+    found = []
+    for index, (group, word, (left, top, right, bottom)) in enumerate(texts):
+        for other, said, (west, north, east, south) in texts[index + 1 :] + shapes:
+            if other is not group and min(right, east) - max(left, west) > 1 < min(bottom, south) - max(top, north):
+                found.append(f"{word} and {said}")
+    lines = [path for edge in edges for path in edge.iter(f"{SVG}path") if path.get("stroke-opacity") != "0"]
+    assert lines
+    for path in lines:
+        along = curve(path)
+        for boxes, rim in ((texts, 1), (shapes, 8)):  # a shape covers the end of an edge that reaches into it
+            for _, word, (left, top, right, bottom) in boxes:
+                if any([left + rim < x < right - rim and top + rim < y < bottom - rim for x, y in along]):
+                    found.append(f"{word} and an edge")
+    return found
+
+
+def perceptron_loss() -> Drawing:
+    model = microgrid.nn.MLP(2, [3, 1])
+    for index, parameter in enumerate(model.parameters()):
+        parameter.data = math.sin(1.0 + 7 * index)
+    x = [Value(1.0, name="x1"), Value(-2.0, name="x2")]
+    return draw(named((model(x) - 1.0) ** 2, "L"), parameters=model, data=x)
+
+
+def samples_loss(count: int) -> Drawing:
+    X, y = [[0.1 * i - 3.0, 1.0 - i % 3] for i in range(count)], [i % 2 for i in range(count)]
+    graph = logistic.dataset_loss(X, y, [0.1, 0.2], 0.3)
+    return draw(graph.loss, parameters=[*graph.w, graph.b], data=[sample.y for sample in graph.samples])
+
+
+def sample_loss(form: logistic.Form, rankdir: str = "LR") -> Drawing:
+    graph = logistic.sample_loss([1.097, -2.073], 1, [0.5, -0.25], 0.1, form=form)
+    return draw(graph.loss, parameters=[*graph.w, graph.b], data=[*graph.x, graph.y], rankdir=rankdir)
+
+
+def fan_out(rankdir: str = "LR") -> Drawing:
+    x = Value(0.5, name="x")
+    return draw(microgrid.maximum(x * x, x.exp()) - microgrid.where(x < 1.0, x * 3.0, x + x), rankdir=rankdir)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: sample_loss("textbook"), id="textbook"),
+        pytest.param(lambda: sample_loss("textbook", "TB"), id="textbook, downwards"),
+        pytest.param(lambda: sample_loss("logit"), id="logit"),
+        pytest.param(perceptron_loss, id="perceptron"),
+        pytest.param(lambda: samples_loss(3), id="3 samples"),
+        pytest.param(lambda: samples_loss(60), id="60 samples"),
+        pytest.param(fan_out, id="fan-out"),
+    ],
+)
+def test_nothing_overlaps(make: Callable[[], Drawing]) -> None:
+    assert overlaps(dataclasses.replace(make(), engine="graphviz-pure")) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [
+        ('<g class="node"><text x="9" y="9" font-size="10">a</text></g>', ["a and an edge"]),
+        ('<g class="node"><ellipse cx="10" cy="10" rx="20" ry="20"/><text>a</text></g>', ["a and an edge"]),
+        (
+            (
+                '<g class="node"><text x="50" y="9" font-size="10">a</text></g>'
+                '<g class="edge"><text x="53" y="12" font-size="10">b</text></g>'
+            ),
+            ["a and b"],
+        ),
+        ('<g class="node"><text x="50" y="9" font-size="10">a</text></g>', []),
+    ],
+)
+def test_overlaps_would_be_seen(fake: FakeEngine, parts: str, found: list[str]) -> None:
+    line = '<g class="edge"><path d="M0,6C5,6 10,6 20,6"/></g>'
+    fake("dot", f"echo '<svg viewBox=\"0 0 1 1\">{line}{parts}</svg>'")
+    assert overlaps(draw(square()[1])) == found
+
+
+@pytest.mark.parametrize("rankdir", ["LR", "TB"])
+def test_a_local_derivative_stands_on_its_edge(rankdir: str) -> None:
+    edges = groups(parsed(fan_out(rankdir)), "edge")
+    assert len(edges) == 16
+    for edge in edges:
+        first, second = [curve(path) for path in edge.iter(f"{SVG}path") if path.get("stroke-opacity") != "0"]
+        (label,) = edge.iter(f"{SVG}text")
+        left, top, right, bottom = text_box(label)
+        for x, y in (first[-1], second[0]):
+            assert max(left - x, x - right, top - y, y - bottom) < 6
+        assert f" × {(label.text or '').removeprefix('◄ ')} = " in tip(edge)
 
 
 # ---- numbers --------------------------------------------------------------------------------------------------
@@ -373,7 +550,7 @@ def test_a_graph_that_fits_is_drawn_whole() -> None:
 
 def test_thousands_of_nodes_can_be_asked_for() -> None:
     drawing = draw(chain(4_999), max_nodes=5_000)
-    assert drawing.dot.count(" -> ") == 4_999
+    assert drawing.dot.count("◄ -1") == 4_999
 
 
 def test_hidden_children_are_named_in_the_sum_over_paths() -> None:
@@ -505,6 +682,9 @@ def test_render_writes_as_micrograds_users_expect(tmp_path: Path) -> None:
     [
         (lambda _: draw(3.0), InvalidValueError, "not 3.0"),
         (lambda v: draw(v, parameters=["w"]), InvalidValueError, "not 'w'"),
+        (lambda v: draw(v, parameters=3.0), InvalidValueError, "parameters is a Value, several .* not 3.0"),
+        (lambda v: draw(v, data=len), InvalidValueError, "data is a Value, several"),
+        (lambda v: draw(v, parameters=[[v]]), InvalidValueError, "only Values"),
         (lambda v: draw(v, max_nodes=0), DataError, "whole number from 1"),
         (lambda v: draw(v, max_nodes="many"), DataError, "whole number from 1"),  # type: ignore[arg-type]  # on purpose
         (lambda v: draw(v, rankdir="diagonal"), DataError, "LR, TB"),

@@ -45,7 +45,7 @@ class Drawing:
     >>> drawing = draw(x * x)
     >>> drawing
     <Drawing: the graph of out, 2 nodes>
-    >>> drawing.dot.count("n0 -> n1")
+    >>> drawing.dot.count("◄ 3")  # the local derivative, on each of the two edges
     2
     """
 
@@ -91,10 +91,8 @@ class Drawing:
 
         Raises
         ------
-        MissingPackageError
-            If there is no layout engine; the message says what to install.
-        OutputError
-            If the engine fails; the message has what it said.
+        MissingPackageError, OutputError
+            As ``svg`` does.
         """
         from microgrid.drawing.render import render_png
 
@@ -117,8 +115,8 @@ class Drawing:
         ------
         OutputError
             If the suffix is another, or the file can't be written.
-        MissingPackageError
-            If there is no layout engine; ``.dot`` needs none.
+        MissingPackageError, OutputError
+            As ``svg`` does; ``.dot`` needs no layout engine.
 
         Examples
         --------
@@ -151,6 +149,22 @@ class Drawing:
         -------
         str
             The path of the file.
+
+        Raises
+        ------
+        DataError
+            If ``format`` is none of the above.
+        MissingPackageError, OutputError
+            As ``save`` does.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from microgrid import Value, draw
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(draw(Value(3.0, name="x") * 2).render(f"{folder}/graph", format="dot")).name
+        'graph.dot'
         """
         chosen = self.format if format is None else format
         return str(self.save(f"{os.fspath(filename)}.{_check_choice('format', chosen, _CONTENTS)}"))
@@ -181,8 +195,8 @@ _CONTENTS: dict[str, Callable[[Drawing], bytes]] = {
 def draw(
     value: Any,
     *,
-    parameters: Iterable[Any] = (),
-    data: Iterable[Any] = (),
+    parameters: Any = (),
+    data: Any = (),
     values: bool = True,
     gradients: bool = True,
     partials: bool = True,
@@ -195,15 +209,18 @@ def draw(
 
     An operation stands in a circle, its name and value above, in blue. Below, in vermilion and marked by ∂, stands
     the derivative of the drawn value with respect to the node; where two or three paths lead back to a node, their
-    sum is written out. Each edge bears its local derivative, marked by ◄. Leaves are told apart by shape: parameters
-    are boxes, data are cylinders, constants are dashed, other inputs are rounded; the drawn value has a double outline.
+    sum is written out, and where there are more, their number. Each edge bears its local derivative, marked by ◄, near
+    the operation that it is a derivative of. Leaves are told apart by shape: parameters are boxes, data are cylinders,
+    constants are dashed, other inputs are rounded; the drawn value has a double outline. In a derivative's signs (…)
+    stands for a long name, which the node bears itself, and ∂/∂x for the derivative of a value whose name is long.
 
     Parameters
     ----------
     value : Value
         The output.
-    parameters, data : iterable of Value
-        Which leaves are parameters and which are data. Any that are not in this graph are ignored.
+    parameters, data : Value, iterable of Value, or model
+        Which leaves are parameters and which are data. A model is anything with a method ``parameters``. Any that are
+        not in this graph are ignored.
     values : bool
         Write each node's value.
     gradients : bool
@@ -218,8 +235,8 @@ def draw(
         and the graph is followed backwards from the output while whole levels fit.
     rankdir : {"LR", "TB"}
         From left to right, or from top to bottom with values on the left of nodes and gradients on the right.
-    engine : {"dot", "graphviz-pure"}, optional
-        The layout engine. By default the system's ``dot`` if there is one, otherwise ``graphviz-pure``.
+    engine : str, optional
+        The layout engine; see ``Drawing``.
 
     Returns
     -------
@@ -229,7 +246,7 @@ def draw(
     Raises
     ------
     InvalidValueError
-        If something other than a Value is to be drawn or has a role.
+        If something other than a Value is to be drawn or has a role, or a role is given to what holds no Values.
     DataError
         If ``max_nodes``, ``rankdir`` or ``engine`` is none of the above.
 
@@ -242,18 +259,18 @@ def draw(
     """
     from microgrid.drawing.dot import Layers, dot_text
 
-    parameters, data = list(parameters), list(data)
-    for node in (value, *parameters, *data):
-        _check_node(node)
+    _check_node(value)
     if not isinstance(max_nodes, int) or max_nodes < 1:
         raise DataError(f"max_nodes is a whole number from 1, not {max_nodes!r}")
     if engine is not None:
-        _check_choice("engine", engine, ("dot", "graphviz-pure"))
+        from microgrid.drawing.render import check_engine
+
+        check_engine(engine)
     dot, title = dot_text(
         value,
         layers=Layers(values=values, gradients=gradients, partials=partials, legend=legend),
-        parameters=parameters,
-        data=data,
+        parameters=_nodes("parameters", parameters),
+        data=_nodes("data", data),
         max_nodes=max_nodes,
         rankdir=_check_choice("rankdir", rankdir, ("LR", "TB")),
     )
@@ -287,9 +304,32 @@ def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR") -> Drawing:  #
     return Drawing(drawing.dot, format=_check_choice("format", format, _CONTENTS), title=drawing.title)
 
 
-def _check_node(node: Any) -> None:
-    if not all([hasattr(node, attribute) for attribute in ("op", "parents", "partials", "data")]):
-        raise InvalidValueError(f"only Values can be drawn or have a role in a drawing, not {node!r}")
+_READ = ("op", "parents", "partials", "data", "name", "is_constant")  # of a node, by the text of a drawing
+
+
+def _is_node(thing: Any) -> bool:
+    return all([hasattr(thing, attribute) for attribute in _READ])
+
+
+def _check_node(thing: Any) -> None:
+    if not _is_node(thing):
+        raise InvalidValueError(f"only Values can be drawn or have a role in a drawing, not {thing!r}")
+
+
+def _nodes(role: str, given: Any) -> list[Any]:
+    """The nodes that are given a role: one, many, or a model's parameters."""
+    if _is_node(given):
+        return [given]
+    method = getattr(given, "parameters", None)
+    try:
+        nodes = list(method() if callable(method) else given)
+    except TypeError:
+        raise InvalidValueError(
+            f"{role} is a Value, several of them, or a model with a method parameters, not {given!r}"
+        ) from None
+    for node in nodes:
+        _check_node(node)
+    return nodes
 
 
 def _check_choice(what: str, chosen: str, choices: Iterable[str]) -> str:

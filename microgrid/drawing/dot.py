@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,12 +31,14 @@ Node = Any
 _INK, _SOFT, _LINE = "#1f2933", "#6b7785", "#8793a1"
 _FORWARD, _BACKWARD = "#0067a8", "#b8440b"  # blue and vermilion, told apart with any colour vision; 5:1 on white
 _BACK = "◄"
+_MIDDLE = "middle"
 
 _ROW = 16  # points that one line of text takes
 _OP_SIZE, _LEAF_SIZE = 38, 30
-_PARTIAL_SIZE, _PARTIAL_HEIGHT, _PARTIAL_GAP = 11, 14, 1
-_RANKSEP, _RANKSEP_HALVES = 0.3, 0.17
-_LONGEST_NAME, _LONGEST_IN_RATIO, _LONGEST_SYMBOL, _LONGEST_TOLD = 18, 12, 10, 200
+_PARTIAL_SIZE, _PARTIAL_HEIGHT, _PARTIAL_GAP = 11, 15, 2
+_RANKSEP, _RANKSEP_HALVES = 0.5, 0.17
+_LONGEST_NAME, _LONGEST_SYMBOL, _LONGEST_TOLD = 18, 10, 200
+_ROOM_FOR_ROOT, _ROOM_BELOW = 36, 62  # points: of the root's name in a ratio, and of any line below a node
 _TERMS_SEEN, _TERMS_TOLD = 3, 8  # of a sum over paths: in the drawing, and in a tooltip
 
 
@@ -151,6 +153,7 @@ class _Writer:
         self.ids = {node: f"n{index}" for index, node in enumerate(self.excerpt.nodes)}
         self.names = _names(root, self.excerpt)
         self.uses = Counter([node.parents[place] for node, places in self.excerpt.nodes.items() for place in places])
+        self.trees = _trees(self.excerpt, self.uses)
         self.adjoints = pullback(root) if layers.gradients else {}
         self.paths = _paths(self.excerpt, self.adjoints) if layers.gradients else {}
 
@@ -161,7 +164,7 @@ class _Writer:
     def lines(self) -> Iterator[str]:
         yield "digraph {"
         yield f"  graph [{self._graph_attributes()}]"
-        yield f'  node [fontname="Helvetica", fontsize=12, fontcolor="{_INK}", fixedsize=shape]'
+        yield f'  node [fontname="Helvetica", fontsize=12, fontcolor="{_INK}", fixedsize=shape, margin=0]'
         yield (
             f'  edge [fontname="Helvetica", fontsize=11, fontcolor="{_BACKWARD}", color="{_LINE}", penwidth=1.2, '
             f"arrowsize=0.7]"
@@ -198,6 +201,8 @@ class _Writer:
         wide, tall = max(width(symbol, size) + 18, _OP_SIZE), float(_LEAF_SIZE)
         if node.op is not None:
             tall = wide
+        elif self._is_broad(node):
+            wide = max([wide, *[line.width + 6 for line in self._forward_lines(node) + self._backward_lines(node)]])
         return _attributes(
             shape=role.shape if node.op or role.shape != "circle" else "polygon",
             style=quoted(role.style),
@@ -213,10 +218,18 @@ class _Writer:
             **{"class": quoted("mg-" + role.word.partition(":")[0])},
         )
 
+    def _is_broad(self, node: Node) -> bool:
+        """Whether it is a leaf with edges that part at once, and from a narrower shape would run through the text."""
+        return node.op is None and self.uses[node] > 1 and self.rankdir == "LR"
+
     def _in_order(self, node: Node) -> bool:
-        """Whether the operands are to stand in their order: one that has other children may be better off elsewhere."""
-        places = self.excerpt.nodes[node]
-        return len(places) > 1 and all([self.uses[node.parents[place]] == 1 for place in places])
+        """Whether the operands are to stand in their order.
+
+        Behind a node with two children an order makes edges cross. A gap has its place in the order all the same.
+        """
+        parents = [node.parents[place] for place in self.excerpt.nodes[node]]
+        kept = node in self.trees or (node in self.excerpt.gaps and all([self.uses[parent] == 1 for parent in parents]))
+        return kept and len(parents) > 1
 
     def _symbol(self, node: Node) -> str:
         if node.op is not None:
@@ -229,7 +242,7 @@ class _Writer:
         room = 14 if node is self.root else 6  # a double outline needs more
         if self.rankdir == "TB":
             return _three_columns(before, _font(symbol, _INK, size), after, wide + room)
-        return _rows(before, _font(symbol, _INK, size), after, tall + room)
+        return _rows(before, _font(symbol, _INK, size), after, wide, tall + room)
 
     def _forward_lines(self, node: Node) -> list[_Line]:
         lines = []
@@ -243,21 +256,30 @@ class _Writer:
     def _backward_lines(self, node: Node) -> list[_Line]:
         if not self.layers.gradients or node.is_constant:
             return []
-        lines = [
-            _Line(self._ratio(self.root, node, _LONGEST_IN_RATIO), _BACKWARD, 10),
-            _Line(number(self.adjoints[node]), _BACKWARD, 12),
-        ]
+        lines = [_Line(self._short_ratio(node), _BACKWARD, 10), _Line(number(self.adjoints[node]), _BACKWARD, 12)]
         paths = self.paths[node]
-        if 1 < paths.count <= _TERMS_SEEN:
-            lines.append(_Line("= " + _sum(paths.terms), _BACKWARD, 10))
+        if paths.count > _TERMS_SEEN:
+            lines.append(_Line(f"sum of {paths.count:,} paths", _BACKWARD, 10))
+        elif paths.count > 1:
+            lines += [_Line(row, _BACKWARD, 10) for row in _sum(paths.terms)]
         return lines
+
+    def _short_ratio(self, node: Node) -> str:
+        """The derivative of the root with respect to the node, with dots for names that take much room.
+
+        Both names stand elsewhere: that of the node in it or above it, and that of the root in the legend.
+        """
+        root = self._name(self.root)
+        of = "∂" + (_in_parentheses(root) if width(root, 10) <= _ROOM_FOR_ROOT else "")
+        ratio = f"{of}/∂{_in_parentheses(self._name(node))}"
+        return ratio if width(ratio, 10) <= _ROOM_BELOW else f"{of}/∂(…)"
 
     def _name(self, node: Node) -> str:
         return self.names[node] if node in self.names else one_line(node.name or "…")
 
-    def _ratio(self, of: Node, by: Node, longest: int = _LONGEST_TOLD) -> str:
+    def _ratio(self, of: Node, by: Node) -> str:
         """The derivative of one node with respect to another, in signs."""
-        return "/".join(["∂" + _in_parentheses(shortened(self._name(node), longest)) for node in (of, by)])
+        return "/".join(["∂" + _in_parentheses(shortened(self._name(node), _LONGEST_TOLD)) for node in (of, by)])
 
     def _node_tooltip(self, node: Node) -> str:
         lines = [self.names[node] + (f": {one_line(node.op.name)} of {len(node.parents):,}" if node.op else "")]
@@ -282,32 +304,36 @@ class _Writer:
     def _edges(self, node: Node, places: list[int]) -> Iterator[str]:
         edges = [list(self._edge(node, place)) for place in places]
         if node in self.excerpt.gaps:  # drawn where the missing operands belong: before the last
-            look = _attributes(**self._whole(), style="dashed", arrowhead="none", **{"class": '"mg-gap"'})
+            look = f'{self._whole()}, style=dashed, arrowhead=none, class="mg-gap"'
             edges.insert(max(len(edges) - 1, 0), [f"  {self.ids[node]}_more -> {self.ids[node]} [{look}]"])
         for lines in edges:
             yield from lines
 
     def _edge(self, node: Node, place: int) -> Iterator[str]:
         """The edge, or its two halves with the local derivative between them."""
-        tail, head, ports = self.ids[node.parents[place]], self.ids[node], self._ports()
+        tail, head = self.ids[node.parents[place]], self.ids[node]
         tooltip = quoted(self._edge_tooltip(node, place))
         if not self.layers.partials or _is_fixed(node, place):
-            yield f"  {tail} -> {head} [{_attributes(**self._whole(), tooltip=tooltip)}]"
+            yield f"  {tail} -> {head} [{self._whole(node.parents[place])}, tooltip={tooltip}]"
             return
         local, text = f"{head}_{place}", f"{_BACK} {number(node.partials[place])}"
         wide = f"{(width(text, _PARTIAL_SIZE) + 2 * _PARTIAL_GAP) / 72:.3f}"
         yield f"  {local} [{_attributes(label=quoted(text), width=wide, tooltip=tooltip)}]"
-        yield f"  {tail} -> {local} [{_attributes(**ports, arrowhead='none')}]"
-        yield f"  {local} -> {head} [{_attributes(**ports, weight='2')}]"  # the shorter half
+        first, second = self._ports(node.parents[place])
+        yield f"  {tail} -> {local} [{first}, arrowhead=none]"
+        yield f"  {local} -> {head} [{second}, weight=2]"  # the shorter half
 
-    def _whole(self) -> dict[str, str]:
-        """What an edge without a local derivative needs to be as long as the others."""
-        return self._ports() | ({"minlen": "2"} if self.layers.partials else {})
+    def _whole(self, parent: Node = None) -> str:
+        """What an edge in one piece needs: to be as long as one in two."""
+        return ", ".join([*self._ports(parent), f"minlen={2 if self.layers.partials else 1}"])
 
-    def _ports(self) -> dict[str, str]:
-        """Edges enter and leave on the sides that no text is on."""
-        head, tail = ("n", "s") if self.rankdir == "TB" else ("w", "e")
-        return {"headport": head, "tailport": tail}
+    def _ports(self, parent: Node) -> tuple[str, str]:
+        """Edges leave and enter on the sides that no text is on."""
+        if self.rankdir == "TB":
+            return "tailport=s", "headport=n"
+        # Engines take the height of a shape for its width here. A broad leaf has a cell that is as wide as it is.
+        is_broad = parent is not None and self._is_broad(parent)
+        return f'tailport="{_MIDDLE}:e"' if is_broad else "tailport=e", "headport=w"
 
     def _edge_tooltip(self, node: Node, place: int) -> str:
         parent, local = node.parents[place], node.partials[place]
@@ -332,7 +358,7 @@ class _Writer:
             "rankdir": self.rankdir,
             "bgcolor": '"#ffffff"',
             "pad": "0.2",
-            "nodesep": "0.2",
+            "nodesep": "0.15",
             "ranksep": f"{_RANKSEP_HALVES if self.layers.partials else _RANKSEP:g}",
             "outputorder": "edgesfirst",  # a filled shape covers the end of an edge that reaches into it
             "fontname": '"Helvetica"',
@@ -383,6 +409,15 @@ def _names(root: Node, shown: Excerpt) -> dict[Node, str]:
     return names
 
 
+def _trees(shown: Excerpt, uses: Mapping[Node, int]) -> set[Node]:
+    """The drawn nodes behind which no node has two children."""
+    trees: set[Node] = set()
+    for node, places in shown.nodes.items():
+        if all([uses[node.parents[place]] == 1 and node.parents[place] in trees for place in places]):
+            trees.add(node)
+    return trees
+
+
 def _paths(shown: Excerpt, adjoints: dict[Node, float]) -> dict[Node, _Paths]:
     """The terms of each drawn node's adjoint, in the order in which they are added."""
     paths = {node: _Paths() for node in shown.nodes}
@@ -396,15 +431,25 @@ def _paths(shown: Excerpt, adjoints: dict[Node, float]) -> dict[Node, _Paths]:
     return paths
 
 
-def _sum(terms: list[tuple[Node, float, float]]) -> str:
-    """The terms with their signs: 3 - 0.5 + 1."""
-    texts = [number(incoming * local) for _, incoming, local in terms]
-    return texts[0] + "".join([f" - {text[1:]}" if text[0] == "-" else f" + {text}" for text in texts[1:]])
+def _sum(terms: list[tuple[Node, float, float]]) -> list[str]:
+    """The terms with their signs: = 3 - 0.5 + 1, in rows that are as wide as other lines."""
+    rows: list[str] = []
+    for _, incoming, local in terms:
+        text = number(incoming * local)
+        if not rows:
+            rows.append(f"= {text}")
+            continue
+        term = f"- {text[1:]}" if text[0] == "-" else f"+ {text}"
+        if width(f"{rows[-1]} {term}", 10) <= _ROOM_BELOW:
+            rows[-1] += f" {term}"
+        else:
+            rows.append(term)
+    return rows
 
 
 def _in_parentheses(name: str) -> str:
-    """The name as it can stand behind a ∂: in parentheses unless it is a word or a call such as log(a)."""
-    return name if re.fullmatch(r"\w+…?(\([^()]*\))?", name) else f"({name})"
+    """The name as it can stand behind a ∂: in parentheses unless it is one, such as w1, h.w1 or w[1]."""
+    return name if re.fullmatch(r"\w+(\.\w+|\[\w+\])*…?", name) else f"({name})"
 
 
 def _is_fixed(node: Node, place: int) -> bool:
@@ -447,12 +492,12 @@ def _table(cells: list[str]) -> str:
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>'
 
 
-def _rows(above: list[_Line], middle: str, below: list[_Line], tall: float) -> str:
+def _rows(above: list[_Line], middle: str, below: list[_Line], wide: float, tall: float) -> str:
     """As many rows on either side of the middle, blank ones outermost, so that the middle is the centre."""
     blank = [f'<TD HEIGHT="{_ROW}"></TD>']
     top = blank * (len(below) - len(above)) + [line.cell() for line in above]
     bottom = [line.cell() for line in below] + blank * (len(above) - len(below))
-    return _table([*top, f'<TD HEIGHT="{tall:.0f}">{middle}</TD>', *bottom])
+    return _table([*top, f'<TD PORT="{_MIDDLE}" WIDTH="{wide:.0f}" HEIGHT="{tall:.0f}">{middle}</TD>', *bottom])
 
 
 def _three_columns(left: list[_Line], middle: str, right: list[_Line], wide: float) -> str:

@@ -16,7 +16,7 @@ from microgrid.drawing.dot import LOCAL
 from microgrid.drawing.text import width
 from microgrid.errors import DataError, MissingPackageError, OutputError
 
-__all__ = ["ENGINES", "find_engine", "render_png", "render_svg"]
+__all__ = ["ENGINES", "check_engine", "find_engine", "render_png", "render_svg"]
 
 ENGINES = ("dot", "graphviz-pure")
 """The commands that can lay a graph out, in the order in which they are looked for."""
@@ -28,9 +28,26 @@ _SVG = "http://www.w3.org/2000/svg"
 _FONTS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 _TIP = "{http://www.w3.org/1999/xlink}title"
 _X = re.compile(r"(-?[\d.]+),-?[\d.]+")
-_MANY = 2000  # lines of DOT, each a node or an edge
+_MANY = 3000  # lines of DOT: one for each node, three for an edge with its local derivative
 _NEAR = 18.0  # points that the guessed centre of a centred text may be off
 _NOTES = ("no value for width of", "no hard-coded metrics")  # about widths that the labels allow for
+
+
+def check_engine(engine: str) -> None:
+    """See that a layout engine has a name that is known, installed or not.
+
+    Parameters
+    ----------
+    engine : str
+        The name.
+
+    Raises
+    ------
+    DataError
+        If it is none of ``ENGINES``.
+    """
+    if engine not in ENGINES:
+        raise DataError(f"engine is one of {', '.join(ENGINES)}, or None for the first one found, not {engine!r}")
 
 
 def find_engine(engine: str | None = None) -> str:
@@ -54,8 +71,8 @@ def find_engine(engine: str | None = None) -> str:
     MissingPackageError
         If it is not installed, or none is.
     """
-    if engine is not None and engine not in ENGINES:
-        raise DataError(f"engine is one of {', '.join(ENGINES)}, or None for the first one found, not {engine!r}")
+    if engine is not None:
+        check_engine(engine)
     for command in [engine] if engine else ENGINES:
         found = shutil.which(command) or (shutil.which(command, path=_scripts()) if command != "dot" else None)
         if found:
@@ -77,13 +94,20 @@ def render_png(dot: str, engine: str | None = None) -> bytes:
     ----------
     dot : str
         The graph.
-    engine : {"dot", "graphviz-pure"}, optional
+    engine : str, optional
         Which engine; see ``find_engine``.
 
     Returns
     -------
     bytes
         The picture.
+
+    Raises
+    ------
+    DataError, MissingPackageError
+        As ``find_engine`` does.
+    OutputError
+        If the engine fails, or takes more than ``TIMEOUT`` seconds.
     """
     dpi = 144 if dot.count("\n") < _MANY else 72
     return _run(dot, engine, "-Tpng", f"-Gdpi={dpi}")
@@ -99,7 +123,7 @@ def render_svg(dot: str, engine: str | None = None, *, description: str = "") ->
     ----------
     dot : str
         The graph.
-    engine : {"dot", "graphviz-pure"}, optional
+    engine : str, optional
         Which engine; see ``find_engine``.
     description : str
         What a screen reader says.
@@ -108,6 +132,13 @@ def render_svg(dot: str, engine: str | None = None, *, description: str = "") ->
     -------
     str
         The text of the element, without an XML declaration.
+
+    Raises
+    ------
+    DataError, MissingPackageError
+        As ``find_engine`` does.
+    OutputError
+        As ``render_png`` does, and if what the engine wrote is no XML.
     """
     source = _run(dot, engine, "-Tsvg")
     try:

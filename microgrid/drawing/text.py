@@ -7,11 +7,14 @@ import unicodedata
 __all__ = ["html", "number", "one_line", "quoted", "shortened", "width"]
 
 _NARROW = frozenset(" .,:;'|!()[]{}-/\\fijlrtI")
-_BROAD = frozenset("mwMW@%—…∂∑◄►")
+_BROAD = frozenset("mwMW@%—…∑◄►")
 
 
 def number(x: float) -> str:
-    """Four significant digits, in a form that Python reads back: never 0 for something that isn't.
+    """Four significant digits, or all of those before the point: never 0 for something that isn't.
+
+    Whole numbers below ten million, and the whole part of others between ten thousand and a million, are written out.
+    ``float`` reads every text; rounding is all that it has lost.
 
     Parameters
     ----------
@@ -37,12 +40,46 @@ def number(x: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with white space as spaces, and what can't be printed (control characters, surrogates) as �."""
+    r"""The text with white space as spaces, and what can't be printed (control characters, surrogates) as �.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        As many characters.
+
+    Examples
+    --------
+    >>> one_line("two\nlines")
+    'two lines'
+    """
     return "".join([c if c.isprintable() else " " if c.isspace() else "�" for c in text])
 
 
 def shortened(text: str, longest: int) -> str:
-    """The text, or its beginning with an ellipsis, in at most ``longest`` characters."""
+    """The text, or its beginning with an ellipsis.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    longest : int
+        The most characters that are wanted, at least 1.
+
+    Returns
+    -------
+    str
+        At most that many.
+
+    Examples
+    --------
+    >>> shortened("log-likelihood", 8), shortened("loss", 8)
+    ('log-lik…', 'loss')
+    """
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
@@ -51,12 +88,44 @@ def shortened(text: str, longest: int) -> str:
 
 
 def html(text: str) -> str:
-    """The text inside an HTML-like label."""
+    """The text inside an HTML-like label.
+
+    Parameters
+    ----------
+    text : str
+        One line.
+
+    Returns
+    -------
+    str
+        What a label has to hold for the picture to show that line.
+
+    Examples
+    --------
+    >>> html("a<b")
+    'a&lt;b'
+    """
     return _with_entities(text).replace("\\", 2 * "\\")
 
 
 def quoted(text: str) -> str:
-    """The text as a quoted string of DOT, fit for a tooltip."""
+    r"""The text as a quoted string of DOT, fit for a tooltip.
+
+    Parameters
+    ----------
+    text : str
+        Any number of lines.
+
+    Returns
+    -------
+    str
+        The string with its quotation marks.
+
+    Examples
+    --------
+    >>> print(quoted("x\nvalue 3.0"))
+    "x\nvalue 3.0"
+    """
     return '"' + _with_entities(text).replace("\\", 4 * "\\").replace("\n", "\\n") + '"'
 
 
@@ -65,7 +134,25 @@ def _with_entities(text: str) -> str:
 
 
 def width(text: str, size: float) -> float:
-    """About how wide the text is in points: shapes are sized by it, for layout engines may lack the font's metrics."""
+    """About how wide the text is: shapes are sized by it, for layout engines may lack the font's metrics.
+
+    Parameters
+    ----------
+    text : str
+        One line.
+    size : float
+        The size of the font in points.
+
+    Returns
+    -------
+    float
+        Points, for Helvetica and its like; a little too many rather than too few.
+
+    Examples
+    --------
+    >>> width("loss", 12) < width("mean loss", 12) < width("mean loss", 14)
+    True
+    """
     return size * sum([_em(c) for c in text])
 
 
