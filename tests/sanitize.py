@@ -1,7 +1,8 @@
 """Builds the native engine with sanitizers and runs the tests of the core on it: ``python tests/sanitize.py``.
 
 AddressSanitizer watches every access, UndefinedBehaviorSanitizer every operation; a finding ends the run with an error.
-Python's own allocator is left out, so that each object is an allocation of its own.
+With the first, Python's allocator and the engine's slabs are left out, so that each object is an allocation of its own;
+a second run, with the second alone, has the slabs.
 """
 
 from __future__ import annotations
@@ -15,22 +16,27 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FLAGS = ["-g", "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+FLAGS = ["-g", "-O1", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
+RUNS = {"address,undefined": ["libasan.so", "libubsan.so"], "undefined": ["libubsan.so"]}
 TESTS = ["test_value.py", "test_engines.py", "test_graph.py", "test_logistic.py", "test_nn.py"]
 SLOW = "random_graphs_have_the_same_bits or engine or million"  # other processes, and memory that a sanitizer keeps
 
 
 def main() -> int:
-    """Build and test; returns pytest's exit status."""
+    """Build and test with each set of sanitizers; returns the first exit status of pytest that is not 0."""
     compiler = os.environ.get("CC", "gcc")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        shutil.copytree(ROOT / "microgrid", folder / "microgrid", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
-        _build(compiler, folder)
-        return _test(compiler, folder)
+    status = 0
+    for sanitizers, libraries in RUNS.items():
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            ignored = shutil.ignore_patterns("*.so", "__pycache__")
+            shutil.copytree(ROOT / "microgrid", folder / "microgrid", ignore=ignored)
+            _build(compiler, folder, sanitizers)
+            status = status or _test(compiler, folder, libraries)
+    return status
 
 
-def _build(compiler: str, folder: Path) -> None:
+def _build(compiler: str, folder: Path, sanitizers: str) -> None:
     write = "from microgrid.native.write_rules import rules_in_c; print(rules_in_c())"
     environment = os.environ | {"MICROGRID_ENGINE": "python"}
     done = subprocess.run(
@@ -41,22 +47,29 @@ def _build(compiler: str, folder: Path) -> None:
     include = [f"-I{sysconfig.get_path('include')}", f"-I{folder}"]
     source = str(folder / "microgrid" / "native" / "engine.c")
     floats = ["-ffp-contract=off", "-fno-math-errno"]
-    command = [compiler, *FLAGS, *floats, "-shared", "-fPIC", *include, source, "-o", str(library), "-lm"]
+    command = [
+        compiler,
+        *FLAGS,
+        f"-fsanitize={sanitizers}",
+        *floats,
+        "-shared",
+        "-fPIC",
+        *include,
+        source,
+        "-o",
+        str(library),
+        "-lm",
+    ]
     subprocess.run(command, check=True)
 
 
-def _test(compiler: str, folder: Path) -> int:
-    libraries = [
-        subprocess.run(
-            [compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        for name in ("libasan.so", "libubsan.so")
-    ]
+def _test(compiler: str, folder: Path, libraries: list[str]) -> int:
+    paths = [_library(compiler, name) for name in libraries]
     environment = os.environ | {
         "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter keeps memory to its end; the tests count references instead
-        "LD_PRELOAD": " ".join(libraries),
+        "LD_PRELOAD": " ".join(paths),
         "MICROGRID_ENGINE": "native",
-        "PYTHONMALLOC": "malloc",
+        "PYTHONMALLOC": "malloc" if "libasan.so" in libraries else "default",
         "PYTHONPATH": str(folder),
     }
     show = "import microgrid; print(microgrid.engine, microgrid.__file__)"
@@ -68,6 +81,12 @@ def _test(compiler: str, folder: Path) -> int:
     options = ["-q", "-p", "no:cacheprovider", "-k", f"not ({SLOW})"]
     command = [sys.executable, "-m", "pytest", *options, *tests]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _library(compiler: str, name: str) -> str:
+    """Where the compiler keeps a sanitizer's library, which has to be there before the interpreter starts."""
+    command = [compiler, f"-print-file-name={name}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":
