@@ -21,6 +21,13 @@ _PYTHON = Language(
     nan="math.nan",
 )
 
+# What the texts themselves use, and C's own words: no name for a function.
+_C_WORDS = (
+    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
+    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main"
+)
+_TAKEN = {*C.calls, *_C_WORDS.split(), "fabs", "math", "np"}
+
 
 def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f") -> str:
     """A graph as one self-contained C function of its value and gradient.
@@ -158,8 +165,8 @@ def _inputs(value: Value, inputs: Sequence[Value] | None, name: str) -> list[Val
     """The leaves that become arguments, checked."""
     if not isinstance(value, Value):
         raise InvalidValueError(f"only the graph of a Value can be written, not {value!r}")
-    if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
-        raise InvalidValueError(f"{name!r} can't be the name of a function: use letters, digits and _")
+    if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name in _TAKEN:
+        raise InvalidValueError(f"{name!r} can't be the name of a function: use another of letters, digits and _")
     leaves = [node for node in topological_order(value) if node.op is None and not node.is_constant]
     if inputs is None:
         return leaves

@@ -144,6 +144,8 @@ def test_hostile_names_stay_inside_their_comment(tmp_path: Path) -> None:
         ((Value(1.0),), {"name": "2f"}, "can't be the name"),
         ((Value(1.0),), {"name": "lambda"}, "can't be the name"),
         ((Value(1.0),), {"name": "é"}, "can't be the name"),
+        ((Value(1.0),), {"name": "exp"}, "can't be the name"),
+        ((Value(1.0),), {"name": "double"}, "can't be the name"),
     ],
 )
 def test_what_cannot_be_written_is_refused(arguments: Any, options: Any, message: str) -> None:
