@@ -13,10 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from microgrid import engines
+from microgrid.checking import Interval, assert_gradients, check_gradients
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
     FormulaError,
+    GradientError,
     InvalidValueError,
     MicrogridError,
     MissingPackageError,
@@ -36,12 +38,16 @@ __all__ = [
     "DataError",
     "Drawing",
     "FormulaError",
+    "GradientError",
+    "Interval",
     "InvalidValueError",
     "MicrogridError",
     "MissingPackageError",
     "NonFiniteError",
     "OutputError",
     "Value",
+    "assert_gradients",
+    "check_gradients",
     "draw",
     "draw_dot",
     "engine",

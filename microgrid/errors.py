@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "DataError",
     "FormulaError",
+    "GradientError",
     "InvalidValueError",
     "MicrogridError",
     "MissingPackageError",
@@ -31,6 +34,17 @@ class DataError(MicrogridError, ValueError):
 
 class FormulaError(MicrogridError, ValueError):
     """A typed formula that can't be read."""
+
+
+class GradientError(MicrogridError, AssertionError):
+    """A gradient is wrong, or could not be told to be right; ``report`` says what was found, and so does the text."""
+
+    def __init__(self, report: Any) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+    def __reduce__(self) -> tuple[type[GradientError], tuple[Any]]:
+        return type(self), (self.report,)
 
 
 class MissingPackageError(MicrogridError, ImportError):

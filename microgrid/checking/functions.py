@@ -1,0 +1,267 @@
+"""The two kinds of functions whose gradients are checked, and what each can say of a derivative that is in doubt.
+
+A ``PlainFunction`` is known by its values alone. A ``RecordedFunction`` has a graph, which can be replayed in other
+arithmetics and walked node by node.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Protocol
+
+from microgrid.checking.differences import Estimate, differentiate, slopes_beside, taylor_order
+from microgrid.checking.nodes import Blame, blame_for_infinity, blame_for_stray, describe, inspect_nodes
+from microgrid.checking.recordings import Recording, Surroundings, look_around, value_of
+from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
+from microgrid.checking.report import Judgement, Verdict
+
+__all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction", "agreement"]
+
+AUTODIFF = "autodiff"
+_WRONG_ORDER = 1.5  # a Taylor remainder of a smaller order is a wrong derivative's
+_SMALLEST = 4 * 5e-324
+_SAFETY = 4.0  # how much more than its measured spread rounding is allowed before the Taylor remainder is asked
+_CANCELLED = 2.0**-46  # what rounding may leave of slopes that cancel at a stationary point, beside their size
+
+Call = Callable[[Sequence[Any]], Any]
+Finding = tuple[Verdict, str]
+
+
+class Function(Protocol):
+    """What the check asks of a function at a point.
+
+    Attributes
+    ----------
+    numbers : sequence of float
+        The point.
+    """
+
+    @property
+    def numbers(self) -> Sequence[float]:
+        """The point."""
+        ...
+
+    def along(self, place: int) -> Callable[[float], float]:
+        """The function of one coordinate; nan where it has no value."""
+        ...
+
+    def obstacle(self, place: int) -> Finding | None:
+        """Why there is no derivative to be compared, if so."""
+
+    def reference(self, place: int, wanted: str, tol: float, got: float) -> Estimate:
+        """The derivative by a reference of that name, or by the best one."""
+        ...
+
+    def explain(self, judgement: Judgement, place: int) -> Judgement:
+        """The verdict on a derivative that its reference does not bear out."""
+        ...
+
+
+def agreement(got: float, estimate: Estimate, tol: float) -> Verdict | None:
+    """What the numbers alone say of a derivative.
+
+    Parameters
+    ----------
+    got : float
+        The derivative.
+    estimate : Estimate
+        Its reference.
+    tol : float
+        The relative error that counts as agreement.
+
+    Returns
+    -------
+    Verdict or None
+        Non-finite; or right, if the two agree and the reference is exact enough to say so; otherwise None.
+    """
+    if not math.isfinite(got):
+        return Verdict.NON_FINITE
+    if not math.isfinite(estimate.value):
+        return None if math.isinf(estimate.bound) else Verdict.NON_FINITE
+    gap, size = abs(got - estimate.value), max(abs(got), abs(estimate.value))
+    is_close = gap <= tol * size + estimate.bound + _CANCELLED * estimate.scale + _SMALLEST
+    return Verdict.RIGHT if is_close and _is_exact(estimate, size, tol) else None
+
+
+def _is_exact(estimate: Estimate, size: float, tol: float) -> bool:
+    return estimate.bound <= tol * max(size, estimate.scale) + _SMALLEST
+
+
+def _line(value: Call, numbers: Sequence[float], place: int) -> Callable[[float], float]:
+    def along(x: float) -> float:
+        try:
+            return float(value([*numbers[:place], x, *numbers[place + 1 :]]))
+        except (ArithmeticError, ValueError):
+            return math.nan
+
+    return along
+
+
+def _by_values(judgement: Judgement, along: Callable[[float], float], x: float) -> Judgement:
+    """A kink by the slopes on the two sides, or wrong or noisy by the order of the Taylor remainder."""
+    sides = slopes_beside(along, x)
+    if sides is not None:
+        note = f"its slope is {sides[0]!r} on the left and {sides[1]!r} on the right"
+        return replace(judgement, verdict=Verdict.KINK, note=note)
+    order = taylor_order(along, x, judgement.got)
+    if order is not None and order < _WRONG_ORDER:
+        return replace(judgement, verdict=Verdict.WRONG, taylor_order=order)
+    size = max(abs(judgement.got), abs(judgement.expected))
+    how_noisy = f": they tell it to within {judgement.bound / size:.1g} of its size" if judgement.bound < size else ""
+    note = f"the values of the function are too coarse to tell the derivative{how_noisy}"
+    return replace(judgement, verdict=Verdict.NOISY, taylor_order=order, note=note)
+
+
+class PlainFunction:
+    """A function of plain numbers.
+
+    Parameters
+    ----------
+    call : callable
+        From a row of numbers to the function's result.
+    numbers : sequence of float
+        The point.
+    """
+
+    def __init__(self, call: Call, numbers: Sequence[float]) -> None:
+        self.numbers = numbers
+        self._call = call
+        self._value = float(call(numbers))  # what the function raises at the point itself is its user's to see
+
+    def along(self, place: int) -> Callable[[float], float]:
+        """The function of one coordinate; nan where it has no value."""
+        return _line(self._call, self.numbers, place)
+
+    def obstacle(self, place: int) -> Finding | None:  # noqa: ARG002  # one function for all coordinates
+        """The function is infinite or nan."""
+        return None if math.isfinite(self._value) else (Verdict.NON_FINITE, f"f is {self._value!r} there")
+
+    def reference(self, place: int, wanted: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # as a Function has it
+        """By differences, the only reference that values alone can give."""
+        if wanted in ("complex step", "mpmath"):
+            return Estimate(math.nan, math.inf, f"{wanted}, for which there is no graph")
+        return differentiate(self.along(place), self.numbers[place])
+
+    def explain(self, judgement: Judgement, place: int) -> Judgement:
+        """By the values of the function."""
+        return _by_values(judgement, self.along(place), self.numbers[place])
+
+
+class RecordedFunction:
+    """A function of Values, with its graph at a point.
+
+    Parameters
+    ----------
+    call : callable
+        From a row of Values to the function's result.
+    names : sequence of str
+        What the coordinates are called.
+    recording : Recording
+        The graph.
+    tol : float
+        The relative error that counts as agreement.
+    seed : int
+        Of the directions in which sides of the point are looked at.
+    """
+
+    def __init__(self, call: Call, names: Sequence[str], recording: Recording, tol: float, seed: int) -> None:
+        self.recording = recording
+        self.numbers = [leaf.data for leaf in recording.inputs]
+        self.inspection = inspect_nodes(recording, tol)
+        self._call, self._names, self._tol = call, names, tol
+        self._is_finite = math.isfinite(recording.output.data)
+        self._around = (
+            look_around(call, names, recording, seed)
+            if self._is_finite
+            else Surroundings(None, [], repeatable=True, alike=True)
+        )
+        self._can_be_replayed = self._around.alike and not self._around.strays and is_portable(recording)
+
+    @property
+    def blames(self) -> list[Blame]:
+        """Nodes at which something is wrong, or infinite."""
+        blames = [self.inspection.blame] if self.inspection.blame else []
+        if not (self._is_finite and all(map(math.isfinite, self.recording.gradient))):
+            infinite = blame_for_infinity(self.recording)
+            blames += [infinite] if infinite else []
+        return blames
+
+    @property
+    def missing_path(self) -> list[Blame]:
+        """The number that carries what the gradient lacks, if one does."""
+        return [blame_for_stray(self.recording, stray) for stray in self._around.strays[:1]]
+
+    @cached_property
+    def _rounding(self) -> list[float]:
+        return rounding(self.recording)
+
+    def along(self, place: int) -> Callable[[float], float]:
+        """The function of one coordinate, recorded anew at each number; nan where it has no value."""
+
+        def value(numbers: Sequence[float]) -> float:
+            return value_of(self._call, self._names, numbers)
+
+        return _line(value, self.numbers, place)
+
+    def obstacle(self, place: int) -> Finding | None:
+        """The function is infinite or nan, does not repeat itself, or has a kink at the point."""
+        if not self._is_finite:
+            return Verdict.NON_FINITE, f"f is {self.recording.output.data!r} there"
+        if not self._around.repeatable:
+            return Verdict.NOISY, "f gives other numbers, or another graph, when it is called again at the same point"
+        crossing = self._around.crossing
+        if crossing is None or not (crossing.jumps or crossing.kinked[place]):
+            return None
+        where = "where a condition in Python's own code turns"
+        if crossing.node is not None:
+            where = f"at {describe(self.recording, crossing.node)}"
+        sides = f"its slope is {crossing.left[place]!r} on one side and {crossing.right[place]!r} on the other"
+        return Verdict.KINK, f"{where}: {'f itself jumps' if crossing.jumps else sides}"
+
+    def reference(self, place: int, wanted: str, tol: float, got: float) -> Estimate:
+        """By the graph, replayed in another arithmetic, as long as it stands for the function; or by differences."""
+        makers = {"complex step": complex_step, "mpmath": high_precision}
+        if wanted in makers and not self._can_be_replayed:
+            return Estimate(math.nan, math.inf, f"{wanted}, {self._why_not()}")
+        names = [wanted] if wanted in makers else [] if wanted == "differences" or not self._can_be_replayed else makers
+        weak: Estimate | None = None
+        for name in names:
+            estimate = makers[name](self.recording, place)
+            if estimate is not None:
+                weak = estimate
+                if agreement(got, estimate, tol) is not None or _is_exact(estimate, abs(estimate.value), tol):
+                    return estimate
+        if wanted in makers:
+            return weak or Estimate(math.nan, math.inf, f"{wanted}, which finds no finite number there")
+        return weak or differentiate(self.along(place), self.numbers[place])
+
+    def _why_not(self) -> str:
+        if not is_portable(self.recording):
+            return "for which an operation of the user's own is not written"
+        return "for which the graph doesn't stand: it changes with the point"
+
+    def explain(self, judgement: Judgement, place: int) -> Judgement:
+        """By the graph's nodes for autodiff, by the reference's own exactness for a closed form."""
+        by_values = judgement.how == "central differences"
+        if judgement.subject != AUTODIFF:
+            if by_values:
+                return _by_values(judgement, self.along(place), self.numbers[place])
+            size = max(abs(judgement.got), abs(judgement.expected))
+            if judgement.bound <= self._tol * size + _SMALLEST:
+                return replace(judgement, verdict=Verdict.WRONG)
+            return replace(judgement, verdict=Verdict.NOISY, note=_TOO_ROUNDED)
+        if self.inspection.blame is not None:
+            return replace(judgement, verdict=Verdict.WRONG)
+        spread = self._rounding[place]
+        if by_values or not judgement.error <= judgement.bound + _SAFETY * spread:
+            return _by_values(judgement, self.along(place), self.numbers[place])
+        note = f"{_TOO_ROUNDED}: every node is right by itself, and rounding may move autodiff by {spread:.1g}"
+        size = max(abs(judgement.got), abs(judgement.expected))
+        verdict = Verdict.ROUNDED if judgement.bound <= self._tol * size else Verdict.NOISY
+        return replace(judgement, verdict=verdict, note=note)
+
+
+_TOO_ROUNDED = "the graph loses its digits on the way"

@@ -1,0 +1,327 @@
+"""Which node is to blame: every node's value, local derivatives and adjoint, each held against what it should be.
+
+A gradient is a product of three claims at each node: its value is its rule's at its operands, its local derivatives are
+the derivatives of that value, and its adjoint is the sum of what its children hand it. Each claim is about one node and
+exact numbers that are at hand, so that it can be checked without any error from elsewhere in the graph: what is found
+here is wrong, however badly conditioned the rest is, and even where the output doesn't feel it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from microgrid.arithmetic import FLOAT
+from microgrid.checking.differences import Estimate, differentiate, slopes_beside
+from microgrid.checking.recordings import Recording, Stray
+from microgrid.checking.references import complex_step_of, high_precision_of
+from microgrid.rules import Rule
+from microgrid.value import Value, _origin, _say
+
+__all__ = ["Blame", "Inspection", "blame_for_infinity", "blame_for_stray", "describe", "inspect_nodes"]
+
+Kind = Literal["local derivative", "stale value", "sum over paths", "missing path", "not finite"]
+
+_EPSILON = sys.float_info.epsilon
+_SMALLEST = 4 * 5e-324
+_MANY = 64  # operands beyond which a node's derivatives are checked along directions, not one by one
+_DIRECTIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """One node at which something is wrong.
+
+    Parameters
+    ----------
+    kind : str
+        What is wrong: "local derivative", "stale value", "sum over paths", "missing path" or "not finite".
+    node : Value
+        The node.
+    what : str
+        The number that is wrong, such as ``dhump/dz``.
+    recorded, expected : float
+        What it is and what it should be; nan where that isn't known.
+    how : str
+        Where the expected number comes from.
+    where : str
+        The node in words: its place in the graph, its operation and its operands.
+    source : str or None
+        File and line of the derivatives of an operation of the user's own.
+    """
+
+    kind: Kind
+    node: Value
+    what: str
+    recorded: float
+    expected: float
+    how: str
+    where: str
+    source: str | None = None
+
+    def __str__(self) -> str:
+        line = f"{self.kind}: {self.where}\n{self.what} is {self.recorded!r}"
+        if not math.isnan(self.expected):
+            line += f" and should be {self.expected!r}"
+        line += f" ({self.how})" if self.how else ""
+        return line + (f"\nwritten at {self.source}" if self.source else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a walk over a graph found.
+
+    Parameters
+    ----------
+    blame : Blame or None
+        The first node, parents before children, at which something is wrong.
+    checked : int
+        How many local derivatives were held against a reference.
+    unverified : int
+        How many no reference could tell: on a kink, or lost in rounding.
+    """
+
+    blame: Blame | None
+    checked: int
+    unverified: int
+
+
+def inspect_nodes(recording: Recording, tol: float) -> Inspection:
+    """Walk a graph and hold every node against its rule.
+
+    Parameters
+    ----------
+    recording : Recording
+        The graph.
+    tol : float
+        The relative error that a local derivative may have.
+
+    Returns
+    -------
+    Inspection
+        The first wrong node, and how much was checked.
+    """
+    checked = unverified = 0
+    blame: Blame | None = None
+    for node in recording.order:
+        if node.op is None:
+            continue
+        stale = _stale(recording, node)
+        wrong, sure, unsure = _wrong_slope(recording, node, tol)
+        checked += sure
+        unverified += unsure
+        blame = blame or stale or wrong
+    return Inspection(blame or _wrong_sum(recording), checked, unverified)
+
+
+def describe(recording: Recording, node: Value) -> str:
+    """A node in words: its place in the graph, its operation and its operands.
+
+    Parameters
+    ----------
+    recording : Recording
+        The graph.
+    node : Value
+        One of its nodes.
+
+    Returns
+    -------
+    str
+        Such as ``node 3 of 7, z = mul(w = 0.5, x = 2.0)``.
+    """
+    number = f"node {recording.places[node] + 1} of {len(recording.order)}"
+    if node.op is None:
+        return f"{number}, the {'constant' if node.is_constant else 'leaf'} {_say(node)}"
+    name = f"{node.name} = " if node.name else ""
+    return f"{number}, {name}{node.op.name}({_origin(node)})"
+
+
+# ---- the value ------------------------------------------------------------------------------------------------
+
+
+def _stale(recording: Recording, node: Value) -> Blame | None:
+    """Blame for a value that isn't its operands' any more: one of them was changed after the node was recorded."""
+    assert node.op is not None
+    fresh = FLOAT.bind(node.op)[0](*[parent.data for parent in node.parents])
+    if fresh == node.data or (math.isnan(fresh) and math.isnan(node.data)):
+        return None
+    what, how = "its value", "its operands' data, which were changed after it was recorded"
+    return Blame("stale value", node, what, node.data, fresh, how, describe(recording, node))
+
+
+# ---- the local derivatives ------------------------------------------------------------------------------------
+
+
+def _wrong_slope(recording: Recording, node: Value, tol: float) -> tuple[Blame | None, int, int]:
+    """Blame for the first wrong local derivative, how many were verified, and how many could not be."""
+    assert node.op is not None
+    operands = [parent.data for parent in node.parents]
+    places = _varying(node.op, len(operands))
+    if not all(map(math.isfinite, (*operands, node.data))):
+        return None, 0, len(places)
+    if len(places) > _MANY and _right_along_directions(node, operands, tol):
+        return None, len(places), 0
+    blame: Blame | None = None
+    unverified = 0
+    for place in places:
+        recorded = node.partials[place]
+        verdict = _held_against_references(node.op, operands, place, recorded, tol)
+        if verdict is None:
+            unverified += 1
+        elif not verdict.agrees and blame is None:
+            parent = node.parents[place]
+            operand = parent.name or (f"operand {place + 1}" if len(operands) > 1 else "its operand")
+            what = f"d{node.op.name}/d({operand})"
+            estimate = verdict.estimate
+            source = getattr(node.op, "source", None)
+            where = describe(recording, node)
+            blame = Blame("local derivative", node, what, recorded, estimate.value, estimate.how, where, source)
+    return blame, len(places) - unverified, unverified
+
+
+def _varying(rule: Rule, count: int) -> list[int]:
+    """The places of the operands that a rule is differentiated with respect to."""
+    if rule.arity is None:
+        return list(range(count))
+    return [place for place, region in enumerate(rule.regions) if not region.constant]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    agrees: bool
+    estimate: Estimate
+
+
+def _held_against_references(
+    rule: Rule, operands: Sequence[float], place: int, recorded: float, tol: float
+) -> _Verdict | None:
+    """Whether a local derivative is right, by the first reference that can tell; None if none can.
+
+    A doubt that the complex step raises has to be borne out by another reference.
+    """
+    if not math.isfinite(recorded):
+        return None  # told as such elsewhere, where the gradient feels it
+    if rule.is_portable:
+        first = complex_step_of(rule, operands, place)
+        if first is not None and _agrees(recorded, first, tol):
+            return _Verdict(agrees=True, estimate=first)
+        second = high_precision_of(rule, operands, place)
+        if second is not None and _agrees(recorded, second, tol):
+            return _Verdict(agrees=True, estimate=second)
+    else:
+        second = None
+
+    def along(x: float) -> float:
+        return FLOAT.bind(rule)[0](*operands[:place], x, *operands[place + 1 :])  # type: ignore[no-any-return]
+
+    if (rule.kinks or not rule.is_portable) and slopes_beside(along, operands[place]) is not None:
+        return None
+    estimate = second or differentiate(along, operands[place])
+    size = max(abs(recorded), abs(estimate.value), estimate.scale)
+    if not estimate.bound <= tol * size + _SMALLEST:
+        return None
+    return _Verdict(_agrees(recorded, estimate, tol), estimate)
+
+
+def _agrees(recorded: float, estimate: Estimate, tol: float) -> bool:
+    size = max(abs(recorded), abs(estimate.value))
+    return abs(recorded - estimate.value) <= tol * size + estimate.bound + _SMALLEST
+
+
+def _right_along_directions(node: Value, operands: Sequence[float], tol: float) -> bool:
+    """Whether a node of very many operands has the right derivatives along a few directions of chance."""
+    assert node.op is not None
+    value = FLOAT.bind(node.op)[0]
+    chance = random.Random(len(operands))
+    for _ in range(_DIRECTIONS):
+        direction = [chance.choice((-1.0, 1.0)) * chance.uniform(1.0, 2.0) * (abs(x) or 1.0) for x in operands]
+
+        def along(t: float, direction: Sequence[float] = direction) -> float:
+            moved = [x + t * step for x, step in zip(operands, direction, strict=True)]
+            return value(*moved)  # type: ignore[no-any-return]
+
+        slopes = [partial * step for partial, step in zip(node.partials, direction, strict=True)]
+        estimate = differentiate(along, 0.0)
+        size = max(map(abs, slopes))
+        if not abs(math.fsum(slopes) - estimate.value) <= tol * size or not estimate.bound <= tol * size:
+            return False
+    return True
+
+
+# ---- the adjoints ---------------------------------------------------------------------------------------------
+
+
+def _wrong_sum(recording: Recording) -> Blame | None:
+    """Blame for an adjoint that isn't the sum over the node's children."""
+    sums = dict.fromkeys(recording.order, 0.0)
+    sizes = dict.fromkeys(recording.order, 0.0)
+    counts = dict.fromkeys(recording.order, 0)
+    sums[recording.output] = sizes[recording.output] = 1.0
+    for node, adjoint in zip(reversed(recording.order), reversed(recording.adjoints), strict=True):
+        for parent, partial in zip(node.parents, node.partials, strict=True):
+            sums[parent] += partial * adjoint
+            sizes[parent] += abs(partial * adjoint)
+            counts[parent] += 1
+    for node, adjoint in zip(recording.order, recording.adjoints, strict=True):
+        allowed = 2.0 * (counts[node] + 1) * _EPSILON * sizes[node]
+        if math.isfinite(sizes[node]) and not abs(adjoint - sums[node]) <= allowed:
+            what, how = "its adjoint", f"the sum over its {counts[node]} edges"
+            return Blame("sum over paths", node, what, adjoint, sums[node], how, describe(recording, node))
+    return None
+
+
+# ---- what only the whole function shows -----------------------------------------------------------------------
+
+
+def blame_for_stray(recording: Recording, stray: Stray) -> Blame:
+    """Blame for a number that was computed from the inputs where the graph could not see it.
+
+    Parameters
+    ----------
+    recording : Recording
+        The graph.
+    stray : Stray
+        The number.
+
+    Returns
+    -------
+    Blame
+        Of the kind "missing path".
+    """
+    use = f", used by {stray.child.op.name}" if stray.child is not None and stray.child.op is not None else ""
+    what = "it was computed from the inputs, and no path leads to it: it"
+    how = "was .data, or a Value from elsewhere, used on the way?"
+    where = describe(recording, stray.node) + use
+    return Blame("missing path", stray.node, what, stray.node.data, math.nan, how, where)
+
+
+def blame_for_infinity(recording: Recording) -> Blame | None:
+    """Blame for the first value, local derivative or adjoint that is infinite or nan.
+
+    Parameters
+    ----------
+    recording : Recording
+        The graph.
+
+    Returns
+    -------
+    Blame or None
+        Of the kind "not finite"; None if all is finite.
+    """
+    for node in recording.order:
+        where = describe(recording, node)
+        if not math.isfinite(node.data):
+            return Blame("not finite", node, "its value", node.data, math.nan, "", where)
+        for place, partial in enumerate(node.partials):
+            if not math.isfinite(partial):
+                what = f"its derivative with respect to {_say(node.parents[place])}"
+                return Blame("not finite", node, what, partial, math.nan, "", where)
+    for node, adjoint in zip(reversed(recording.order), reversed(recording.adjoints), strict=True):
+        if not math.isfinite(adjoint):
+            what = "the derivative of the output with respect to it"
+            return Blame("not finite", node, what, adjoint, math.nan, "", describe(recording, node))
+    return None

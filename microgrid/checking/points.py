@@ -1,0 +1,301 @@
+"""Where gradients are checked: one point, many points or a region; how a point's numbers become f's arguments.
+
+A point is a number, a tuple of arguments in order, a dict of arguments by name, or an array, which is one argument. A
+list is many points. An ``Interval`` in the place of a number makes a region, from which points are drawn. Arguments may
+be lists, tuples, dicts and arrays of numbers to any depth; what is no number, such as a string, is handed on as it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Literal, get_args
+
+from microgrid.errors import DataError
+from microgrid.value import Value
+
+__all__ = ["Interval", "Place", "derivatives", "places"]
+
+Spacing = Literal["uniform", "log"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A range that points are drawn from, in the place of a number.
+
+    Parameters
+    ----------
+    low, high : float
+        Its ends, finite.
+    spacing : {"uniform", "log"}
+        Drawn evenly, or evenly over the orders of magnitude; then both ends are of one sign and not 0.
+
+    Raises
+    ------
+    DataError
+        If the ends are not finite and in order, or don't suit the spacing.
+
+    Examples
+    --------
+    >>> from microgrid import Interval, check_gradients, exp
+    >>> report = check_gradients(lambda w, x: exp(-w * x), (Interval(-2, 2), Interval(0.1, 4)), count=50)
+    >>> bool(report), report.checked
+    (True, 100)
+    """
+
+    low: float
+    high: float
+    spacing: Spacing = "uniform"
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise DataError(
+                f"an interval needs two finite ends, the lower one first, not {self.low!r} and {self.high!r}"
+            )
+        if self.spacing not in get_args(Spacing):
+            raise DataError(f"spacing is 'uniform' or 'log', not {self.spacing!r}")
+        if self.spacing == "log" and self.low <= 0.0 <= self.high:
+            raise DataError(
+                f"orders of magnitude between {self.low!r} and {self.high!r} have no end at 0: give both ends one sign"
+            )
+
+    def draw(self, source: random.Random) -> float:
+        """A number of the interval.
+
+        Parameters
+        ----------
+        source : random.Random
+            Where chance comes from.
+
+        Returns
+        -------
+        float
+            From ``low`` to ``high``.
+        """
+        if self.spacing == "uniform":
+            return source.uniform(self.low, self.high)
+        sign = math.copysign(1.0, self.low)
+        size = math.exp(source.uniform(math.log(abs(self.low)), math.log(abs(self.high))))
+        return min(max(sign * size, self.low), self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One point: its numbers in a row, their names, and how they are arranged in f's arguments.
+
+    Parameters
+    ----------
+    names : tuple of str
+        What each number is called in the report: ``w``, ``w[2]``, ``X[0, 1]``.
+    numbers : tuple of float
+        The coordinates.
+    template : object
+        The point as it was given.
+    """
+
+    names: tuple[str, ...]
+    numbers: tuple[float, ...]
+    template: Any
+
+    def call(self, function: Callable[..., Any], numbers: Sequence[Any]) -> Any:
+        """The function's result with other numbers, of any kind, in the places of this point's."""
+        filled = _filled(self.template, iter(numbers))
+        if isinstance(filled, tuple):
+            return function(*filled)
+        return function(**filled) if isinstance(filled, dict) else function(filled)
+
+    def written(self) -> str:
+        """The point as Python source, every bit of its numbers kept."""
+        return _source(_filled(self.template, iter(self.numbers)))
+
+
+def places(function: Callable[..., Any], at: Any, count: int, seed: int) -> list[Place]:
+    """Every point that is meant.
+
+    Parameters
+    ----------
+    function : callable
+        f, whose parameters name the coordinates.
+    at : point, list of points, or region
+        As the module's text has it.
+    count : int
+        How many points are drawn from a region.
+    seed : int
+        Of the points that are drawn.
+
+    Returns
+    -------
+    list of Place
+        The points in order.
+
+    Raises
+    ------
+    DataError
+        If the count is not a whole number from 1, a point has no number in it, or f can't be called with it.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise DataError(f"count is a whole number from 1, not {count!r}")
+    source = random.Random(seed)
+    found = []
+    for template in at if isinstance(at, list) else [at]:
+        _check_call(function, template)
+        leaves = list(_leaves(template, _top_names(function, template)))
+        if not leaves:
+            raise DataError(f"the point {template!r} holds no number to differentiate with respect to")
+        names = tuple([name for name, _ in leaves])
+        drawn = any([isinstance(leaf, Interval) for _, leaf in leaves])
+        found += [
+            Place(names, tuple([_number(leaf, source) for _, leaf in leaves]), template)
+            for _ in range(count if drawn else 1)
+        ]
+    return found
+
+
+def derivatives(gradient: Any, place: Place, of: str) -> list[float]:
+    """A gradient that somebody's function gave, as one number per coordinate.
+
+    Parameters
+    ----------
+    gradient : number, sequence, array or dict
+        Arranged as the arguments are; entries that are None are left out.
+    place : Place
+        The point.
+    of : str
+        Whose gradient it is, for the message.
+
+    Returns
+    -------
+    list of float
+        In the order of the coordinates.
+
+    Raises
+    ------
+    DataError
+        If there are more or fewer numbers than coordinates, or something is no number.
+    """
+    if isinstance(gradient, dict) and isinstance(place.template, dict):
+        missing = [name for name in place.template if name not in gradient]
+        gradient = [gradient[name] for name in place.template if name not in missing]
+    try:
+        numbers = [float(number) for number in _flat(gradient)]
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the {of} gave {gradient!r}, which is not made of numbers") from error
+    if len(numbers) != len(place.names):
+        raise DataError(
+            f"the {of} gave {len(numbers)} derivatives, and the point has {len(place.names)} coordinates: "
+            f"{', '.join(place.names[:8])}{' …' if len(place.names) > 8 else ''}"
+        )
+    return numbers
+
+
+def _flat(thing: Any) -> Iterator[Any]:
+    if hasattr(thing, "tolist"):  # an array of NumPy, JAX or torch
+        thing = thing.tolist()
+    if isinstance(thing, dict):
+        thing = list(thing.values())
+    if isinstance(thing, list | tuple):
+        for part in thing:
+            yield from _flat(part)
+    elif isinstance(thing, Value):
+        yield thing.data
+    elif thing is not None:
+        yield thing
+
+
+def _check_call(function: Callable[..., Any], template: Any) -> None:
+    """Raise if the point is not one of f's: most often, one point was written as a list, which is many."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # built-in functions don't tell
+    arguments = template if isinstance(template, tuple) else () if isinstance(template, dict) else (template,)
+    try:
+        signature.bind(*arguments, **(template if isinstance(template, dict) else {}))
+    except TypeError as error:
+        raise DataError(
+            f"f can't be called with the point {template!r}: {error}. A point is a tuple of arguments, such as "
+            "(0.5, 2.0), or a dict of them by name; a list is many points"
+        ) from None
+
+
+def _top_names(function: Callable[..., Any], template: Any) -> list[str]:
+    """The names of f's arguments, as far as they are known."""
+    if isinstance(template, dict):
+        return [str(name) for name in template]
+    count = len(template) if isinstance(template, tuple) else 1
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [*named[:count], *[f"x{place + 1}" for place in range(len(named), count)]]
+
+
+def _leaves(template: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    arguments = list(template.values()) if isinstance(template, dict) else template
+    arguments = arguments if isinstance(template, tuple | dict) else (template,)
+    for name, argument in zip(names, arguments, strict=True):
+        yield from _numbers_of(argument, name)
+
+
+def _numbers_of(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every number in an argument, and what it is called."""
+    if isinstance(thing, Value):
+        yield thing.name or name, thing.data
+    elif _is_coordinate(thing):
+        yield name, thing
+    elif isinstance(thing, dict):
+        for key, part in thing.items():
+            yield from _numbers_of(part, f"{name}[{key}]")
+    elif isinstance(thing, list | tuple):
+        for index, part in enumerate(thing):
+            yield from _numbers_of(part, f"{name}[{index}]")
+    elif hasattr(thing, "ndim"):
+        import numpy
+
+        for corner in numpy.ndindex(thing.shape):
+            yield from _numbers_of(thing[corner], f"{name}[{', '.join(map(str, corner))}]")
+
+
+def _is_coordinate(thing: Any) -> bool:
+    return isinstance(thing, Interval) or (isinstance(thing, Real) and not isinstance(thing, bool))
+
+
+def _number(leaf: Any, source: random.Random) -> float:
+    return leaf.draw(source) if isinstance(leaf, Interval) else float(leaf)
+
+
+def _filled(thing: Any, numbers: Iterator[Any]) -> Any:
+    """A copy with other numbers in it."""
+    if isinstance(thing, Value) or _is_coordinate(thing):
+        return next(numbers)
+    if isinstance(thing, dict):
+        return {key: _filled(part, numbers) for key, part in thing.items()}
+    if isinstance(thing, list | tuple):
+        return type(thing)([_filled(part, numbers) for part in thing])
+    if hasattr(thing, "ndim"):
+        import numpy
+
+        parts = [_filled(thing[index], numbers) for index in numpy.ndindex(thing.shape)]
+        kind = object if any([isinstance(part, Value) for part in parts]) else None
+        return numpy.array(parts, dtype=kind).reshape(thing.shape)
+    return thing
+
+
+def _source(thing: Any) -> str:
+    if isinstance(thing, float):
+        return f"float.fromhex({thing.hex()!r})"
+    if isinstance(thing, dict):
+        return "{" + ", ".join([f"{key!r}: {_source(part)}" for key, part in thing.items()]) + "}"
+    if isinstance(thing, list | tuple):
+        inside = ", ".join([_source(part) for part in thing])
+        if isinstance(thing, list):
+            return f"[{inside}]"
+        return f"({inside},)" if len(thing) == 1 else f"({inside})"
+    if hasattr(thing, "ndim"):
+        return f"numpy.array({_source(thing.tolist())})"
+    return repr(thing)

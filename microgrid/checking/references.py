@@ -1,0 +1,243 @@
+"""References for the gradient of a recorded graph, none of which uses a rule's derivatives, and what rounding may do.
+
+The complex step replays the graph in complex numbers, and high precision replays it with mpmath's: both use the rules'
+values alone. How far rounding may have moved a result is found by experiment, as in Monte Carlo arithmetic (D. Stott
+Parker, 1997; the idea is CESTAC's, J. Vignes, 1974): the graph is replayed a few times with every operation's result
+moved by up to an ulp, and the spread is what rounding can do.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from microgrid.arithmetic import COMPLEX, FLOAT, Arithmetic
+from microgrid.checking.differences import Estimate
+from microgrid.checking.recordings import Recording
+from microgrid.graph import evaluate, local_partials, pullback
+from microgrid.rules import Pair, Rule
+from microgrid.value import Value
+
+__all__ = ["complex_step", "complex_step_of", "high_precision", "high_precision_of", "is_portable", "rounding"]
+
+# The complex step, in relation to the operand: its square is nothing beside any function's derivatives. Where nothing
+# is seen to move at all, the longer one tells a derivative of 0 from one that is lost below the smallest float.
+_STEP, _LONG_STEP = 2.0**-100, 2.0**-30
+_FAINT = 2.0**-960  # an imaginary part below this has lost digits
+# ln(1 + e⁻⁷⁴⁵) takes 324 digits before the first one that counts, and the step a third of all of them.
+_DIGITS = (800, 1200)
+_REPLAYS = 4
+_SAFETY = 8.0  # how much more than the spread of so few replays rounding is allowed
+_LAST_DIGITS = 2.0**-48  # a relative error that any replay in floats may have
+_SMALLEST = 4 * 5e-324
+
+Values = dict[Value, Any]
+
+
+class _Jittered:
+    """An arithmetic in which every operation's result is off by up to an ulp."""
+
+    def __init__(self, arithmetic: Arithmetic, seed: int) -> None:
+        self._arithmetic = arithmetic
+        self._chance = random.Random(seed)
+
+    def _off(self, number: Any) -> Any:
+        return number * (1.0 + self._chance.uniform(-1.0, 1.0) * 2.0**-52)
+
+    def bind(self, rule: Rule) -> Pair:
+        """The rule's pair, each result of which is moved."""
+        value, partials = self._arithmetic.bind(rule)
+
+        def moved_value(*operands: Any) -> Any:
+            return self._off(value(*operands))
+
+        def moved_partials(out: Any, *operands: Any) -> list[Any]:
+            return [self._off(partial) for partial in partials(out, *operands)]
+
+        return moved_value, moved_partials
+
+
+def rounding(recording: Recording) -> list[float]:
+    """How far rounding may have moved each derivative that autodiff found.
+
+    Parameters
+    ----------
+    recording : Recording
+        The graph.
+
+    Returns
+    -------
+    list of float
+        One for each input.
+    """
+    worst = [0.0] * len(recording.inputs)
+    for seed in range(_REPLAYS):
+        arithmetic = _Jittered(FLOAT, seed)
+        values = evaluate([recording.output], arithmetic, {leaf: leaf.data for leaf in recording.inputs})
+        adjoints = pullback(recording.output, local_partials(arithmetic, values))
+        for place, (leaf, slope) in enumerate(zip(recording.inputs, recording.gradient, strict=True)):
+            worst[place] = max(worst[place], abs(adjoints.get(leaf, 0.0) - slope))
+    return [_SAFETY * spread for spread in worst]
+
+
+# ---- the complex step -----------------------------------------------------------------------------------------
+
+
+def complex_step(recording: Recording, place: int) -> Estimate | None:
+    """The derivative with respect to one input, Im f(x + ih)/h (Squire and Trapp, SIAM Review 40, 1998).
+
+    Parameters
+    ----------
+    recording : Recording
+        The graph, of operations that run in every arithmetic.
+    place : int
+        Which input.
+
+    Returns
+    -------
+    Estimate or None
+        None where complex numbers overflow or have a pole.
+    """
+    moving = recording.inputs[place]
+    given: Values = {leaf: leaf.data for leaf in recording.inputs}
+
+    def replayed(arithmetic: Any, x: complex) -> Any:
+        return evaluate([recording.output], arithmetic, given | {moving: x})[recording.output]
+
+    slope = _imaginary(replayed, COMPLEX, moving.data)
+    others = [_imaginary(replayed, _Jittered(COMPLEX, seed), moving.data) for seed in range(_REPLAYS // 2)]
+    if slope is None or None in others:
+        return None
+    spread = max([abs(other - slope) for other in others if other is not None])
+    return Estimate(slope, _SAFETY * spread + _LAST_DIGITS * abs(slope) + _SMALLEST, "complex step")
+
+
+def complex_step_of(rule: Rule, operands: Sequence[float], place: int) -> Estimate | None:
+    """The local derivative of one operation, likewise.
+
+    Parameters
+    ----------
+    rule : Rule
+        The operation.
+    operands : sequence of float
+        Where.
+    place : int
+        With respect to which operand.
+
+    Returns
+    -------
+    Estimate or None
+        As for ``complex_step``.
+    """
+
+    def replayed(arithmetic: Any, x: complex) -> Any:
+        return arithmetic.bind(rule)[0](*operands[:place], x, *operands[place + 1 :])
+
+    slope = _imaginary(replayed, COMPLEX, operands[place])
+    return None if slope is None else Estimate(slope, _LAST_DIGITS * abs(slope) + _SMALLEST, "complex step")
+
+
+def _imaginary(replayed: Callable[[Any, complex], Any], arithmetic: Any, x: float) -> float | None:
+    """The slope at x by the imaginary part of the result; None where it can't be told."""
+    for relative_step in (_STEP, _LONG_STEP):
+        step = relative_step * (abs(x) or 1.0)
+        try:
+            imaginary = complex(replayed(arithmetic, complex(x, step))).imag
+        except (ArithmeticError, ValueError):  # cmath raises at poles and overflows
+            return None
+        if imaginary:
+            is_clear = _FAINT < abs(imaginary) < math.inf and relative_step == _STEP
+            return imaginary / step if is_clear else None
+    return 0.0
+
+
+# ---- high precision -------------------------------------------------------------------------------------------
+
+
+def high_precision(recording: Recording, place: int) -> Estimate | None:
+    """The derivative with respect to one input, by differences of the graph's values in hundreds of digits.
+
+    Parameters
+    ----------
+    recording : Recording
+        The graph, of operations that run in every arithmetic.
+    place : int
+        Which input.
+
+    Returns
+    -------
+    Estimate or None
+        Its bound is how far two precisions lie apart. None without mpmath, or where it finds no finite number.
+    """
+    moving = recording.inputs[place]
+
+    def function(arithmetic: Any, number: Callable[[float], Any], x: Any) -> Any:
+        given = {leaf: number(leaf.data) for leaf in recording.inputs} | {moving: x}
+        return evaluate([recording.output], arithmetic, given, number)[recording.output]
+
+    return _two_precisions(function, moving.data)
+
+
+def high_precision_of(rule: Rule, operands: Sequence[float], place: int) -> Estimate | None:
+    """The local derivative of one operation, likewise.
+
+    Parameters
+    ----------
+    rule, operands, place
+        As for ``complex_step_of``.
+
+    Returns
+    -------
+    Estimate or None
+        As for ``high_precision``.
+    """
+
+    def function(arithmetic: Any, number: Callable[[float], Any], x: Any) -> Any:
+        moved = [x if at == place else number(operand) for at, operand in enumerate(operands)]
+        return arithmetic.bind(rule)[0](*moved)
+
+    return _two_precisions(function, operands[place])
+
+
+def _two_precisions(function: Callable[[Any, Callable[[float], Any], Any], Any], x: float) -> Estimate | None:
+    """The slope at two precisions that must agree."""
+    try:
+        import mpmath
+
+        from microgrid.arithmetics.mpmath import MPMATH
+    except ImportError:
+        return None
+    slopes = []
+    for digits in _DIGITS:
+        with mpmath.workdps(digits):
+            step = mpmath.mpf(10) ** (-digits // 3) * (abs(x) or 1.0)
+            try:
+                sides = [function(MPMATH, mpmath.mpf, mpmath.mpf(x) + move) for move in (-step, step)]
+            except (ArithmeticError, ValueError):
+                return None
+            slopes.append((sides[1] - sides[0]) / (2 * step))
+    if not all(map(mpmath.isfinite, slopes)):
+        return None
+    apart = abs(slopes[1] - slopes[0])
+    slope = float(slopes[1])
+    if not math.isfinite(slope):
+        return None
+    return Estimate(slope, float(apart) + math.ulp(slope), f"mpmath at {_DIGITS[0]} and {_DIGITS[1]} digits")
+
+
+def is_portable(recording: Recording) -> bool:
+    """Whether every operation of the graph is written for every arithmetic.
+
+    Parameters
+    ----------
+    recording : Recording
+        The graph.
+
+    Returns
+    -------
+    bool
+        False if there is an operation of the user's own that computes in floats alone.
+    """
+    return all([node.op is None or node.op.is_portable for node in recording.order])

@@ -1,0 +1,263 @@
+"""What a gradient check found: the numbers as data, and the same as text for a reader."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from microgrid.checking.nodes import Blame
+from microgrid.text import table
+
+__all__ = ["Judgement", "Report", "Verdict"]
+
+_MOST_ROWS = 10  # judgements in a report's table
+_WIDTH = 12  # of the words before each line
+
+
+class Verdict(StrEnum):
+    """What is said of a derivative, or of a whole check.
+
+    ``RIGHT``: it agrees with its reference. ``WRONG``: it does not, and that is neither noise nor a kink. ``KINK``: the
+    function has different slopes on the two sides of the point, or jumps there, so that it has no derivative.
+    ``NOISY``: the reference is not exact enough to tell, because of rounding or of a function that doesn't repeat
+    itself. ``ROUNDED``: the reference is exact and every node of the graph is right by itself, but the graph loses its
+    digits on the way, as 1 - a does where a is nearly 1. ``NON_FINITE``: the derivative, its reference or the function
+    is infinite or nan. ``NOTHING``: nothing was compared.
+    """
+
+    RIGHT = "right"
+    NOISY = "reference too noisy"
+    ROUNDED = "lost to rounding"
+    KINK = "kink crossed"
+    NON_FINITE = "non-finite"
+    WRONG = "wrong gradient"
+    NOTHING = "nothing checked"
+
+
+_SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One derivative beside its reference.
+
+    Parameters
+    ----------
+    subject : str
+        Whose derivative was checked: "autodiff" or "closed form".
+    name : str
+        The derivative, such as ``df/dw``.
+    point : int
+        Which of the points, from 0.
+    got : float
+        The derivative.
+    expected : float
+        The reference's value.
+    bound : float
+        How far off the reference may be, by its own account.
+    how : str
+        The reference: "complex step", "central differences", "mpmath at 800 and 1200 digits", …; empty if none was
+        needed.
+    verdict : Verdict
+        What is said of it.
+    note : str
+        Why, where the numbers alone don't tell.
+    taylor_order : float or None
+        The order at which the remainder f(x + h) - f(x) - h·got shrinks: 2 or more if ``got`` is right, 1 if it is
+        wrong. None where it was not asked, or where rounding hides it.
+    """
+
+    subject: str
+    name: str
+    point: int
+    got: float
+    expected: float
+    bound: float
+    how: str
+    verdict: Verdict
+    note: str = ""
+    taylor_order: float | None = None
+
+    @property
+    def error(self) -> float:
+        """How far the two lie apart."""
+        return abs(self.got - self.expected)
+
+    @property
+    def relative_error(self) -> float:
+        """The same in relation to the larger of the two; 0 if they are equal, nan if one is not finite."""
+        if self.got == self.expected:
+            return 0.0
+        finite = math.isfinite(self.got) and math.isfinite(self.expected)
+        return self.error / max(abs(self.got), abs(self.expected)) if finite else math.nan
+
+    @property
+    def severity(self) -> tuple[int, float]:
+        """What a report is sorted by."""
+        relative = self.relative_error
+        return _SEVERITY[self.verdict], math.inf if math.isnan(relative) else relative
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Report:
+    """What a check of gradients found; true if something was checked and all of it is right.
+
+    Parameters
+    ----------
+    judgements : tuple of Judgement
+        Every derivative that was compared, the worst first.
+    blames : tuple of Blame
+        The nodes at which something is wrong or infinite, one at most for each point and graph.
+    points : tuple of str
+        The points, as Python source with every bit of their numbers.
+    local : int
+        How many local derivatives of nodes were held against a reference besides.
+    unverified : int
+        How many of them no reference could tell.
+    tol : float
+        The relative error that counts as agreement.
+    repeat : tuple of str
+        The parts of the line that repeats the check at one point: before the point and after it.
+    remarks : tuple of str
+        What else a reader should know: which functions could not be recorded, and why.
+    """
+
+    judgements: tuple[Judgement, ...]
+    blames: tuple[Blame, ...]
+    points: tuple[str, ...]
+    local: int
+    unverified: int
+    tol: float
+    repeat: tuple[str, str]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The most severe verdict of all; ``NOTHING`` if nothing was compared."""
+        found = [judgement.verdict for judgement in self.judgements]
+        if not found:
+            return Verdict.NOTHING
+        if any([blame.kind not in ("not finite", "missing path") for blame in self.blames]):
+            found.append(Verdict.WRONG)
+        return max(found, key=_SEVERITY.__getitem__)
+
+    def __bool__(self) -> bool:
+        return self.verdict is Verdict.RIGHT
+
+    @property
+    def checked(self) -> int:
+        """How many derivatives were compared."""
+        return len(self.judgements)
+
+    @property
+    def worst(self) -> Judgement | None:
+        """The worst judgement: of the most severe verdict, the one with the largest relative error."""
+        return self.judgements[0] if self.judgements else None
+
+    @property
+    def blame(self) -> Blame | None:
+        """The first node that is to blame."""
+        return self.blames[0] if self.blames else None
+
+    @property
+    def reproduce(self) -> str:
+        """One line of Python that repeats the worst judgement's point, every bit of its numbers kept."""
+        point = self.points[self.worst.point] if self.worst else "[]"
+        return point.join(self.repeat)
+
+    def __repr__(self) -> str:
+        return f"<{self._headline()}>"
+
+    def __str__(self) -> str:
+        lines = [self._headline(), *_paragraph("checked", self._extent())]
+        if self.worst is not None:
+            lines += _paragraph("worst", _told(self.worst))
+            if self.worst.taylor_order is not None:
+                lines += _paragraph("evidence", _taylor(self.worst.taylor_order))
+        for blame in self.blames[:1]:
+            lines += _paragraph("blame", str(blame))
+        for remark in self.remarks:
+            lines += _paragraph("remark", remark)
+        if not self and self.judgements:
+            lines += _paragraph("repeat", self.reproduce)
+            lines.append(_rows(self.judgements))
+        return "\n".join(lines)
+
+    def _headline(self) -> str:
+        counts = Counter([judgement.verdict for judgement in self.judgements])
+        if not self.judgements:
+            return f"{Verdict.NOTHING}: no derivative was compared, and that is no success"
+        if self:
+            return f"{Verdict.RIGHT}: {_count(self.checked, 'derivative')} {_agree(self.checked)}"
+        if not counts[self.verdict]:
+            return f"{self.verdict}: a node is wrong, though no derivative of the output shows it"
+        others = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict] and verdict != self.verdict]
+        rest = f" ({', '.join(others)})" if others else ""
+        return f"{self.verdict}: {counts[self.verdict]} of {_count(self.checked, 'derivative')}{rest}"
+
+    def _extent(self) -> str:
+        references = " and ".join(dict.fromkeys([one.how for one in self.judgements if one.how])) or "no reference"
+        text = (
+            f"{_count(self.checked, 'derivative')} at {_count(len(self.points), 'point')} against {references}, "
+            f"relative tolerance {self.tol:g}"
+        )
+        if self.local or self.unverified:
+            text += f"\n{_count(self.local, 'local derivative')} of nodes"
+        return text + (f", and {self.unverified:,} that no reference could tell" if self.unverified else "")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _agree(number: int) -> str:
+    return "agree with their reference" if number != 1 else "agrees with its reference"
+
+
+def _told(judgement: Judgement) -> str:
+    """A judgement in a few lines."""
+    lines = [f"{judgement.name} at point {judgement.point + 1}: {judgement.subject} gives {judgement.got!r}"]
+    if math.isfinite(judgement.expected):
+        verb = "give" if judgement.how.endswith("differences") else "gives"
+        lines.append(
+            f"{judgement.how} {verb} {judgement.expected!r} ± {judgement.bound:.1g}: "
+            f"a relative error of {judgement.relative_error:.2g}"
+        )
+    elif judgement.how:
+        lines.append(f"there is no reference by {judgement.how}")
+    return "\n".join([*lines, judgement.note] if judgement.note else lines)
+
+
+def _taylor(order: float) -> str:
+    return f"the remainder f(x + h) - f(x) - h·(derivative) shrinks as h^{order:.2f}: h^2 if it is right, h^1 if wrong"
+
+
+def _paragraph(word: str, text: str) -> list[str]:
+    """A word, and lines of text beside it."""
+    first, *rest = text.splitlines()
+    return [f"  {word:{_WIDTH}}{first}", *[" " * (_WIDTH + 2) + line for line in rest]]
+
+
+def _or_blank(number: float, spec: str) -> str:
+    """A number for a table's cell, if there is one."""
+    if not math.isfinite(number):
+        return "–"
+    return repr(number) if spec == "r" else format(number, spec)
+
+
+def _rows(judgements: Sequence[Judgement]) -> str:
+    header = ("derivative", "point", "subject", "got", "reference", "±", "rel. error", "verdict")
+    cells = [
+        (
+            *(one.name, str(one.point + 1), one.subject, repr(one.got)),
+            *(_or_blank(one.expected, "r"), _or_blank(one.bound, ".1g"), _or_blank(one.relative_error, ".2g")),
+            str(one.verdict),
+        )
+        for one in judgements[:_MOST_ROWS]
+    ]
+    text = table(header, cells, "<><>>>><")
+    more = len(judgements) - len(cells)
+    return text + (f"\n  and {_count(more, 'derivative')} that {'is' if more == 1 else 'are'} no worse" if more else "")
