@@ -23,6 +23,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, Self, get_args
 
 from microgrid.arithmetic import FLOAT
+from microgrid.checking import Blame, Judgement, Report, Verdict
+from microgrid.checking.nodes import blame_for_infinity, inspect_nodes
+from microgrid.checking.points import Place
+from microgrid.checking.recordings import Recording
+from microgrid.checking.references import rounding
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.graph import pullback
 from microgrid.value import FUNCTIONS, Value, _flatten, _restore_graph, named
@@ -30,7 +35,6 @@ from microgrid.value import FUNCTIONS, Value, _flatten, _restore_graph, named
 __all__ = [
     "Agreement",
     "DatasetLoss",
-    "Report",
     "SampleLoss",
     "Step",
     "check",
@@ -40,6 +44,9 @@ __all__ = [
     "mean_gradient",
     "sample_loss",
 ]
+
+_NODE_TOLERANCE = 1e-9  # the relative error of a local derivative that is a fault, and no rounding
+_ROUNDINGS = 8.0  # how many of them a closed form may take, each in ulp of its terms
 
 Form = Literal["textbook", "logit"]
 
@@ -370,7 +377,8 @@ class Agreement:
     closed_form : float
         The formula's value.
     size : float
-        For a mean over many samples: how large the terms are that were added up. 0 for any other formula.
+        How large the terms are that were added or subtracted: a and y in a - y, and the sum of such sizes in a mean.
+        0 for a formula in which nothing cancels.
 
     Examples
     --------
@@ -447,49 +455,15 @@ def components(graph: SampleLoss) -> list[Agreement]:
         if_zero, if_one = FLOAT.div(1.0 - y, 1.0 - a), FLOAT.div(y, a)
         rows.append(Agreement("dL/da", "(1 - y)/(1 - a) - y/a", of_loss[graph.a], if_zero - if_one))
     rows.append(Agreement("da/dz", "a(1 - a)", of_a[graph.z], a * _sigmoid(-graph.z.data)))
-    rows.append(Agreement("dL/dz", "a - y", of_loss[graph.z], residual))
+    rows.append(Agreement("dL/dz", "a - y", of_loss[graph.z], residual, size=max(a, y)))
     for weight, x in zip(graph.w, graph.x, strict=True):
         rows.append(Agreement(f"dz/d{weight.name}", f"{x.name}", of_z[weight], x.data))
     rows.append(Agreement(f"dz/d{graph.b.name}", "1", of_z[graph.b], 1.0))
     for weight, x in zip(graph.w, graph.x, strict=True):
-        rows.append(Agreement(f"dL/d{weight.name}", f"(a - y)·{x.name}", of_loss[weight], residual * x.data))
-    rows.append(Agreement(f"dL/d{graph.b.name}", "a - y", of_loss[graph.b], residual))
+        size = max(a, y) * abs(x.data)
+        rows.append(Agreement(f"dL/d{weight.name}", f"(a - y)·{x.name}", of_loss[weight], residual * x.data, size))
+    rows.append(Agreement(f"dL/d{graph.b.name}", "a - y", of_loss[graph.b], residual, size=max(a, y)))
     return rows
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a check of many comparisons found; true if all of them agree.
-
-    Parameters
-    ----------
-    checked : int
-        How many comparisons were made.
-    tolerance : float
-        How far autodiff and closed form may lie apart, in ulp.
-    worst : Agreement
-        The comparison with the largest distance.
-    sample : int
-        The sample that it belongs to.
-    """
-
-    checked: int
-    tolerance: float
-    worst: Agreement
-    sample: int
-
-    def __bool__(self) -> bool:
-        return self.worst.ulp <= self.tolerance
-
-    def __str__(self) -> str:
-        verdict = "agree" if self else "DISAGREE"
-        worst = self.worst
-        return (
-            f"autodiff and closed forms {verdict}: {self.checked} derivatives checked, "
-            f"the worst {worst.ulp:g} ulp apart (tolerance {self.tolerance:g})\n"
-            f"  {worst.name} of sample {self.sample}: "
-            f"autodiff {worst.autodiff!r}, {worst.formula} = {worst.closed_form!r}"
-        )
 
 
 def check(
@@ -515,7 +489,9 @@ def check(
     Returns
     -------
     Report
-        The count and the worst.
+        Of ``microgrid.checking``, in which the samples are the points. Where the two disagree, the sample's graph is
+        walked: the derivative is wrong if a node is, or if rounding can't explain the distance; else it is lost to
+        rounding, or not finite.
 
     Raises
     ------
@@ -531,13 +507,67 @@ def check(
 
     The gradient of the textbook form is nan where a rounds to 1:
 
-    >>> bool(logistic.check([[800.0, -2.0]], [1], w=[1.0, 0.5], b=-1.0, form="textbook"))
-    False
+    >>> report = logistic.check([[800.0, -2.0]], [1], w=[1.0, 0.5], b=-1.0, form="textbook")
+    >>> print(report.verdict, "|", report.blame.where)
+    non-finite | node 16 of 22, log(1 - a) = log(1 - a = 0.0)
     """
     graph = dataset_loss(X, y, w, b, form=form)
-    found = [(index, row) for index, sample in enumerate(graph.samples) for row in components(sample)]
-    sample, worst = max(found, key=lambda pair: pair[1].ulp)
-    return Report(len(found), tolerance, worst, sample)
+    judgements: list[Judgement] = []
+    blames: list[Blame] = []
+    for index, sample in enumerate(graph.samples):
+        rows = components(sample)
+        doubts = None if all([row.ulp <= tolerance for row in rows]) else _Doubts(sample)
+        judgements += [_judgement(row, index, tolerance, doubts) for row in rows]
+        blames += [doubts.blame] if doubts is not None and doubts.blame is not None else []
+    parameters = Place((), tuple([leaf.data for leaf in (*graph.w, graph.b)]), {"w": [0.0] * len(graph.w), "b": 0.0})
+    return Report(
+        tuple(sorted(judgements, key=lambda one: one.severity, reverse=True)),
+        tuple(blames),
+        tuple([_place(sample) for sample in graph.samples]),
+        0,
+        0,
+        tolerance,
+        ("logistic.check(*", f", **{parameters.written()}, form={form!r}, tolerance={tolerance!r})"),
+        unit="ulp",
+        each="sample",
+    )
+
+
+class _Doubts:
+    """What a sample's graph says of derivatives that disagree with their closed forms."""
+
+    def __init__(self, sample: SampleLoss) -> None:
+        recordings = [
+            Recording([sample.a, sample.z, *sample.w, sample.b], sample.loss),
+            Recording([sample.z], sample.a),
+            Recording([*sample.w, sample.b], sample.z),
+        ]
+        self.blame = inspect_nodes(recordings[0], _NODE_TOLERANCE).blame or blame_for_infinity(recordings[0])
+        self._rounding = {
+            f"d{of}/d{wrt.name}": spread
+            for of, recording in zip("Laz", recordings, strict=True)
+            for wrt, spread in zip(recording.inputs, rounding(recording), strict=True)
+        }
+
+    def verdict(self, row: Agreement) -> Verdict:
+        """Why a derivative and its closed form lie apart."""
+        if not (math.isfinite(row.autodiff) and math.isfinite(row.closed_form)):
+            return Verdict.NON_FINITE
+        is_wrong = self.blame is not None and self.blame.kind != "not finite"
+        explained = self._rounding[row.name] + _ROUNDINGS * math.ulp(max(abs(row.closed_form), row.size))
+        return Verdict.WRONG if is_wrong or abs(row.autodiff - row.closed_form) > explained else Verdict.ROUNDED
+
+
+def _judgement(row: Agreement, sample: int, tolerance: float, doubts: _Doubts | None) -> Judgement:
+    verdict = Verdict.RIGHT if row.ulp <= tolerance or doubts is None else doubts.verdict(row)
+    name = f"{row.name} = {row.formula}"
+    return Judgement("autodiff", name, sample, row.autodiff, row.closed_form, 0.0, "closed form", verdict)
+
+
+def _place(sample: SampleLoss) -> Place:
+    x = [feature.data for feature in sample.x]
+    names = tuple([leaf.name or "" for leaf in (*sample.x, sample.y)])
+    return Place(names, (*x, sample.y.data), ([x], [sample.y.data]))
 
 
 def mean_gradient(graph: DatasetLoss) -> list[Agreement]:

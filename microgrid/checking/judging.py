@@ -148,7 +148,7 @@ def check_gradients(
     return Report(
         _worst_first(findings),
         tuple(findings.blames),
-        tuple([place.written() for place in points]),
+        tuple(points),
         findings.local,
         findings.unverified,
         tol,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from microgrid.checking.nodes import Blame
+from microgrid.checking.points import Place
 from microgrid.text import table
 
 __all__ = ["Judgement", "Report", "Verdict"]
@@ -95,6 +96,12 @@ class Judgement:
         return self.error / max(abs(self.got), abs(self.expected)) if finite else math.nan
 
     @property
+    def ulp(self) -> float:
+        """The same in units in the last place of the reference; infinite if one of the two is not finite."""
+        distance = 0.0 if self.got == self.expected else self.error / math.ulp(self.expected)
+        return distance if math.isfinite(distance) else math.inf
+
+    @property
     def severity(self) -> tuple[int, float]:
         """What a report is sorted by."""
         relative = self.relative_error
@@ -111,28 +118,34 @@ class Report:
         Every derivative that was compared, the worst first.
     blames : tuple of Blame
         The nodes at which something is wrong or infinite, one at most for each point and graph.
-    points : tuple of str
-        The points, as Python source with every bit of their numbers.
+    points : tuple of Place
+        The points.
     local : int
         How many local derivatives of nodes were held against a reference besides.
     unverified : int
         How many of them no reference could tell.
     tol : float
-        The relative error that counts as agreement.
+        The error that counts as agreement.
     repeat : tuple of str
         The parts of the line that repeats the check at one point: before the point and after it.
     remarks : tuple of str
         What else a reader should know: which functions could not be recorded, and why.
+    unit : {"relative", "ulp"}
+        What ``tol`` counts: a relative error, or units in the last place of the reference.
+    each : str
+        What a point is called.
     """
 
     judgements: tuple[Judgement, ...]
     blames: tuple[Blame, ...]
-    points: tuple[str, ...]
+    points: tuple[Place, ...]
     local: int
     unverified: int
     tol: float
     repeat: tuple[str, str]
     remarks: tuple[str, ...] = ()
+    unit: Literal["relative", "ulp"] = "relative"
+    each: str = "point"
 
     @property
     def verdict(self) -> Verdict:
@@ -165,7 +178,7 @@ class Report:
     @property
     def reproduce(self) -> str:
         """One line of Python that repeats the worst judgement's point, every bit of its numbers kept."""
-        point = self.points[self.worst.point] if self.worst else "[]"
+        point = self.points[self.worst.point].written() if self.worst else "[]"
         return point.join(self.repeat)
 
     def __repr__(self) -> str:
@@ -174,7 +187,7 @@ class Report:
     def __str__(self) -> str:
         lines = [self._headline(), *_paragraph("checked", self._extent())]
         if self.worst is not None:
-            lines += _paragraph("worst", _told(self.worst))
+            lines += _paragraph("worst", self._told(self.worst))
             if self.worst.taylor_order is not None:
                 lines += _paragraph("evidence", _taylor(self.worst.taylor_order))
         for blame in self.blames[:1]:
@@ -183,7 +196,7 @@ class Report:
             lines += _paragraph("remark", remark)
         if not self and self.judgements:
             lines += _paragraph("repeat", self.reproduce)
-            lines.append(_rows(self.judgements))
+            lines.append(self._rows())
         return "\n".join(lines)
 
     def _headline(self) -> str:
@@ -200,13 +213,45 @@ class Report:
 
     def _extent(self) -> str:
         references = " and ".join(dict.fromkeys([one.how for one in self.judgements if one.how])) or "no reference"
-        text = (
-            f"{_count(self.checked, 'derivative')} at {_count(len(self.points), 'point')} against {references}, "
-            f"relative tolerance {self.tol:g}"
-        )
+        text = f"{_count(self.checked, 'derivative')} at {_count(len(self.points), self.each)} against {references}, "
+        text += f"relative tolerance {self.tol:g}" if self.unit == "relative" else f"tolerance {self.tol:g} ulp"
         if self.local or self.unverified:
             text += f"\n{_count(self.local, 'local derivative')} of nodes"
         return text + (f", and {self.unverified:,} that no reference could tell" if self.unverified else "")
+
+    def _told(self, judgement: Judgement) -> str:
+        """A judgement in a few lines."""
+        where = f"{self.each} {judgement.point}"
+        lines = [f"{judgement.name} at {where}: {judgement.subject} gives {judgement.got!r}"]
+        if math.isfinite(judgement.expected):
+            verb = "give" if judgement.how.endswith("differences") else "gives"
+            bound = f" ± {judgement.bound:.1g}" if judgement.bound else ""
+            lines.append(
+                f"{judgement.how} {verb} {judgement.expected!r}{bound}: {self._distance(judgement, said=True)}"
+            )
+        elif judgement.how:
+            lines.append(f"there is no reference by {judgement.how}")
+        return "\n".join([*lines, judgement.note] if judgement.note else lines)
+
+    def _distance(self, judgement: Judgement, *, said: bool = False) -> str:
+        if self.unit == "ulp":
+            return f"{judgement.ulp:g}{' ulp apart' * said}"
+        return "a relative error of " * said + _or_blank(judgement.relative_error, ".2g")
+
+    def _rows(self) -> str:
+        """The worst judgements as a table."""
+        error = "ulp" if self.unit == "ulp" else "rel. error"
+        header = ("derivative", self.each, "subject", "got", "reference", "±", error, "verdict")
+        cells = [
+            (
+                *(one.name, str(one.point), one.subject, repr(one.got)),
+                *(_or_blank(one.expected, "r"), _or_blank(one.bound, ".1g"), self._distance(one), str(one.verdict)),
+            )
+            for one in self.judgements[:_MOST_ROWS]
+        ]
+        more = self.checked - len(cells)
+        rest = f"\n  and {_count(more, 'derivative')} that {'is' if more == 1 else 'are'} no worse" if more else ""
+        return table(header, cells, "<><>>>><") + rest
 
 
 def _count(number: int, what: str) -> str:
@@ -215,20 +260,6 @@ def _count(number: int, what: str) -> str:
 
 def _agree(number: int) -> str:
     return "agree with their reference" if number != 1 else "agrees with its reference"
-
-
-def _told(judgement: Judgement) -> str:
-    """A judgement in a few lines."""
-    lines = [f"{judgement.name} at point {judgement.point + 1}: {judgement.subject} gives {judgement.got!r}"]
-    if math.isfinite(judgement.expected):
-        verb = "give" if judgement.how.endswith("differences") else "gives"
-        lines.append(
-            f"{judgement.how} {verb} {judgement.expected!r} ± {judgement.bound:.1g}: "
-            f"a relative error of {judgement.relative_error:.2g}"
-        )
-    elif judgement.how:
-        lines.append(f"there is no reference by {judgement.how}")
-    return "\n".join([*lines, judgement.note] if judgement.note else lines)
 
 
 def _taylor(order: float) -> str:
@@ -246,18 +277,3 @@ def _or_blank(number: float, spec: str) -> str:
     if not math.isfinite(number):
         return "–"
     return repr(number) if spec == "r" else format(number, spec)
-
-
-def _rows(judgements: Sequence[Judgement]) -> str:
-    header = ("derivative", "point", "subject", "got", "reference", "±", "rel. error", "verdict")
-    cells = [
-        (
-            *(one.name, str(one.point + 1), one.subject, repr(one.got)),
-            *(_or_blank(one.expected, "r"), _or_blank(one.bound, ".1g"), _or_blank(one.relative_error, ".2g")),
-            str(one.verdict),
-        )
-        for one in judgements[:_MOST_ROWS]
-    ]
-    text = table(header, cells, "<><>>>><")
-    more = len(judgements) - len(cells)
-    return text + (f"\n  and {_count(more, 'derivative')} that {'is' if more == 1 else 'are'} no worse" if more else "")
