@@ -21,9 +21,11 @@ from microgrid.errors import (
     MicrogridError,
     MissingPackageError,
     NonFiniteError,
+    OperationError,
     OutputError,
 )
 from microgrid.export import to_c, to_numpy, to_python
+from microgrid.operations import custom
 from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 
 __version__ = "0.1.0"
@@ -40,8 +42,10 @@ __all__ = [
     "MicrogridError",
     "MissingPackageError",
     "NonFiniteError",
+    "OperationError",
     "OutputError",
     "Value",
+    "custom",
     "draw",
     "draw_dot",
     "engine",
