@@ -23,9 +23,11 @@ from microgrid.errors import (
     MicrogridError,
     MissingPackageError,
     NonFiniteError,
+    OperationError,
     OutputError,
 )
 from microgrid.export import to_c, to_numpy, to_python
+from microgrid.operations import custom
 from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 
 __version__ = "0.1.0"
@@ -44,10 +46,12 @@ __all__ = [
     "MicrogridError",
     "MissingPackageError",
     "NonFiniteError",
+    "OperationError",
     "OutputError",
     "Value",
     "assert_gradients",
     "check_gradients",
+    "custom",
     "draw",
     "draw_dot",
     "engine",

@@ -32,12 +32,19 @@ class Arithmetic:
         The elementary functions by their names in the rule table; ``pi`` and ``inf``; the comparisons ``less``,
         ``less_equal`` and ``equal``, which give a truth, and ``where(truth, then, otherwise)``, which takes one.
 
+    Attributes
+    ----------
+    floats : bool
+        Whether its numbers are Python's floats, so that functions which were written for floats alone serve too.
+
     Examples
     --------
     >>> from microgrid.arithmetic import FLOAT
     >>> FLOAT.sigmoid(0.0)
     0.5
     """
+
+    floats: bool = False
 
     def __init__(self, name: str, *, exact: bool = False, **offers: Any) -> None:
         self.name = name
@@ -129,14 +136,14 @@ _HYPERBOLIC = (math.sinh, math.cosh, math.tanh, math.erf)
 _MATH: dict[str, Any] = {function.__name__: function for function in _LOGARITHMIC + _CIRCULAR + _HYPERBOLIC}
 _MATH["hypot"] = _hypot
 
-PLAIN = Arithmetic("plain float", abs=abs, pi=math.pi, inf=math.inf, **_ORDER, **_MATH)
+PLAIN = Arithmetic("plain float", floats=True, abs=abs, pi=math.pi, inf=math.inf, **_ORDER, **_MATH)
 """Python's own floats, at the interpreter's full speed. Where IEEE 754 answers inf or nan, Python often raises
 ``ArithmeticError`` or ``ValueError``; every other result has FLOAT's bits. So an engine tries PLAIN and asks FLOAT
 when it raises."""
 
 
 class _Ieee(float):
-    """A float whose division never raises, as IEEE 754 has it: 1/0 is inf, 0/0 is nan."""
+    """A float whose division never raises, as IEEE 754 has it: 1/0 is inf, 0/0 is nan. Nor does its power."""
 
     __slots__ = ()
 
@@ -146,13 +153,20 @@ class _Ieee(float):
     def __rtruediv__(self, other: float) -> _Ieee:
         return _ieee_quotient(other, self)
 
+    def __pow__(self, other: float) -> _Ieee:  # type: ignore[override]  # no modulus, and never complex
+        return _ieee_power(self, other)
+
+    def __rpow__(self, other: float) -> _Ieee:  # type: ignore[override]  # likewise
+        return _ieee_power(other, self)
+
 
 def _closed(operation: str) -> Callable[..., _Ieee]:
     """One of float's own methods, with a result that is again an ``_Ieee``."""
     of_float = getattr(float, operation)
 
     def method(*operands: float) -> _Ieee:
-        return _Ieee(of_float(*operands))
+        result = of_float(*operands)
+        return result if result is NotImplemented else _Ieee(result)
 
     return method
 
@@ -161,7 +175,16 @@ for _operation in ("add", "radd", "sub", "rsub", "mul", "rmul", "neg", "abs"):
     setattr(_Ieee, f"__{_operation}__", _closed(f"__{_operation}__"))
 
 
+def _ieee_power(x: float, y: float) -> _Ieee:
+    if not isinstance(x, int | float) or not isinstance(y, int | float):
+        return NotImplemented
+    result: _Ieee = _IEEE_MATH["pow"](x, y)
+    return result
+
+
 def _ieee_quotient(x: float, y: float) -> _Ieee:
+    if not isinstance(x, int | float) or not isinstance(y, int | float):
+        return NotImplemented
     if y != 0.0:
         return _Ieee(float.__truediv__(float(x), float(y)))
     if x == 0.0 or math.isnan(x):
@@ -219,7 +242,7 @@ def _total(function: Callable[..., float]) -> Callable[..., _Ieee]:
 
 
 _IEEE_MATH: dict[str, Any] = {name: _total(function) for name, function in _MATH.items()}
-_IEEE = Arithmetic("IEEE", abs=abs, pi=_Ieee(math.pi), inf=_Ieee(math.inf), **_ORDER, **_IEEE_MATH)
+_IEEE = Arithmetic("IEEE", floats=True, abs=abs, pi=_Ieee(math.pi), inf=_Ieee(math.inf), **_ORDER, **_IEEE_MATH)
 
 
 class _FloatArithmetic(Arithmetic):
@@ -237,7 +260,7 @@ class _FloatArithmetic(Arithmetic):
         return ieee_value, ieee_partials
 
 
-FLOAT = _FloatArithmetic("float")
+FLOAT = _FloatArithmetic("float", floats=True)
 """IEEE 754 doubles: log 0 is -inf, exp 710 is inf, 1/0 is inf, and nothing ever raises."""
 
 

@@ -6,18 +6,23 @@ import argparse
 import io
 import os
 import re
+import shlex
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import microgrid
 from microgrid import demo
+from microgrid.checking import Interval, check_gradients
+from microgrid.checking.points import Place
 from microgrid.drawing import draw
 from microgrid.errors import FormulaError, MicrogridError
 from microgrid.formula import parse, spelled
 from microgrid.text import table
-from microgrid.value import FUNCTIONS
+from microgrid.value import FUNCTIONS, Value
 
 __all__ = ["main"]
 
@@ -33,6 +38,18 @@ A formula is one or several definitions, separated by ; and in any order. It may
 comparisons, pi and e, and the operations
 {operations}.
 """
+_CHECK_HELP = """\
+Check the derivatives of a formula with respect to every name in it: by autodiff, against a reference that uses no
+derivative of any operation, and node by node. The verdict is right, wrong gradient, kink crossed, reference too noisy,
+lost to rounding or non-finite.
+"""
+_CHECK_EXAMPLES = f"""\
+examples:
+  microgrid check 'f = (x*y + sin(x))**2' x=0.5 y=2
+  microgrid check 'f = log(x)*y' x=0.1..4 y=-3..3 --count 100     points drawn from a region
+  microgrid check '{_LOGISTIC}' \\
+      {_NUMBERS} --order 2
+"""
 _DRAW_EXAMPLES = f"""\
 examples:
   microgrid draw 'f = (x*y + sin(x))**2' x=0.5 y=2
@@ -45,13 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="microgrid",
         description="A scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.",
-        epilog="Exit status: 0 all right; 1 a derivative disagrees with its closed form; 2 wrong input, a package that "
+        epilog="Exit status: 0 all right; 1 a derivative is wrong, or can't be told to be right; 2 wrong input, a package that "
         "is missing or a file that can't be written; 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_draw(commands)
+    _add_check(commands)
     return parser
 
 
@@ -86,6 +104,32 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     drawing.set_defaults(run=_draw)
 
 
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    checking = commands.add_parser(
+        "check",
+        help="check the derivatives of a formula",
+        description=_CHECK_HELP,
+        epilog=_CHECK_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    checking.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
+    checking.add_argument(
+        "numbers",
+        metavar="NAME=NUMBER",
+        nargs="*",
+        help="a number for each free name, or a range LOW..HIGH to draw from",
+    )
+    checking.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
+    checking.add_argument(
+        "--reference", choices=("auto", "complex step", "differences", "mpmath"), default="auto", help="(%(default)s)"
+    )
+    checking.add_argument("--order", type=int, choices=(1, 2), default=1, help="2 checks second derivatives too (1)")
+    checking.add_argument("--tol", type=float, default=1e-6, help="the relative error that is allowed (%(default)s)")
+    checking.add_argument("--count", type=int, default=20, help="points that are drawn from ranges (%(default)s)")
+    checking.add_argument("--seed", type=int, default=0, help="of the points that are drawn (%(default)s)")
+    checking.set_defaults(run=_check)
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     agrees = demo.run(arguments.out, progress=sys.stderr.isatty())
     if not agrees:
@@ -106,9 +150,39 @@ def _draw(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _numbers(pairs: Sequence[str]) -> dict[str, float]:
+def _check(arguments: argparse.Namespace) -> int:
+    formula = parse(arguments.formula, arguments.output)
+    at = _numbers(arguments.numbers, _number_or_range)
+    formula.check_inputs(at)
+
+    def f(**inputs: Value) -> Value:
+        return formula.record_on(inputs)[formula.output]
+
+    f.__name__ = formula.output
+    options = {name: getattr(arguments, name) for name in ("reference", "order", "tol", "count", "seed")}
+    report = check_gradients(f, at, **options)
+    typed = shlex.join(["microgrid", "check", arguments.formula])
+    asked = [f"--{name}={value}" for name in ("output", *options) if (value := getattr(arguments, name)) is not None]
+    points = tuple([_Typed(place.names, place.numbers, place.template) for place in report.points])
+    print(replace(report, points=points, repeat=(f"{typed} ", f" {shlex.join(asked)}")))
+    return 0 if report else 1
+
+
+class _Typed(Place):
+    """A point as it is typed after the command."""
+
+    def written(self) -> str:
+        return " ".join([f"{name}={number!r}" for name, number in zip(self.names, self.numbers, strict=True)])
+
+
+def _number_or_range(text: str) -> float | Interval:
+    low, dots, high = text.partition("..")
+    return Interval(float(low), float(high)) if dots else float(text)
+
+
+def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[str, Any]:
     """``name=number`` arguments as a dict."""
-    numbers: dict[str, float] = {}
+    numbers: dict[str, Any] = {}
     for pair in pairs:
         typed, equals, text = pair.partition("=")
         name = spelled(typed.strip())
@@ -117,7 +191,7 @@ def _numbers(pairs: Sequence[str]) -> dict[str, float]:
         if name in numbers:
             raise FormulaError(f"{name!r} is given two numbers: drop one of them")
         try:
-            numbers[name] = float(text)
+            numbers[name] = read(text)
         except ValueError:
             raise FormulaError(f"{text!r} in {pair!r} is not a number: write it like 0.5, -2 or 1e-3") from None
     return numbers
@@ -125,7 +199,7 @@ def _numbers(pairs: Sequence[str]) -> dict[str, float]:
 
 def _protect(arguments: Sequence[str]) -> list[str]:
     """Put a blank before a formula such as -x**2, which argparse would take for an option."""
-    if arguments[:1] != ["draw"]:
+    if arguments[:1] not in (["draw"], ["check"]):
         return list(arguments)
     return [f" {argument}" if re.match("-(?!-|h$)", argument) else argument for argument in arguments]
 
@@ -141,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 if all is right; 1 if a derivative disagrees with its closed form; 2 for wrong input, a
+        The exit status: 0 if all is right; 1 if a derivative is wrong, or can't be told to be right; 2 for wrong input, a
         missing package or a file that can't be written; 130 if it was interrupted, and 141 if nobody reads what it
         prints, as shells have it.
     """

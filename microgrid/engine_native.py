@@ -34,7 +34,10 @@ def _place(rule: Rule | None) -> int:
     """Where the rule stands in the engine's list; one that is not of the table is appended."""
     if rule not in _places:
         if len(_rules) == _MOST_RULES:
-            raise MemoryError(f"there are {_MOST_RULES} rules already")
+            raise MemoryError(
+                f"there are {_MOST_RULES:,} operations already: make one before a loop, not in it, and give it what "
+                "varies as an operand"
+            )
         _rules.append(rule)
         _places[rule] = len(_rules) - 1
     return _places[rule]

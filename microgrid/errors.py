@@ -12,6 +12,7 @@ __all__ = [
     "MicrogridError",
     "MissingPackageError",
     "NonFiniteError",
+    "OperationError",
     "OutputError",
 ]
 
@@ -26,6 +27,10 @@ class InvalidValueError(MicrogridError, TypeError):
 
 class NonFiniteError(MicrogridError, ArithmeticError):
     """Inside ``strict()``, a value or a derivative became infinite or nan."""
+
+
+class OperationError(MicrogridError, TypeError):
+    """A user's own operation that can't be made of what was given, or can't do what is asked as it is written."""
 
 
 class DataError(MicrogridError, ValueError):

@@ -126,14 +126,45 @@ class Formula:
         >>> nodes["L"].data, nodes["w"].grad
         (1.0, 6.0)
         """
-        nodes = {name: Value(numbers[name], name) for name in self._check(numbers)}
+        return self.record_on({name: Value(numbers[name], name) for name in self.check_inputs(numbers)})
+
+    def record_on(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
+        """Record the graph on leaves that are there.
+
+        Parameters
+        ----------
+        inputs : mapping
+            A Value for each input.
+
+        Returns
+        -------
+        dict
+            As ``record`` gives it.
+        """
+        nodes = dict(inputs)
         for name in _in_order(self.definitions, self.output):
             result = _record(self.definitions[name], nodes)
             nodes[name] = named(result, name) if result.name is None else result  # a = w is another name for w
         return nodes
 
-    def _check(self, numbers: Mapping[str, float]) -> list[str]:
-        """The names of the leaves, or what is missing, superfluous or given twice."""
+    def check_inputs(self, numbers: Mapping[str, object]) -> list[str]:
+        """See that there is one number for each input, and nothing else.
+
+        Parameters
+        ----------
+        numbers : mapping
+            From names to whatever stands for a number.
+
+        Returns
+        -------
+        list of str
+            The names.
+
+        Raises
+        ------
+        FormulaError
+            If one is missing, superfluous or defined in the formula.
+        """
         missing = [name for name in self.inputs if name not in numbers]
         if missing:
             example = " ".join(f"{name}=0.5" for name in missing)

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["RULES", "Kink", "Region", "Rule", "rule"]
+__all__ = ["RULES", "Kink", "Region", "Rule", "letters_of", "rule"]
 
 Pair = tuple[Callable[..., Any], Callable[..., Any]]
 Make = Callable[[Any], Pair]
@@ -92,7 +92,8 @@ class Rule:
     symbol : str
         What stands in the operation's circle in a drawing.
     latex : str
-        The formula, with ``{x}``, ``{y}``, ``{z}`` for the operands; ``{xs}`` and ``{ys}`` for lists of them.
+        The formula, with the ``letters`` in braces for the operands: ``{x}``, ``{y}``, ``{z}``; ``{xs}`` and ``{ys}``
+        for lists of them; ``{x1}``, ``{x2}``, ... where there are more than three.
     regions : tuple of Region
         One per operand: where it is regular.
     kinks : tuple of Kink
@@ -121,15 +122,54 @@ class Rule:
         return None if self.regions[0].repeated else len(self.regions)
 
     @property
-    def is_portable(self) -> bool:
-        """Whether the rule runs in every arithmetic. One of the table does."""
+    def letters(self) -> tuple[str, ...]:
+        """What the operands are called in formulas, one letter for each region."""
+        return letters_of(self.regions)
+
+    @property
+    def portable(self) -> bool:
+        """Whether the rule runs in every arithmetic, and not on floats and Values alone."""
         return True
+
+    @property
+    def source(self) -> str | None:
+        """Where a user's own operation has its partials, as ``"file.py:12"``; None for a rule of the table."""
+        return None
+
+    @property
+    def value_source(self) -> str | None:
+        """Where a user's own operation has its value; None for a rule of the table."""
+        return None
 
     def __repr__(self) -> str:
         return f"<rule {self.name}>"
 
     def __reduce__(self) -> tuple[Callable[[str], Rule], tuple[str]]:
         return _rule_named, (self.name,)
+
+
+def letters_of(regions: tuple[Region, ...]) -> tuple[str, ...]:
+    """What operands with these regions are called in formulas.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+        One for each operand, or for each list of them.
+
+    Returns
+    -------
+    tuple of str
+        As many.
+
+    Examples
+    --------
+    >>> letters_of((REAL, REAL)), letters_of((MANY,)), letters_of((REAL,) * 4)
+    (('x', 'y'), ('xs',), ('x1', 'x2', 'x3', 'x4'))
+    """
+    count = len(regions)
+    if count > 3:
+        return tuple([f"x{place}" for place in range(1, count + 1)])
+    return tuple([letter + "s" * regions[0].repeated for letter in "xyz"[:count]])
 
 
 RULES: dict[str, Rule] = {}

@@ -21,7 +21,7 @@ from microgrid.errors import InvalidValueError, NonFiniteError
 from microgrid.graph import pullback, topological_order
 from microgrid.rules import RULES, Rule
 
-__all__ = ["FUNCTIONS", "VALUE", "Comparison", "Value", "named", "recorder", "strict"]
+__all__ = ["FUNCTIONS", "VALUE", "Comparison", "Value", "elementwise", "named", "recorder", "strict"]
 
 
 def _as_float(number: Any) -> float:
@@ -308,7 +308,8 @@ def _operand(operand: Any) -> Any:
     return _as_float(operand) if _is_number(operand) else NotImplemented
 
 
-_RECORD: dict[str, Callable[..., Value]] = {name: engine.recorder(rule) for name, rule in RULES.items()}
+# By rule, not by name: a user's own operation may bear the name of another.
+_RECORD: dict[Rule, Callable[..., Value]] = {rule: engine.recorder(rule) for rule in RULES.values()}
 
 
 def recorder(rule: Rule) -> Callable[..., Value]:
@@ -324,8 +325,12 @@ def recorder(rule: Rule) -> Callable[..., Value]:
     callable
         From operands, all Values, to the node. For a rule on lists they stand one list after the other.
     """
-    if RULES.get(rule.name) is rule:
-        return _RECORD[rule.name]
+    if rule not in _RECORD:
+        _RECORD[rule] = _recorder_on_floats(rule)
+    return _RECORD[rule]
+
+
+def _recorder_on_floats(rule: Rule) -> Callable[..., Value]:
     value, partials = FLOAT.bind(rule)
 
     def record(*operands: Value) -> Value:
@@ -394,7 +399,7 @@ class Comparison:
 
     def record(self) -> Value:
         """The comparison as a node of the graph: 1.0 if it holds, otherwise 0.0, with derivatives 0."""
-        return _RECORD[self.rule.name](_lift(self.left), _lift(self.right))
+        return _RECORD[self.rule](_lift(self.left), _lift(self.right))
 
 
 def _data_of(operand: Any) -> float:
@@ -436,14 +441,28 @@ def _lift(operand: Any) -> Value:
 def _apply(rule: Rule, operands: tuple[Any, ...]) -> Any:
     """A node if an operand is one; otherwise a plain float."""
     if any([isinstance(operand, Value | Comparison) for operand in operands]):
-        name = rule.name if isinstance(operands[-1], Value | Comparison) else rule.constant_form or rule.name
-        return _RECORD[name](*[_lift(operand) for operand in operands])
+        if rule.constant_form and not isinstance(operands[-1], Value | Comparison):
+            rule = RULES[rule.constant_form]
+        return recorder(rule)(*[_lift(operand) for operand in operands])
     return FLOAT.bind(rule)[0](*[_as_float(operand) for operand in operands])
 
 
-def _elementwise_function(rule: Rule) -> Callable[..., Any]:
+def elementwise(rule: Rule) -> Callable[..., Any]:
+    """The function that applies a rule to its operands, and to arrays of them element by element.
+
+    Parameters
+    ----------
+    rule : Rule
+        Any rule; one on a list takes the list's elements, one after the other.
+
+    Returns
+    -------
+    callable
+        From Values, plain numbers or arrays to a node, a float or an array.
+    """
+
     def function(*operands: Any) -> Any:
-        if len(operands) != rule.arity:
+        if rule.arity not in (None, len(operands)):
             raise TypeError(f"{rule.name} takes {rule.arity} operands, not {len(operands)}")
         if any([hasattr(operand, "ndim") and not _is_number(operand) for operand in operands]):
             import numpy
@@ -468,7 +487,7 @@ def _list_function(rule: Rule) -> Callable[..., Any]:
 
 
 def _function(rule: Rule) -> Callable[..., Any]:
-    general = _list_function(rule) if rule.arity is None else _elementwise_function(rule)
+    general = _list_function(rule) if rule.arity is None else elementwise(rule)
     return engine.function(rule, general, _describe(rule))
 
 
@@ -478,7 +497,7 @@ _RETURNS = "A node if an operand is a Value; otherwise a plain float."
 def _describe(rule: Rule) -> str:
     """The docstring of a rule's function, made from its row of the table."""
     lists = rule.arity is None
-    letters = [letter + "s" * lists for letter, _ in zip("xyz", rule.regions, strict=False)]
+    letters = rule.letters
     formula = rule.latex.format(x="x", y="y", z="z", xs="x_i", ys="y_i")
     takes = "list of Value or float" if lists else "Value, float or array of them"
     many = "" if len(letters) == 1 else ", of one length" if lists else ", broadcast together if they are arrays"

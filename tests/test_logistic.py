@@ -18,7 +18,10 @@ import numpy
 import pytest
 
 from microgrid import DataError, Value, logistic
+from microgrid.checking import Verdict
 from microgrid.graph import pullback, topological_order
+from microgrid.rules import RULES, Rule
+from microgrid.value import recorder
 
 SATURATION = [sign * size for size in (37.0, 710.0, 1e3) for sign in (1.0, -1.0)]
 
@@ -124,7 +127,7 @@ def test_textbook_form_is_nan_where_a_saturates_on_the_right_side(z: float, y: i
     report = logistic.check([[1.0]], [y], [z], 0.0, form="textbook")
     assert graph.a.data in (0.0, 1.0) or abs(z) < 700.0
     assert not report
-    assert "DISAGREE" in str(report)
+    assert report.verdict is Verdict.NON_FINITE
 
 
 def test_textbook_form_loses_its_digits_long_before_saturation() -> None:
@@ -210,10 +213,56 @@ def test_an_error_in_one_node_of_the_graph_fails_the_check(error: str, monkeypat
             assert not logistic.check(X, y, w, b)
 
 
-def test_the_verdict_is_what_the_printed_distance_says() -> None:
-    row = logistic.Agreement("d", "f", 1.0 + 3.0 * math.ulp(1.0), 1.0)
-    assert "agree: 1 derivatives checked, the worst 3 ulp apart (tolerance 3)" in str(logistic.Report(1, 3.0, row, 0))
-    assert "DISAGREE: 1 derivatives checked, the worst 3 ulp apart (tolerance 2" in str(logistic.Report(1, 2.0, row, 0))
+def test_the_verdict_is_what_the_printed_distance_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = logistic.Agreement("dL/dz", "a - y", 1.0 + 3.0 * math.ulp(1.0), 1.0)
+    monkeypatch.setattr(logistic, "components", lambda _: [row])
+    for tolerance, verdict in ((3.0, Verdict.RIGHT), (2.0, Verdict.ROUNDED)):
+        report = logistic.check([[1.0]], [1], [0.5], 0.0, tolerance=tolerance)
+        assert report.verdict is verdict
+        assert f"tolerance {tolerance:g} ulp" in str(report)
+        assert "closed form gives 1.0: 3 ulp apart" in str(report)
+
+
+def test_saturation_in_the_textbook_form_is_not_finite_and_names_the_logarithm() -> None:
+    report = logistic.check([[1.0], [800.0]], [0, 1], [1.0], 0.0, form="textbook")
+    assert report.verdict is Verdict.NON_FINITE
+    assert report.worst is not None
+    assert report.worst.point == 1
+    assert report.blame is not None
+    assert report.blame.node.name == "log(1 - a)"
+    assert [one.verdict for one in report.judgements if one.point == 0] == [Verdict.RIGHT] * 7
+
+
+def test_digits_lost_in_the_textbook_form_are_rounding_and_no_fault() -> None:
+    for z in (15.0, 20.0, 30.0, 35.0):
+        for y in (0, 1):
+            report = logistic.check([[1.0]], [y], [z], 0.0, form="textbook")
+            assert report.verdict is Verdict.ROUNDED, report
+            assert not report.blames
+
+
+def test_a_wrong_node_is_named() -> None:
+    honest = RULES["softplus"]
+    planted = Rule("softplus", lambda m: _scaled(honest.make(m)), honest.symbol, honest.latex, honest.regions)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logistic, "_softplus", recorder(planted))
+        report = logistic.check([[2.0]], [1], [0.5], 0.0)
+    assert report.verdict is Verdict.WRONG
+    assert report.blame is not None
+    assert report.blame.node.op is planted
+    assert report.blame.kind == "local derivative"
+
+
+def _scaled(pair: Any) -> Any:
+    value, partials = pair
+    return value, lambda out, x: (partials(out, x)[0] * 1.03,)
+
+
+def test_a_failed_check_can_be_repeated_from_its_text() -> None:
+    report = logistic.check([[0.1], [30.1]], [0, 0], [1.1], 0.3, form="textbook")
+    assert report.worst is not None
+    again = eval(report.reproduce, {"logistic": logistic})
+    assert (again.verdict, again.worst.got) == (report.verdict, report.worst.got)
 
 
 # ---- copies and pickles ---------------------------------------------------------------------------------------
@@ -278,7 +327,8 @@ def test_check_reports_the_worst_sample_and_how_much_was_checked() -> None:
     X, y = [[1.0], [2.0], [40.0]], [0, 1, 0]
     report = logistic.check(X, y, [1.0], 0.0, form="textbook")
     assert report.checked == 3 * 7
-    assert report.sample == 2
+    assert report.worst is not None
+    assert report.worst.point == 2
     assert report.worst.ulp == max(
         row.ulp
         for index in range(3)

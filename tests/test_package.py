@@ -33,6 +33,7 @@ ARROWS = {
     "value.py": {
         *("microgrid.rules", "microgrid.arithmetic", "microgrid.graph", "microgrid.errors", "microgrid.engines"),
     },
+    "operations.py": {"microgrid.rules", "microgrid.value", "microgrid.errors"},
 }
 # What a function imports when it is called, and only then: the package of the arrays it was given, and the diagram
 # that a notebook asks for.

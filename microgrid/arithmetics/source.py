@@ -266,5 +266,11 @@ class Term:
     def __rtruediv__(self, other: Any) -> Term:
         return self.source.infix("/", other, self)
 
+    def __pow__(self, other: Any) -> Term:
+        return self.source.pow(self, other)  # type: ignore[no-any-return]  # of a term, a term
+
+    def __rpow__(self, other: Any) -> Term:
+        return self.source.pow(other, self)  # type: ignore[no-any-return]  # likewise
+
     def __neg__(self) -> Term:
         return self.source.define(f"-{self.text}")

@@ -104,7 +104,7 @@ def _by_values(judgement: Judgement, along: Callable[[float], float], x: float) 
     """A kink by the slopes on the two sides, or wrong or noisy by the order of the Taylor remainder."""
     sides = slopes_beside(along, x)
     if sides is not None:
-        note = f"its slope is {sides[0]!r} on the left and {sides[1]!r} on the right"
+        note = f"its slope is {sides[0]:.6g} on the left and {sides[1]:.6g} on the right"
         return replace(judgement, verdict=Verdict.KINK, note=note)
     order = taylor_order(along, x, judgement.got)
     if order is not None and order < _WRONG_ORDER:
@@ -218,7 +218,7 @@ class RecordedFunction:
         where = "where a condition in Python's own code turns"
         if crossing.node is not None:
             where = f"at {describe(self.recording, crossing.node)}"
-        sides = f"its slope is {crossing.left[place]!r} on one side and {crossing.right[place]!r} on the other"
+        sides = f"its slope is {crossing.left[place]:.6g} on one side and {crossing.right[place]:.6g} on the other"
         return Verdict.KINK, f"{where}: {'f itself jumps' if crossing.jumps else sides}"
 
     def reference(self, place: int, wanted: str, tol: float, got: float) -> Estimate:
@@ -227,16 +227,17 @@ class RecordedFunction:
         if wanted in makers and not self._can_be_replayed:
             return Estimate(math.nan, math.inf, f"{wanted}, {self._why_not()}")
         names = [wanted] if wanted in makers else [] if wanted == "differences" or not self._can_be_replayed else makers
-        weak: Estimate | None = None
+        found: list[Estimate] = []
         for name in names:
             estimate = makers[name](self.recording, place)
-            if estimate is not None:
-                weak = estimate
-                if agreement(got, estimate, tol) is not None or _is_exact(estimate, abs(estimate.value), tol):
-                    return estimate
+            if estimate is not None and agreement(got, estimate, tol) is not None:
+                return estimate
+            found += [estimate] if estimate is not None else []
+        if found:  # in doubt the most exact one speaks
+            return min(found, key=lambda one: one.bound)
         if wanted in makers:
-            return weak or Estimate(math.nan, math.inf, f"{wanted}, which finds no finite number there")
-        return weak or differentiate(self.along(place), self.numbers[place])
+            return Estimate(math.nan, math.inf, f"{wanted}, which finds no finite number there")
+        return differentiate(self.along(place), self.numbers[place])
 
     def _why_not(self) -> str:
         if not is_portable(self.recording):
@@ -248,7 +249,7 @@ class RecordedFunction:
         by_values = judgement.how == "central differences"
         if judgement.subject != AUTODIFF:
             if by_values:
-                return _by_values(judgement, self.along(place), self.numbers[place])
+                return self._by_values(judgement, place)
             size = max(abs(judgement.got), abs(judgement.expected))
             if judgement.bound <= self._tol * size + _SMALLEST:
                 return replace(judgement, verdict=Verdict.WRONG)
@@ -257,11 +258,18 @@ class RecordedFunction:
             return replace(judgement, verdict=Verdict.WRONG)
         spread = self._rounding[place]
         if by_values or not judgement.error <= judgement.bound + _SAFETY * spread:
-            return _by_values(judgement, self.along(place), self.numbers[place])
+            return self._by_values(judgement, place)
         note = f"{_TOO_ROUNDED}: every node is right by itself, and rounding may move autodiff by {spread:.1g}"
         size = max(abs(judgement.got), abs(judgement.expected))
         verdict = Verdict.ROUNDED if judgement.bound <= self._tol * size else Verdict.NOISY
         return replace(judgement, verdict=verdict, note=note)
+
+    def _by_values(self, judgement: Judgement, place: int) -> Judgement:
+        """By the function's values; at a kink the node that has it is named."""
+        found = _by_values(judgement, self.along(place), self.numbers[place])
+        if found.verdict is Verdict.KINK and self.inspection.kinked is not None:
+            return replace(found, note=f"at {describe(self.recording, self.inspection.kinked)}: {found.note}")
+        return found
 
 
 _TOO_ROUNDED = "the graph loses its digits on the way"

@@ -13,6 +13,7 @@ import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 from microgrid.arithmetic import FLOAT
@@ -83,11 +84,14 @@ class Inspection:
         How many local derivatives were held against a reference.
     unverified : int
         How many no reference could tell: on a kink, or lost in rounding.
+    kinked : Value or None
+        The first node whose own operands lie on a kink of it.
     """
 
     blame: Blame | None
     checked: int
     unverified: int
+    kinked: Value | None
 
 
 def inspect_nodes(recording: Recording, tol: float) -> Inspection:
@@ -107,15 +111,16 @@ def inspect_nodes(recording: Recording, tol: float) -> Inspection:
     """
     checked = unverified = 0
     blame: Blame | None = None
+    kinked: Value | None = None
     for node in recording.order:
         if node.op is None:
             continue
-        stale = _stale(recording, node)
-        wrong, sure, unsure = _wrong_slope(recording, node, tol)
-        checked += sure
-        unverified += unsure
-        blame = blame or stale or wrong
-    return Inspection(blame or _wrong_sum(recording), checked, unverified)
+        slopes = _check_slopes(recording, node, tol)
+        checked += slopes.checked
+        unverified += slopes.unverified
+        blame = blame or _stale(recording, node) or slopes.blame
+        kinked = kinked or slopes.kinked
+    return Inspection(blame or _wrong_sum(recording), checked, unverified, kinked)
 
 
 def describe(recording: Recording, node: Value) -> str:
@@ -156,31 +161,31 @@ def _stale(recording: Recording, node: Value) -> Blame | None:
 # ---- the local derivatives ------------------------------------------------------------------------------------
 
 
-def _wrong_slope(recording: Recording, node: Value, tol: float) -> tuple[Blame | None, int, int]:
-    """Blame for the first wrong local derivative, how many were verified, and how many could not be."""
+def _check_slopes(recording: Recording, node: Value, tol: float) -> Inspection:
+    """The local derivatives of one node."""
     assert node.op is not None
     operands = [parent.data for parent in node.parents]
     places = _varying(node.op, len(operands))
     if not all(map(math.isfinite, (*operands, node.data))):
-        return None, 0, len(places)
+        return Inspection(None, 0, len(places), None)
     if len(places) > _MANY and _right_along_directions(node, operands, tol):
-        return None, len(places), 0
+        return Inspection(None, len(places), 0, None)
     blame: Blame | None = None
+    kinked: Value | None = None
     unverified = 0
     for place in places:
         recorded = node.partials[place]
-        verdict = _held_against_references(node.op, operands, place, recorded, tol)
-        if verdict is None:
-            unverified += 1
-        elif not verdict.agrees and blame is None:
+        outcome = _held_against_references(node.op, operands, place, recorded, tol)
+        if not isinstance(outcome, Estimate):
+            unverified += outcome is not _Outcome.RIGHT
+            kinked = node if outcome is _Outcome.KINK else kinked
+        elif blame is None:
             parent = node.parents[place]
             operand = parent.name or (f"operand {place + 1}" if len(operands) > 1 else "its operand")
             what = f"d{node.op.name}/d({operand})"
-            estimate = verdict.estimate
-            source = getattr(node.op, "source", None)
-            where = describe(recording, node)
-            blame = Blame("local derivative", node, what, recorded, estimate.value, estimate.how, where, source)
-    return blame, len(places) - unverified, unverified
+            where, source = describe(recording, node), node.op.source
+            blame = Blame("local derivative", node, what, recorded, outcome.value, outcome.how, where, source)
+    return Inspection(blame, len(places) - unverified, unverified, kinked)
 
 
 def _varying(rule: Rule, count: int) -> list[int]:
@@ -190,41 +195,41 @@ def _varying(rule: Rule, count: int) -> list[int]:
     return [place for place, region in enumerate(rule.regions) if not region.constant]
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    agrees: bool
-    estimate: Estimate
+class _Outcome(Enum):
+    """What references say of a local derivative that they don't contradict."""
+
+    RIGHT, KINK, UNKNOWN = range(3)
 
 
 def _held_against_references(
     rule: Rule, operands: Sequence[float], place: int, recorded: float, tol: float
-) -> _Verdict | None:
-    """Whether a local derivative is right, by the first reference that can tell; None if none can.
+) -> Estimate | _Outcome:
+    """Whether a local derivative is right, by the first reference that can tell; if not, the estimate that refutes it.
 
     A doubt that the complex step raises has to be borne out by another reference.
     """
     if not math.isfinite(recorded):
-        return None  # told as such elsewhere, where the gradient feels it
-    if rule.is_portable:
+        return _Outcome.UNKNOWN  # told as such elsewhere, where the gradient feels it
+    if rule.portable:
         first = complex_step_of(rule, operands, place)
         if first is not None and _agrees(recorded, first, tol):
-            return _Verdict(agrees=True, estimate=first)
+            return _Outcome.RIGHT
         second = high_precision_of(rule, operands, place)
         if second is not None and _agrees(recorded, second, tol):
-            return _Verdict(agrees=True, estimate=second)
+            return _Outcome.RIGHT
     else:
         second = None
 
     def along(x: float) -> float:
         return FLOAT.bind(rule)[0](*operands[:place], x, *operands[place + 1 :])  # type: ignore[no-any-return]
 
-    if (rule.kinks or not rule.is_portable) and slopes_beside(along, operands[place]) is not None:
-        return None
+    if (rule.kinks or not rule.portable) and slopes_beside(along, operands[place]) is not None:
+        return _Outcome.KINK
     estimate = second or differentiate(along, operands[place])
     size = max(abs(recorded), abs(estimate.value), estimate.scale)
     if not estimate.bound <= tol * size + _SMALLEST:
-        return None
-    return _Verdict(_agrees(recorded, estimate, tol), estimate)
+        return _Outcome.UNKNOWN
+    return _Outcome.RIGHT if _agrees(recorded, estimate, tol) else estimate
 
 
 def _agrees(recorded: float, estimate: Estimate, tol: float) -> bool:

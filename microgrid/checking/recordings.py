@@ -158,7 +158,7 @@ class _Witness(Arithmetic):
     """Floats whose comparisons are written down."""
 
     def __init__(self) -> None:
-        super().__init__("witness", abs=abs, pi=math.pi, inf=math.inf, **_IEEE_MATH)
+        super().__init__("witness", floats=True, abs=abs, pi=math.pi, inf=math.inf, **_IEEE_MATH)
         self.taken: list[bool] = []
 
     def _note(self, truth: bool) -> bool:

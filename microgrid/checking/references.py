@@ -240,4 +240,4 @@ def is_portable(recording: Recording) -> bool:
     bool
         False if there is an operation of the user's own that computes in floats alone.
     """
-    return all([node.op is None or node.op.is_portable for node in recording.order])
+    return all([node.op is None or node.op.portable for node in recording.order])
