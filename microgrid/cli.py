@@ -19,7 +19,7 @@ from microgrid import demo
 from microgrid.checking import Interval, check_gradients
 from microgrid.checking.points import Place
 from microgrid.drawing import draw
-from microgrid.errors import FormulaError, MicrogridError
+from microgrid.errors import DataError, FormulaError, MicrogridError
 from microgrid.formula import parse, spelled
 from microgrid.text import table
 from microgrid.value import FUNCTIONS, Value
@@ -29,6 +29,7 @@ __all__ = ["main"]
 _LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
 _NUMBERS = "w1=0.5 w2=-0.25 x1=1 x2=2 b=0.1 y=1"
 
+_CHECK_OPTIONS: dict[str, Any] = {"reference": "auto", "order": 1, "tol": 1e-6, "count": 20, "seed": 0}
 _BROKEN_PIPE, _INTERRUPTED = 141, 130  # what a shell says of a command that SIGPIPE or SIGINT ended
 
 _DRAW_HELP = """\
@@ -62,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="microgrid",
         description="A scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.",
-        epilog="Exit status: 0 all right; 1 a derivative is wrong, or can't be told to be right; 2 wrong input, a package that "
-        "is missing or a file that can't be written; 130 interrupted.",
+        epilog="Exit status: 0 all right; 1 a derivative is wrong, or can't be told to be right; 2 wrong input, a "
+        "package that is missing or a file that can't be written; 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -121,13 +122,13 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     checking.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
     checking.add_argument(
-        "--reference", choices=("auto", "complex step", "differences", "mpmath"), default="auto", help="(%(default)s)"
+        "--reference", choices=("auto", "complex step", "differences", "mpmath"), help="(%(default)s)"
     )
-    checking.add_argument("--order", type=int, choices=(1, 2), default=1, help="2 checks second derivatives too (1)")
-    checking.add_argument("--tol", type=float, default=1e-6, help="the relative error that is allowed (%(default)s)")
-    checking.add_argument("--count", type=int, default=20, help="points that are drawn from ranges (%(default)s)")
-    checking.add_argument("--seed", type=int, default=0, help="of the points that are drawn (%(default)s)")
-    checking.set_defaults(run=_check)
+    checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
+    checking.add_argument("--tol", type=float, metavar="ERROR", help="the relative error allowed (%(default)s)")
+    checking.add_argument("--count", type=int, metavar="N", help="points that are drawn from ranges (%(default)s)")
+    checking.add_argument("--seed", type=int, metavar="N", help="of the points that are drawn (%(default)s)")
+    checking.set_defaults(run=_check, **_CHECK_OPTIONS)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -159,17 +160,26 @@ def _check(arguments: argparse.Namespace) -> int:
         return formula.record_on(inputs)[formula.output]
 
     f.__name__ = formula.output
-    options = {name: getattr(arguments, name) for name in ("reference", "order", "tol", "count", "seed")}
+    options = {name: getattr(arguments, name) for name in _CHECK_OPTIONS}
     report = check_gradients(f, at, **options)
-    typed = shlex.join(["microgrid", "check", arguments.formula])
-    asked = [f"--{name}={value}" for name in ("output", *options) if (value := getattr(arguments, name)) is not None]
-    points = tuple([_Typed(place.names, place.numbers, place.template) for place in report.points])
-    print(replace(report, points=points, repeat=(f"{typed} ", f" {shlex.join(asked)}")))
+    print(replace(report, points=tuple(map(_Typed.of, report.points)), repeat=_command(arguments)))
     return 0 if report else 1
+
+
+def _command(arguments: argparse.Namespace) -> tuple[str, str]:
+    """The command that repeats a check, around its point."""
+    options = {"output": None, **_CHECK_OPTIONS}
+    asked = [f"--{name}={getattr(arguments, name)}" for name in options if getattr(arguments, name) != options[name]]
+    head = shlex.join(["microgrid", "check", arguments.formula])
+    return f"{head} ", "".join([f" {shlex.quote(option)}" for option in asked])
 
 
 class _Typed(Place):
     """A point as it is typed after the command."""
+
+    @classmethod
+    def of(cls, place: Place) -> _Typed:
+        return cls(place.names, place.numbers, place.template)
 
     def written(self) -> str:
         return " ".join([f"{name}={number!r}" for name, number in zip(self.names, self.numbers, strict=True)])
@@ -192,6 +202,8 @@ def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[s
             raise FormulaError(f"{name!r} is given two numbers: drop one of them")
         try:
             numbers[name] = read(text)
+        except DataError:
+            raise
         except ValueError:
             raise FormulaError(f"{text!r} in {pair!r} is not a number: write it like 0.5, -2 or 1e-3") from None
     return numbers
@@ -215,9 +227,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 if all is right; 1 if a derivative is wrong, or can't be told to be right; 2 for wrong input, a
-        missing package or a file that can't be written; 130 if it was interrupted, and 141 if nobody reads what it
-        prints, as shells have it.
+        The exit status: 0 if all is right; 1 if a derivative is wrong, or can't be told to be right; 2 for wrong
+        input, a missing package or a file that can't be written; 130 if it was interrupted, and 141 if nobody reads
+        what it prints, as shells have it.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
