@@ -128,7 +128,7 @@ def points(rule: Rule, scale: float, count: int, source: random.Random) -> Itera
     for _ in range(count):
         operands = tuple([_operand(region.constant, scale, source) for region in regions])
         out = value(*operands)
-        if all(map(math.isfinite, (out, *partials(out, *operands)))) and out:
+        if all(map(math.isfinite, (out, *partials(out, *operands)))):
             yield operands
 
 

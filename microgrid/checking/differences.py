@@ -24,6 +24,7 @@ Function = Callable[[float], float]
 _EPSILON = sys.float_info.epsilon
 _WINDOW = 4  # neighbouring steps that are extrapolated together
 _ENOUGH = 1e-10  # a relative bound at which no smaller step is tried
+_COARSEST = 28  # doublings of 2⁻⁴⁰ at which a step of a staircase may still be rounding: half precision has 2⁻¹¹
 _ABOVE_NOISE = 20.0  # how far a difference has to stand out from the rounding of its parts to be evidence
 
 
@@ -86,9 +87,8 @@ def _levels(function: Function, x: float) -> Iterator[_Level]:
     top = 0.25 * max(abs(x), 1.0)
     lowest = (abs(x) or 1.0) * _EPSILON * 64.0
     for rung in range(math.ceil(math.log2(top / lowest)) + 1):
-        step = math.ldexp(
-            1.0, math.frexp(top)[1] - 1 - rung
-        )  # a power of 2, so that x + step rounds as little as can be
+        # A power of 2, so that x + step rounds as little as can be.
+        step = math.ldexp(1.0, math.frexp(top)[1] - 1 - rung)
         step = (x + step) - x
         if step <= 0.0 or x - step == x:
             return
@@ -102,14 +102,30 @@ def _scatter(function: Function, x: float) -> float:
     """How far the function's values are off because of rounding inside of it: what is irregular in them, close by.
 
     Third differences leave nothing of a smooth function so near the point, and of noise its size times √20 (R. Hamming,
-    Introduction to Applied Numerical Analysis, 1971).
+    Introduction to Applied Numerical Analysis, 1971). The lower median leaves out those that reach across a kink.
     """
-    spacing = (abs(x) or 1.0) * 2.0**-40
+    spacing = math.ldexp(1.0, math.frexp(x or 1.0)[1] - 40)  # a power of 2: x and its neighbours are exact
     row = [function(x + place * spacing) for place in range(-4, 5)]
+    if len(set(row)) == 1:
+        return _height_of_steps(function, x, spacing)
     for _ in range(3):
         row = [after - before for before, after in pairwise(row)]
-    largest = max(map(abs, row))
-    return largest / math.sqrt(20.0) if math.isfinite(largest) else 0.0
+    middle = sorted(map(abs, row))[len(row) // 2 - 1]
+    return middle / math.sqrt(20.0) if math.isfinite(middle) else 0.0
+
+
+def _height_of_steps(function: Function, x: float, spacing: float) -> float:
+    """How far the values of a staircase are off, such as a function that was computed in fewer digits than a float has.
+
+    0 if none of its steps is so near that it may be rounding.
+    """
+    here = function(x)
+    for _ in range(_COARSEST):
+        spacing *= 2.0
+        height = max(abs(function(x + spacing) - here), abs(function(x - spacing) - here))
+        if height:
+            return height if math.isfinite(height) else 0.0
+    return 0.0
 
 
 def differentiate(function: Function, x: float) -> Estimate:

@@ -213,13 +213,13 @@ class RecordedFunction:
         if not self._around.repeatable:
             return Verdict.NOISY, "f gives other numbers, or another graph, when it is called again at the same point"
         crossing = self._around.crossing
-        if crossing is None or not (crossing.jumps or crossing.kinked[place]):
+        if crossing is None or not (crossing.jump or crossing.kinked[place]):
             return None
         where = "where a condition in Python's own code turns"
         if crossing.node is not None:
             where = f"at {describe(self.recording, crossing.node)}"
         sides = f"its slope is {crossing.left[place]:.6g} on one side and {crossing.right[place]:.6g} on the other"
-        return Verdict.KINK, f"{where}: {'f itself jumps' if crossing.jumps else sides}"
+        return Verdict.KINK, f"{where}: {'f itself jumps' if crossing.jump else sides}"
 
     def reference(self, place: int, wanted: str, tol: float, got: float) -> Estimate:
         """By the graph, replayed in another arithmetic, as long as it stands for the function; or by differences."""

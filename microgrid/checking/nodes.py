@@ -227,8 +227,8 @@ def _held_against_references(
         return _Outcome.KINK
     estimate = second or differentiate(along, operands[place])
     size = max(abs(recorded), abs(estimate.value), estimate.scale)
-    if not estimate.bound <= tol * size + _SMALLEST:
-        return _Outcome.UNKNOWN
+    if not estimate.bound <= tol * size + _SMALLEST or size < sys.float_info.min:
+        return _Outcome.UNKNOWN  # too noisy, or so small that floats have lost their digits
     return _Outcome.RIGHT if _agrees(recorded, estimate, tol) else estimate
 
 

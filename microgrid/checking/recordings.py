@@ -28,6 +28,7 @@ Call = Callable[[Sequence[Any]], Any]
 # How far the two recordings lie from the point, in relation to each coordinate: as near as rounding lets tell sides
 # apart, and near enough for everything smooth to look straight.
 _BESIDE, _NEAR = 2.0**-48, 2.0**-20
+_FARTHER = 16.0  # how much farther two sides are taken to see whether a kink stays
 _LEAST_NORMAL = sys.float_info.min  # below it, floats lose their digits
 _SAME_SLOPE = 1e-6  # a relative difference of two gradients that smoothness explains, at that distance
 
@@ -208,15 +209,25 @@ class Crossing:
         The gradients on the two sides.
     kinked : list of bool
         For each coordinate, whether they differ.
-    jumps : bool
-        Whether the function itself differs on the two sides.
+    jump : float
+        How much more the function differs on the two sides than its slopes explain.
     """
 
     node: Value | None
     left: list[float]
     right: list[float]
     kinked: list[bool]
-    jumps: bool
+    jump: float
+
+    def stays(self, farther: Crossing | None) -> bool:
+        """Whether the kink is one: where a function joins smoothly, sides that lie farther apart differ more."""
+        if farther is None:
+            return False
+        gaps = [
+            [abs(after - before) for before, after in zip(one.left, one.right, strict=True)] for one in (self, farther)
+        ]
+        slopes_stay = any([near and not far > 0.5 * _FARTHER * near for near, far in zip(*gaps, strict=True)])
+        return slopes_stay or (self.jump > 0.0 and not farther.jump > 0.5 * _FARTHER * self.jump)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +301,7 @@ def look_around(call: Call, names: Sequence[str], base: Recording, seed: int) ->
 
     sides = beside(_BESIDE)
     crossing = _crossing(base, *sides)
-    if crossing is not None:
+    if crossing is not None and crossing.stays(_crossing(base, *beside(_FARTHER * _BESIDE))):
         return Surroundings(crossing, [], repeatable=True, alike=all([side.shape() == base.shape() for side in sides]))
     near = beside(_NEAR)
     for left, right in (near, sides):  # a branch of Python's may lie between the point and the farther two
@@ -330,8 +341,8 @@ def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | 
         not abs(after - before) <= _SAME_SLOPE * max(abs(before), abs(after), _SAME_SLOPE * largest) + _LEAST_NORMAL
         for before, after in zip(left.gradient, right.gradient, strict=True)
     ]
-    jumps = _jumps(left, right)
-    return Crossing(decider, left.gradient, right.gradient, kinked, jumps) if jumps or any(kinked) else None
+    jump = _jump(left, right)
+    return Crossing(decider, left.gradient, right.gradient, kinked, jump) if jump or any(kinked) else None
 
 
 def _decider(base: Recording, left: Recording, right: Recording) -> Value | None:
@@ -342,8 +353,8 @@ def _decider(base: Recording, left: Recording, right: Recording) -> Value | None
     return None
 
 
-def _jumps(left: Recording, right: Recording) -> bool:
-    """Whether the output moves more than its slopes on the two sides explain."""
+def _jump(left: Recording, right: Recording) -> float:
+    """How much more the output moves than its slopes on the two sides explain."""
     before, after = left.output.data, right.output.data
     steps = [there.data - here.data for here, there in zip(left.inputs, right.inputs, strict=True)]
     explained = math.fsum(
@@ -352,7 +363,8 @@ def _jumps(left: Recording, right: Recording) -> bool:
             for step, slope, other in zip(steps, left.gradient, right.gradient, strict=True)
         ]
     )
-    return not abs(after - before) <= explained + _SAME_SLOPE * max(abs(before), abs(after)) + _LEAST_NORMAL
+    unexplained = abs(after - before) - explained
+    return unexplained if unexplained > _SAME_SLOPE * max(abs(before), abs(after)) + _LEAST_NORMAL else 0.0
 
 
 def _strays(base: Recording, left: Recording, right: Recording) -> list[Stray]:

@@ -44,7 +44,10 @@ class _Jittered:
         self._chance = random.Random(seed)
 
     def _off(self, number: Any) -> Any:
-        return number * (1.0 + self._chance.uniform(-1.0, 1.0) * 2.0**-52)
+        if not number:
+            return number  # an exact 0 may be a choice
+        chance = self._chance.uniform(-1.0, 1.0)
+        return number * (1.0 + chance * 2.0**-52) + chance * _SMALLEST  # the latter for numbers that have lost digits
 
     def bind(self, rule: Rule) -> Pair:
         """The rule's pair, each result of which is moved."""
