@@ -223,12 +223,11 @@ class Report:
         """A judgement in a few lines."""
         where = f"{self.each} {judgement.point}"
         lines = [f"{judgement.name} at {where}: {judgement.subject} gives {judgement.got!r}"]
-        if math.isfinite(judgement.expected):
+        if math.isfinite(judgement.bound):
             verb = "give" if judgement.how.endswith("differences") else "gives"
             bound = f" ± {judgement.bound:.1g}" if judgement.bound else ""
-            lines.append(
-                f"{judgement.how} {verb} {judgement.expected!r}{bound}: {self._distance(judgement, said=True)}"
-            )
+            apart = f": {self._distance(judgement, said=True)}" if math.isfinite(judgement.error) else ""
+            lines.append(f"{judgement.how} {verb} {judgement.expected!r}{bound}{apart}")
         elif judgement.how:
             lines.append(f"there is no reference by {judgement.how}")
         return "\n".join([*lines, judgement.note] if judgement.note else lines)
