@@ -897,3 +897,50 @@ def test_a_judgement_tells_its_distance_in_every_way() -> None:
         apart = Judgement("autodiff", "df/dx", 0, got, expected, 0.0, "closed form", Verdict.NON_FINITE)
         assert apart.ulp == math.inf
         assert math.isnan(apart.relative_error)
+
+
+def test_a_report_shows_itself_in_one_line() -> None:
+    assert repr(check_gradients(lambda x: x * x, 1.0)) == "<right: 1 derivative agrees with its reference>"
+
+
+def test_a_closed_form_of_a_recorded_function_is_judged_by_differences_where_the_graph_does_not_stand() -> None:
+    report = check_gradients(
+        lambda x: x * x.data if isinstance(x, Value) else x * x, 2.0, closed_form=lambda x: 3.0 * x
+    )
+    assert {(one.subject, one.verdict) for one in report.judgements} == {
+        ("autodiff", Verdict.WRONG),
+        ("closed form", Verdict.WRONG),
+    }
+
+
+def test_a_kink_seen_only_from_afar_is_none() -> None:
+    near = recordings.Crossing(None, [0.0], [1.0], [True], 0.0)
+    assert near.stays(near)
+    assert not near.stays(None)
+    assert not recordings.Crossing(None, [0.0], [1e-15], [True], 0.0).stays(
+        recordings.Crossing(None, [0.0], [16e-15], [True], 0.0)
+    )
+
+
+def test_high_precision_gives_nothing_where_mpmath_divides_by_0() -> None:
+    pole = record(lambda v: 1.0 / (v[0] - v[0]), ["x"], [1.0])
+    assert references.high_precision(pole, 0) is None
+
+
+def test_gradients_by_name_may_come_as_a_plain_dict() -> None:
+    (place,) = places(lambda w: w, ({"a": 1.0, "b": 2.0},), 1, 0)
+    assert derivatives({"a": 3.0, "b": 4.0}, place, "closed form") == [3.0, 4.0]
+
+
+def test_where_the_ladder_of_steps_leaves_the_floats_it_ends() -> None:
+    assert math.isinf(differentiate(lambda x: 1.0 / x if x else math.inf, 5e-324).bound)
+
+
+def test_a_staircase_with_a_step_to_infinity_is_not_measured() -> None:
+    assert differentiate(lambda x: 1.0 if x < 1.0 + 1e-9 else math.inf, 1.0).value == 0.0
+
+
+def test_of_two_wrong_derivatives_of_a_node_the_first_is_told() -> None:
+    planted = microgrid.custom(lambda x, y: x * y, lambda out, x, y: (2.0 * y, 3.0 * x), name="doubly_wrong")
+    report = check_gradients(lambda x, y: planted(x, y), (2.0, 3.0))
+    assert blame_of(report).what == "ddoubly_wrong/d(x)"

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import runpy
+import shlex
 import sys
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def test_version_is_the_packages_own(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--help"], ["demo", "draw", "Exit status"]),
+        (["--help"], ["demo", "draw", "check", "Exit status"]),
+        (["check", "--help"], ["NAME=NUMBER", "LOW..HIGH", "examples:", "--order", "--seed N"]),
         (["demo", "--help"], ["--out DIR", "closed form"]),
         (["draw", "--help"], ["NAME=NUMBER", "examples:", "softplus", "--output NAME", "--out FILE"]),
     ],
@@ -197,3 +199,68 @@ def test_the_module_runs_as_the_command(monkeypatch: pytest.MonkeyPatch, capsys:
         runpy.run_module("microgrid", run_name="__main__")
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"microgrid {microgrid.__version__}\n"
+
+
+def test_check_prints_the_report_and_its_verdict_is_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", LOGISTIC, *NUMBERS]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("right: 6 derivatives agree with their reference")
+    assert "dL/d" in printed
+    assert main(["check", "abs(x)*y", "x=0", "y=3"]) == 1
+    printed = capsys.readouterr().out
+    assert printed.startswith("kink crossed: 1 of 2 derivatives (1 right)")
+    assert "at node 2 of 4, abs(x = 0.0): its slope is -3 on one side and 3 on the other" in printed
+
+
+def test_check_draws_points_from_ranges(capsys: pytest.CaptureFixture[str]) -> None:
+    for numbers, counted in ((["x=0.1..4", "y=-3..3"], "14 derivatives at 7 points"), (["x=0.5", "y=2"], "at 1 point")):
+        assert main(["check", "log(x)*y", *numbers, "--count", "7"]) == 0
+        assert counted in capsys.readouterr().out
+
+
+def test_a_failed_check_can_be_typed_again(capsys: pytest.CaptureFixture[str]) -> None:
+    typed = [
+        "check",
+        "f = log(1 - 1/(1 + exp(-x)))*y; g = x",
+        "x=33..35",
+        "y=1..2",
+        "--output=f",
+        "--count=3",
+        "--seed=5",
+        "--tol=1e-3",
+    ]
+    assert main(typed) == 1
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  repeat")]
+    again = shlex.split(line.removeprefix("  repeat"))
+    assert again[:2] == ["microgrid", "check"]
+    assert again[-4:] == ["--output=f", "--tol=0.001", "--count=3", "--seed=5"]
+    assert main(again[1:]) == 1
+    assert line in capsys.readouterr().out
+
+
+def test_check_takes_the_reference_and_the_order_that_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    for reference, told in (("mpmath", "mpmath at"), ("differences", "central differences")):
+        assert main(["check", "-x**3", "x=2", "--order", "2", "--reference", reference]) == 0
+        printed = capsys.readouterr().out
+        assert told in printed
+        assert "2 derivatives at 1 point" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x*y", "x=1"], "no number is given for y"),
+        (["x", "x=3..1"], "two finite ends, the lower one first"),
+        (["x", "x=3..a"], "'3..a' in 'x=3..a' is not a number"),
+        (["x", "x=1", "--tol", "7"], "tol is a relative error between 0 and 1"),
+        (["x", "x=1", "--count", "0"], "count is a whole number from 1"),
+    ],
+)
+def test_wrong_input_to_check_is_told_in_one_line_with_status_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""

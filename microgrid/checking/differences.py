@@ -85,13 +85,11 @@ def _levels(function: Function, x: float) -> Iterator[_Level]:
     """The ladder of steps, from the largest, as far as the function is finite there."""
     middle, scatter = function(x), _scatter(function, x)
     top = 0.25 * max(abs(x), 1.0)
-    lowest = (abs(x) or 1.0) * _EPSILON * 64.0
+    lowest = max((abs(x) or 1.0) * _EPSILON * 64.0, 5e-324)
     for rung in range(math.ceil(math.log2(top / lowest)) + 1):
         # A power of 2, so that x + step rounds as little as can be.
         step = math.ldexp(1.0, math.frexp(top)[1] - 1 - rung)
         step = (x + step) - x
-        if step <= 0.0 or x - step == x:
-            return
         left, right = function(x - step), function(x + step)
         if math.isfinite(left) and math.isfinite(right):
             noise = max(scatter, math.ulp(max(abs(left), abs(middle), abs(right))))
