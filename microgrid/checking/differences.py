@@ -86,7 +86,7 @@ def _levels(function: Function, x: float) -> Iterator[_Level]:
     middle, scatter = function(x), _scatter(function, x)
     top = 0.25 * max(abs(x), 1.0)
     lowest = max((abs(x) or 1.0) * _EPSILON * 64.0, 5e-324)
-    for rung in range(math.ceil(math.log2(top / lowest)) + 1):
+    for rung in range(math.ceil(math.log2(top) - math.log2(lowest)) + 1):
         # A power of 2, so that x + step rounds as little as can be.
         step = math.ldexp(1.0, math.frexp(top)[1] - 1 - rung)
         step = (x + step) - x
