@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 
-.PHONY: help demo test lint types unit sanitize wheel bench notebooks picture format clean
+.PHONY: help demo test lint types unit sanitize wheel bench checkers notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -34,6 +34,9 @@ wheel: $(VENV)/dev.installed ## Build the wheel and the source distribution in d
 
 bench: $(VENV)/bench.installed ## The benchmarks with all peers: a table, JSON and the README's picture
 	$(BIN)/python -m benchmarks --picture docs/benchmarks.svg $(BENCH)
+
+checkers: $(VENV)/bench.installed ## The gradient checker beside others, on right and wrong gradients: what each finds
+	$(BIN)/python -m benchmarks.checkers
 
 notebooks: $(VENV)/dev.installed ## Execute the notebooks anew and save them with their outputs
 	for notebook in notebooks/*.ipynb; do $(BIN)/jupyter execute --NotebookClient.coalesce_streams=True --inplace $$notebook || exit 1; done

@@ -17,13 +17,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["Estimate", "differentiate", "slopes_beside", "taylor_order"]
+__all__ = ["WRONG_ORDER", "Estimate", "differentiate", "slopes_beside", "taylor_order"]
 
 Function = Callable[[float], float]
 
+WRONG_ORDER = 1.5
+"""A Taylor remainder of a smaller order is a wrong derivative's."""
+
+_BY_DIFFERENCES = "central differences"
 _EPSILON = sys.float_info.epsilon
 _WINDOW = 4  # neighbouring steps that are extrapolated together
 _ENOUGH = 1e-10  # a relative bound at which no smaller step is tried
+_WIDER = 5  # spacings beyond the first at which irregular values are sought, each 16 times the last
 _COARSEST = 28  # doublings of 2⁻⁴⁰ at which a step of a staircase may still be rounding: half precision has 2⁻¹¹
 _ABOVE_NOISE = 20.0  # how far a difference has to stand out from the rounding of its parts to be evidence
 
@@ -48,6 +53,11 @@ class Estimate:
     bound: float
     how: str
     scale: float = 0.0
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the function was not seen to move at any step: for all that its values tell, it is constant."""
+        return self.how == _BY_DIFFERENCES and self.value == self.scale == 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +84,14 @@ class _Level:
         return (self.middle - self.left) / self.step, (self.right - self.middle) / self.step
 
     @property
+    def bend(self) -> float:
+        """How far the two sides lie apart, beyond what one straight line explains."""
+        return (self.right - self.middle) - (self.middle - self.left)
+
+    @property
     def jump(self) -> float:
         """How far the two slopes lie apart; 0 where that may be rounding."""
-        left, right = self.slopes
-        jump = abs(right - left)
-        return jump if jump * self.step > _ABOVE_NOISE * self.noise else 0.0
+        return abs(self.bend) / self.step if abs(self.bend) > _ABOVE_NOISE * self.noise else 0.0
 
 
 def _levels(function: Function, x: float) -> Iterator[_Level]:
@@ -101,11 +114,28 @@ def _scatter(function: Function, x: float) -> float:
 
     Third differences leave nothing of a smooth function so near the point, and of noise its size times √20 (R. Hamming,
     Introduction to Applied Numerical Analysis, 1971). The lower median leaves out those that reach across a kink.
+
+    Wider spacings are tried as well, for rounding inside may come in steps between which the function looks smooth:
+    (1 - cos x)/x² near 0 does. What has one size at two spacings is noise; what grows with their cube is the function.
     """
     spacing = math.ldexp(1.0, math.frexp(x or 1.0)[1] - 40)  # a power of 2: x and its neighbours are exact
     row = [function(x + place * spacing) for place in range(-4, 5)]
     if len(set(row)) == 1:
         return _height_of_steps(function, x, spacing)
+    noise = before = _irregular(row)
+    for _ in range(_WIDER):
+        spacing *= 16.0
+        size = _irregular([function(x + place * spacing) for place in range(-4, 5)])
+        if size > 64.0 * before > 512.0 * math.ulp(row[4]):
+            break
+        if before <= 4.0 * size <= 16.0 * before:
+            noise = max(noise, before)
+        before = size
+    return noise
+
+
+def _irregular(row: Sequence[float]) -> float:
+    """The size of the noise that would leave such third differences; 0 if there are none."""
     for _ in range(3):
         row = [after - before for before, after in pairwise(row)]
     middle = sorted(map(abs, row))[len(row) // 2 - 1]
@@ -149,13 +179,13 @@ def differentiate(function: Function, x: float) -> Estimate:
     >>> abs(estimate.value - math.e) < estimate.bound < 1e-9
     True
     """
-    best = Estimate(math.nan, math.inf, "central differences")
+    best = Estimate(math.nan, math.inf, _BY_DIFFERENCES)
     seen: list[_Level] = []
     before: float | None = None
-    flat = 0
+    flat: _Level | None = None
     for level in _levels(function, x):
         if level.is_flat:  # nothing moved: all is constant here, or the step is lost in the function's rounding
-            flat += 1
+            flat = flat or level
             if seen:
                 break
             continue
@@ -169,8 +199,13 @@ def differentiate(function: Function, x: float) -> Estimate:
         if best.bound <= _ENOUGH * abs(best.value):
             break
     if flat and not seen:
-        return Estimate(0.0, 0.0, best.how)
+        return Estimate(0.0, _noise_of_slope(flat), best.how)
     return best
+
+
+def _noise_of_slope(level: _Level) -> float:
+    """How far the rounding of the function's values may move the slope."""
+    return 4.0 * level.noise / level.step
 
 
 def _extrapolated(window: Sequence[_Level], before: float | None) -> tuple[Estimate, float]:
@@ -183,12 +218,11 @@ def _extrapolated(window: Sequence[_Level], before: float | None) -> tuple[Estim
         shorter = column[-1]
         column = [fine + (fine - coarse) / (factor - 1.0) for coarse, fine in pairwise(column)]
     value = column[0]
-    smallest = window[-1]
-    noise = 4.0 * smallest.noise / smallest.step
+    noise = _noise_of_slope(window[-1])
     doubt = max(abs(value - shorter), abs(value - before)) if before is not None else math.inf
     scale = max([max(abs(level.right - level.middle), abs(level.left - level.middle)) / level.step for level in window])
     bound = 2.0 * doubt + noise
-    return Estimate(value, bound if math.isfinite(bound) else math.inf, "central differences", scale), value
+    return Estimate(value, bound if math.isfinite(bound) else math.inf, _BY_DIFFERENCES, scale), value
 
 
 def taylor_order(function: Function, x: float, slope: float) -> float | None:
@@ -261,5 +295,11 @@ def slopes_beside(function: Function, x: float) -> tuple[float, float] | None:
 
 
 def _has_kink(window: Sequence[_Level]) -> bool:
-    """Whether the two sides' slopes stay apart while the step shrinks to an eighth."""
-    return window[-1].jump > 0.6 * window[0].jump > 0.0
+    """Whether the two sides stay apart in one way while the step shrinks: as h at a kink, as nothing at a jump.
+
+    Noise keeps them apart as well, but now more and now less; what is smooth closes up as h².
+    """
+    if not all([level.jump for level in window]):
+        return False
+    ratios = [fine.bend / coarse.bend for coarse, fine in pairwise(window)]
+    return min(ratios) > 0.4 and max(ratios) < min(1.5 * min(ratios), 1.25)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from microgrid.checking.differences import Estimate, differentiate, slopes_beside, taylor_order
+from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
 from microgrid.checking.nodes import Blame, blame_for_infinity, blame_for_stray, describe, inspect_nodes
 from microgrid.checking.recordings import Recording, Surroundings, look_around, value_of
 from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
@@ -21,7 +21,6 @@ from microgrid.checking.report import Judgement, Verdict
 __all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction", "agreement"]
 
 AUTODIFF = "autodiff"
-_WRONG_ORDER = 1.5  # a Taylor remainder of a smaller order is a wrong derivative's
 _SMALLEST = 4 * 5e-324
 _SAFETY = 4.0  # how much more than its measured spread rounding is allowed before the Taylor remainder is asked
 _CANCELLED = 2.0**-46  # what rounding may leave of slopes that cancel at a stationary point, beside their size
@@ -75,7 +74,8 @@ def agreement(got: float, estimate: Estimate, tol: float) -> Verdict | None:
     Returns
     -------
     Verdict or None
-        Non-finite; or right, if the two agree and the reference is exact enough to say so; otherwise None.
+        Non-finite; or right, if the two agree and the reference is exact enough to say so, or a derivative of 0 is all
+        that can be seen; otherwise None.
     """
     if not math.isfinite(got):
         return Verdict.NON_FINITE
@@ -83,7 +83,9 @@ def agreement(got: float, estimate: Estimate, tol: float) -> Verdict | None:
         return None if math.isinf(estimate.bound) else Verdict.NON_FINITE
     gap, size = abs(got - estimate.value), max(abs(got), abs(estimate.value))
     is_close = gap <= tol * size + estimate.bound + _CANCELLED * estimate.scale + _SMALLEST
-    return Verdict.RIGHT if is_close and _is_exact(estimate, size, tol) else None
+    return (
+        Verdict.RIGHT if is_close and (_is_exact(estimate, size, tol) or (got == 0.0 and estimate.is_still)) else None
+    )
 
 
 def _is_exact(estimate: Estimate, size: float, tol: float) -> bool:
@@ -107,7 +109,7 @@ def _by_values(judgement: Judgement, along: Callable[[float], float], x: float) 
         note = f"its slope is {sides[0]:.6g} on the left and {sides[1]:.6g} on the right"
         return replace(judgement, verdict=Verdict.KINK, note=note)
     order = taylor_order(along, x, judgement.got)
-    if order is not None and order < _WRONG_ORDER:
+    if order is not None and order < WRONG_ORDER:
         return replace(judgement, verdict=Verdict.WRONG, taylor_order=order)
     size = max(abs(judgement.got), abs(judgement.expected))
     how_noisy = f": they tell it to within {judgement.bound / size:.1g} of its size" if judgement.bound < size else ""
@@ -257,7 +259,8 @@ class RecordedFunction:
         if self.inspection.blame is not None:
             return replace(judgement, verdict=Verdict.WRONG)
         spread = self._rounding[place]
-        if by_values or not judgement.error <= judgement.bound + _SAFETY * spread:
+        in_doubt = by_values or self.inspection.kinked is not None
+        if in_doubt or not judgement.error <= judgement.bound + _SAFETY * spread:
             return self._by_values(judgement, place)
         note = f"{_TOO_ROUNDED}: every node is right by itself, and rounding may move autodiff by {spread:.1g}"
         size = max(abs(judgement.got), abs(judgement.expected))

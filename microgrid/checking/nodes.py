@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Literal
 
 from microgrid.arithmetic import FLOAT
-from microgrid.checking.differences import Estimate, differentiate, slopes_beside
+from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
 from microgrid.checking.recordings import Recording, Stray
 from microgrid.checking.references import complex_step_of, high_precision_of
 from microgrid.rules import Rule
@@ -221,15 +221,29 @@ def _held_against_references(
         second = None
 
     def along(x: float) -> float:
-        return FLOAT.bind(rule)[0](*operands[:place], x, *operands[place + 1 :])  # type: ignore[no-any-return]
+        return _value_or_nan(rule, [*operands[:place], x, *operands[place + 1 :]])
 
-    if (rule.kinks or not rule.portable) and slopes_beside(along, operands[place]) is not None:
+    may_have_kinks = rule.kinks or rule.source is not None  # an operation of the user's own declares none
+    if may_have_kinks and slopes_beside(along, operands[place]) is not None:
         return _Outcome.KINK
     estimate = second or differentiate(along, operands[place])
     size = max(abs(recorded), abs(estimate.value), estimate.scale)
-    if not estimate.bound <= tol * size + _SMALLEST or size < sys.float_info.min:
-        return _Outcome.UNKNOWN  # too noisy, or so small that floats have lost their digits
-    return _Outcome.RIGHT if _agrees(recorded, estimate, tol) else estimate
+    if recorded == 0.0 and estimate.is_still:
+        return _Outcome.RIGHT
+    if size < sys.float_info.min:
+        return _Outcome.UNKNOWN  # so small that floats have lost their digits
+    if estimate.bound <= tol * size + _SMALLEST:
+        return _Outcome.RIGHT if _agrees(recorded, estimate, tol) else estimate
+    order = None if second else taylor_order(along, operands[place], recorded)
+    return estimate if order is not None and order < WRONG_ORDER else _Outcome.UNKNOWN
+
+
+def _value_or_nan(rule: Rule, operands: Sequence[float]) -> float:
+    """An operation's value beside the point, where one of the user's own may raise, as ``math.sqrt(-1e-9)`` does."""
+    try:
+        return FLOAT.bind(rule)[0](*operands)  # type: ignore[no-any-return]
+    except (ArithmeticError, ValueError):
+        return math.nan
 
 
 def _agrees(recorded: float, estimate: Estimate, tol: float) -> bool:
@@ -240,14 +254,13 @@ def _agrees(recorded: float, estimate: Estimate, tol: float) -> bool:
 def _right_along_directions(node: Value, operands: Sequence[float], tol: float) -> bool:
     """Whether a node of very many operands has the right derivatives along a few directions of chance."""
     assert node.op is not None
-    value = FLOAT.bind(node.op)[0]
+    rule = node.op
     chance = random.Random(len(operands))
     for _ in range(_DIRECTIONS):
         direction = [chance.choice((-1.0, 1.0)) * chance.uniform(1.0, 2.0) * (abs(x) or 1.0) for x in operands]
 
         def along(t: float, direction: Sequence[float] = direction) -> float:
-            moved = [x + t * step for x, step in zip(operands, direction, strict=True)]
-            return value(*moved)  # type: ignore[no-any-return]
+            return _value_or_nan(rule, [x + t * step for x, step in zip(operands, direction, strict=True)])
 
         slopes = [partial * step for partial, step in zip(node.partials, direction, strict=True)]
         estimate = differentiate(along, 0.0)
