@@ -808,9 +808,12 @@ def test_differences_stay_within_their_own_bound(name: str) -> None:
         assert estimate.bound <= 1e-6 * max(abs(slope(x)), estimate.scale)
 
 
-def test_a_constant_function_has_the_slope_0_without_doubt() -> None:
+def test_a_function_that_does_not_move_has_the_slope_0_as_far_as_rounding_lets_tell() -> None:
     estimate = differentiate(lambda x: 3.0, 1.0)
-    assert (estimate.value, estimate.bound) == (0.0, 0.0)
+    assert estimate.is_still
+    assert estimate.value == 0.0
+    assert 0.0 < estimate.bound < 1e-14
+    assert not differentiate(lambda x: 3.0 + 1e-6 * x, 1.0).is_still
 
 
 def test_steps_that_are_lost_in_the_functions_rounding_are_left_out() -> None:
