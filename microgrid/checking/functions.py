@@ -83,9 +83,8 @@ def agreement(got: float, estimate: Estimate, tol: float) -> Verdict | None:
         return None if math.isinf(estimate.bound) else Verdict.NON_FINITE
     gap, size = abs(got - estimate.value), max(abs(got), abs(estimate.value))
     is_close = gap <= tol * size + estimate.bound + _CANCELLED * estimate.scale + _SMALLEST
-    return (
-        Verdict.RIGHT if is_close and (_is_exact(estimate, size, tol) or (got == 0.0 and estimate.is_still)) else None
-    )
+    can_tell = _is_exact(estimate, size, tol) or (got == 0.0 and estimate.is_still)
+    return Verdict.RIGHT if is_close and can_tell else None
 
 
 def _is_exact(estimate: Estimate, size: float, tol: float) -> bool:
@@ -159,8 +158,6 @@ class RecordedFunction:
     ----------
     call : callable
         From a row of Values to the function's result.
-    names : sequence of str
-        What the coordinates are called.
     recording : Recording
         The graph.
     tol : float
@@ -169,14 +166,15 @@ class RecordedFunction:
         Of the directions in which sides of the point are looked at.
     """
 
-    def __init__(self, call: Call, names: Sequence[str], recording: Recording, tol: float, seed: int) -> None:
+    def __init__(self, call: Call, recording: Recording, tol: float, seed: int) -> None:
         self.recording = recording
         self.numbers = [leaf.data for leaf in recording.inputs]
         self.inspection = inspect_nodes(recording, tol)
-        self._call, self._names, self._tol = call, names, tol
+        self._call, self._tol = call, tol
+        self._names = [leaf.name or "" for leaf in recording.inputs]
         self._is_finite = math.isfinite(recording.output.data)
         self._around = (
-            look_around(call, names, recording, seed)
+            look_around(call, self._names, recording, seed)
             if self._is_finite
             else Surroundings(None, [], repeatable=True, alike=True)
         )
@@ -249,6 +247,9 @@ class RecordedFunction:
     def explain(self, judgement: Judgement, place: int) -> Judgement:
         """By the graph's nodes for autodiff, by the reference's own exactness for a closed form."""
         by_values = judgement.how == "central differences"
+        is_blamed = judgement.subject == AUTODIFF and self.inspection.blame is not None
+        if math.isinf(judgement.bound) and not (by_values or is_blamed):
+            return judgement  # the reference that was asked for is not to be had
         if judgement.subject != AUTODIFF:
             if by_values:
                 return self._by_values(judgement, place)
@@ -256,7 +257,7 @@ class RecordedFunction:
             if judgement.bound <= self._tol * size + _SMALLEST:
                 return replace(judgement, verdict=Verdict.WRONG)
             return replace(judgement, verdict=Verdict.NOISY, note=_TOO_ROUNDED)
-        if self.inspection.blame is not None:
+        if is_blamed:
             return replace(judgement, verdict=Verdict.WRONG)
         spread = self._rounding[place]
         in_doubt = by_values or self.inspection.kinked is not None

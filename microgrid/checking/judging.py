@@ -18,11 +18,11 @@ from microgrid.checking.differences import Estimate, taylor_order
 from microgrid.checking.functions import AUTODIFF, Function, PlainFunction, RecordedFunction, agreement
 from microgrid.checking.nodes import Blame
 from microgrid.checking.points import Place, derivatives, places
-from microgrid.checking.recordings import record
+from microgrid.checking.recordings import Recording, record
 from microgrid.checking.report import Judgement, Report, Verdict
 from microgrid.errors import DataError, GradientError
 from microgrid.graph import local_partials, pullback, topological_order
-from microgrid.value import VALUE, Comparison, Value
+from microgrid.value import VALUE, Value
 
 __all__ = ["assert_gradients", "check_gradients"]
 
@@ -30,12 +30,7 @@ Reference = Literal["auto", "complex step", "differences", "mpmath", "closed for
 Gradient = Callable[..., Any]
 
 _CLOSED_FORM = "closed form"
-_BY_TAYLOR = (
-    Verdict.RIGHT,
-    Verdict.WRONG,
-    Verdict.NOISY,
-    Verdict.ROUNDED,
-)  # where the remainder's order says something
+_NO_DERIVATIVE = (Verdict.KINK, Verdict.NON_FINITE)  # where the remainder's order says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +156,7 @@ def _worst_first(findings: _Findings) -> tuple[Judgement, ...]:
     """The judgements in the report's order, the first with its Taylor order."""
     found = sorted(findings.judgements, key=lambda one: one[0].severity, reverse=True)
     judgements = [judgement for judgement, _, _ in found]
-    if found and judgements[0].taylor_order is None and judgements[0].verdict in _BY_TAYLOR:
+    if found and judgements[0].taylor_order is None and judgements[0].verdict not in _NO_DERIVATIVE:
         _, along, x = found[0]
         judgements[0] = replace(judgements[0], taylor_order=taylor_order(along, x, judgements[0].got))
     return tuple(judgements)
@@ -285,49 +280,49 @@ def _questions(
     def call(values: Sequence[Any]) -> Any:
         return place.call(f, values)
 
-    first = given[0] if given is not None and asked.order == 1 else None
     names = [f"d{asked.name}/d{name}" for name in place.names]
     outside = _outside(asked.reference, place)
-    if not _is_recorded(call, place, given, findings):
-        if asked.order == 2:
-            raise DataError(
-                "second derivatives are checked on recorded graphs, and f takes plain numbers only: check each "
-                "component of the gradient as a function of its own"
-            )
-        yield _Question(PlainFunction(call, place.numbers), names, {_CLOSED_FORM: first or []}, outside)
-        return
-    yield _recorded_question(call, place, names, first, outside, asked)
+    recording = record(call, place.names, place.numbers) if given is None else _try_to_record(call, place, findings)
+    if recording is None and asked.order == 2:
+        raise DataError(
+            "second derivatives are checked on recorded graphs, and f takes plain numbers only: check each component "
+            "of the gradient as a function of its own"
+        )
+    if recording is None and given is not None:
+        yield _Question(PlainFunction(call, place.numbers), names, {_CLOSED_FORM: given[0]}, outside)
+    elif recording is not None:
+        first = given[0] if given is not None and asked.order == 1 else None
+        yield _recorded_question(call, recording, names, first, outside, asked)
     for row, name in enumerate(place.names if asked.order == 2 else []):
         names = [f"d²{asked.name}/d{name}d{other}" for other in place.names]
-        yield _recorded_question(_slope_of(call, row), place, names, given[row] if given else None, None, asked)
+        slope = _slope_of(call, row)
+        recording = record(slope, place.names, place.numbers)
+        yield _recorded_question(slope, recording, names, given[row] if given else None, None, asked)
 
 
-def _is_recorded(call: Callable[..., Any], place: Place, given: Any, findings: _Findings) -> bool:
-    """Whether f takes Values; if it doesn't, there must be a closed form to check."""
-    if given is None:
-        return True
+def _try_to_record(call: Callable[..., Any], place: Place, findings: _Findings) -> Recording | None:
+    """The graph of f, or None if it takes plain numbers only."""
     try:
-        output = call([Value(number, name) for name, number in zip(place.names, place.numbers, strict=True)])
+        recording = record(call, place.names, place.numbers)
     except Exception as error:  # noqa: BLE001  # whatever it is: f is called again, with plain numbers
         why = f"f takes plain numbers only ({type(error).__name__} on Values)"
     else:
-        if isinstance(output, Value | Comparison) or getattr(output, "dtype", None) is not None:
-            return True
+        if recording.output.op is not None or recording.output in recording.inputs:
+            return recording
         why = "f gives a plain number for Values"
     findings.remarks[f"{why}, so that the closed form alone was checked"] = None
-    return False
+    return None
 
 
 def _recorded_question(
     call: Callable[..., Any],
-    place: Place,
+    recording: Recording,
     names: list[str],
     given: list[float] | None,
     outside: list[Estimate] | None,
     asked: _Asked,
 ) -> _Question:
-    recording = record(call, place.names, place.numbers)
-    function = RecordedFunction(call, place.names, recording, asked.tol, asked.seed)
+    function = RecordedFunction(call, recording, asked.tol, asked.seed)
     subjects = {AUTODIFF: recording.gradient}
     if asked.reference == _CLOSED_FORM and given is not None:
         outside = [Estimate(slope, 0.0, _CLOSED_FORM) for slope in given]
