@@ -35,8 +35,9 @@ wheel: $(VENV)/dev.installed ## Build the wheel and the source distribution in d
 bench: $(VENV)/bench.installed ## The benchmarks with all peers: a table, JSON and the README's picture
 	$(BIN)/python -m benchmarks --picture docs/benchmarks.svg $(BENCH)
 
-checkers: $(VENV)/bench.installed ## The gradient checker beside others, on right and wrong gradients: what each finds
+checkers: $(VENV)/bench.installed ## The gradient checker beside others and on trial itself: what each finds
 	$(BIN)/python -m benchmarks.checkers
+	$(BIN)/python -m benchmarks.planted_faults
 
 notebooks: $(VENV)/dev.installed ## Execute the notebooks anew and save them with their outputs
 	for notebook in notebooks/*.ipynb; do $(BIN)/jupyter execute --NotebookClient.coalesce_streams=True --inplace $$notebook || exit 1; done
