@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from microgrid import engines
+from microgrid.calculus import gradients
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -45,6 +46,7 @@ __all__ = [
     "draw",
     "draw_dot",
     "engine",
+    "gradients",
     "named",
     "strict",
     "to_c",
