@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from microgrid import engines
-from microgrid.calculus import gradients
+from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, jvp, taylor, value_and_grad, vjp
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -43,15 +43,24 @@ __all__ = [
     "NonFiniteError",
     "OutputError",
     "Value",
+    "derivative",
     "draw",
     "draw_dot",
     "engine",
+    "grad",
     "gradients",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "named",
     "strict",
+    "taylor",
     "to_c",
     "to_numpy",
     "to_python",
+    "value_and_grad",
+    "vjp",
 ]
 __all__ += list(FUNCTIONS)  # exp, log, sum and the other functions: one for each rule of the table
 
