@@ -25,6 +25,7 @@ from microgrid.errors import (
     OutputError,
 )
 from microgrid.export import to_c, to_numpy, to_python
+from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
 from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 
 __version__ = "0.1.0"
@@ -42,23 +43,28 @@ __all__ = [
     "MissingPackageError",
     "NonFiniteError",
     "OutputError",
+    "Precise",
     "Value",
     "derivative",
     "draw",
     "draw_dot",
     "engine",
+    "from_sympy",
     "grad",
     "gradients",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
+    "latex",
     "named",
+    "precise",
     "strict",
     "taylor",
     "to_c",
     "to_numpy",
     "to_python",
+    "to_sympy",
     "value_and_grad",
     "vjp",
 ]

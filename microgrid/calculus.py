@@ -62,12 +62,12 @@ def _value_partials(node: Value) -> Sequence[Any]:
 
 
 def _times(partial: Any, adjoint: Any) -> Any:
-    """The product without needless nodes: a plain 1 changes no bit, and what is 0 by the rule contributes nothing."""
+    """The product without needless nodes: a plain 1 or -1 is at most a sign, and a plain 0 contributes nothing."""
     if type(partial) is float:
         if partial == 0.0:
             return None
-        if partial == 1.0:
-            return adjoint
+        if partial in (1.0, -1.0):
+            return adjoint if partial == 1.0 else -adjoint
     if type(adjoint) is float and adjoint == 1.0:
         return partial
     return partial * adjoint
