@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from microgrid import engines
+from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, jvp, taylor, value_and_grad, vjp
 from microgrid.checking import Interval, assert_gradients, check_gradients
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
@@ -28,6 +29,7 @@ from microgrid.errors import (
 )
 from microgrid.export import to_c, to_numpy, to_python
 from microgrid.operations import custom
+from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
 from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 
 __version__ = "0.1.0"
@@ -48,18 +50,33 @@ __all__ = [
     "NonFiniteError",
     "OperationError",
     "OutputError",
+    "Precise",
     "Value",
     "assert_gradients",
     "check_gradients",
     "custom",
+    "derivative",
     "draw",
     "draw_dot",
     "engine",
+    "from_sympy",
+    "grad",
+    "gradients",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "latex",
     "named",
+    "precise",
     "strict",
+    "taylor",
     "to_c",
     "to_numpy",
     "to_python",
+    "to_sympy",
+    "value_and_grad",
+    "vjp",
 ]
 __all__ += list(FUNCTIONS)  # exp, log, sum and the other functions: one for each rule of the table
 

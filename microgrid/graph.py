@@ -12,10 +12,11 @@ products the other way, from one chosen direction in the leaves to the *tangent*
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["evaluate", "local_partials", "pullback", "pushforward", "recorded", "topological_order"]
+__all__ = ["dependents", "evaluate", "local_partials", "pullback", "pushforward", "recorded", "topological_order"]
 
 Node = Any
 Partials = Callable[[Node], Sequence[Any]]
@@ -46,6 +47,28 @@ def topological_order(*roots: Node) -> list[Node]:
             stack += (node, None)
             stack += reversed(node.parents)
     return order
+
+
+def dependents(roots: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
+    """The nodes between the sources and the roots: what a derivative of the roots with respect to the sources passes.
+
+    Parameters
+    ----------
+    roots : iterable of node
+        The outputs.
+    sources : iterable of node
+        The nodes that are differentiated with respect to. What they are made from is not looked at.
+
+    Returns
+    -------
+    set of node
+        Every node of the roots' graph that depends on a source; a source depends on itself.
+    """
+    found = set(sources)
+    for node in topological_order(*roots):
+        if node not in found and not found.isdisjoint(node.parents):
+            found.add(node)
+    return found
 
 
 def evaluate(
@@ -111,7 +134,14 @@ def local_partials(arithmetic: Any, values: Mapping[Node, Any]) -> Partials:
     return partials_of
 
 
-def pullback(root: Node, partials: Partials = recorded, seed: Any = 1.0) -> dict[Node, Any]:
+def pullback(
+    root: Node,
+    partials: Partials = recorded,
+    seed: Any = 1.0,
+    *,
+    through: Collection[Node] | None = None,
+    times: Callable[[Any, Any], Any] = operator.mul,
+) -> dict[Node, Any]:
     """Reverse mode: the adjoint of every node, without touching any node's ``grad``.
 
     Parameters
@@ -122,20 +152,27 @@ def pullback(root: Node, partials: Partials = recorded, seed: Any = 1.0) -> dict
         From a node to its local derivatives, one per parent.
     seed : number
         The output's own adjoint.
+    through : collection of node, optional
+        The nodes that are wanted, such as ``dependents`` gives; no other is visited.
+    times : callable
+        Multiplies a local derivative by an adjoint. None says that this edge contributes nothing.
 
     Returns
     -------
     dict
-        The adjoint of every node that the root depends on.
+        The adjoint of every node that the root depends on, or of those among them that are wanted.
     """
     adjoints: dict[Node, Any] = {root: seed}
     for node in reversed(topological_order(root)):
-        if node.op is None:
+        if node.op is None or node not in adjoints or (through is not None and node not in through):
             continue
         adjoint = adjoints[node]
         for parent, partial in zip(node.parents, partials(node), strict=True):
-            share = partial * adjoint
-            adjoints[parent] = adjoints[parent] + share if parent in adjoints else share
+            if through is not None and parent not in through:
+                continue
+            share = times(partial, adjoint)
+            if share is not None:
+                adjoints[parent] = adjoints[parent] + share if parent in adjoints else share
     return adjoints
 
 

@@ -509,7 +509,7 @@ def check(
 
     >>> report = logistic.check([[800.0, -2.0]], [1], w=[1.0, 0.5], b=-1.0, form="textbook")
     >>> print(report.verdict, "|", report.blame.where)
-    non-finite | node 16 of 22, log(1 - a) = log(1 - a = 0.0)
+    non-finite | node 22 of 25, log(1 - a) = log(1 - a = 0.0)
     """
     graph = dataset_loss(X, y, w, b, form=form)
     judgements: list[Judgement] = []

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import random
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import microgrid
 from microgrid import MicrogridError, Value, strict
 from microgrid.graph import topological_order
 from microgrid.rules import RULES
-from microgrid.value import FUNCTIONS
+from microgrid.value import FUNCTIONS, recorder
 
 AWKWARD = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.0, 37.0, -745.0, 1e308, -1e-308, 5e-324, float("inf"), float("nan"))
 
@@ -60,6 +61,63 @@ def _operation(draw: random.Random, nodes: list[Value], *, awkward: bool) -> Val
     else:
         result = function(*[operand() for _ in range(rule.arity)])
     return result if isinstance(result, Value) else draw.choice(nodes) * result
+
+
+def regular_graphs(count: int, operations: int = 8) -> Iterator[tuple[list[Value], Value]]:
+    """Random graphs at regular points: every number is finite and of everyday size, and none sits beside a kink.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    operations : int
+        How many nodes each has besides leaves.
+
+    Yields
+    ------
+    tuple
+        The leaves and the output.
+    """
+    found = 0
+    for seed in range(30_000, 40_000):
+        leaves, output = random_graph(seed, operations)
+        order = topological_order(output)
+        numbers = [x for node in order for x in (node.data, *node.partials)]
+        if all(abs(x) < 1e3 for x in numbers) and not any(beside_kink(node) for node in order):
+            yield leaves, output
+            found += 1
+            if found == count:
+                return
+
+
+def beside_kink(node: Value) -> bool:
+    """Whether the node's operands lie on a kink of its rule or a jump's, or near one."""
+    if node.op is None:
+        return False
+    gaps = {abs(x.data - y.data) for x, y in itertools.pairwise(node.parents)} | {abs(x.data) for x in node.parents}
+    return bool(node.op.kinks) and any(gap < 1e-3 for gap in gaps if node.op.name not in ("pow", "power", "hypot"))
+
+
+def as_function(leaves: Sequence[Value], output: Value) -> Callable[[Sequence[Any]], Any]:
+    """A recorded graph as a function of a list of numbers, which records it anew.
+
+    Parameters
+    ----------
+    leaves : sequence of Value
+        What becomes the arguments.
+    output : Value
+        What the function returns.
+    """
+
+    def function(numbers: Sequence[Any]) -> Any:
+        values: dict[Value, Any] = dict(zip(leaves, numbers, strict=True))
+        for node in topological_order(output):
+            if node not in values:
+                operands = [values[parent] for parent in node.parents]
+                values[node] = node if node.op is None else recorder(node.op)(*operands)
+        return values[output]
+
+    return function
 
 
 def facts(seed: int) -> Iterator[str]:

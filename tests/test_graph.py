@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from fractions import Fraction
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import microgrid
 from microgrid import Value
 from microgrid.arithmetic import COMPLEX, FLOAT
-from microgrid.graph import evaluate, local_partials, pullback, pushforward, recorded, topological_order
+from microgrid.graph import dependents, evaluate, local_partials, pullback, pushforward, recorded, topological_order
 from microgrid.value import VALUE
 
 
@@ -195,3 +196,42 @@ def test_a_ladder_with_two_to_the_thousandth_paths_takes_linear_time() -> None:
     (left + right).backward()
     assert crossed.grad == 2.0**250
     assert len(topological_order(left)) == 2 + 2 * 500 - 1
+
+
+# ---- sweeps over a part of the graph --------------------------------------------------------------------------
+
+
+def test_dependents_are_the_nodes_between_the_sources_and_the_roots() -> None:
+    x, y = Value(1.0), Value(2.0)
+    left, right = x * 2.0, y * 3.0
+    root = left + right
+    assert dependents([root], [x]) == {x, left, root}
+    assert dependents([root], [left, y]) == {left, y, right, root}
+    assert dependents([left], [y]) == {y}
+
+
+def test_pullback_through_some_nodes_visits_no_other() -> None:
+    x, y = Value(1.0), Value(2.0)
+    root = x * 2.0 + y.exp() * x
+    visited = []
+
+    def partials(node: Value) -> tuple[float, ...]:
+        visited.append(node)
+        return node.partials
+
+    adjoints = pullback(root, partials, through=dependents([root], [x]))
+    assert adjoints[x] == 2.0 + math.exp(2.0)
+    assert y not in adjoints
+    assert len(visited) == 3
+
+
+def test_pullback_leaves_out_what_contributes_nothing() -> None:
+    x = Value(1.0)
+    root = x * 2.0 + x
+    adjoints = pullback(root, times=lambda partial, adjoint: None if partial == 2.0 else partial * adjoint)
+    assert adjoints[x] == 1.0
+    assert set(pullback(root, times=_nothing)) == {root}
+
+
+def _nothing(partial: float, adjoint: float) -> None:
+    return None

@@ -22,7 +22,7 @@ except ModuleNotFoundError as error:
         "high precision needs the package mpmath: pip install 'microgrid-autodiff[symbolic]'"
     ) from error
 
-__all__ = ["MPMATH"]
+__all__ = ["MPMATH", "mpmath"]
 
 
 def _real(name: str) -> Callable[..., Any]:

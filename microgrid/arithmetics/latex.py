@@ -1,0 +1,288 @@
+r"""LaTeX as the numbers: each rule of the table writes itself down, with the parentheses that it takes.
+
+>>> from microgrid.arithmetics.latex import LATEX, Text
+>>> a, y = Text("a"), Text("y")
+>>> (1.0 - y) * LATEX.log(1.0 - a)
+\left(1 - y\right) \cdot \ln\left(1 - a\right)
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from microgrid.arithmetic import FLOAT, PLAIN, Arithmetic
+from microgrid.rules import RULES, Pair, Rule
+
+__all__ = ["LATEX", "Text", "number", "symbol"]
+
+# How tightly the parts of a formula hold together, from loose to tight.
+_SUM, _PRODUCT, _POWER, _ATOM = range(4)
+
+_GREEK = (
+    *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu"),
+    *("xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega"),
+)
+_LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _GREEK, strict=True))
+_SPECIAL = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+
+
+def number(x: float) -> str:
+    """A number with all of its digits.
+
+    Parameters
+    ----------
+    x : float
+        Any float.
+
+    Returns
+    -------
+    str
+        LaTeX.
+
+    Examples
+    --------
+    >>> from microgrid.arithmetics.latex import number
+    >>> print(number(2.0), number(-0.1), number(1e-12))
+    2 -0.1 10^{-12}
+    """
+    if not math.isfinite(x):
+        return r"\mathrm{nan}" if math.isnan(x) else r"\infty" if x > 0 else r"-\infty"
+    mantissa, e, exponent = repr(x).removesuffix(".0").partition("e")
+    if not e:
+        return mantissa
+    power = f"10^{{{int(exponent)}}}"
+    return {"1": power, "-1": f"-{power}"}.get(mantissa, rf"{mantissa} \cdot {power}")
+
+
+def symbol(name: str) -> str:
+    r"""A name as mathematics writes it: digits at its end are an index, and Greek letters may be spelled out.
+
+    Parameters
+    ----------
+    name : str
+        Any text; what is no plain name is set upright, and nothing in it is a command to LaTeX or to a page.
+
+    Returns
+    -------
+    str
+        LaTeX.
+
+    Examples
+    --------
+    >>> from microgrid.arithmetics.latex import symbol
+    >>> print(symbol("w1"), symbol("x_12"), symbol("alpha"), symbol("loss"), symbol("50 %"))
+    w_{1} x_{12} \alpha \mathrm{loss} \text{50 \%}
+    """
+    plain = re.fullmatch(r"([^\W\d_]+)_?(\w*)", name)
+    if plain is None or "_" in plain[2] or (plain[2] and not plain[2].isalnum()):
+        return rf"\text{{{''.join([_escaped(letter) for letter in name])}}}"
+    letters, index = plain[1], plain[2]
+    letters = _LETTERS.get(letters, letters)
+    if letters in _GREEK:
+        letters = rf"\{letters}"
+    elif len(letters) > 1 or not letters.isascii():
+        letters = rf"\mathrm{{{letters}}}" if letters.isascii() else rf"\text{{{letters}}}"
+    return f"{letters}_{{{index}}}" if index else letters
+
+
+def _escaped(letter: str) -> str:
+    if letter in "&%$#_{}":
+        return f"\\{letter}"
+    if not letter.isprintable():
+        return " " if letter.isspace() else "�"
+    return {"<": r"\textless{}", ">": r"\textgreater{}"}.get(letter) or _SPECIAL.get(letter, letter)
+
+
+class Text:
+    """A formula in LaTeX, and how tightly it holds together.
+
+    Parameters
+    ----------
+    text : str
+        The formula.
+    binding : int, optional
+        By default that of a symbol.
+    """
+
+    __slots__ = ("binding", "text")
+
+    def __init__(self, text: str, binding: int = _ATOM) -> None:
+        self.text, self.binding = text, binding
+
+    @classmethod
+    def of(cls, thing: Any) -> Text:
+        """A formula for a plain number, or the formula itself."""
+        if isinstance(thing, Text):
+            return thing
+        text = number(float(thing))
+        return cls(text, _SUM if text.startswith("-") else _PRODUCT if "^" in text else _ATOM)
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __add__(self, other: Any) -> Text:
+        return _written(RULES["add"], self, other)
+
+    def __radd__(self, other: Any) -> Text:
+        return _written(RULES["add"], other, self)
+
+    def __sub__(self, other: Any) -> Text:
+        return _written(RULES["sub"], self, other)
+
+    def __rsub__(self, other: Any) -> Text:
+        return _written(RULES["sub"], other, self)
+
+    def __mul__(self, other: Any) -> Text:
+        return _product(self, other)
+
+    def __rmul__(self, other: Any) -> Text:
+        return _product(other, self)
+
+    def __truediv__(self, other: Any) -> Text:
+        return _written(RULES["div"], self, other)
+
+    def __rtruediv__(self, other: Any) -> Text:
+        return _written(RULES["div"], other, self)
+
+    def __neg__(self) -> Text:
+        return _written(RULES["neg"], self)
+
+
+def _product(left: Any, right: Any) -> Text:
+    """A product; a factor of 1, which a rule states, is left out, and one of -1 is a sign."""
+    for factor, other in ((left, right), (right, left)):
+        if type(factor) is float and factor in (1.0, -1.0):
+            return Text.of(other) if factor == 1.0 else -Text.of(other)
+    return _written(RULES["mul"], left, right)
+
+
+# ---- where a rule's text needs parentheses around an operand ---------------------------------------------------
+
+_MARKS = "\ue000\ue001\ue002\ue003\ue004"  # stand for the operands while a text is looked at
+_NAMES = ("x", "y", "z", "xs", "ys")
+
+
+@functools.cache
+def _marked(latex: str) -> str:
+    return latex.format(**dict(zip(_NAMES, _MARKS, strict=True)))
+
+
+def _level(text: str) -> int:
+    """How tightly a text holds together: by what stands outside of all braces and delimiters."""
+    outside, depth = [], 0
+    for piece in re.findall(r"\\left|\\right|\\[a-zA-Z]+|.", text, flags=re.DOTALL):
+        depth -= piece in ("}", r"\right")
+        outside.append(piece if depth == 0 else "")
+        depth += piece in ("{", r"\left")
+    joined = "".join(outside)
+    if joined.startswith("-") or re.search(r" [+-] ", joined):
+        return _SUM
+    if r"\cdot" in joined:
+        return _PRODUCT
+    return _POWER if "^" in joined or joined.startswith(r"\frac") else _ATOM
+
+
+def _group(text: str, place: int) -> tuple[str, str]:
+    """What stands before and after a place within the innermost braces or delimiters around it."""
+    depth, start = 0, place
+    while start and not (depth == 0 and text[start - 1] in "{([|,"):
+        start -= 1
+        depth += (text[start] in "})]") - (text[start] in "{([")
+    depth, stop = 0, place + 1
+    while stop < len(text) and not (depth == 0 and text[stop] in "})],|"):
+        depth += (text[stop] in "{([") - (text[stop] in "})]")
+        stop += 1
+    return text[start:place], text[place + 1 : stop]
+
+
+def _wanted(text: str, place: int) -> int:
+    """How tightly an operand in this place has to hold together."""
+    before, after = _group(text, place)
+    if after.startswith("^"):
+        return _ATOM
+    if r"\cdot" in before + after or before.rstrip().endswith("-"):
+        return _PRODUCT
+    return _SUM
+
+
+def _written(rule: Rule, *operands: Any) -> Text:
+    """The rule's own text with the operands in their places."""
+    text = _marked(rule.latex)
+    filled = list(text)
+    if rule.arity is None:
+        length = len(operands) // len(rule.regions)
+        starts = [place * length for place in range(len(rule.regions))]
+        fillings = {
+            _MARKS[3 + place]: _listed(rule, operands[start : start + length]) for place, start in enumerate(starts)
+        }
+    else:
+        fillings = {_MARKS[place]: Text.of(operand) for place, operand in enumerate(operands)}
+    for place, letter in enumerate(text):
+        if letter in fillings:
+            filled[place] = _fitted(fillings[letter], text, place)
+    return Text("".join(filled), _level(text))
+
+
+def _listed(rule: Rule, operands: tuple[Any, ...]) -> Text:
+    """A list of operands: the terms of a sum with + between them, any other with commas."""
+    texts = [Text.of(operand) for operand in operands]
+    if rule.name == "sum":
+        total = texts[0] if texts else Text("0")
+        for term in texts[1:]:
+            total = total + term
+        return total
+    return Text(", ".join([text.text for text in texts]))
+
+
+def _fitted(operand: Text, text: str, place: int) -> str:
+    first = not _group(text, place)[0].strip()
+    if operand.binding < _wanted(text, place) or (operand.text.startswith("-") and not first):
+        return rf"\left({operand.text}\right)"
+    return operand.text
+
+
+# ---- the arithmetic -------------------------------------------------------------------------------------------
+
+
+def _compared(name: str, sign: str) -> Callable[[Any, Any], Any]:
+    def compare(x: Any, y: Any) -> Any:
+        if isinstance(x, Text) or isinstance(y, Text):
+            return f"{Text.of(x)} {sign} {Text.of(y)}"
+        return bool(getattr(PLAIN, name)(x, y))
+
+    return compare
+
+
+def _choose(truth: Any, then: Any, otherwise: Any) -> Any:
+    if isinstance(truth, bool):
+        return then if truth else otherwise
+    choice = r"\begin{cases} %s & %s \\ %s & \text{otherwise} \end{cases}"
+    return Text(choice % (Text.of(then), truth, Text.of(otherwise)))
+
+
+class _Latex(Arithmetic):
+    """A rule's value is its own text; its partials are what it computes with texts."""
+
+    def __init__(self) -> None:
+        comparisons = {"less": "<", "less_equal": r"\le", "equal": "="}
+        offered = {name: _compared(name, sign) for name, sign in comparisons.items()}
+        super().__init__("LaTeX", exact=True, pi=Text(r"\pi"), inf=Text(r"\infty"), where=_choose, **offered)
+        for name in RULES.keys() - offered.keys() - {"where"}:
+            setattr(self, name, functools.partial(_function, RULES[name]))
+
+    def bind(self, rule: Rule) -> Pair:
+        return functools.partial(_written, rule), super().bind(rule)[1]
+
+
+def _function(rule: Rule, *operands: Any) -> Any:
+    if any([isinstance(operand, Text) for operand in operands]):
+        return _written(rule, *operands)
+    return FLOAT.bind(rule)[0](*operands)
+
+
+LATEX = _Latex()
+"""Formulas in LaTeX, written as the rules write themselves."""

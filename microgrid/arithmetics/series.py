@@ -1,0 +1,486 @@
+"""Truncated power series as the numbers: forward mode, to any order, from the same rules; no graph is here.
+
+A number that moves with t is x(t) = x0 + x1·t + x2·t² + … . A rule says how its output moves: along
+
+    out'(t) = Σ partial_i(out, x)(t) · x_i'(t),
+
+of which the coefficients on both sides give each coefficient of the output from those before it, with the partials run
+on series too. So no operation needs a recurrence of its own. The first coefficient is the rule's value in the base
+arithmetic, in the form that neither overflows nor cancels.
+
+A coefficient is computed when it is asked for, and once. With first-order coefficients that are sparse vectors, one for
+each direction, the same numbers are forward mode in all directions at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator as infix
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from microgrid.arithmetic import FLOAT, PLAIN, Arithmetic
+from microgrid.rules import RULES, Pair, Rule
+
+__all__ = ["REAL", "Series", "SeriesArithmetic", "SparseVector"]
+
+Apply = Callable[..., Any]
+
+
+class _Real(Arithmetic):
+    """Floats with the results of FLOAT, at the speed of PLAIN wherever Python's own floats don't raise."""
+
+    def bind(self, rule: Rule) -> Pair:
+        if rule not in self._bound:
+            self._bound[rule] = (_carefully(rule, 0), _carefully(rule, 1))
+        return self._bound[rule]
+
+
+def _carefully(rule: Rule, part: int) -> Callable[..., Any]:
+    """The rule's value (0) or its partials (1), by IEEE 754 where Python's own floats raise."""
+    quick = PLAIN.bind(rule)[part]
+
+    def function(*operands: float) -> Any:
+        try:
+            return quick(*operands)
+        except (ArithmeticError, ValueError):
+            return FLOAT.bind(rule)[part](*operands)
+
+    return function
+
+
+_CHOICES = ("less", "less_equal", "equal", "where", "pi", "inf")
+
+REAL = _Real("real", **{name: getattr(PLAIN, name) for name in _CHOICES})
+"""Floats as the base of series."""
+
+
+class SparseVector:
+    """A vector of which only the entries that are not 0 by structure are kept; what is added up, scaled and divided.
+
+    Parameters
+    ----------
+    entries : dict
+        From an index to a number.
+
+    Examples
+    --------
+    >>> from microgrid.arithmetics.series import SparseVector
+    >>> (2.0 * SparseVector({7: 1.0}) + SparseVector({7: 1.0, 8: 5.0})).entries
+    {7: 3.0, 8: 5.0}
+    """
+
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: dict[Any, Any]) -> None:
+        self.entries = entries
+
+    def __add__(self, other: SparseVector) -> SparseVector:
+        return SparseVector(_gather([self, other]))
+
+    def __neg__(self) -> SparseVector:
+        return self.map(lambda entry: -entry)
+
+    def __rmul__(self, factor: Any) -> SparseVector:
+        return self.map(lambda entry: factor * entry)
+
+    def map(self, function: Callable[[Any], Any]) -> SparseVector:
+        """The vector of a function of each entry."""
+        return SparseVector({index: function(entry) for index, entry in self.entries.items()})
+
+
+def _gather(vectors: Iterable[SparseVector]) -> dict[Any, Any]:
+    """The entries of a sum, added up in one dict, so that a sum of many vectors costs what they hold together."""
+    entries: dict[Any, Any] = {}
+    for vector in vectors:
+        for index, entry in vector.entries.items():
+            entries[index] = entries[index] + entry if index in entries else entry
+    return entries
+
+
+class Series:
+    """One number that moves: its coefficients so far, and how the next one is made.
+
+    Parameters
+    ----------
+    arithmetic : SeriesArithmetic
+        Whose number it is.
+    first : number
+        The constant coefficient, a number of the base arithmetic.
+    moves : bool
+        Whether there can be further coefficients.
+
+    Notes
+    -----
+    A coefficient that is 0 by structure is None: it takes part in no product, and so in no 0·inf.
+    """
+
+    __slots__ = ("arithmetic", "coefficients", "moves")
+
+    def __init__(self, arithmetic: SeriesArithmetic, first: Any, *, moves: bool = True) -> None:
+        self.arithmetic = arithmetic
+        self.coefficients: list[Any] = [first]
+        self.moves = moves
+
+    def needs(self, order: int) -> Iterable[tuple[Series, int]]:  # noqa: ARG002  # of a series that needs none
+        """What has to be known before the coefficient of this order: other series, and up to which order."""
+        return ()
+
+    def make(self, order: int) -> Any:  # noqa: ARG002  # likewise
+        """The coefficient of this order, from what it needs."""
+        return None
+
+    def coefficient(self, order: int) -> Any:
+        """The coefficient of an order, by all the work that it takes; without recursion.
+
+        Parameters
+        ----------
+        order : int
+            From 0.
+
+        Returns
+        -------
+        number or None
+            None where it is 0 by structure.
+        """
+        if order and not self.moves:
+            return None
+        stack: list[tuple[Series, int]] = [(self, order)]
+        while stack:
+            series, wanted = stack[-1]
+            known = len(series.coefficients)
+            if known > wanted:
+                stack.pop()
+                continue
+            missing = [(one, at) for one, at in series.needs(known) if len(one.coefficients) <= at]
+            if missing:
+                stack += reversed(missing)  # the first one is made first: those after it in a chain build on it
+            else:
+                series.coefficients.append(series.make(known))
+        return self.coefficients[order]
+
+    def __repr__(self) -> str:
+        return f"<series {self.coefficients}…>" if self.moves else f"<series {self.coefficients[0]}>"
+
+    def __add__(self, other: Any) -> Series:
+        return self.arithmetic.sum_of(self, other)
+
+    def __radd__(self, other: Any) -> Series:
+        return self.arithmetic.sum_of(other, self)
+
+    def __sub__(self, other: Any) -> Series:
+        return self.arithmetic.difference_of(self, other)
+
+    def __rsub__(self, other: Any) -> Series:
+        return self.arithmetic.difference_of(other, self)
+
+    def __mul__(self, other: Any) -> Series:
+        return self.arithmetic.product_of(self, other)
+
+    def __rmul__(self, other: Any) -> Series:
+        return self.arithmetic.product_of(other, self)
+
+    def __truediv__(self, other: Any) -> Series:
+        return self.arithmetic.quotient_of(self, other)
+
+    def __rtruediv__(self, other: Any) -> Series:
+        return self.arithmetic.quotient_of(other, self)
+
+    def __neg__(self) -> Series:
+        return self.arithmetic.negative_of(self)
+
+
+class _Variable(Series):
+    """A series that is given by its coefficients; None stands for one that is 0."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, arithmetic: SeriesArithmetic, given: Sequence[Any]) -> None:
+        super().__init__(arithmetic, given[0])
+        self.given = given
+
+    def make(self, order: int) -> Any:
+        return self.given[order] if order < len(self.given) else None
+
+
+class _Of(Series):
+    """A series of others, of which it needs every coefficient up to its own."""
+
+    __slots__ = ("operands",)
+
+    def __init__(self, first: Any, *operands: Series) -> None:
+        super().__init__(operands[0].arithmetic, first, moves=any([operand.moves for operand in operands]))
+        self.operands = operands
+
+    def needs(self, order: int) -> Iterable[tuple[Series, int]]:
+        return [(operand, order) for operand in self.operands if operand.moves]
+
+    def of(self, place: int, order: int) -> Any:
+        """An operand's coefficient."""
+        operand = self.operands[place]
+        return operand.coefficients[order] if order == 0 or operand.moves else None
+
+
+class _Sum(_Of):
+    """Also a chain of sums: its last one adds up all terms at once, from the nearest one before it that is known."""
+
+    __slots__ = ()
+
+    def _parts(self, order: int) -> list[Series]:
+        parts, left = [self.operands[1]], self.operands[0]
+        while isinstance(left, _Sum) and left.moves and len(left.coefficients) <= order:
+            parts.append(left.operands[1])
+            left = left.operands[0]
+        return [part for part in (left, *reversed(parts)) if part.moves]
+
+    def needs(self, order: int) -> Iterable[tuple[Series, int]]:
+        return [(part, order) for part in self._parts(order)]
+
+    def make(self, order: int) -> Any:
+        return _total([part.coefficients[order] for part in self._parts(order)])
+
+
+class _Difference(_Of):
+    __slots__ = ()
+
+    def make(self, order: int) -> Any:
+        left, right = self.of(0, order), self.of(1, order)
+        return left if right is None else _total([left, -right])
+
+
+class _Negative(_Of):
+    __slots__ = ()
+
+    def make(self, order: int) -> Any:
+        coefficient = self.of(0, order)
+        return None if coefficient is None else -coefficient
+
+
+class _Product(_Of):
+    __slots__ = ()
+
+    def make(self, order: int) -> Any:
+        return _total([_times(self.of(0, j), self.of(1, order - j)) for j in range(order + 1)])
+
+
+class _Quotient(_Of):
+    __slots__ = ()
+
+    def make(self, order: int) -> Any:
+        known = [_times(self.coefficients[order - j], self.of(1, j)) for j in range(1, order + 1)]
+        numerator = _total([self.of(0, order), *[-term for term in known if term is not None]])
+        return self.arithmetic.over(numerator, self.of(1, 0))
+
+
+class _Choice(_Of):
+    """One of two numbers by a truth that is itself recorded in the base arithmetic."""
+
+    __slots__ = ("truth",)
+
+    def __init__(self, truth: Any, first: Any, then: Series, otherwise: Series) -> None:
+        super().__init__(first, then, otherwise)
+        self.truth = truth
+
+    def make(self, order: int) -> Any:
+        return self.arithmetic.choice_of(self.truth, self.of(0, order), self.of(1, order))
+
+
+class _Function(_Of):
+    """A rule's output, by the differential equation that its partials are."""
+
+    __slots__ = ("rule", "slopes")
+
+    def __init__(self, rule: Rule, first: Any, *operands: Series) -> None:
+        super().__init__(first, *operands)
+        self.rule = rule
+        self.slopes: list[Series | None] | None = None
+
+    def needs(self, order: int) -> Iterator[tuple[Series, int]]:
+        if self.slopes is None:
+            self.slopes = self.arithmetic.slopes_of(self.rule, self)
+        for operand, slope in zip(self.operands, self.slopes, strict=True):
+            if operand.moves and slope is not None:
+                yield operand, order
+                if slope.moves:
+                    yield slope, order - 1
+
+    def make(self, order: int) -> Any:
+        assert self.slopes is not None  # needs was asked first
+        terms = []
+        for place, (operand, slope) in enumerate(zip(self.operands, self.slopes, strict=True)):
+            if slope is None or not operand.moves:
+                continue
+            for j in range(1, order + 1):
+                rate = slope.coefficients[order - j] if j == order or slope.moves else None
+                term = _times(rate, self.of(place, j))
+                terms.append(term if j == 1 or term is None else float(j) * term)
+        total = _total(terms)
+        return total if order == 1 else self.arithmetic.over(total, float(order))
+
+
+def _total(terms: Iterable[Any]) -> Any:
+    """The sum of coefficients in order, None if each is 0 by structure."""
+    there = [term for term in terms if term is not None]
+    if there and isinstance(there[0], SparseVector):
+        return SparseVector(_gather(there)) if len(there) > 1 else there[0]
+    total = None
+    for term in there:
+        total = term if total is None else total + term
+    return total
+
+
+def _times(left: Any, right: Any) -> Any:
+    """A product of coefficients. Only None is 0 by structure: 0·inf has to stay nan. A factor of 1 changes no bit."""
+    if left is None or right is None:
+        return None
+    if type(left) is float and left == 1.0:
+        return right
+    if isinstance(left, SparseVector) or (type(right) is float and right == 1.0):
+        left, right = right, left
+        if type(left) is float and left == 1.0:
+            return right
+    return left * right
+
+
+class SeriesArithmetic(Arithmetic):
+    """Power series over the numbers of another arithmetic.
+
+    Parameters
+    ----------
+    base : Arithmetic
+        The numbers that coefficients are: ``REAL``, high precision, or Values, which record the coefficients.
+    apply : callable, optional
+        ``apply(rule, *operands)`` gives a rule's value in the base; by default the base runs the rule.
+
+    Examples
+    --------
+    The series of exp(sin t):
+
+    >>> from microgrid.arithmetics.series import REAL, SeriesArithmetic
+    >>> m = SeriesArithmetic(REAL)
+    >>> result = m.exp(m.sin(m.variable(0.0, 1.0)))
+    >>> [result.coefficient(order) for order in range(5)]
+    [1.0, 1.0, 0.5, 0.0, -0.125]
+    """
+
+    def __init__(self, base: Arithmetic, apply: Apply | None = None) -> None:
+        super().__init__(f"series of {base.name}", exact=base.exact, pi=base.pi, inf=base.inf)
+        self.base = base
+        self.apply = apply or (lambda rule, *operands: base.bind(rule)[0](*operands))
+        self._made: dict[tuple[Any, ...], Series] = {}  # what was made before is used again
+        for name in RULES.keys() - set(_CHOICES):
+            setattr(self, name, functools.partial(self._function, RULES[name]))
+
+    def variable(self, *coefficients: Any) -> Series:
+        """A number that moves, by its coefficients from the constant one on."""
+        return _Variable(self, coefficients)
+
+    def lift(self, number: Any) -> Series:
+        """A number that stands still, unless it is a series already."""
+        if isinstance(number, Series):
+            return number
+        key = repr(number) if isinstance(number, float) else id(number)  # 0.0 and -0.0 are two numbers
+        return self._once(("lift", key), lambda: Series(self, number, moves=False))
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], Series]) -> Series:
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    # ---- rules ------------------------------------------------------------------------------------------------
+
+    def bind(self, rule: Rule) -> Pair:
+        """The rule's value and partials on series."""
+        value, partials = super().bind(rule)
+        if value in _INFIX:
+            return value, partials
+        return functools.partial(self._function, rule), partials
+
+    def _function(self, rule: Rule, *numbers: Any) -> Series:
+        operands = [self.lift(number) for number in numbers]
+        firsts = [operand.coefficients[0] for operand in operands]
+        moving = rule
+        if rule.constant_form and not operands[-1].moves:
+            moving = RULES[rule.constant_form]
+            rule = moving if isinstance(firsts[-1], float) else rule
+        key = (moving, *map(id, operands))
+        return self._once(key, lambda: _Function(moving, self.apply(rule, *firsts), *operands))
+
+    def slopes_of(self, rule: Rule, out: _Function) -> list[Series | None]:
+        """The partials of a rule at a series; None where the rule states a plain 0."""
+        slopes = super().bind(rule)[1](out, *out.operands)
+        return [None if type(slope) is float and slope == 0.0 else self.lift(slope) for slope in slopes]
+
+    # ---- the operators ----------------------------------------------------------------------------------------
+
+    def sum_of(self, left: Any, right: Any) -> Series:
+        """The sum of two numbers, at least one of them a series; the following four likewise."""
+        x, y = self.lift(left), self.lift(right)
+        return self._once(("+", id(x), id(y)), lambda: _Sum(x.coefficients[0] + y.coefficients[0], x, y))
+
+    def difference_of(self, left: Any, right: Any) -> Series:
+        """The difference."""
+        x, y = self.lift(left), self.lift(right)
+        return self._once(("-", id(x), id(y)), lambda: _Difference(x.coefficients[0] - y.coefficients[0], x, y))
+
+    def product_of(self, left: Any, right: Any) -> Series:
+        """The product."""
+        x, y = self.lift(left), self.lift(right)
+        return self._once(("*", id(x), id(y)), lambda: _Product(_times(x.coefficients[0], y.coefficients[0]), x, y))
+
+    def quotient_of(self, left: Any, right: Any) -> Series:
+        """The quotient."""
+        x, y = self.lift(left), self.lift(right)
+        return self._once(("/", id(x), id(y)), lambda: _Quotient(self.over(x.coefficients[0], y.coefficients[0]), x, y))
+
+    def negative_of(self, series: Series) -> Series:
+        """The negative; that of a negative is the number itself, so that sin, cos, -sin, -cos close their circle."""
+        if isinstance(series, _Negative):
+            return series.operands[0]
+        return self._once(("neg", id(series)), lambda: _Negative(-series.coefficients[0], series))
+
+    def over(self, numerator: Any, denominator: Any) -> Any:
+        """A quotient of coefficients, in the base."""
+        if numerator is None:
+            return None
+        if isinstance(numerator, SparseVector):
+            return numerator.map(lambda entry: self.apply(_DIV, entry, denominator))
+        return self.apply(_DIV, numerator, denominator)
+
+    # ---- comparisons and choices, by the constant coefficients --------------------------------------------------
+
+    def less(self, x: Any, y: Any) -> Any:
+        """Whether x < y."""
+        return self.base.less(_first(x), _first(y))
+
+    def less_equal(self, x: Any, y: Any) -> Any:
+        """Whether x <= y."""
+        return self.base.less_equal(_first(x), _first(y))
+
+    def equal(self, x: Any, y: Any) -> Any:
+        """Whether x == y."""
+        return self.base.equal(_first(x), _first(y))
+
+    def where(self, truth: Any, then: Any, otherwise: Any) -> Any:
+        """One of two numbers, by a comparison."""
+        if isinstance(truth, bool):
+            return then if truth else otherwise
+        x, y = self.lift(then), self.lift(otherwise)
+        return _Choice(truth, self.choice_of(truth, x.coefficients[0], y.coefficients[0]), x, y)
+
+    def choice_of(self, truth: Any, then: Any, otherwise: Any) -> Any:
+        """A choice of coefficients, in the base."""
+        if then is None and otherwise is None:
+            return None
+        if isinstance(then, SparseVector) or isinstance(otherwise, SparseVector):
+            x, y = [side.entries if side is not None else {} for side in (then, otherwise)]
+            return SparseVector({i: self.base.where(truth, x.get(i, 0.0), y.get(i, 0.0)) for i in x | y})
+        return self.base.where(truth, 0.0 if then is None else then, 0.0 if otherwise is None else otherwise)
+
+
+_DIV = RULES["div"]
+_INFIX = (infix.add, infix.sub, infix.mul, infix.truediv, infix.neg)
+
+
+def _first(number: Any) -> Any:
+    return number.coefficients[0] if isinstance(number, Series) else number

@@ -1,0 +1,139 @@
+"""Formulas as the numbers, on SymPy's expressions; no graph and no rule is here.
+
+>>> import sympy
+>>> from microgrid.arithmetics.sympy import SYMPY, Formula
+>>> z = Formula(sympy.Symbol("z", real=True))
+>>> SYMPY.sigmoid(z)
+1/(1 + exp(-z))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from microgrid.arithmetic import _MATH, Arithmetic
+from microgrid.errors import MissingPackageError
+
+try:
+    import sympy
+except ModuleNotFoundError as error:
+    raise MissingPackageError("formulas need the package sympy: pip install 'microgrid-autodiff[symbolic]'") from error
+
+__all__ = ["SYMPY", "Formula", "exact", "sympy"]
+
+
+def exact(number: Any) -> Any:
+    """A plain number as SymPy's exact one: 0.1 is one tenth, as it was written, and a whole number an integer.
+
+    Parameters
+    ----------
+    number : float, Formula or expression
+        A formula gives its expression; an expression is left as it is.
+
+    Returns
+    -------
+    sympy.Expr
+        The number.
+
+    Examples
+    --------
+    >>> from microgrid.arithmetics.sympy import exact
+    >>> exact(0.1), exact(2.0), exact(float("-inf"))
+    (1/10, 2, -oo)
+    """
+    if isinstance(number, Formula):
+        return number.expression
+    if isinstance(number, float):
+        if number == number and abs(number) != float("inf"):
+            return sympy.Rational(repr(number))
+        return sympy.nan if number != number else sympy.oo if number > 0 else -sympy.oo
+    return number
+
+
+class Formula:
+    """A SymPy expression as a number: with plain numbers it stays exact, where SymPy's own would become a float.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+        The expression.
+    """
+
+    __slots__ = ("expression",)
+
+    def __init__(self, expression: Any) -> None:
+        self.expression = exact(expression)
+
+    def __repr__(self) -> str:
+        return str(self.expression)
+
+    def __add__(self, other: Any) -> Formula:
+        return Formula(self.expression + exact(other))
+
+    def __sub__(self, other: Any) -> Formula:
+        return Formula(self.expression - exact(other))
+
+    def __mul__(self, other: Any) -> Formula:
+        return Formula(self.expression * exact(other))
+
+    def __truediv__(self, other: Any) -> Formula:
+        return Formula(self.expression / exact(other))
+
+    def __radd__(self, other: Any) -> Formula:
+        return Formula(exact(other) + self.expression)
+
+    def __rsub__(self, other: Any) -> Formula:
+        return Formula(exact(other) - self.expression)
+
+    def __rmul__(self, other: Any) -> Formula:
+        return Formula(exact(other) * self.expression)
+
+    def __rtruediv__(self, other: Any) -> Formula:
+        return Formula(exact(other) / self.expression)
+
+    def __neg__(self) -> Formula:
+        return Formula(-self.expression)
+
+
+def _of(function: Callable[..., Any]) -> Callable[..., Formula]:
+    """One of SymPy's functions, on numbers of either kind."""
+
+    def formula(*operands: Any) -> Formula:
+        return Formula(function(*map(exact, operands)))
+
+    return formula
+
+
+def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
+    def truth(x: Any, y: Any) -> Any:
+        return function(exact(x), exact(y))
+
+    return truth
+
+
+def _choose(truth: Any, then: Any, otherwise: Any) -> Formula:
+    return Formula(sympy.Piecewise((exact(then), truth), (exact(otherwise), True)))
+
+
+# What SymPy calls otherwise, or has no function of its own for.
+_OTHERS: dict[str, Callable[..., Any]] = {
+    "abs": sympy.Abs,
+    "pow": sympy.Pow,
+    "expm1": lambda x: sympy.exp(x) - 1,
+    "log1p": lambda x: sympy.log(1 + x),
+    "hypot": lambda x, y: sympy.sqrt(x**2 + y**2),
+}
+
+SYMPY = Arithmetic(
+    "SymPy",
+    exact=True,
+    pi=Formula(sympy.pi),
+    inf=Formula(sympy.oo),
+    less=_truth(sympy.Lt),
+    less_equal=_truth(sympy.Le),
+    equal=_truth(sympy.Eq),
+    where=_choose,
+    **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*_MATH, "abs")},
+)
+"""Formulas: what a rule computes with them is written down exactly, and nothing is rounded."""

@@ -1,0 +1,69 @@
+"""Lists, tuples, dicts and NumPy arrays, nested in each other, as the numbers in them; what those are is not asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["flatten"]
+
+Rebuild = Callable[[Sequence[Any]], Any]
+
+
+def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
+    """The numbers of a structure in order, and how others are put in their places.
+
+    Parameters
+    ----------
+    tree : number, list, tuple, dict or array
+        The structure; lists, tuples and dicts may hold one another. Anything else is a number.
+
+    Returns
+    -------
+    tuple
+        The list of numbers, and a function from as many things to a structure of the same shape. Arrays of plain
+        numbers come back as arrays of floats, and arrays in the places of an array's elements are joined to it.
+
+    Examples
+    --------
+    >>> from microgrid.trees import flatten
+    >>> numbers, rebuild = flatten({"w": [1.0, 2.0], "b": 3.0})
+    >>> numbers, rebuild("xyz")
+    ([1.0, 2.0, 3.0], {'w': ['x', 'y'], 'b': 'z'})
+    """
+    if isinstance(tree, Mapping):
+        return _join(list(tree.values()), lambda parts: dict(zip(tree, parts, strict=True)))
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return _join(list(tree), lambda parts: type(tree)(*parts))
+    if isinstance(tree, list | tuple):
+        return _join(list(tree), type(tree))
+    if getattr(tree, "ndim", 0):
+        return list(tree.ravel()), lambda parts: _array(parts, tree.shape)
+    return [tree], lambda parts: parts[0]
+
+
+def _join(children: list[Any], gather: Callable[[list[Any]], Any]) -> tuple[list[Any], Rebuild]:
+    pairs = [flatten(child) for child in children]
+    numbers = [number for part, _ in pairs for number in part]
+
+    def rebuild(parts: Sequence[Any]) -> Any:
+        gathered, start = [], 0
+        for part, rebuild_child in pairs:
+            gathered.append(rebuild_child(parts[start : start + len(part)]))
+            start += len(part)
+        return gather(gathered)
+
+    return numbers, rebuild
+
+
+def _array(parts: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    import numpy
+
+    if parts and all([isinstance(part, numpy.ndarray) for part in parts]):
+        return numpy.stack(parts).reshape(shape + parts[0].shape)
+    if all([isinstance(part, float) for part in parts]):
+        return numpy.array(parts, dtype=float).reshape(shape)
+    whole = numpy.empty(len(parts), dtype=object)
+    for place, part in enumerate(parts):
+        whole[place] = part
+    return whole.reshape(shape)
