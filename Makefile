@@ -21,9 +21,11 @@ lint: $(VENV)/dev.installed ## Lint and format check
 types: $(VENV)/dev.installed ## The strict type checker
 	$(BIN)/mypy
 
+# pytest imports the package's own plugin before any other plugin could start to measure: coverage starts pytest.
 unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks on both engines, coverage of both together
-	MICROGRID_ENGINE=python $(BIN)/python -m pytest --cov --cov-report=
-	$(BIN)/python -m pytest --cov --cov-append --cov-report=term
+	MICROGRID_ENGINE=python $(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage run --append -m pytest
+	$(BIN)/python -m coverage report
 
 sanitize: $(VENV)/dev.installed ## The native engine under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python tests/sanitize.py

@@ -147,6 +147,30 @@ class Formula:
             nodes[name] = named(result, name) if result.name is None else result  # a = w is another name for w
         return nodes
 
+    def evaluate(self, inputs: Mapping[str, Any]) -> Any:
+        """The output at Values or plain numbers; without any Value, nothing is recorded.
+
+        Parameters
+        ----------
+        inputs : mapping
+            A Value or a float for each input.
+
+        Returns
+        -------
+        Value or float
+            A node if a Value takes part.
+
+        Examples
+        --------
+        >>> from microgrid.formula import parse
+        >>> parse("a**2; a = w*x").evaluate({"w": 2.0, "x": 3.0})
+        36.0
+        """
+        known = dict(inputs)
+        for name in _in_order(self.definitions, self.output):
+            known[name] = _evaluate(self.definitions[name], known)
+        return known[self.output]
+
     def check_inputs(self, numbers: Mapping[str, object]) -> list[str]:
         """See that there is one number for each input, and nothing else.
 
@@ -412,7 +436,7 @@ def _record(tree: ast.expr, nodes: Mapping[str, Value]) -> Value:
     return result if isinstance(result, Value) else Value(result)
 
 
-def _evaluate(tree: ast.expr, nodes: Mapping[str, Value]) -> Any:
+def _evaluate(tree: ast.expr, nodes: Mapping[str, Any]) -> Any:
     """A Value, or a float where no name is involved."""
     match tree:
         case ast.Name(id=name):

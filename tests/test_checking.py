@@ -187,6 +187,35 @@ def test_a_gradient_that_is_nan_is_not_finite() -> None:
     assert report.verdict is Verdict.NON_FINITE
 
 
+def test_there_is_no_derivative_at_an_infinite_point() -> None:
+    for x in (math.inf, -math.inf):
+        for report in (
+            check_gradients(microgrid.sigmoid, x),
+            check_gradients(microgrid.atan, x, reference="differences"),
+            check_gradients(math.atan, x, closed_form=lambda x: 1 / (1 + x * x)),
+        ):
+            assert report.verdict is Verdict.NON_FINITE
+            assert f"its coordinate is {x!r}" in str(report)
+            assert report.worst is not None
+            assert report.worst.taylor_order is None
+    report = check_gradients(lambda x, y: microgrid.atan(x) * y, (math.inf, 2.0))  # y has a derivative
+    assert [(one.name, one.verdict) for one in report.judgements] == [
+        ("df/dx", Verdict.NON_FINITE),
+        ("df/dy", Verdict.RIGHT),
+    ]
+    assert differentiate(math.atan, math.inf).bound == math.inf
+
+
+def test_a_complex_step_that_is_lost_below_the_smallest_float_says_nothing() -> None:
+    recording = record(lambda leaves: microgrid.exp(leaves[0]), ["x"], [5e-324])
+    assert references.complex_step(recording, 0) is None
+    report = check_gradients(lambda x: microgrid.exp(x) + 1.0, 5e-324)
+    assert report
+    assert report.worst is not None
+    assert report.worst.how.startswith("mpmath")
+    assert not check_gradients(lambda y: microgrid.sqrt(microgrid.log(y**-0.5)), 5e-324)
+
+
 def test_a_reference_that_is_nan_or_infinite_is_never_a_pass() -> None:
     for wrong in (math.nan, math.inf):
         report = check_gradients(lambda x: x * x, 1.0, reference=lambda x, wrong=wrong: wrong)

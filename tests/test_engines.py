@@ -28,10 +28,9 @@ ENGINES = ["native", "python"]
 
 def run(engine: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Another process on the engine that is asked for."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
     command = [sys.executable, *arguments]
     return subprocess.run(
-        command, env=environment | {"MICROGRID_ENGINE": engine}, capture_output=True, text=True, check=False
+        command, env=os.environ | {"MICROGRID_ENGINE": engine}, capture_output=True, text=True, check=False
     )
 
 

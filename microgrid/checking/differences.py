@@ -95,7 +95,9 @@ class _Level:
 
 
 def _levels(function: Function, x: float) -> Iterator[_Level]:
-    """The ladder of steps, from the largest, as far as the function is finite there."""
+    """The ladder of steps, from the largest, as far as the function is finite there; none at an infinite point."""
+    if not math.isfinite(x):
+        return
     middle, scatter = function(x), _scatter(function, x)
     top = 0.25 * max(abs(x), 1.0)
     lowest = max((abs(x) or 1.0) * _EPSILON * 64.0, 5e-324)

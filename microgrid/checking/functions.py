@@ -91,6 +91,13 @@ def _is_exact(estimate: Estimate, size: float, tol: float) -> bool:
     return estimate.bound <= tol * max(size, estimate.scale) + _SMALLEST
 
 
+def _not_finite(value: float, x: float) -> Finding | None:
+    """A function or a coordinate that is infinite or nan: there a step goes nowhere, and any reference would say 0."""
+    if not math.isfinite(value):
+        return Verdict.NON_FINITE, f"f is {value!r} there"
+    return None if math.isfinite(x) else (Verdict.NON_FINITE, f"its coordinate is {x!r}")
+
+
 def _line(value: Call, numbers: Sequence[float], place: int) -> Callable[[float], float]:
     def along(x: float) -> float:
         try:
@@ -136,9 +143,9 @@ class PlainFunction:
         """The function of one coordinate; nan where it has no value."""
         return _line(self._call, self.numbers, place)
 
-    def obstacle(self, place: int) -> Finding | None:  # noqa: ARG002  # one function for all coordinates
-        """The function is infinite or nan."""
-        return None if math.isfinite(self._value) else (Verdict.NON_FINITE, f"f is {self._value!r} there")
+    def obstacle(self, place: int) -> Finding | None:
+        """The function or the coordinate is infinite or nan."""
+        return _not_finite(self._value, self.numbers[place])
 
     def reference(self, place: int, wanted: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # as a Function has it
         """By differences, the only reference that values alone can give."""
@@ -207,9 +214,9 @@ class RecordedFunction:
         return _line(value, self.numbers, place)
 
     def obstacle(self, place: int) -> Finding | None:
-        """The function is infinite or nan, does not repeat itself, or has a kink at the point."""
-        if not self._is_finite:
-            return Verdict.NON_FINITE, f"f is {self.recording.output.data!r} there"
+        """The function or the coordinate is not finite, or f does not repeat itself, or has a kink at the point."""
+        if found := _not_finite(self.recording.output.data, self.numbers[place]):
+            return found
         if not self._around.repeatable:
             return Verdict.NOISY, "f gives other numbers, or another graph, when it is called again at the same point"
         crossing = self._around.crossing

@@ -146,6 +146,8 @@ def _imaginary(replayed: Callable[[Any, complex], Any], arithmetic: Any, x: floa
     """The slope at x by the imaginary part of the result; None where it can't be told."""
     for relative_step in (_STEP, _LONG_STEP):
         step = relative_step * (abs(x) or 1.0)
+        if not step:  # x is all but the smallest float, and nothing would move
+            return None
         try:
             imaginary = complex(replayed(arithmetic, complex(x, step))).imag
         except (ArithmeticError, ValueError):  # cmath raises at poles and overflows
