@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from microgrid import engines
 from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, jvp, taylor, value_and_grad, vjp
+from microgrid.derivations import Derivation, explain
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -25,6 +26,7 @@ from microgrid.errors import (
     OutputError,
 )
 from microgrid.export import to_c, to_numpy, to_python
+from microgrid.proofs import Proof, prove
 from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
 from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 
@@ -36,6 +38,7 @@ engine: str = engines.engine.NAME
 __all__ = [
     "Comparison",
     "DataError",
+    "Derivation",
     "Drawing",
     "FormulaError",
     "InvalidValueError",
@@ -44,11 +47,13 @@ __all__ = [
     "NonFiniteError",
     "OutputError",
     "Precise",
+    "Proof",
     "Value",
     "derivative",
     "draw",
     "draw_dot",
     "engine",
+    "explain",
     "from_sympy",
     "grad",
     "gradients",
@@ -59,6 +64,7 @@ __all__ = [
     "latex",
     "named",
     "precise",
+    "prove",
     "strict",
     "taylor",
     "to_c",
