@@ -760,14 +760,18 @@ def _html(derivation: Derivation) -> str:
 
 
 def _html_rows(place: int, component: Component, ends: Mapping[str, tuple[str, str]]) -> Iterable[str]:
-    for path in _told_paths(component):
+    head = (f"{place}.", f"<b>{_html_quotient(component.of, component.by)}</b>")
+    paths = _told_paths(component)
+    if paths:
+        yield _row(*head, f"the sum over {_paths(len(paths))}:" if len(paths) > 1 else "along the only path:", "")
+        head = ("", "")
+    for path in paths:
         nodes = _marked_up(" ← ".join(path.nodes))
         yield _row("", nodes, " = ".join([_marked_up(text) for text in _path_equalities(path)]), number(path.value))
     lines = [_marked_up(line) for line in _equalities(component, plain)]
     if component.factors:
         lines.insert(0, " · ".join([_html_quotient(*ends[name]) for name in component.factors]))
-    name = f"<b>{_html_quotient(component.of, component.by)}</b>"
-    yield _row(f"{place}.", name, "".join([f"= {line}<br>" for line in lines]).removesuffix("<br>"), _value(component))
+    yield _row(*head, "".join([f"= {line}<br>" for line in lines]).removesuffix("<br>"), _value(component))
 
 
 def _row(*cells: str) -> str:
