@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from microgrid import engines
 from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, jvp, taylor, value_and_grad, vjp
 from microgrid.checking import Interval, assert_gradients, check_gradients
+from microgrid.derivations import Derivation, explain
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -29,6 +30,7 @@ from microgrid.errors import (
 )
 from microgrid.export import to_c, to_numpy, to_python
 from microgrid.operations import custom
+from microgrid.proofs import Proof, prove
 from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
 from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 
@@ -40,6 +42,7 @@ engine: str = engines.engine.NAME
 __all__ = [
     "Comparison",
     "DataError",
+    "Derivation",
     "Drawing",
     "FormulaError",
     "GradientError",
@@ -51,6 +54,7 @@ __all__ = [
     "OperationError",
     "OutputError",
     "Precise",
+    "Proof",
     "Value",
     "assert_gradients",
     "check_gradients",
@@ -59,6 +63,7 @@ __all__ = [
     "draw",
     "draw_dot",
     "engine",
+    "explain",
     "from_sympy",
     "grad",
     "gradients",
@@ -69,6 +74,7 @@ __all__ = [
     "latex",
     "named",
     "precise",
+    "prove",
     "strict",
     "taylor",
     "to_c",

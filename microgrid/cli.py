@@ -16,11 +16,14 @@ from typing import Any
 
 import microgrid
 from microgrid import demo
+from microgrid.calculus import gradients
 from microgrid.checking import Interval, check_gradients
 from microgrid.checking.points import Place
+from microgrid.derivations import explain
 from microgrid.drawing import draw
 from microgrid.errors import DataError, FormulaError, MicrogridError
-from microgrid.formula import parse, spelled
+from microgrid.formula import parse, recorded_on, spelled
+from microgrid.proofs import prove
 from microgrid.text import table
 from microgrid.value import FUNCTIONS, Value
 
@@ -57,20 +60,36 @@ examples:
   microgrid draw '{_LOGISTIC}' \\
       {_NUMBERS} --out logistic.svg
 """
+_DEFAULT = 0.5  # of each name, where no numbers are given
+_EXPLAIN_EXAMPLES = f"""\
+examples:
+  microgrid explain '{_LOGISTIC}' --wrt w1 \\
+      {_NUMBERS}
+  microgrid explain 'L = (w*x - y)**2' --wrt w --format latex
+"""
+_PROVE_EXAMPLES = f"""\
+The verdict is proved, refuted (with a point where the two differ) or undecided.
+
+examples:
+  microgrid prove '{_LOGISTIC}' \\
+      --wrt w1 --equals '(a - y)*x1'
+"""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="microgrid",
         description="A scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.",
-        epilog="Exit status: 0 all right; 1 a derivative is wrong, or can't be told to be right; 2 wrong input, a "
-        "package that is missing or a file that can't be written; 130 interrupted.",
+        epilog="Exit status: 0 all right; 1 a derivative is wrong, or could not be told or proved to be right; 2 wrong "
+        "input, a package that is missing or a file that can't be written; 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_draw(commands)
     _add_check(commands)
+    _add_explain(commands)
+    _add_prove(commands)
     return parser
 
 
@@ -129,6 +148,42 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     checking.add_argument("--count", type=int, metavar="N", help="points that are drawn from ranges (%(default)s)")
     checking.add_argument("--seed", type=int, metavar="N", help="of the points that are drawn (%(default)s)")
     checking.set_defaults(run=_check, **_CHECK_OPTIONS)
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "derive a derivative of a formula, step by step along its graph"
+    explaining = _add_formula_command(commands, "explain", summary, _EXPLAIN_EXAMPLES)
+    explaining.add_argument(
+        "--format", choices=("text", "latex", "html"), default="text", help="what is printed (%(default)s)"
+    )
+    explaining.set_defaults(run=_explain)
+
+
+def _add_prove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "prove or refute that a derivative of a formula equals a closed form"
+    proving = _add_formula_command(commands, "prove", summary, _PROVE_EXAMPLES)
+    proving.add_argument("--equals", metavar="FORMULA", required=True, help="the closed form, in the formula's names")
+    proving.set_defaults(run=_prove)
+
+
+def _add_formula_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, examples: str
+) -> argparse.ArgumentParser:
+    """A command about the derivative of a formula."""
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary.capitalize()}. Formulas are written as for `microgrid draw`.",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
+    command.add_argument(
+        "numbers", metavar="NAME=NUMBER", nargs="*", help=f"a number for each free name ({_DEFAULT} if there are none)"
+    )
+    command.add_argument("--wrt", metavar="NAME", required=True, help="with respect to what is differentiated")
+    command.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
+    return command
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -190,6 +245,31 @@ def _number_or_range(text: str) -> float | Interval:
     return Interval(float(low), float(high)) if dots else float(text)
 
 
+def _explain(arguments: argparse.Namespace) -> int:
+    output, wrt, _ = _recorded(arguments)
+    print(getattr(explain(output, wrt=wrt), arguments.format)())
+    return 0
+
+
+def _prove(arguments: argparse.Namespace) -> int:
+    output, wrt, nodes = _recorded(arguments)
+    proof = prove(gradients(output, wrt), recorded_on(arguments.equals, nodes))
+    print(f"d{output.name}/d{wrt.name} = {arguments.equals.strip()}")
+    print(proof)
+    return 0 if proof else 1
+
+
+def _recorded(arguments: argparse.Namespace) -> tuple[Value, Value, dict[str, Value]]:
+    """The output, what it is differentiated with respect to, and every node by its name."""
+    formula = parse(arguments.formula, arguments.output)
+    numbers = _numbers(arguments.numbers) or dict.fromkeys(formula.inputs, _DEFAULT)
+    nodes = formula.record(**numbers)
+    name = spelled(arguments.wrt.strip())
+    if name not in nodes:
+        raise FormulaError(f"the formula has no name {name!r} to differentiate with respect to: {', '.join(nodes)}")
+    return nodes[formula.output], nodes[name], nodes
+
+
 def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[str, Any]:
     """``name=number`` arguments as a dict."""
     numbers: dict[str, Any] = {}
@@ -211,7 +291,7 @@ def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[s
 
 def _protect(arguments: Sequence[str]) -> list[str]:
     """Put a blank before a formula such as -x**2, which argparse would take for an option."""
-    if arguments[:1] not in (["draw"], ["check"]):
+    if not {"draw", "check", "explain", "prove"}.issuperset(arguments[:1]):
         return list(arguments)
     return [f" {argument}" if re.match("-(?!-|h$)", argument) else argument for argument in arguments]
 
@@ -227,9 +307,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 if all is right; 1 if a derivative is wrong, or can't be told to be right; 2 for wrong
-        input, a missing package or a file that can't be written; 130 if it was interrupted, and 141 if nobody reads
-        what it prints, as shells have it.
+        The exit status: 0 if all is right; 1 if a derivative is wrong, or could not be told or proved to be right; 2
+        for wrong input, a missing package or a file that can't be written; 130 if it was interrupted, and 141 if
+        nobody reads what it prints, as shells have it.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

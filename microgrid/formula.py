@@ -23,9 +23,9 @@ from typing import Any
 
 from microgrid.errors import FormulaError
 from microgrid.rules import RULES
-from microgrid.value import FUNCTIONS, Value, named
+from microgrid.value import FUNCTIONS, Value, _lift, named
 
-__all__ = ["Formula", "parse", "spelled"]
+__all__ = ["Formula", "parse", "recorded_on", "spelled"]
 
 _CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
 _TYPED_AS = str.maketrans({"·": "*", "×": "*", "−": "-", "÷": "/"})
@@ -244,6 +244,50 @@ def parse(text: str, output: str | None = None) -> Formula:
     for name in definitions:
         _in_order(definitions, name)  # raises on a definition that goes in a circle
     return Formula(text, definitions, output)
+
+
+def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
+    """Read a formula and record it on nodes that exist.
+
+    Parameters
+    ----------
+    text : str
+        The formula.
+    nodes : dict
+        The nodes that its names stand for. ``pi`` and ``e`` need none.
+
+    Returns
+    -------
+    Value
+        The output.
+
+    Raises
+    ------
+    FormulaError
+        If it can't be read, or has a name without a node.
+
+    Examples
+    --------
+    >>> from microgrid import Value
+    >>> from microgrid.formula import recorded_on
+    >>> a = Value(0.5, name="a")
+    >>> recorded_on("a*(1 - a)", {"a": a}).data
+    0.25
+    """
+    formula = parse(text)
+    missing = [name for name in formula.inputs if name not in nodes]
+    if missing:
+        known = [name for name in nodes if name.isidentifier()]
+        raise FormulaError(
+            f"{_list(missing)} in {_excerpt(text)!r} is no name, or not the name of one node alone, in the graph"
+            f"{_did_you_mean(missing[0], known)}; there are {_list(known) or 'none'}"
+        )
+    made = dict(nodes)
+    for name in _in_order(formula.definitions, formula.output):
+        made[name] = _record(formula.definitions[name], made)
+    output = made[formula.output]
+    is_number = output.op is None and output not in nodes.values()
+    return _lift(output.data) if is_number else output
 
 
 def _syntax_tree(text: str) -> ast.Module:

@@ -81,18 +81,28 @@ def symbol_names(roots: Iterable[Value], stop: Iterable[Value] = ()) -> dict[Val
     ['x', 'x_2', 'v1']
     """
     stops = set(stop)
-    nodes = [node for node in _reached(roots, stops) if node in stops or (node.op is None and not node.is_constant)]
+    order = topological_order(*roots)
+    nodes = [node for node in order if node in stops or (node.op is None and not node.is_constant)]
     taken = {node.name for node in nodes if node.name}
     given: dict[Value, str] = {}
     used: set[str] = set()
+    counts: dict[str, int] = {}
     for node in nodes:
         name = node.name
         if name is None or name in used:
-            stem, start = ("v", 1) if name is None else (f"{name}_", 2)
-            name = next(f"{stem}{k}" for k in range(start, len(nodes) + 3) if f"{stem}{k}" not in taken | used)
+            stem, count = ("v", 0) if name is None else (f"{name}_", 1)
+            name = _next_name(stem, counts, count, taken)
         used.add(name)
         given[node] = name
     return given
+
+
+def _next_name(stem: str, counts: dict[str, int], start: int, taken: set[str]) -> str:
+    """The stem with the next number that makes a name which no node has."""
+    while True:
+        counts[stem] = counts.get(stem, start) + 1
+        if f"{stem}{counts[stem]}" not in taken:
+            return f"{stem}{counts[stem]}"
 
 
 def _reached(roots: Iterable[Value], stops: set[Value]) -> list[Value]:
@@ -176,7 +186,7 @@ def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
     stops = list(stop)
     _check_size(value, stops)
     named = {node: Text(symbol(name)) for node, name in symbol_names([value], stops).items() if node.name}
-    return Text.of(evaluate([value], LATEX, named)[value]).text
+    return Text.of(evaluate([value], LATEX, named, constant=Text.of)[value]).text
 
 
 # ---- SymPy ----------------------------------------------------------------------------------------------------
@@ -228,7 +238,7 @@ def sympy_formulas(roots: Iterable[Value], names: Mapping[Value, str], positive:
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
     symbols = {node: Formula(one) for node, one in sympy_symbols(names, positive).items()}
-    values = evaluate(roots, SYMPY, symbols)
+    values = evaluate(roots, SYMPY, symbols, constant=Formula)
     return {node: exact(formula) for node, formula in values.items()}
 
 

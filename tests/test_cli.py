@@ -31,6 +31,8 @@ def test_version_is_the_packages_own(capsys: pytest.CaptureFixture[str]) -> None
     [
         (["--help"], ["demo", "draw", "check", "Exit status"]),
         (["check", "--help"], ["NAME=NUMBER", "LOW..HIGH", "examples:", "--order", "--seed N"]),
+        (["explain", "--help"], ["--wrt NAME", "--format", "examples:"]),
+        (["prove", "--help"], ["--wrt NAME", "--equals FORMULA", "refuted", "examples:"]),
         (["demo", "--help"], ["--out DIR", "closed form"]),
         (["draw", "--help"], ["NAME=NUMBER", "examples:", "softplus", "--output NAME", "--out FILE"]),
     ],
@@ -264,3 +266,65 @@ def test_wrong_input_to_check_is_told_in_one_line_with_status_2(
     assert message in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+# ---- explain and prove ----------------------------------------------------------------------------------------
+
+
+def test_explain_prints_the_derivation(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", LOGISTIC, *NUMBERS, "--wrt", "w1"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "dL/dw1, by the chain rule along the graph"
+    assert "dL/dw1 = dL/da · da/dz · dz/dw1" in lines
+    for line in ("dL/da = (1 - y)/(1 - a) - y/a", "= a·(1 - a)", "dL/dz = a - y", "dz/dw1 = x1", "dL/dw1 = x1·(a - y)"):
+        assert line in lines
+
+
+@pytest.mark.parametrize(("format_", "begins"), [("latex", r"\begin{aligned}"), ("html", "<div>"), ("text", "df/dx")])
+def test_explain_writes_what_is_asked_for_and_needs_no_numbers(
+    format_: str, begins: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "-x*y", "--wrt", "x", "--format", format_]) == 0
+    assert capsys.readouterr().out.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict", "status"),
+    [
+        ("(a - y)*x1", "proved", 0),
+        ("(a + y)*x1", "refuted", 1),
+        ("(a - y)*x2", "refuted", 1),
+        ("-(y - a)*x1", "proved", 0),
+    ],
+)
+def test_prove_prints_the_verdict(claim: str, verdict: str, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prove", LOGISTIC, "--wrt", "w1", "--equals", claim]) == status
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"dL/dw1 = {claim}"
+    assert second.startswith(f"{verdict}: ")
+    assert ("at x1 = " in second or "at w1 = " in second) == (verdict == "refuted")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["explain", "w*x", "--wrt", "q"], "the formula has no name 'q' to differentiate with respect to: w, x, f"),
+        (["explain", "w*x", "w=1", "--wrt", "w"], "no number is given for x"),
+        (["prove", "w*x", "--wrt", "w", "--equals", "q"], "q in 'q' is no name"),
+        (["prove", "w*x", "--wrt", "w", "--equals", "x+"], "the formula can't be read"),
+    ],
+)
+def test_wrong_input_to_explain_and_prove_is_told(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+
+
+def test_a_derivative_of_0_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "L = 2*b; b = x*0 + w", "--wrt", "b"]) == 0
+    assert main(["prove", "L = less(w, x) ", "--wrt", "w", "--equals", "0"]) == 0
+    capsys.readouterr()

@@ -302,6 +302,13 @@ def test_leaves_without_a_name_are_written_as_numbers() -> None:
     assert latex(Value(3.0)) == "3"
 
 
+def test_a_division_of_constants_stays_one() -> None:
+    x = Value(2.0, "x")
+    slope = gradients(x**2 / 3, x)
+    assert to_sympy(slope) == 2 * sympy.Symbol("x", real=True) / 3
+    assert r"\frac{1}{3}" in latex(slope)
+
+
 # ---- high precision -------------------------------------------------------------------------------------------
 
 

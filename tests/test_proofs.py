@@ -1,0 +1,241 @@
+"""What is proved, what is refuted and what is left undecided: the closed forms of the logistic graph above all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import pytest
+from helpers import everyday, record
+
+import microgrid
+from microgrid import FormulaError, InvalidValueError, Value, gradients, logistic, prove
+from microgrid.arithmetics.mpmath import MPMATH
+from microgrid.graph import evaluate
+from microgrid.logistic import SampleLoss
+from microgrid.rules import RULES, Region, Rule
+
+forms = pytest.mark.parametrize("form", ["textbook", "logit"])
+features = pytest.mark.parametrize("n", [1, 2, 10])
+
+
+def _sample(n: int, form: Any) -> SampleLoss:
+    return logistic.sample_loss([0.5] * n, 1, [0.25] * n, 0.1, form=form)
+
+
+# ---- the closed forms of logistic regression ------------------------------------------------------------------
+
+
+@forms
+@features
+def test_the_five_components_of_the_logistic_gradient_are_proved(n: int, form: Any) -> None:
+    graph = _sample(n, form)
+    a, y, z = graph.a, graph.y, graph.z
+    if form == "textbook":
+        assert prove(gradients(graph.loss, a), (1 - y) / (1 - a) - y / a)
+    assert prove(gradients(a, z), a * (1 - a))
+    assert prove(gradients(graph.loss, z), a - y)
+    for weight, x in zip(graph.w, graph.x, strict=True):
+        assert prove(gradients(z, weight), x)
+    assert prove(gradients(z, graph.b), 1.0)
+
+
+@forms
+@features
+def test_the_products_of_the_logistic_gradient_are_proved(n: int, form: Any) -> None:
+    graph = _sample(n, form)
+    residual = graph.a - graph.y
+    slopes = gradients(graph.loss, [*graph.w, graph.b])
+    for slope, x in zip(slopes, graph.x, strict=False):
+        assert prove(slope, residual * x).verdict == "proved"
+    assert prove(slopes[-1], residual).verdict == "proved"
+
+
+@forms
+@features
+def test_the_logistic_hessian_is_proved(n: int, form: Any) -> None:
+    graph = _sample(n, form)
+    curvature = graph.a * (1 - graph.a)
+    first, last = graph.w[0], graph.w[-1]
+    slope = gradients(graph.loss, first)
+    assert prove(gradients(slope, last), curvature * graph.x[0] * graph.x[-1])
+    assert prove(gradients(slope, graph.b), curvature * graph.x[0])
+
+
+@forms
+def test_the_gradient_of_the_mean_over_samples_is_proved(form: Any) -> None:
+    graph = logistic.dataset_loss([[0.5, 0.2]] * 5, [0, 1, 0, 1, 1], [0.1, 0.2], 0.3, form=form)
+    count = len(graph.samples)
+    for place, weight in enumerate(graph.w):
+        terms = [(sample.a - sample.y) * sample.x[place] for sample in graph.samples]
+        assert prove(gradients(graph.loss, weight), microgrid.sum(terms) / count)
+    residuals = [sample.a - sample.y for sample in graph.samples]
+    assert prove(gradients(graph.loss, graph.b), microgrid.sum(residuals) / count)
+
+
+WRONG: dict[str, Callable[[SampleLoss], Value]] = {
+    "a + y": lambda graph: (graph.a + graph.y) * graph.x[0],
+    "the sign": lambda graph: (graph.y - graph.a) * graph.x[0],
+    "another feature": lambda graph: (graph.a - graph.y) * graph.x[1],
+    "twice": lambda graph: 2.0 * (graph.a - graph.y) * graph.x[0],
+    "a thousandth": lambda graph: 1.001 * (graph.a - graph.y) * graph.x[0],
+}
+
+
+@forms
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("n", [2, 10])
+def test_a_wrong_closed_form_is_refuted_at_a_point_where_it_is_wrong(n: int, wrong: str, form: Any) -> None:
+    graph = _sample(n, form)
+    slope, claim = gradients(graph.loss, graph.w[0]), WRONG[wrong](graph)
+    proof = prove(slope, claim)
+    assert proof.verdict == "refuted"
+    assert not proof
+    assert proof.point is not None
+    assert proof.values is not None
+    leaves = {str(leaf.name): leaf for leaf in (*graph.x, graph.y, *graph.w, graph.b)}
+    numbers = {leaves[name]: mpmath.mpf(x) for name, x in proof.point.items()}
+    both = evaluate([slope, claim], MPMATH, numbers)
+    assert float(both[slope]) == pytest.approx(proof.values[0], rel=1e-12)
+    assert float(both[claim]) == pytest.approx(proof.values[1], rel=1e-12)
+    assert abs(proof.values[0] - proof.values[1]) > 1e-6
+    assert str(proof).startswith("refuted: at ")
+
+
+# ---- other graphs ---------------------------------------------------------------------------------------------
+
+
+def test_a_softmax_cross_entropy_is_proved() -> None:
+    z = [Value(0.1 * k, f"z{k}") for k in (1, 2, 3)]
+    y1, y2 = Value(0.0, "y1"), Value(1.0, "y2")
+    y = [y1, y2, 1 - y1 - y2]
+    normaliser = microgrid.logsumexp(z)
+    p = [microgrid.exp(one - normaliser) for one in z]
+    loss = -microgrid.sum([share * microgrid.log(probability) for share, probability in zip(y, p, strict=True)])
+    for slope, probability, share in zip(gradients(loss, z), p, y, strict=True):
+        assert prove(slope, probability - share)
+    assert prove(gradients(loss, z[0]), p[0] - y[1]).verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("build", "claim"),
+    [
+        (lambda x: x.tanh(), lambda x: 1 - x.tanh() ** 2),
+        (lambda x: x.sin() * x.cos(), lambda x: (2 * x).cos()),
+        (lambda x: (x * x + 1).log(), lambda x: 2 * x / (x * x + 1)),
+        (lambda x: x.atan(), lambda x: 1 / (1 + x * x)),
+        (lambda x: x.softplus(), lambda x: 1 - (-x).sigmoid()),
+        (lambda x: x**3 * 0.1, lambda x: 0.3 * x * x),
+    ],
+)
+def test_identities_are_proved(build: Any, claim: Any) -> None:
+    x = Value(0.5, "x")
+    assert prove(gradients(build(x), x), claim(x)).verdict == "proved"
+    assert prove(gradients(build(x), x), claim(x) * 1.0001).verdict == "refuted"
+
+
+def test_assumptions_are_stated_and_used() -> None:
+    x = Value(2.0, "x")
+    root = (x * x).sqrt()
+    assert prove(root, x).verdict == "refuted"
+    proof = prove(root, x, positive=[x])
+    assert proof.verdict == "proved"
+    assert proof.assumptions == "x positive"
+    assert prove(x + Value(1.0, "y"), x + 1.0).assumptions == "x, y real"
+    many = microgrid.sum([Value(1.0, f"v{k}") for k in range(20)])
+    assert prove(many, many).assumptions.endswith("and 8 more real")
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_equals_itself_and_not_its_neighbour(name: str) -> None:
+    operands = list(everyday(RULES[name], 1))[0 if RULES[name].arity else 1]
+    node = record(RULES[name], [Value(x, f"x{place}") for place, x in enumerate(operands)])
+    assert prove(node, node).verdict in ("proved", "undecided")
+    assert prove(node, node + 1e-9).verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("build", "claim", "operation"),
+    [
+        (lambda x: x.relu(), lambda x: x * (x > 0), "relu"),
+        (lambda x: abs(x), lambda x: (x * x).sqrt(), "abs"),
+        (lambda x: x.maximum(-x), lambda x: (x * x).sqrt(), "maximum"),
+        (lambda x: microgrid.where(x > 0, x, -x), lambda x: abs(x), "less"),
+    ],
+)
+def test_an_operation_that_is_not_analytic_is_told_where_it_matters(build: Any, claim: Any, operation: str) -> None:
+    x = Value(1.0, "x")
+    proof = prove(build(x), claim(x))
+    assert proof.verdict == "undecided"
+    assert f"{operation} is not analytic" in proof.reason
+    assert "both sides agree at 12 random points" in proof.reason
+    assert prove(build(x) ** 2 - 1.0, (build(x) + 1) * (build(x) - 1)).verdict == "proved"
+
+
+def test_what_has_no_value_anywhere_is_undecided() -> None:
+    x = Value(0.5, "x")
+    proof = prove(microgrid.log(-1.0 - x * x), x)
+    assert proof.verdict == "undecided"
+    assert "at no random point" in proof.reason
+    assert prove(x / 0.0, x).verdict == "undecided"
+
+
+def test_what_sympy_can_not_simplify_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = Value(0.5, "x")
+    monkeypatch.setattr("microgrid.proofs._is_zero", lambda *_: False)
+    proof = prove((x + 1) ** 2, x * x + 2 * x + 1)
+    assert proof.verdict == "undecided"
+    assert "SymPy did not simplify the difference to 0; but both sides agree at 12 random points" in proof.reason
+
+
+def test_a_difference_that_is_too_large_is_undecided_at_once() -> None:
+    x = Value(0.5, "x")
+    ladder = x * 0.01
+    for _ in range(40):
+        ladder = ladder + ladder * ladder
+    assert prove(ladder, ladder * 1.0 + 0.0).verdict == "undecided"
+
+
+def test_numbers_are_compared_too() -> None:
+    assert prove(Value(0.1), 0.1).assumptions == "v1 real"
+    assert prove(Value(0.1), 0.1).verdict == "refuted"
+    x = Value(2.0, "x")
+    assert prove(x - x + 3.0, "3")
+    assert prove(gradients(x * 2.0, x), 2.0).assumptions == "no symbols"
+
+
+# ---- what is given --------------------------------------------------------------------------------------------
+
+
+def test_a_claim_may_be_a_text_on_the_graphs_own_names() -> None:
+    graph = _sample(2, "textbook")
+    slope = gradients(graph.loss, graph.w[0])
+    assert prove(slope, "(a - y)*x1")
+    assert prove(slope, "r*x1; r = a - y")
+    assert prove(slope, "(a + y)*x1").verdict == "refuted"
+    with pytest.raises(FormulaError, match=r"q in '\(q - y\)\*x1' is no name, or not the name of one node alone"):
+        prove(slope, "(q - y)*x1")
+    twice = Value(1.0, "x") * Value(2.0, "x")
+    with pytest.raises(FormulaError, match=r"x in 'x' is no name, or not the name of one node alone, .*there are none"):
+        prove(twice, "x")
+
+
+@pytest.mark.parametrize("side", [None, [1.0], {"a": 1}])
+def test_a_side_that_is_no_formula_is_refused(side: Any) -> None:
+    with pytest.raises(InvalidValueError, match="a side of an equation is a Value, a number or a formula"):
+        prove(Value(1.0), side)
+
+
+def test_a_rule_that_lies_about_its_derivative_is_refuted() -> None:
+    """A planted error of a thousandth in a rule's partial, seen by the proof of its closed form."""
+    honest = RULES["sin"]
+
+    def make(m: Any) -> Any:
+        value, partials = honest.make(m)
+        return value, lambda out, x: (1.001 * partials(out, x)[0],)
+
+    faulty = Rule("sin", make, honest.symbol, honest.latex, (Region(-3.0, 3.0),))
+    x = Value(0.5, "x")
+    assert prove(gradients(record(honest, [x]), x), x.cos())
+    assert prove(gradients(record(faulty, [x]), x), x.cos()).verdict == "refuted"
