@@ -272,7 +272,7 @@ class _Explainer:
         self.small = len(self.active) <= _MOST_NODES and self._sizes_are_small()
         if self.small:
             self.symbols = sympy_symbols(self.vocabulary)
-            self.formulas = sympy_formulas([output, *extra], self.vocabulary)
+            self.formulas = sympy_formulas([output, *extra], self.vocabulary, everywhere=True)
 
     def _sizes_are_small(self) -> bool:
         sizes: dict[Value, int] = {}

@@ -246,9 +246,11 @@ def _is_analytic(node: Value) -> bool:
 
 def _step(node: Value) -> Any:
     """The formula of a node in symbols for its operands; constants stay numbers."""
-    parents = [parent for parent in node.parents if not parent.is_constant]
-    stand_ins = {parent: f"u{place}" for place, parent in enumerate(dict.fromkeys(parents))}
-    return sympy_formulas([node], stand_ins)[node]
+    from microgrid.arithmetics.sympy import SYMPY, Formula, exact
+
+    assert node.op is not None  # only a node with a rule is asked
+    symbols = {x: sympy_package().Dummy(real=True) for x in node.parents if not x.is_constant}
+    return exact(SYMPY.bind(node.op)[0](*[Formula(symbols.get(x, x.data)) for x in node.parents]))
 
 
 def _is_zero(left: Value, right: Value, positive: set[Value]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -186,7 +186,7 @@ def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
     stops = list(stop)
     _check_size(value, stops)
     named = {node: Text(symbol(name)) for node, name in symbol_names([value], stops).items() if node.name}
-    return Text.of(evaluate([value], LATEX, named, constant=Text.of)[value]).text
+    return Text.of(evaluate([value], LATEX, _behind([value], stops) | named, constant=Text.of)[value]).text
 
 
 # ---- SymPy ----------------------------------------------------------------------------------------------------
@@ -233,13 +233,22 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     return sympy_formulas([value], symbol_names([value], stops), positive)[value]
 
 
-def sympy_formulas(roots: Iterable[Value], names: Mapping[Value, str], positive: Iterable[Value] = ()) -> Any:
-    """Every node's SymPy expression, where the nodes that have names are symbols."""
+def _behind(roots: Sequence[Value], stops: Iterable[Value]) -> dict[Value, None]:
+    """What the roots depend on through the stops alone: nothing is to be computed there."""
+    reached = set(_reached(roots, set(stops)))
+    return {node: None for node in topological_order(*roots) if node not in reached}
+
+
+def sympy_formulas(
+    roots: Sequence[Value], names: Mapping[Value, str], positive: Iterable[Value] = (), *, everywhere: bool = False
+) -> Any:
+    """The SymPy expressions of the nodes, where those that have names are symbols; behind these only if asked for."""
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
     symbols = {node: Formula(one) for node, one in sympy_symbols(names, positive).items()}
-    values = evaluate(roots, SYMPY, symbols, constant=Formula)
-    return {node: exact(formula) for node, formula in values.items()}
+    hidden = {} if everywhere else _behind(roots, names)
+    values = evaluate(roots, SYMPY, hidden | symbols, constant=Formula)
+    return {node: exact(formula) for node, formula in values.items() if formula is not None}
 
 
 def sympy_symbols(names: Mapping[Value, str], positive: Iterable[Value] = ()) -> dict[Value, Any]:

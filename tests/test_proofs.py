@@ -195,6 +195,11 @@ def test_a_difference_that_is_too_large_is_undecided_at_once() -> None:
     for _ in range(40):
         ladder = ladder + ladder * ladder
     assert prove(ladder, ladder * 1.0 + 0.0).verdict == "undecided"
+    chain = x
+    for _ in range(2_000):
+        chain = chain + chain.sin() * 1e-4
+    assert prove(chain, chain + x).verdict == "refuted"
+    assert prove(chain, chain * 1.0).verdict == "undecided"
 
 
 def test_numbers_are_compared_too() -> None:

@@ -217,6 +217,15 @@ def test_a_formula_that_nobody_could_read_is_refused_at_once() -> None:
         latex(wide)
 
 
+def test_what_lies_behind_a_stop_costs_nothing() -> None:
+    deep = Value(0.5, "x") * 0.01
+    for _ in range(200):
+        deep = deep + deep * deep
+    named(deep, "d")
+    assert str(to_sympy(deep * 2.0, stop=[deep])) == "2*d"
+    assert latex(deep * 2.0, stop=[deep]) == r"d \cdot 2"
+
+
 @pytest.mark.parametrize("function", [latex, to_sympy, precise])
 def test_only_values_have_formulas(function: Callable[[Any], Any]) -> None:
     with pytest.raises(InvalidValueError, match=r"only a Value can be .*, not 3\.0"):
