@@ -10,12 +10,10 @@ True
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from microgrid import engines
-from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, jvp, taylor, value_and_grad, vjp
-from microgrid.checking import Interval, assert_gradients, check_gradients
-from microgrid.derivations import Derivation, explain
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -29,10 +27,15 @@ from microgrid.errors import (
     OutputError,
 )
 from microgrid.export import to_c, to_numpy, to_python
-from microgrid.operations import custom
-from microgrid.proofs import Proof, prove
-from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
 from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
+
+if TYPE_CHECKING:
+    from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, jvp, taylor, value_and_grad, vjp
+    from microgrid.checking import Interval, assert_gradients, check_gradients
+    from microgrid.derivations import Derivation, explain
+    from microgrid.operations import custom
+    from microgrid.proofs import Proof, prove
+    from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
 
 __version__ = "0.1.0"
 
@@ -88,6 +91,26 @@ __all__ += list(FUNCTIONS)  # exp, log, sum and the other functions: one for eac
 
 globals().update(FUNCTIONS)
 
-if TYPE_CHECKING:
+# Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
+_LATER = {
+    "calculus": (
+        *("derivative", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
+    ),
+    "checking": ("Interval", "assert_gradients", "check_gradients"),
+    "derivations": ("Derivation", "explain"),
+    "operations": ("custom",),
+    "proofs": ("Proof", "prove"),
+    "symbolic": ("Precise", "from_sympy", "latex", "precise", "to_sympy"),
+}
+_HOME = {name: module for module, names in _LATER.items() for name in names}
 
-    def __getattr__(name: str) -> Any: ...
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'microgrid' has no attribute {name!r}")
+    thing = globals()[name] = getattr(importlib.import_module(f"microgrid.{_HOME[name]}"), name)
+    return thing
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -97,6 +97,19 @@ def test_importing_the_package_imports_nothing_but_the_standard_library() -> Non
     assert tops - {"microgrid"} <= sys.stdlib_module_names
 
 
+def test_what_is_not_needed_at_once_is_imported_when_it_is_asked_for() -> None:
+    script = (
+        "import sys, microgrid; later = set(microgrid._LATER); "
+        "print(*[name for name in later if f'microgrid.{name}' in sys.modules], sep=''); "
+        "print(set(microgrid._HOME) <= set(dir(microgrid)), microgrid.grad.__module__); "
+        "print('microgrid.calculus' in sys.modules, 'microgrid.proofs' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["", "True microgrid.calculus", "True False"]
+    with pytest.raises(AttributeError, match="module 'microgrid' has no attribute 'gradd'"):
+        microgrid.gradd  # noqa: B018
+
+
 def test_all_of_the_package_is_there_and_is_all_that_is_public() -> None:
     assert len(microgrid.__all__) == len(set(microgrid.__all__))
     assert set(FUNCTIONS) <= set(microgrid.__all__)
