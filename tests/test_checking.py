@@ -976,3 +976,23 @@ def test_of_two_wrong_derivatives_of_a_node_the_first_is_told() -> None:
     planted = microgrid.custom(lambda x, y: x * y, lambda out, x, y: (2.0 * y, 3.0 * x), name="doubly_wrong")
     report = check_gradients(lambda x, y: planted(x, y), (2.0, 3.0))
     assert blame_of(report).what == "ddoubly_wrong/d(x)"
+
+
+def test_a_function_that_sets_the_data_of_its_own_leaves_has_no_path_to_them() -> None:
+    w = Value(1.0, "w")
+
+    def loss(given: Value) -> Any:
+        w.data = given.data
+        return w * w * 3.0
+
+    report = check_gradients(loss, 0.5)
+    assert report.verdict is Verdict.WRONG
+    assert (blame_of(report).kind, blame_of(report).node) == ("missing path", w)
+
+
+def test_inside_strict_the_functions_own_values_keep_their_gradients_too() -> None:
+    w = Value(0.0, "w")
+    (w * 2.0).backward()
+    with microgrid.strict(), pytest.raises(microgrid.NonFiniteError):
+        check_gradients(lambda x: w * x * 1e300 * 1e300, 1.0)
+    assert w.grad == 2.0

@@ -47,6 +47,9 @@ class Recording:
         Every node, parents before children.
     adjoints : list of float
         For each of them the derivative of the output, as ``backward`` left it in ``grad``.
+    data : list of float
+        For each of them its data when it was recorded: leaves that the function brings along are the same in every
+        recording, and the function may set them.
     places : dict
         Where each node stands in the order.
     """
@@ -54,11 +57,13 @@ class Recording:
     inputs: list[Value]
     output: Value
     order: list[Value] = field(init=False)
+    data: list[float] = field(init=False)
     adjoints: list[float] = field(init=False)
     places: dict[Value, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.order = topological_order(self.output)
+        self.data = [node.data for node in self.order]
         self.adjoints = _backward(self.output, self.order)
         self.places = {node: place for place, node in enumerate(self.order)}
 
@@ -81,12 +86,13 @@ class Recording:
 def _backward(output: Value, order: Sequence[Value]) -> list[float]:
     """What ``backward`` leaves in each ``grad``; nodes that the function brought along get their own back."""
     kept = [node.grad for node in order]
-    output.zero_grad()
-    output.backward()
-    adjoints = [node.grad for node in order]
-    for node, grad in zip(order, kept, strict=True):
-        node.grad = grad
-    return adjoints
+    try:
+        output.zero_grad()
+        output.backward()
+        return [node.grad for node in order]
+    finally:  # inside strict(), backward raises
+        for node, grad in zip(order, kept, strict=True):
+            node.grad = grad
 
 
 def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Recording:
@@ -325,8 +331,8 @@ def _moved(one: Recording, other: Recording) -> list[int]:
     inputs = set(one.inputs)
     return [
         place
-        for place, (node, twin) in enumerate(zip(one.order, other.order, strict=True))
-        if node.op is None and node not in inputs and node.data != twin.data and node.data == node.data
+        for place, (node, before, after) in enumerate(zip(one.order, one.data, other.data, strict=True))
+        if node.op is None and node not in inputs and before != after and before == before
     ]
 
 
@@ -371,6 +377,6 @@ def _strays(base: Recording, left: Recording, right: Recording) -> list[Stray]:
     children = {parent: node for node in reversed(base.order) for parent in node.parents}
     found = []
     for place in _moved(left, right):
-        share = base.adjoints[place] * (right.order[place].data - left.order[place].data)
+        share = base.adjoints[place] * (right.data[place] - left.data[place])
         found.append(Stray(base.order[place], children.get(base.order[place]), share))
     return sorted(found, key=lambda stray: -abs(stray.share))
