@@ -198,7 +198,7 @@ def test_a_picture_of_unknown_kind_is_wrong_input(tmp_path: Path, capsys: pytest
 def test_the_module_runs_as_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["microgrid", "--version"])
     with pytest.raises(SystemExit) as stop:
-        runpy.run_module("microgrid", run_name="__main__")
+        runpy.run_path(str(Path(microgrid.__file__).parent / "__main__.py"), run_name="__main__")
     assert stop.value.code == 0
     assert capsys.readouterr().out == f"microgrid {microgrid.__version__}\n"
 

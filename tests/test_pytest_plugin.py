@@ -33,6 +33,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a file of tests in a pytest of its own; gives the result."""
 
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # looking for plugins takes a second each time
+    for name in ("CI", "BUILD_NUMBER"):  # with these, pytest repeats whole messages in its last lines
+        monkeypatch.delenv(name, raising=False)
 
     def run(text: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(_dedented(HEAD) + _dedented(text))

@@ -33,8 +33,11 @@ from microgrid.value import recorder
 
 pytest_plugins = ["pytester"]
 
-QUICK = settings(max_examples=60, database=None, deadline=None, suppress_health_check=list(HealthCheck))
-SMALLEST = settings(max_examples=4000, database=None, deadline=None)
+# Where the variable CI is set, Hypothesis takes its chance from elsewhere, unless it is told not to.
+QUICK = settings(
+    max_examples=60, database=None, deadline=None, derandomize=False, suppress_health_check=list(HealthCheck)
+)
+SMALLEST = settings(max_examples=4000, database=None, deadline=None, derandomize=False)
 EVERYDAY, SMOOTH, AWKWARD = expressions(), expressions(smooth=True), expressions(awkward=True)
 KINKED = {"abs", "relu", "hypot", "maximum", "minimum", "less", "less_equal", "equal", "where"}
 
@@ -436,7 +439,7 @@ def test_an_operation_added_to_the_table_is_drawn(tmp_path: Path) -> None:
         )
     script = (
         "import random; from hypothesis import find, settings; from microgrid.testing import expressions; "
-        "options = settings(max_examples=4000, database=None); "
+        "options = settings(max_examples=4000, database=None, derandomize=False); "
         "found = find(expressions(), lambda e: 'hump' in e.operations, settings=options, random=random.Random(1)); "
         "print(repr(found))"
     )
