@@ -163,13 +163,19 @@ def test_every_operation_is_drawn_and_every_operand_lies_inside_its_region() -> 
 
 
 def test_awkward_numbers_are_drawn_if_they_are_asked_for() -> None:
-    found = drawn(expressions(operations=["add", "exp"], awkward=True), 300)
-    numbers = [number for expression in found for number in expression.point.values()]
-    assert any([math.isinf(number) for number in numbers])
-    assert max([abs(number) for number in numbers if math.isfinite(number)]) >= 1e200
-    assert min([abs(number) for number in numbers if number]) < 1e-300
-    assert any([math.isnan(number) for number in numbers])
-    assert any([number == 0.0 and math.copysign(1.0, number) < 0 for number in numbers])
+    kinds: list[Callable[[float], bool]] = [
+        math.isinf,
+        math.isnan,
+        lambda x: math.isfinite(x) and abs(x) >= 1e200,
+        lambda x: 0.0 < abs(x) < 1e-300,
+        lambda x: x == 0.0 and math.copysign(1.0, x) < 0.0,
+    ]
+    for kind in kinds:
+
+        def has_one(expression: Expression, kind: Callable[[float], bool] = kind) -> bool:
+            return any(map(kind, expression.point.values()))
+
+        assert has_one(smallest(expressions(operations=["add", "exp"], awkward=True), has_one))
     assert not all([_operands_lie_inside(expression.record().output) for expression in drawn(AWKWARD)])
 
 
