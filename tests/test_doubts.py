@@ -84,3 +84,10 @@ def test_a_kink_in_an_operation_of_ones_own_is_no_wrong_derivative() -> None:
     assert report.worst is not None
     assert "ramp" in report.worst.note
     assert checked(ramp, lambda out, x, *, m: 2.1, (0.7,)).verdict is Verdict.WRONG
+
+
+def test_a_function_that_turns_complex_beside_the_point_is_no_crash() -> None:
+    report = check_gradients(lambda x: float(x) ** 1.5, 0.0, closed_form=lambda x: 1.5 * x**0.5)
+    assert report.verdict is Verdict.NOISY
+    report = checked(lambda x: x**1.5, lambda out, x: 1.5 * x**0.5, (0.0,))
+    assert report.verdict in (Verdict.NOISY, Verdict.NON_FINITE)
