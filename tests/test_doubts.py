@@ -91,3 +91,10 @@ def test_a_function_that_turns_complex_beside_the_point_is_no_crash() -> None:
     assert report.verdict is Verdict.NOISY
     report = checked(lambda x: x**1.5, lambda out, x: 1.5 * x**0.5, (0.0,))
     assert report.verdict in (Verdict.NOISY, Verdict.NON_FINITE)
+
+
+def test_a_graph_that_can_not_be_recorded_beside_the_point_is_no_crash() -> None:
+    cubed = custom(lambda x: math.sqrt(x) ** 3, lambda out, x: 1.5 * math.sqrt(x), name="cubed_root")
+    report = check_gradients(lambda x: cubed(x) + 1.0, 0.0)
+    assert report.verdict is Verdict.NOISY
+    assert check_gradients(lambda x: cubed(x) * 2.0, 1e-9)

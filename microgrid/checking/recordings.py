@@ -301,18 +301,23 @@ def look_around(call: Call, names: Sequence[str], base: Recording, seed: int) ->
     if base.shape() != again.shape() or _moved(base, again):
         return Surroundings(None, [], repeatable=False, alike=False)
 
-    def beside(distance: float) -> tuple[Recording, Recording]:
+    def beside(distance: float) -> tuple[Recording, Recording] | None:
         left, right = _sides(numbers, distance, random.Random(seed))
-        return record(call, names, left), record(call, names, right)
+        try:
+            return record(call, names, left), record(call, names, right)
+        except Exception:  # noqa: BLE001  # f gave a number at the point: whatever this is, f has none here
+            return None
 
     sides = beside(_BESIDE)
-    crossing = _crossing(base, *sides)
-    if crossing is not None and crossing.stays(_crossing(base, *beside(_FARTHER * _BESIDE))):
-        return Surroundings(crossing, [], repeatable=True, alike=all([side.shape() == base.shape() for side in sides]))
-    near = beside(_NEAR)
-    for left, right in (near, sides):  # a branch of Python's may lie between the point and the farther two
-        if base.shape() == left.shape() == right.shape():
-            return Surroundings(None, _strays(base, left, right), repeatable=True, alike=True)
+    crossing = _crossing(base, *sides) if sides else None
+    if sides and crossing:
+        farther = beside(_FARTHER * _BESIDE)
+        if crossing.stays(_crossing(base, *farther) if farther else None):
+            alike = all([side.shape() == base.shape() for side in sides])
+            return Surroundings(crossing, [], repeatable=True, alike=alike)
+    for pair in (beside(_NEAR), sides):  # a branch of Python's may lie between the point and the farther two
+        if pair and base.shape() == pair[0].shape() == pair[1].shape():
+            return Surroundings(None, _strays(base, *pair), repeatable=True, alike=True)
     return Surroundings(None, [], repeatable=True, alike=False)
 
 
