@@ -288,9 +288,10 @@ def _questions(
             "second derivatives are checked on recorded graphs, and f takes plain numbers only: check each component "
             "of the gradient as a function of its own"
         )
-    if recording is None and given is not None:
+    if recording is None:
+        assert given is not None  # without a closed form, f was recorded
         yield _Question(PlainFunction(call, place.numbers), names, {_CLOSED_FORM: given[0]}, outside)
-    elif recording is not None:
+    else:
         first = given[0] if given is not None and asked.order == 1 else None
         yield _recorded_question(call, recording, names, first, outside, asked)
     for row, name in enumerate(place.names if asked.order == 2 else []):
