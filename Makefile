@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 
-.PHONY: help demo test lint types unit sanitize wheel bench checkers notebooks picture format clean
+.PHONY: help demo test lint types unit differential sanitize wheel bench checkers notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -27,6 +27,9 @@ unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks o
 	$(BIN)/python -m coverage run --append -m pytest
 	$(BIN)/python -m coverage report
 
+differential: $(VENV)/dev.installed ## 20,000 random programs on every backend, and ten million calls
+	MICROGRID_PROGRAMS=20000 MICROGRID_CALLS=10000000 $(BIN)/python -m pytest -s tests/test_differential.py
+
 sanitize: $(VENV)/dev.installed ## The native engine under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python tests/sanitize.py
 
@@ -34,8 +37,9 @@ wheel: $(VENV)/dev.installed ## Build the wheel and the source distribution in d
 	mkdir -p dist
 	$(BIN)/python tests/check_wheel.py dist
 
-bench: $(VENV)/bench.installed ## The benchmarks with all peers: a table, JSON and the README's picture
+bench: $(VENV)/bench.installed ## The benchmarks with all peers, eager and compiled: tables, JSON and the README's picture
 	$(BIN)/python -m benchmarks --picture docs/benchmarks.svg $(BENCH)
+	$(BIN)/python -m benchmarks.compiled $(filter --quick,$(BENCH))
 
 checkers: $(VENV)/bench.installed ## The gradient checker beside others and on trial itself: what each finds
 	$(BIN)/python -m benchmarks.checkers

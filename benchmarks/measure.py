@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,20 +192,31 @@ class Worker:
     ----------
     peer : str
         Whose.
+    module : str
+        What the process runs.
+    environment : mapping, optional
+        What it finds in its environment; that of the peer's engine unless said.
     **order
         What it is to do.
     """
 
-    def __init__(self, peer: str, **order: Any) -> None:
+    def __init__(
+        self,
+        peer: str,
+        *,
+        module: str = "benchmarks.worker",
+        environment: Mapping[str, str] | None = None,
+        **order: Any,
+    ) -> None:
         self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed where the process is ended
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
             text=True,
             cwd=ROOT,
-            env=os.environ | ENVIRONMENT.get(peer, {}),
+            env=os.environ | (ENVIRONMENT.get(peer, {}) if environment is None else dict(environment)),
         )
         self.tell(json.dumps({"peer": peer} | order))
 
@@ -213,6 +224,10 @@ class Worker:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
         self.process.kill()
         self.process.communicate()
         self.complaints.close()

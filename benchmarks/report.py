@@ -10,10 +10,10 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks.measure import Findings, Row, Settings
-from benchmarks.targets import NO_COLLECTOR, Result, judge
+from benchmarks.measure import Findings, Row
+from benchmarks.targets import NO_COLLECTOR, Result, Target, judge
 
-__all__ = ["as_json", "machine", "table"]
+__all__ = ["aligned", "as_json", "machine", "preamble", "ratio", "seconds", "spread", "table"]
 
 HEADINGS = ("work", "peer", "collector", "median", "IQR", "ratio", "forward", "backward", "freeing", "bytes")
 EXPLANATION = (
@@ -70,14 +70,38 @@ def spread(samples: list[float]) -> float:
     return high - low
 
 
-def _ratio(row: Row, rows: list[Row]) -> float:
-    """How many times as long as the first peer in the table for the same work and collector."""
+def ratio(row: Row, rows: list[Row]) -> float:
+    """How many times as long as the first peer in the table for the same work and collector.
+
+    Parameters
+    ----------
+    row : Row
+        Whose.
+    rows : list of Row
+        The table.
+
+    Returns
+    -------
+    float
+        1 for the first peer.
+    """
     reference = next(other for other in rows if (other.work, other.collector) == (row.work, row.collector))
     return median(row.total) / median(reference.total)
 
 
-def _seconds(number: float) -> str:
-    """With three digits, in the unit that leaves one to three of them before the point."""
+def seconds(number: float) -> str:
+    """With three digits, in the unit that leaves one to three of them before the point.
+
+    Parameters
+    ----------
+    number : float
+        In seconds.
+
+    Returns
+    -------
+    str
+        Such as "1.25 ms".
+    """
     unit, size = next((pair for pair in UNITS if number >= pair[1]), UNITS[-1])
     scaled = number / size
     return f"{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f} {unit}"
@@ -92,9 +116,9 @@ def _cells(row: Row, rows: list[Row]) -> tuple[str, ...]:
         row.work,
         row.peer,
         row.collector,
-        _seconds(median(row.total)),
-        _seconds(spread(row.total)),
-        f"{_ratio(row, rows):.2f}",
+        seconds(median(row.total)),
+        seconds(spread(row.total)),
+        f"{ratio(row, rows):.2f}",
         _per_operation(row.forward, row.operations),
         _per_operation(row.backward, row.operations),
         _per_operation(row.free, row.operations),
@@ -116,15 +140,15 @@ def table(findings: Findings) -> str:
         Many lines.
     """
     rows = findings.rows
-    heading, *lines = _aligned([HEADINGS, *[_cells(row, rows) for row in rows]], words=3)
+    heading, *lines = aligned([HEADINGS, *[_cells(row, rows) for row in rows]], words=3)
     works = groupby(zip(rows, lines, strict=True), key=lambda pair: pair[0].work)
     first, *others = ["\n".join([line for _, line in pairs]) for _, pairs in works] or [""]
     ruled = "\n".join([heading, "-" * len(heading), first])
-    return "\n\n".join([_preamble(findings), ruled, *others, EXPLANATION, _targets(judge(rows))])
+    return "\n\n".join([preamble(findings), ruled, *others, EXPLANATION, _targets(judge(rows))])
 
 
 def _targets(results: list[Result]) -> str:
-    heading, *lines = _aligned([TARGET_HEADINGS, *map(_target_cells, results)], words=3)
+    heading, *lines = aligned([TARGET_HEADINGS, *map(_target_cells, results)], words=3)
     return "\n".join([heading, "-" * len(heading), *lines])
 
 
@@ -135,8 +159,19 @@ def _target_cells(result: Result) -> tuple[str, ...]:
     return target.work, target.engine, target.demand, on, reached.get("off", NOTHING), result.verdict
 
 
-def _preamble(findings: Findings) -> str:
-    """The machine, who was measured, and who was not."""
+def preamble(findings: Findings) -> str:
+    """The machine, who was measured, and who was not.
+
+    Parameters
+    ----------
+    findings : Findings
+        What a run found.
+
+    Returns
+    -------
+    str
+        Some lines.
+    """
     versions = ", ".join([f"{name} {version}".strip() for name, version in findings.versions.items()])
     absent = [f"{name}: {reason}" for name, reason in findings.missing.items()]
     return "\n".join([", ".join(map(_describe, machine().items())), versions, *absent, *findings.failures])
@@ -147,8 +182,21 @@ def _describe(fact: tuple[str, Any]) -> str:
     return f"{value} {name}" if name == "cores" else str(value)
 
 
-def _aligned(cells: list[tuple[str, ...]], words: int) -> list[str]:
-    """Lines of equal columns: the first few to the left, as words, the others to the right, as numbers."""
+def aligned(cells: list[tuple[str, ...]], words: int) -> list[str]:
+    """Lines of equal columns: the first few to the left, as words, the others to the right, as numbers.
+
+    Parameters
+    ----------
+    cells : list of tuple of str
+        The lines.
+    words : int
+        How many columns are words.
+
+    Returns
+    -------
+    list of str
+        A line for each.
+    """
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(
@@ -161,15 +209,17 @@ def _aligned(cells: list[tuple[str, ...]], words: int) -> list[str]:
     ]
 
 
-def as_json(findings: Findings, settings: Settings) -> dict[str, Any]:
+def as_json(findings: Findings, settings: Any, targets: list[Target] | None = None) -> dict[str, Any]:
     """Everything that was measured, with each sample.
 
     Parameters
     ----------
     findings : Findings
         What a run found.
-    settings : Settings
+    settings : dataclass
         How much was measured.
+    targets : list of Target, optional
+        What had to be reached; that of the engines unless said.
 
     Returns
     -------
@@ -184,10 +234,10 @@ def as_json(findings: Findings, settings: Settings) -> dict[str, Any]:
         "missing": findings.missing,
         "failures": findings.failures,
         "rows": [
-            asdict(row) | {"median": median(row.total), "iqr": spread(row.total), "ratio": _ratio(row, rows)}
+            asdict(row) | {"median": median(row.total), "iqr": spread(row.total), "ratio": ratio(row, rows)}
             for row in rows
         ],
-        "targets": [_target_as_json(result) for result in judge(rows)],
+        "targets": [_target_as_json(result) for result in judge(rows, targets)],
     }
 
 

@@ -46,6 +46,12 @@ class Slotted:
             other = Slotted(other)
         return Slotted(self.data * other.data, (self, other), (other.data, self.data))
 
+    def __truediv__(self, other: Slotted | float) -> Slotted:
+        if not isinstance(other, Slotted):
+            other = Slotted(other)
+        out = self.data / other.data
+        return Slotted(out, (self, other), (1.0 / other.data, -out / other.data))
+
     __radd__ = __add__
     __rmul__ = __mul__
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from statistics import median
 
@@ -10,7 +10,18 @@ from benchmarks.measure import Row
 from benchmarks.peers import ENVIRONMENT, NATIVE, PYTHON, SLOTTED
 from benchmarks.works import FLOATS
 
-__all__ = ["TARGETS", "Result", "Target", "judge"]
+__all__ = [
+    "NO_COLLECTOR",
+    "TARGETS",
+    "Figure",
+    "Reached",
+    "Result",
+    "Target",
+    "find",
+    "judge",
+    "times_as_fast_as",
+    "times_as_fast_as_the_fastest",
+]
 
 NOT_PEERS = {*ENVIRONMENT, FLOATS}
 ON, OFF, NO_COLLECTOR = "on", "off", "–"
@@ -95,13 +106,15 @@ class Result:
         return "met" if all(map(self.target.is_met, found)) else "NOT MET"
 
 
-def judge(rows: list[Row]) -> list[Result]:
+def judge(rows: list[Row], targets: list[Target] | None = None) -> list[Result]:
     """Hold every target to what a run found.
 
     Parameters
     ----------
     rows : list of Row
         The figures.
+    targets : list of Target, optional
+        Those of the engines unless said.
 
     Returns
     -------
@@ -110,14 +123,28 @@ def judge(rows: list[Row]) -> list[Result]:
     """
     return [
         Result(target, {collector: target.figure(rows, target.engine, collector) for collector in target.collectors})
-        for target in TARGETS
+        for target in (TARGETS if targets is None else targets)
     ]
 
 
 # ---- figures --------------------------------------------------------------------------------------------------
 
 
-def _find(rows: list[Row], work: str, peer: str, collector: str) -> Row | None:
+def find(rows: list[Row], work: str, peer: str, collector: str) -> Row | None:
+    """Look up the figures of one peer at one work.
+
+    Parameters
+    ----------
+    rows : list of Row
+        The figures.
+    work, peer, collector : str
+        Whose, at what.
+
+    Returns
+    -------
+    Row or None
+        None if it was not measured.
+    """
     wanted = (work, peer, collector)
     return next((row for row in rows if (row.work, row.peer, row.collector) == wanted), None)
 
@@ -126,7 +153,7 @@ def times_as_fast_as(work: str, peer: str) -> Figure:
     """How many times as long the peer takes."""
 
     def figure(rows: list[Row], engine: str, collector: str) -> Reached | None:
-        ours, theirs = _find(rows, work, engine, collector), _find(rows, work, peer, collector)
+        ours, theirs = find(rows, work, engine, collector), find(rows, work, peer, collector)
         if ours is None or theirs is None:
             return None
         ratio = median(theirs.total) / median(ours.total)
@@ -135,12 +162,12 @@ def times_as_fast_as(work: str, peer: str) -> Figure:
     return figure
 
 
-def times_as_fast_as_the_fastest(work: str) -> Figure:
-    """How many times as long the fastest peer takes."""
+def times_as_fast_as_the_fastest(work: str, but: Collection[str] = NOT_PEERS) -> Figure:
+    """How many times as long the fastest peer takes, of all but some."""
 
     def figure(rows: list[Row], engine: str, collector: str) -> Reached | None:
-        ours = _find(rows, work, engine, collector)
-        others = [row for row in rows if (row.work, row.collector) == (work, collector) and row.peer not in NOT_PEERS]
+        ours = find(rows, work, engine, collector)
+        others = [row for row in rows if (row.work, row.collector) == (work, collector) and row.peer not in but]
         if ours is None or not others:
             return None
         fastest = min(others, key=lambda row: median(row.total))
@@ -154,7 +181,7 @@ def times_the_loop(work: str) -> Figure:
     """How many times as long as the plain loop."""
 
     def figure(rows: list[Row], engine: str, collector: str) -> Reached | None:
-        ours, loop = _find(rows, work, engine, collector), _find(rows, work, FLOATS, collector)
+        ours, loop = find(rows, work, engine, collector), find(rows, work, FLOATS, collector)
         if ours is None or loop is None:
             return None
         ratio = median(ours.total) / median(loop.total)
@@ -167,7 +194,7 @@ def bytes_per_node(work: str) -> Figure:
     """The memory of a node."""
 
     def figure(rows: list[Row], engine: str, collector: str) -> Reached | None:
-        row = _find(rows, work, engine, collector)
+        row = find(rows, work, engine, collector)
         if row is None or row.bytes_per_node is None:
             return None
         return Reached(row.bytes_per_node, f"{row.bytes_per_node:.0f} bytes")
@@ -179,7 +206,7 @@ def nanoseconds_freeing(work: str) -> Figure:
     """The time that freeing a node takes."""
 
     def figure(rows: list[Row], engine: str, collector: str) -> Reached | None:
-        row = _find(rows, work, engine, collector)
+        row = find(rows, work, engine, collector)
         if row is None:
             return None
         nanoseconds = median(row.free) / row.operations * 1e9
@@ -190,7 +217,7 @@ def nanoseconds_freeing(work: str) -> Figure:
 
 def milliseconds_importing(rows: list[Row], engine: str, collector: str) -> Reached | None:
     """The time of the import, in a fresh process."""
-    row = _find(rows, "import", engine, collector)
+    row = find(rows, "import", engine, collector)
     if row is None:
         return None
     milliseconds = median(row.total) * 1e3

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from benchmarks.peers import PEERS, load, version_of
 from benchmarks.works import BY_HAND, FLOATS, WORKS, Task
 
-__all__ = ["main"]
+__all__ = ["channel", "main", "say"]
 
 ENOUGH_OPERATIONS = 20_000
 WARMING = 0.02  # seconds
@@ -30,34 +30,35 @@ WEIGHED_NODES = 200_000
 
 def main() -> None:
     """Introduce a peer, weigh its nodes, or time a work each time that a line asks for it."""
-    channel = _channel()
+    answers = channel()
     order = json.loads(sys.stdin.readline())
     if order["do"] == "introduce":
-        _say(channel, _introduce(order["peer"]))
+        say(answers, _introduce(order["peer"]))
         return
     task = _task(order)
     if task is None:
-        _say(channel, None)
+        say(answers, None)
     elif order["do"] == "weigh":
-        _say(channel, _weigh(task))
+        say(answers, _weigh(task))
     else:
         start = time.perf_counter()
         answer = _answer(task)
         is_quick = time.perf_counter() - start < WORTH_WARMING
-        _say(channel, {"operations": task.operations, "answer": answer})
+        say(answers, {"operations": task.operations, "answer": answer})
         for line in sys.stdin:
-            _say(channel, _time(task, collector=line.strip(), warm=is_quick))
+            say(answers, _time(task, collector=line.strip(), warm=is_quick))
 
 
-def _channel() -> TextIO:
+def channel() -> TextIO:
     """Standard output for answers alone; what a peer prints goes to standard error."""
-    channel = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    return channel
+    return answers
 
 
-def _say(channel: TextIO, answer: Any) -> None:
-    print(json.dumps(answer), file=channel, flush=True)
+def say(answers: TextIO, answer: Any) -> None:
+    """Send an answer, as a line of JSON."""
+    print(json.dumps(answer), file=answers, flush=True)
 
 
 def _introduce(name: str) -> dict[str, Any]:

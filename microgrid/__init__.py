@@ -32,8 +32,10 @@ from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 if TYPE_CHECKING:
     from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, jvp, taylor, value_and_grad, vjp
     from microgrid.checking import Interval, assert_gradients, check_gradients
+    from microgrid.compiling import Compiled, compile
     from microgrid.derivations import Derivation, explain
     from microgrid.operations import custom
+    from microgrid.program import Program
     from microgrid.proofs import Proof, prove
     from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
 
@@ -44,6 +46,7 @@ engine: str = engines.engine.NAME
 
 __all__ = [
     "Comparison",
+    "Compiled",
     "DataError",
     "Derivation",
     "Drawing",
@@ -57,10 +60,12 @@ __all__ = [
     "OperationError",
     "OutputError",
     "Precise",
+    "Program",
     "Proof",
     "Value",
     "assert_gradients",
     "check_gradients",
+    "compile",
     "custom",
     "derivative",
     "draw",
@@ -97,8 +102,10 @@ _LATER = {
         *("derivative", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
+    "compiling": ("Compiled", "compile"),
     "derivations": ("Derivation", "explain"),
     "operations": ("custom",),
+    "program": ("Program",),
     "proofs": ("Proof", "prove"),
     "symbolic": ("Precise", "from_sympy", "latex", "precise", "to_sympy"),
 }

@@ -39,6 +39,9 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "recorded_hessian",
+    "recorded_hvp",
+    "recorded_jvp",
     "taylor",
     "value_and_grad",
     "vjp",
@@ -479,6 +482,44 @@ def _along(f: Callable[..., Any], wrt: Wrt, args: tuple[Any, ...], more: Mapping
     plain = trace.plain and not any([isinstance(entry, Value) for entry in entries])
     tangents = [entry if isinstance(entry, Value) else _as_float(entry) for entry in entries]
     return _Trace(trace.variables, trace.arguments, trace.outputs, trace.results, plain), tangents
+
+
+def recorded_jvp(variables: list[Value], outputs: list[Value], tangents: Sequence[Any]) -> list[Value]:
+    """The derivatives of recorded outputs along a direction, recorded.
+
+    Parameters
+    ----------
+    variables : list of Value
+        What moves.
+    outputs : list of Value
+        What follows.
+    tangents : sequence of Value or float
+        How fast each variable moves.
+
+    Returns
+    -------
+    list of Value
+        How fast each output follows.
+    """
+    moving = _Moving(_recorded_trace(variables, outputs), tangents)
+    return [moving.coefficient(moving.values[output], 1) for output in outputs]
+
+
+def recorded_hvp(variables: list[Value], output: Value, tangents: Sequence[Any]) -> list[Value]:
+    """The product of a recorded output's Hessian and a direction, recorded; as ``recorded_jvp``."""
+    moving = _Moving(_recorded_trace(variables, [output]), tangents)
+    return [moving.coefficient(adjoint, 1) for adjoint in moving.adjoints()]
+
+
+def recorded_hessian(variables: list[Value], output: Value) -> list[list[Value]]:
+    """The rows of a recorded output's Hessian, recorded; as ``recorded_jvp``."""
+    trace = _recorded_trace(variables, [output])
+    moving = _Moving(trace, _every_direction(trace))
+    return [moving.row(adjoint) for adjoint in moving.adjoints()]
+
+
+def _recorded_trace(variables: list[Value], outputs: list[Value]) -> _Trace:
+    return _Trace(variables, list, outputs, list, plain=False)
 
 
 @_derived

@@ -19,12 +19,14 @@ from microgrid import demo
 from microgrid.calculus import gradients
 from microgrid.checking import Interval, check_gradients
 from microgrid.checking.points import Place
+from microgrid.compiling import compile  # noqa: A004  # microgrid's own is meant
 from microgrid.derivations import explain
 from microgrid.drawing import draw
 from microgrid.errors import DataError, FormulaError, MicrogridError
 from microgrid.formula import parse, recorded_on, spelled
 from microgrid.proofs import prove
 from microgrid.text import table
+from microgrid.timing import timings
 from microgrid.value import FUNCTIONS, Value
 
 __all__ = ["main"]
@@ -60,6 +62,16 @@ examples:
   microgrid draw '{_LOGISTIC}' \\
       {_NUMBERS} --out logistic.svg
 """
+_COMPILE_HELP = """\
+Compile a formula to machine code, with its derivatives with respect to every name in it; print what was made of it, and
+what it gives at the numbers.
+"""
+_COMPILE_EXAMPLES = f"""\
+examples:
+  microgrid compile 'f = (x*y + sin(x))**2' x=0.5 y=2 --bench
+  microgrid compile '{_LOGISTIC}' \\
+      {_NUMBERS} --show assembly
+"""
 _DEFAULT = 0.5  # of each name, where no numbers are given
 _EXPLAIN_EXAMPLES = f"""\
 examples:
@@ -90,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_explain(commands)
     _add_prove(commands)
+    _add_compile(commands)
     return parser
 
 
@@ -104,6 +117,25 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--out", type=Path, default=Path("microgrid-demo"), metavar="DIR", help="folder for the pictures (%(default)s)"
     )
     demonstrate.set_defaults(run=_demo)
+
+
+def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    compiling = commands.add_parser(
+        "compile",
+        help="compile a formula to machine code and time it",
+        description=_COMPILE_HELP,
+        epilog=_COMPILE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    compiling.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
+    compiling.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help="a number for each free name")
+    compiling.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
+    compiling.add_argument("--precise", action="store_true", help="the bits of the eager engine")
+    compiling.add_argument(
+        "--show", choices=("listing", "ir", "assembly"), default="listing", help="what is printed (%(default)s)"
+    )
+    compiling.add_argument("--bench", action="store_true", help="time it beside the eager engine")
+    compiling.set_defaults(run=_compile)
 
 
 def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -259,6 +291,24 @@ def _prove(arguments: argparse.Namespace) -> int:
     return 0 if proof else 1
 
 
+def _compile(arguments: argparse.Namespace) -> int:
+    formula = parse(arguments.formula, arguments.output)
+    numbers = _numbers(arguments.numbers) or dict.fromkeys(formula.inputs, _DEFAULT)
+    nodes = formula.record(**numbers)
+    inputs = {name: nodes[name] for name in formula.inputs}
+    compiled = compile(nodes[formula.output], inputs, precise=arguments.precise)
+    value, slopes = compiled.value_and_grad(**numbers)
+    print(f"{compiled.nodes} nodes on {compiled.backend}, ready in {1e3 * compiled.compile_seconds:.1f} ms\n")
+    print(getattr(compiled, arguments.show)().rstrip())
+    rows = [(name, f"{numbers[name]:.6g}", f"{slope:.6g}") for name, slope in slopes.items()]
+    print(f"\n{formula.output} = {value:.6g}\n")
+    print(table(("name", "value", f"d{formula.output}/d(name)"), rows, "<>>"))
+    if arguments.bench:
+        print()
+        print(table(("value and gradient", "time"), timings(formula, numbers, precise=arguments.precise), "<>"))
+    return 0
+
+
 def _recorded(arguments: argparse.Namespace) -> tuple[Value, Value, dict[str, Value]]:
     """The output, what it is differentiated with respect to, and every node by its name."""
     formula = parse(arguments.formula, arguments.output)
@@ -291,7 +341,7 @@ def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[s
 
 def _protect(arguments: Sequence[str]) -> list[str]:
     """Put a blank before a formula such as -x**2, which argparse would take for an option."""
-    if not {"draw", "check", "explain", "prove"}.issuperset(arguments[:1]):
+    if not {"draw", "check", "explain", "prove", "compile"}.issuperset(arguments[:1]):
         return list(arguments)
     return [f" {argument}" if re.match("-(?!-|h$)", argument) else argument for argument in arguments]
 

@@ -6,14 +6,27 @@ Importing this module fails with ImportError where the engine was not built, or 
 from __future__ import annotations
 
 import functools
+from array import array
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from microgrid import _engine
+from microgrid import _engine, flattening
+from microgrid.flattening import Columns
 from microgrid.native.write_rules import built_from
 from microgrid.rules import RULES, Rule
 
-__all__ = ["NAME", "Value", "add_strict_block", "backward", "configure", "function", "make", "recorder", "zero_grad"]
+__all__ = [
+    "NAME",
+    "Value",
+    "add_strict_block",
+    "backward",
+    "configure",
+    "flatten",
+    "function",
+    "make",
+    "recorder",
+    "zero_grad",
+]
 
 if _engine.built_from != built_from():
     raise ImportError("the native engine was built from other sources than these: install the package again")
@@ -67,6 +80,17 @@ def function(rule: Rule, general: Callable[..., Any], doc: str) -> Callable[...,
     general.__module__, general.__doc__ = "microgrid", doc
     made: Callable[..., Any] = _engine.function(_place(rule), general, doc)
     return made
+
+
+def flatten(outputs: list[Any], inputs: list[Any], share: bool) -> Columns:
+    """The graph of the outputs as flat columns."""
+    found = _engine.flatten(outputs, inputs, share)
+    if found is None:  # a user's own operation is to be evaluated, and that is Python
+        return flattening.flatten(outputs, inputs, share)
+    constants, places, ops, starts, operands, slots = found
+    rules = cast("tuple[Rule, ...]", tuple([_rules[place] for place in places]))  # no node that is kept is a leaf
+    integers = [array("i", column) for column in (starts, operands, slots)]
+    return Columns(array("d", constants), rules, array("H", ops), *integers)
 
 
 def configure(callbacks: dict[str, Callable[..., Any]]) -> None:

@@ -12,9 +12,21 @@ from typing import Any
 
 from microgrid.arithmetic import FLOAT, PLAIN
 from microgrid.arithmetics.source import PYTHON, Source
+from microgrid.flattening import flatten
 from microgrid.rules import RULES, Rule
 
-__all__ = ["NAME", "Value", "add_strict_block", "backward", "configure", "function", "make", "recorder", "zero_grad"]
+__all__ = [
+    "NAME",
+    "Value",
+    "add_strict_block",
+    "backward",
+    "configure",
+    "flatten",
+    "function",
+    "make",
+    "recorder",
+    "zero_grad",
+]
 
 NAME = "python"
 

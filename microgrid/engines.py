@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from microgrid.errors import MicrogridError
 
 if TYPE_CHECKING:
+    from microgrid.flattening import Columns
     from microgrid.rules import Rule
     from microgrid.value import Value as Node
 
@@ -49,6 +50,10 @@ class Engine(Protocol):
 
     def zero_grad(self, root: Node) -> None:
         """Set them to 0."""
+
+    def flatten(self, outputs: list[Node], inputs: list[Node], share: bool) -> Columns:
+        """The graph of the outputs as flat columns, with the leaves that are inputs as its variables."""
+        ...
 
     def recorder(self, rule: Rule) -> Callable[..., Node]:
         """A function from operands, all Values, to the node of a rule of the table."""

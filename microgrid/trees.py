@@ -35,10 +35,13 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
         return _join(list(tree.values()), lambda parts: dict(zip(tree, parts, strict=True)))
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return _join(list(tree), lambda parts: type(tree)(*parts))
+    if type(tree) in (list, tuple) and {float, int}.issuperset(map(type, tree)):
+        return list(tree), type(tree)  # what most structures are, without asking each number
     if isinstance(tree, list | tuple):
         return _join(list(tree), type(tree))
     if getattr(tree, "ndim", 0):
-        return list(tree.ravel()), lambda parts: _array(parts, tree.shape)
+        shape = tree.shape  # and not the array itself: the function may live long
+        return list(tree.ravel()), lambda parts: _array(parts, shape)
     return [tree], lambda parts: parts[0]
 
 

@@ -21,7 +21,7 @@ from microgrid.errors import InvalidValueError, NonFiniteError
 from microgrid.graph import pullback, topological_order
 from microgrid.rules import RULES, Rule
 
-__all__ = ["FUNCTIONS", "VALUE", "Comparison", "Value", "elementwise", "named", "recorder", "strict"]
+__all__ = ["FUNCTIONS", "VALUE", "Comparison", "Value", "decisions", "elementwise", "named", "recorder", "strict"]
 
 
 def _as_float(number: Any) -> float:
@@ -371,13 +371,19 @@ class Comparison:
         self._truth = bool(getattr(PLAIN, rule.name)(_data_of(left), _data_of(right)))
 
     def __bool__(self) -> bool:
-        return self._truth
+        return self._decide()
 
     def __eq__(self, other: object) -> bool:
-        return self._truth == (other._truth if isinstance(other, Comparison) else other)
+        return self._decide() == (other._decide() if isinstance(other, Comparison) else other)
 
     def __hash__(self) -> int:
-        return hash(self._truth)
+        return hash(self._decide())
+
+    def _decide(self) -> bool:
+        watched = _watched.get()
+        if watched is not None:
+            watched.append(self)
+        return self._truth
 
     def __repr__(self) -> str:
         return f"<{_short(self.left)} {self.rule.symbol} {_short(self.right)} is {self._truth}>"
@@ -400,6 +406,35 @@ class Comparison:
     def record(self) -> Value:
         """The comparison as a node of the graph: 1.0 if it holds, otherwise 0.0, with derivatives 0."""
         return _RECORD[self.rule](_lift(self.left), _lift(self.right))
+
+
+_watched: ContextVar[list[Comparison] | None] = ContextVar("microgrid_watched", default=None)
+
+
+@contextlib.contextmanager
+def decisions() -> Iterator[list[Comparison]]:
+    """Inside this block, every comparison that decides something in Python is noted: what a recorded path depends on.
+
+    Yields
+    ------
+    list of Comparison
+        Those that were used as a truth so far, in order.
+
+    Examples
+    --------
+    >>> from microgrid import Value
+    >>> with decisions() as decided:
+    ...     y = max(Value(1.0, name="a"), Value(2.0, name="b"))
+    >>> decided
+    [<a < b is True>]
+    """
+    token = _watched.set([])
+    try:
+        watched = _watched.get()
+        assert watched is not None  # set above
+        yield watched
+    finally:
+        _watched.reset(token)
 
 
 def _data_of(operand: Any) -> float:

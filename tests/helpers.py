@@ -11,6 +11,7 @@ from typing import Any
 
 import mpmath
 
+from microgrid.arithmetic import Arithmetic
 from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.rules import Region, Rule
 from microgrid.value import Value, recorder
@@ -182,6 +183,30 @@ class Report:
 
 REPORTS: dict[str, Report] = {}
 """The reports that are printed at the end of the run, by rule."""
+
+
+def jax_arithmetic(jax: Any) -> Arithmetic:
+    """JAX's arrays as the numbers."""
+    numpy_of_jax = jax.numpy
+    names = {name: getattr(numpy_of_jax, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "abs", "hypot")}
+    names |= {name: getattr(numpy_of_jax, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+    names |= {name: getattr(numpy_of_jax, f"arc{name[1:]}") for name in ("asin", "acos", "atan", "atan2")}
+    return Arithmetic(
+        "JAX",
+        **names,
+        pow=numpy_of_jax.power,
+        erf=jax.scipy.special.erf,
+        pi=math.pi,
+        inf=math.inf,
+        less=lambda x, y: x < y,
+        less_equal=lambda x, y: x <= y,
+        equal=lambda x, y: x == y,
+        where=numpy_of_jax.where,
+    )
+
+
+COMPILED: dict[str, dict[str, dict[str, float]]] = {}
+"""Likewise of code that need not be precise: by rule, by backend, of the value and of the partials, in mixed ulp."""
 
 
 def record(rule: Rule, operands: Sequence[Any]) -> Value:

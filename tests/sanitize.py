@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FLAGS = ["-g", "-O1", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
 RUNS = {"address,undefined": ["libasan.so", "libubsan.so"], "undefined": ["libubsan.so"]}
-TESTS = ["test_value.py", "test_engines.py", "test_graph.py", "test_logistic.py", "test_nn.py"]
+TESTS = ["test_value.py", "test_engines.py", "test_graph.py", "test_logistic.py", "test_nn.py", "test_program.py"]
 SLOW = "random_graphs_have_the_same_bits or engine or million"  # other processes, and memory that a sanitizer keeps
 
 

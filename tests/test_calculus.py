@@ -12,7 +12,7 @@ import mpmath
 import numpy
 import pytest
 from graphs import as_function, random_graph, regular_graphs
-from helpers import EVERYDAY_DIGITS, definition, everyday, record, second_difference
+from helpers import EVERYDAY_DIGITS, definition, everyday, jax_arithmetic, record, second_difference
 
 import microgrid
 from microgrid import (
@@ -31,7 +31,6 @@ from microgrid import (
     value_and_grad,
     vjp,
 )
-from microgrid.arithmetic import Arithmetic
 from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.arithmetics.series import Series, SparseVector
 from microgrid.graph import evaluate, pullback, topological_order
@@ -327,21 +326,7 @@ def test_random_graphs_agree_with_jax() -> None:
     jax = pytest.importorskip("jax")
     jax.config.update("jax_enable_x64", True)
     numpy_of_jax = jax.numpy
-    names = {name: getattr(numpy_of_jax, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "abs", "hypot")}
-    names |= {name: getattr(numpy_of_jax, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
-    names |= {name: getattr(numpy_of_jax, f"arc{name[1:]}") for name in ("asin", "acos", "atan", "atan2")}
-    arithmetic = Arithmetic(
-        "JAX",
-        **names,
-        pow=numpy_of_jax.power,
-        erf=jax.scipy.special.erf,
-        pi=math.pi,
-        inf=math.inf,
-        less=lambda x, y: x < y,
-        less_equal=lambda x, y: x <= y,
-        equal=lambda x, y: x == y,
-        where=numpy_of_jax.where,
-    )
+    arithmetic = jax_arithmetic(jax)
     worst = dict.fromkeys(("gradient", "Hessian", "hvp", "third derivative"), 0.0)
     count = 200 if microgrid.engine == "native" else 40  # JAX takes its time, and both engines give the same bits
     for leaves, output in regular_graphs(count):

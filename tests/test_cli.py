@@ -328,3 +328,13 @@ def test_a_derivative_of_0_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "L = 2*b; b = x*0 + w", "--wrt", "b"]) == 0
     assert main(["prove", "L = less(w, x) ", "--wrt", "w", "--equals", "0"]) == 0
     capsys.readouterr()
+
+
+def test_compile_says_what_it_made_of_a_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "f = x**2 * y", "x=3", "y=0.5", "--precise", "--bench"]) == 0
+    printed = capsys.readouterr().out
+    for told in ("2 nodes on native", "t1 = mul(t0, y)  # output 0", "f = 4.5", "compiled, one point, bound", "points"):
+        assert told in printed
+    for shown, told in (("ir", "define void @reverse"), ("assembly", "ret")):
+        assert main(["compile", "exp(x)", "--show", shown]) == 0
+        assert told in capsys.readouterr().out

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +158,10 @@ class Source(Arithmetic):
             return left  # type: ignore[no-any-return]  # likewise
         return self.define(f"{self.write(left)} {operator} {self.write(right)}")
 
+    def negative(self, number: Term) -> Term:
+        """A number with its sign changed."""
+        return self.define(f"-{number.text}")
+
     def _function(self, name: str, call: str) -> Callable[..., Any]:
         def function(*operands: Any) -> Any:
             if any([isinstance(operand, Term) for operand in operands]):
@@ -191,34 +196,56 @@ class Source(Arithmetic):
         choice = self.language.choice
         return self.define(choice.format(truth=truth, then=self.write(then), otherwise=self.write(otherwise)))
 
-    # ---- lists whose length is known only when the text runs: C alone -------------------------------------------
+    # ---- lists whose length is known only when the text runs: in C, and where these methods say how ---------------
 
     def total(self, terms: Iterable[Any]) -> Any:
         """The sum of a list, in pairs."""
         if not self.of_lists:
             return super().total(terms)
-        self.loop(terms, "scratch[i] = {};")
-        return self.define_anew("total(scratch, n)")
+        self.loop(terms, self.keep)
+        return self.of_kept("total")
 
     def largest(self, terms: Iterable[Any]) -> Any:
         """The largest of a list, or nan."""
         if not self.of_lists:
             return super().largest(terms)
-        self.loop(terms, "scratch[i] = {};")
-        return self.define_anew("largest(scratch, n)")
+        self.loop(terms, self.keep)
+        return self.of_kept("largest")
 
-    def loop(self, terms: Iterable[Any], statement: str) -> None:
-        """Write a loop over a list's elements, with a statement for each.
+    def loop(self, terms: Iterable[Any], use: Callable[[Any], None]) -> None:
+        """Write a loop over a list's elements, in which each is used.
 
         A ``List`` gives one general element when it is iterated, so that what is computed from it here, inside the
-        braces, is the body of the loop.
+        loop, is the loop's body.
         """
         known = dict(self._known)
-        self.lines.append("for (Py_ssize_t i = 0; i < n; i++) {")
-        (element,) = terms
-        self.lines.append(statement.format(self.write(element)))
-        self.lines.append("}")
+        with self.for_each():
+            (element,) = terms
+            use(element)
         self._known = known  # what the body defined ends with it
+
+    @contextmanager
+    def for_each(self) -> Iterator[None]:
+        """A loop over the places of the lists, around the statements that are written inside."""
+        self.lines.append("for (Py_ssize_t i = 0; i < n; i++) {")
+        yield
+        self.lines.append("}")
+
+    def element(self, name: str) -> Term:
+        """The general element of a list, inside the loop."""
+        return self.term(f"{name}[i]")
+
+    def set_element(self, name: str, number: Any) -> None:
+        """Write a number into a list at the loop's place."""
+        self.lines.append(f"{name}[i] = {self.write(number)};")
+
+    def keep(self, number: Any) -> None:
+        """Keep a number for each place of the loop."""
+        self.set_element("scratch", number)
+
+    def of_kept(self, function: str) -> Term:
+        """The total or the largest of the numbers that were kept."""
+        return self.define_anew(f"{function}(scratch, n)")
 
 
 class List:
@@ -228,7 +255,7 @@ class List:
         self.source, self.name = source, name
 
     def __iter__(self) -> Iterator[Term]:
-        yield self.source.term(f"{self.name}[i]")
+        yield self.source.element(self.name)
 
 
 class Term:
@@ -273,4 +300,4 @@ class Term:
         return self.source.pow(other, self)  # type: ignore[no-any-return]  # likewise
 
     def __neg__(self) -> Term:
-        return self.source.define(f"-{self.text}")
+        return self.source.negative(self)

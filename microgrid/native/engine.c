@@ -434,20 +434,20 @@ static void shrink(Stack *stack) { /* a sweep over a very large graph does not k
     }
 }
 
-static inline int visit(Value *node) { /* a parent: leaves and nodes met before need no visit */
+/* A parent: leaves and nodes met before need no visit. */
+static inline int visit(Value *node, int clearing) {
     if (node->kind == LEAF) {
-        if (node->flags & IS_CONSTANT) node->grad = 0.0;
+        if (clearing && node->flags & IS_CONSTANT) node->grad = 0.0;
         return 0;
     }
     return node->mark == sweep ? 0 : push(&pending, (uintptr_t)node);
 }
 
-/* The nodes below the root that have operands, parents before children, their gradients 0: in `order`. A node with
-   its lowest bit set waits for its parents to be in the order. The order is that of graph.topological_order. The
-   gradients of constants become 0 too: like those of interior nodes, they are of one sweep. */
-static int find_interior(Value *root) {
-    sweep++;
-    pending.count = order.count = 0;
+/* Adds to `order` the nodes below the root that have operands and were not met in this sweep, parents before children.
+   A node with its lowest bit set waits for its parents to be in the order. The order is that of
+   graph.topological_order. */
+static inline int add_to_order(Value *root, int clearing) {
+    pending.count = 0;
     if (push(&pending, (uintptr_t)root)) return -1;
     while (pending.count) {
         uintptr_t item = pending.items[--pending.count];
@@ -458,18 +458,27 @@ static int find_interior(Value *root) {
         Value *node = (Value *)item;
         if (node->mark == sweep) continue;
         node->mark = sweep;
-        node->grad = 0.0;
+        if (clearing) node->grad = 0.0;
         if (push(&pending, item | 1)) return -1;
         if (node->kind == MANY) {
             Many *many = node->operand[0].many;
             for (Py_ssize_t i = many->count; i-- > 0;)
-                if (visit(many->parents[i])) return -1;
+                if (visit(many->parents[i], clearing)) return -1;
             continue;
         }
-        if (node->kind == BINARY && !(node->flags & SECOND_IS_NUMBER) && visit(node->operand[1].node)) return -1;
-        if (!(node->flags & FIRST_IS_NUMBER) && visit(node->operand[0].node)) return -1;
+        if (node->kind == BINARY && !(node->flags & SECOND_IS_NUMBER) && visit(node->operand[1].node, clearing))
+            return -1;
+        if (!(node->flags & FIRST_IS_NUMBER) && visit(node->operand[0].node, clearing)) return -1;
     }
     return 0;
+}
+
+/* The nodes below the root that have operands, their gradients 0: in `order`. The gradients of constants become 0 too:
+   like those of interior nodes, they are of one sweep. */
+static int find_interior(Value *root) {
+    sweep++;
+    order.count = 0;
+    return add_to_order(root, 1);
 }
 
 static void hand_back(void) {
@@ -530,6 +539,391 @@ static PyObject *zero_grad(PyObject *module, PyObject *object) {
     shrink(&pending);
     shrink(&order);
     Py_RETURN_NONE;
+}
+
+/* ---- a graph as flat columns ---------------------------------------------------------------------------------- */
+
+/* flattening.flatten in C: that says what the columns are. Until all constants are known, a slot is a *place*: below
+   `inputs` an input, from there on a constant where the distance is even and a node where it is odd. A node's mark
+   holds its place, above the number of the sweep that met it, so that no table from nodes to places is needed. */
+
+enum { LINE = 8, MOST_OF_A_KIND = 1 << 29, NO_PLACE = -1, NOT_ENTERED = 0xFFFF, MOST_OPS = 1 << 12 };
+
+typedef struct {
+    unsigned long long base; /* the sweep's number: marks above it are places */
+    uint32_t inputs, nodes, numbers, used_numbers, used_ops;
+    int share, asks_python; /* asks_python: a user's own operation on constants alone, which C can't evaluate */
+    uint16_t *ops;
+    int32_t *starts;
+    uint32_t *operands; /* places, and slots at the end */
+    size_t operands_room;
+    double *number; /* the constants; at the end those that are used */
+    uint32_t numbers_room;
+    uint64_t *number_table; /* from bits to the constant's index plus 1, beside half of the bits' hash */
+    size_t number_mask;
+    uint64_t *node_table; /* from content to the node's index plus 1, beside half of the content's hash */
+    size_t line_mask;     /* the table's lines are as long as those of a processor's cache: 8 entries */
+    double *room; /* operands, partials and scratch of a rule that is evaluated */
+    size_t room_count;
+    uint16_t op_places[MOST_OPS];
+    uint16_t op_list[MOST_OPS];
+} Flat;
+
+static int64_t out_of_memory(void) {
+    PyErr_NoMemory();
+    return NO_PLACE;
+}
+
+static int64_t too_large(void) {
+    PyErr_SetString(PyExc_MemoryError, "a program has at most 2**29 inputs, constants and nodes, and 2**31 operands");
+    return NO_PLACE;
+}
+
+static void *grown(void *memory, size_t count, size_t size) {
+    void *larger = PyMem_RawRealloc(memory, count * size);
+    if (!larger) PyErr_NoMemory();
+    return larger;
+}
+
+/* A table of zeros; a large one in large pages, since it is read here and there. */
+static void *new_table(size_t entries, size_t size) {
+    void *memory = NULL;
+#ifdef MADV_HUGEPAGE
+    if (entries * size >= SLAB_SIZE && !posix_memalign(&memory, SLAB_SIZE, entries * size)) {
+        madvise(memory, entries * size, MADV_HUGEPAGE);
+        return memset(memory, 0, entries * size);
+    }
+#endif
+    memory = calloc(entries, size);
+    if (!memory) PyErr_NoMemory();
+    return memory;
+}
+
+/* A multiplication spreads low bits upwards alone, and a small whole number's double has none: high ones come down. */
+static inline uint64_t mixed(uint64_t hash) {
+    hash = (hash ^ hash >> 32) * 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 32;
+}
+
+static uint64_t bits_of(double number) {
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
+static inline int is_constant_place(const Flat *flat, uint32_t place) {
+    return place >= flat->inputs && !((place - flat->inputs) & 1);
+}
+
+static inline double number_at(const Flat *flat, uint32_t place) { return flat->number[(place - flat->inputs) / 2]; }
+
+/* Room for twice as many constants, and a table of which at most half is taken. */
+static int grow_numbers(Flat *flat) {
+    const uint32_t room = flat->numbers_room ? flat->numbers_room * 2 : 64;
+    double *number = grown(flat->number, room, sizeof *number);
+    if (!number) return -1;
+    flat->number = number;
+    uint64_t *table = new_table((size_t)room * 2, sizeof *table);
+    if (!table) return -1;
+    free(flat->number_table);
+    flat->number_table = table;
+    flat->number_mask = (size_t)room * 2 - 1;
+    flat->numbers_room = room;
+    for (uint32_t i = 0; i < flat->numbers; i++) {
+        const uint64_t hash = mixed(bits_of(number[i]));
+        size_t at = hash & flat->number_mask;
+        while (table[at]) at = (at + 1) & flat->number_mask;
+        table[at] = (hash >> 32 << 32) | (i + 1);
+    }
+    return 0;
+}
+
+static int64_t constant_place(Flat *flat, double number) {
+    if (number != number) { /* the sign and the payload of a nan mean nothing */
+        const uint64_t quiet = 0x7FF8000000000000u;
+        memcpy(&number, &quiet, sizeof number);
+    }
+    if (flat->numbers == flat->numbers_room && grow_numbers(flat)) return NO_PLACE;
+    const uint64_t bits = bits_of(number), hash = mixed(bits);
+    size_t at = hash & flat->number_mask;
+    for (uint64_t entry; (entry = flat->number_table[at]); at = (at + 1) & flat->number_mask) {
+        const uint32_t index = (uint32_t)entry - 1;
+        if (!((entry ^ hash) >> 32) && bits_of(flat->number[index]) == bits) return flat->inputs + 2 * (int64_t)index;
+    }
+    if (flat->numbers >= MOST_OF_A_KIND) return too_large();
+    flat->number[flat->numbers] = number;
+    flat->number_table[at] = (hash >> 32 << 32) | ++flat->numbers;
+    return flat->inputs + 2 * (int64_t)(flat->numbers - 1);
+}
+
+static inline int64_t place_of(Flat *flat, Value *node) {
+    if (node->mark > flat->base) return (int64_t)(node->mark - flat->base - 1);
+    const int64_t place = constant_place(flat, node->data); /* a leaf that is met for the first time */
+    if (place != NO_PLACE) node->mark = flat->base + 1 + (unsigned long long)place;
+    return place;
+}
+
+/* The places of a node's operands, behind those of the nodes before it; how many, or -1. */
+static Py_ssize_t place_operands(Flat *flat, Value *node) {
+    Many *many = node->kind == MANY ? node->operand[0].many : NULL;
+    const Py_ssize_t count = many ? many->count : node->kind;
+    const size_t start = (size_t)flat->starts[flat->nodes];
+    if (start + count > INT32_MAX) return (Py_ssize_t)too_large();
+    if (start + count > flat->operands_room) {
+        const size_t room = (start + count) * 2;
+        uint32_t *operands = grown(flat->operands, room, sizeof *operands);
+        if (!operands) return -1;
+        flat->operands = operands;
+        flat->operands_room = room;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const int is_number = !many && node->flags & (i ? SECOND_IS_NUMBER : FIRST_IS_NUMBER);
+        const int64_t place = is_number ? constant_place(flat, node->operand[i].number)
+                                        : place_of(flat, many ? many->parents[i] : node->operand[i].node);
+        if (place == NO_PLACE) return -1;
+        flat->operands[start + i] = (uint32_t)place;
+    }
+    return count;
+}
+
+/* The value of a rule of the table; the room has its operands, and behind them as much again twice and one more. */
+static double value_of(unsigned op, Py_ssize_t count, double *room) {
+    double *partials = room + count;
+    switch (op) {
+#define VALUE_OF_UNARY(NAME)                                                                                          \
+    case OP_##NAME: return rule_##NAME(room[0], partials);
+        FOR_UNARY_RULES(VALUE_OF_UNARY)
+#define VALUE_OF_BINARY(NAME, CONSTANT)                                                                               \
+    case OP_##NAME: return rule_##NAME(room[0], room[1], partials, partials + 1);
+        FOR_BINARY_RULES(VALUE_OF_BINARY)
+#define VALUE_OF_MANY(NAME)                                                                                           \
+    case OP_##NAME: return many_##NAME(count, room, partials, partials + count);
+        FOR_MANY_RULES(VALUE_OF_MANY)
+    }
+    Py_UNREACHABLE();
+}
+
+static int64_t folded_place(Flat *flat, unsigned op, const uint32_t *operands, Py_ssize_t count) {
+    if (op >= OP_COUNT) {
+        flat->asks_python = 1;
+        return NO_PLACE;
+    }
+    if (flat->room_count < (size_t)count) {
+        double *room = grown(flat->room, 3 * (size_t)count + 1, sizeof *room);
+        if (!room) return NO_PLACE;
+        flat->room = room;
+        flat->room_count = (size_t)count;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) flat->room[i] = number_at(flat, operands[i]);
+    return constant_place(flat, value_of(op, count, flat->room));
+}
+
+/* A line of the table that begins here: the index of the node with this content, or -1 and where a vacant entry is, or
+   -1 and NULL where the line is full of others. */
+static int64_t look_in_line(const Flat *flat, uint64_t *line, unsigned op, const uint32_t *operands, Py_ssize_t count,
+                            uint64_t hash, uint64_t **vacant) {
+    *vacant = NULL;
+    for (int i = 0; i < LINE; i++) {
+        if (!line[i]) {
+            *vacant = line + i;
+            return -1;
+        }
+        if ((line[i] ^ hash) >> 32) continue;
+        const uint32_t index = (uint32_t)line[i] - 1;
+        if (flat->op_list[flat->ops[index]] != op || flat->starts[index + 1] - flat->starts[index] != count) continue;
+        if (!memcmp(flat->operands + flat->starts[index], operands, count * sizeof *operands)) return index;
+    }
+    return -1;
+}
+
+/* The index of the node with this content, or -1 and the entry that is to be its own. The line by the latest operand
+   is looked at first: in a long graph that line was in use a moment ago, where one by the hash alone would have to come
+   from far away in memory. Only what finds it full goes by the hash, so that a thousand nodes on one operand take no
+   thousand steps each. */
+static int64_t find_node(const Flat *flat, unsigned op, const uint32_t *operands, Py_ssize_t count, uint64_t hash,
+                         uint64_t **vacant) {
+    uint32_t latest = 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (operands[i] > latest) latest = operands[i];
+    size_t line = latest / LINE;
+    for (size_t step = 0;; step++) {
+        uint64_t *entries = flat->node_table + (line & flat->line_mask) * LINE;
+        const int64_t index = look_in_line(flat, entries, op, operands, count, hash, vacant);
+        if (index >= 0 || *vacant) return index;
+        line = step ? line + 1 : hash;
+    }
+}
+
+static uint64_t hash_of(unsigned op, const uint32_t *operands, Py_ssize_t count) {
+    uint64_t hash = op;
+    for (Py_ssize_t i = 0; i < count; i++) hash = mixed(hash + operands[i]);
+    return hash;
+}
+
+static int64_t node_place(Flat *flat, Value *node) {
+    const Py_ssize_t count = place_operands(flat, node);
+    if (count < 0) return NO_PLACE;
+    const uint32_t *operands = flat->operands + flat->starts[flat->nodes];
+    Py_ssize_t constants = 0;
+    while (constants < count && is_constant_place(flat, operands[constants])) constants++;
+    if (constants == count) return folded_place(flat, node->op, operands, count);
+    if (flat->share) {
+        uint64_t *vacant;
+        const uint64_t hash = hash_of(node->op, operands, count);
+        const int64_t index = find_node(flat, node->op, operands, count, hash, &vacant);
+        if (index >= 0) return flat->inputs + 2 * index + 1;
+        *vacant = (hash >> 32 << 32) | (flat->nodes + 1);
+    }
+    if (flat->op_places[node->op] == NOT_ENTERED) {
+        flat->op_list[flat->used_ops] = node->op;
+        flat->op_places[node->op] = (uint16_t)flat->used_ops++;
+    }
+    flat->ops[flat->nodes] = flat->op_places[node->op];
+    flat->starts[flat->nodes + 1] = flat->starts[flat->nodes] + (int32_t)count;
+    return flat->inputs + 2 * (int64_t)flat->nodes++ + 1;
+}
+
+/* Room for as many nodes as are in `order`. */
+static int make_room(Flat *flat) {
+    if (order.count > MOST_OF_A_KIND) return (int)too_large();
+    size_t table = 16;
+    while (table < 2 * order.count) table *= 2;
+    flat->ops = PyMem_RawMalloc((order.count + 1) * sizeof *flat->ops);
+    flat->starts = PyMem_RawMalloc((order.count + 1) * sizeof *flat->starts);
+    flat->operands_room = 2 * order.count;
+    flat->operands = PyMem_RawMalloc((flat->operands_room + 1) * sizeof *flat->operands);
+    if (!flat->ops || !flat->starts || !flat->operands) return (int)out_of_memory();
+    if (flat->share && !(flat->node_table = new_table(table, sizeof *flat->node_table))) return -1;
+    flat->line_mask = table / LINE - 1;
+    flat->starts[0] = 0;
+    memset(flat->op_places, 0xFF, sizeof flat->op_places);
+    return 0;
+}
+
+/* Numbers the constants among the places that were not numbered before, in order, and keeps their values. */
+static void number_constants(Flat *flat, const uint32_t *places, size_t count, uint32_t *numbered, double *used) {
+    for (size_t i = 0; i < count; i++) {
+        if (!is_constant_place(flat, places[i])) continue;
+        uint32_t *number = numbered + (places[i] - flat->inputs) / 2;
+        if (*number) continue; /* counted from 1 */
+        used[flat->used_numbers] = number_at(flat, places[i]);
+        *number = ++flat->used_numbers;
+    }
+}
+
+static void make_slots(const Flat *flat, uint32_t *places, size_t count, const uint32_t *numbered) {
+    for (size_t i = 0; i < count; i++) {
+        if (places[i] < flat->inputs) continue;
+        const uint32_t index = (places[i] - flat->inputs) / 2;
+        const int is_constant = is_constant_place(flat, places[i]);
+        places[i] = flat->inputs + (is_constant ? numbered[index] - 1 : flat->used_numbers + index);
+    }
+}
+
+/* Slots for places, and only the constants that are used, in order of first use. */
+static int settle_places(Flat *flat, uint32_t *outputs, Py_ssize_t count) {
+    uint32_t *numbered = PyMem_RawCalloc((size_t)flat->numbers + 1, sizeof *numbered);
+    double *used = PyMem_RawMalloc(((size_t)flat->numbers + 1) * sizeof *used);
+    const int failed = !numbered || !used;
+    if (!failed) {
+        const size_t operand_count = (size_t)flat->starts[flat->nodes];
+        number_constants(flat, flat->operands, operand_count, numbered, used);
+        number_constants(flat, outputs, (size_t)count, numbered, used);
+        make_slots(flat, flat->operands, operand_count, numbered);
+        make_slots(flat, outputs, (size_t)count, numbered);
+    }
+    PyMem_RawFree(numbered);
+    PyMem_RawFree(flat->number);
+    flat->number = used;
+    return failed ? (int)out_of_memory() : 0;
+}
+
+static PyObject *flat_columns(const Flat *flat, const uint32_t *outputs, Py_ssize_t output_count) {
+    PyObject *ops = PyTuple_New(flat->used_ops);
+    for (uint32_t i = 0; ops && i < flat->used_ops; i++) {
+        PyObject *op = PyLong_FromLong(flat->op_list[i]);
+        if (!op) Py_CLEAR(ops);
+        else PyTuple_SET_ITEM(ops, i, op);
+    }
+    if (!ops) return NULL;
+    return Py_BuildValue("(y#Ny#y#y#y#)", flat->number, (Py_ssize_t)(flat->used_numbers * sizeof(double)), ops,
+                         flat->ops, (Py_ssize_t)(flat->nodes * sizeof *flat->ops), flat->starts,
+                         (Py_ssize_t)((flat->nodes + 1) * sizeof *flat->starts), flat->operands,
+                         (Py_ssize_t)(flat->starts[flat->nodes] * sizeof *flat->operands), outputs,
+                         (Py_ssize_t)(output_count * sizeof *outputs));
+}
+
+/* Flattens the nodes in `order`; the columns, None where Python has to, or NULL. */
+static PyObject *flatten_order(Flat *flat, PyObject *const *results, Py_ssize_t count, uint32_t *outputs) {
+    if (make_room(flat)) return NULL;
+    for (size_t i = 0; i < order.count; i++) {
+        Value *node = (Value *)order.items[i];
+        const int64_t place = node_place(flat, node);
+        if (flat->asks_python) Py_RETURN_NONE;
+        if (place == NO_PLACE) return NULL;
+        node->mark = flat->base + 1 + (unsigned long long)place;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const int64_t place = place_of(flat, AS_VALUE(results[i]));
+        if (place == NO_PLACE) return NULL;
+        outputs[i] = (uint32_t)place;
+    }
+    return settle_places(flat, outputs, count) ? NULL : flat_columns(flat, outputs, count);
+}
+
+static PyObject *flatten_graph(Flat *flat, PyObject *const *results, Py_ssize_t count, PyObject *const *leaves,
+                               Py_ssize_t inputs) {
+    uint32_t *outputs = PyMem_RawMalloc((count + 1) * sizeof *outputs);
+    PyObject *columns = NULL;
+    int failed = !outputs;
+    flat->base = ++sweep;
+    order.count = 0;
+    for (Py_ssize_t i = 0; i < count && !failed; i++)
+        if (AS_VALUE(results[i])->kind != LEAF) failed = add_to_order(AS_VALUE(results[i]), 0);
+    for (Py_ssize_t i = 0; i < inputs; i++) AS_VALUE(leaves[i])->mark = flat->base + 1 + (unsigned long long)i;
+    flat->inputs = (uint32_t)inputs;
+    if (failed) PyErr_NoMemory();
+    else columns = flatten_order(flat, results, count, outputs);
+    const uint32_t most = flat->nodes > flat->numbers ? flat->nodes : flat->numbers;
+    sweep = flat->base + 1 + flat->inputs + 2 * (unsigned long long)most; /* above every mark that was made */
+    PyMem_RawFree(outputs);
+    shrink(&pending);
+    shrink(&order);
+    return columns;
+}
+
+static int are_nodes(PyObject *list, int leaves) {
+    int fine = PyList_GET_SIZE(list) <= MOST_OF_A_KIND;
+    for (Py_ssize_t i = 0; fine && i < PyList_GET_SIZE(list); i++) {
+        PyObject *object = PyList_GET_ITEM(list, i);
+        fine = IS_VALUE(object) && (!leaves || AS_VALUE(object)->kind == LEAF);
+    }
+    if (!fine) PyErr_SetString(PyExc_TypeError, "flatten takes a list of Values, a list of leaves and a truth");
+    return fine;
+}
+
+/* flatten(outputs, inputs, share): the columns as bytes, the rules as ops; None where an operation of a user's own has
+   to be evaluated, which only Python can. */
+static PyObject *flatten(PyObject *module, PyObject *arguments) {
+    PyObject *outputs, *inputs;
+    int share;
+    if (!PyArg_ParseTuple(arguments, "O!O!p:flatten", &PyList_Type, &outputs, &PyList_Type, &inputs, &share))
+        return NULL;
+    if (!are_nodes(outputs, 0) || !are_nodes(inputs, 1)) return NULL;
+    Flat *flat = PyMem_RawCalloc(1, sizeof *flat);
+    if (!flat) return PyErr_NoMemory();
+    flat->share = share;
+    PyObject *columns = flatten_graph(flat, PySequence_Fast_ITEMS(outputs), PyList_GET_SIZE(outputs),
+                                      PySequence_Fast_ITEMS(inputs), PyList_GET_SIZE(inputs));
+    PyMem_RawFree(flat->ops);
+    PyMem_RawFree(flat->starts);
+    PyMem_RawFree(flat->operands);
+    PyMem_RawFree(flat->number);
+    free(flat->number_table);
+    free(flat->node_table);
+    PyMem_RawFree(flat->room);
+    PyMem_RawFree(flat);
+    return columns;
 }
 
 /* ---- what Python sees of a node ------------------------------------------------------------------------------- */
@@ -915,6 +1309,7 @@ static PyType_Spec value_spec = {"microgrid.value.Value", sizeof(Value), 0, Py_T
 
 static PyMethodDef module_methods[] = {
     {"configure", configure, METH_VARARGS, NULL},
+    {"flatten", flatten, METH_VARARGS, NULL},
     {"function", function, METH_VARARGS, NULL},
     {"make", make, METH_VARARGS, NULL},
     {"record", (PyCFunction)(void (*)(void))record, METH_FASTCALL, NULL},

@@ -7,6 +7,7 @@ the partials, and lists of the rules for the preprocessor, from which the engine
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from importlib.util import source_hash
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _list_rule(rule: Rule) -> str:
     value, partials = rule.make(source)
     out = value(*lists)
     for letter, slopes in zip(letters, partials(out, *lists), strict=True):
-        source.loop(slopes, f"d{letter}[i] = {{}};")
+        source.loop(slopes, partial(source.set_element, f"d{letter}"))
     body = [f"const Py_ssize_t n = count / {len(letters)};"]
     for place, letter in enumerate(letters):
         body.append(f"const double *{letter} = operands + {place} * n;")

@@ -1,0 +1,156 @@
+"""One sample's logistic loss and gradient, called from Python: the data, the closed form, and every peer's call."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from benchmarks.compiled import logistic, peers
+from benchmarks.compiled.arrays import bound_casadi, eager_task, floats, generated_casadi, jax_in_double, torch_tensor
+from benchmarks.compiled.logistic import FEATURES, Problem, casadi_sample, ddx_sample
+from benchmarks.compiled.registry import Task, Work, adapter, enter
+from benchmarks.compiled.shared import FAST
+from benchmarks.peers import PEERS as EAGER
+from benchmarks.works import WORKS as EAGER_WORKS
+
+__all__ = ["SAMPLE"]
+
+
+def _problem(_size: int) -> Problem:
+    """One row: x in the place of X, and y a float."""
+    given = logistic.problem(1)
+    return Problem(given.X[0], float(given.y[0]), given.w, given.b)
+
+
+def _closed_form(x: Any, y: float, w: Any, b: float) -> tuple[float, Any, float]:
+    """The loss and its gradient as they are derived by hand."""
+    z = float(w @ x) + b
+    missed = 1.0 / (1.0 + math.exp(-z)) - y
+    return math.log1p(math.exp(-z)) + (1.0 - y) * z, missed * x, missed
+
+
+def _reference(given: Problem) -> list[float]:
+    z = math.fsum([*(given.w * given.X).tolist(), given.b])
+    sign = 2.0 * given.y - 1.0
+    missed = -sign / (1.0 + math.exp(sign * z))
+    return floats(math.log1p(math.exp(-sign * z)), missed * given.X, missed)
+
+
+SAMPLE = enter(
+    Work(
+        "one sample, features",
+        problem=_problem,
+        reference=_reference,
+        operations=lambda _given: 2 * FEATURES + 5,
+        sizes=(FEATURES,),
+    )
+)
+
+
+@adapter(peers.NUMPY, SAMPLE)
+def _numpy(given: Problem) -> Task:
+    def call() -> Any:
+        return _closed_form(given.X, given.y, given.w, given.b)
+
+    return Task(call, lambda: floats(*call()))
+
+
+@adapter(peers.NUMBA, SAMPLE)
+def _numba(given: Problem) -> Task:
+    """The closed form as loops that fill an array."""
+    import numba
+
+    @numba.njit(fastmath=True)  # type: ignore[untyped-decorator, unused-ignore]
+    def kernel(w: Any, b: Any, x: Any, y: Any, gradient: Any) -> Any:
+        z = b
+        for k in range(FEATURES):
+            z += w[k] * x[k]
+        decay = math.exp(-z)
+        missed = 1.0 / (1.0 + decay) - y
+        for k in range(FEATURES):
+            gradient[k] = missed * x[k]
+        gradient[FEATURES] = missed
+        return math.log(1.0 + decay) + (1.0 - y) * z
+
+    gradient = np.empty(FEATURES + 1)
+
+    def call() -> Any:
+        return kernel(given.w, given.b, given.X, given.y, gradient)
+
+    return Task(call, lambda: floats(call(), gradient))
+
+
+@adapter(peers.JAX, SAMPLE)
+def _jax(given: Problem) -> Task:
+    jax = jax_in_double()
+
+    def loss(w: Any, b: Any, x: Any, y: Any) -> Any:
+        z = w @ x + b
+        return jax.numpy.logaddexp(0.0, z) - y * z
+
+    derived = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
+    arguments = [jax.numpy.asarray(part) for part in (given.w, given.b, given.X, given.y)]
+
+    def call() -> Any:
+        return jax.block_until_ready(derived(*arguments))
+
+    def answer() -> list[float]:
+        value, gradient = call()
+        return floats(value, *gradient)
+
+    return Task(call, answer)
+
+
+@adapter(peers.TORCH, SAMPLE)
+def _torch(given: Problem) -> Task:
+    import torch
+
+    torch.set_num_threads(1)
+    x, y = torch_tensor(given.X), torch_tensor(given.y)
+    w, b = torch_tensor(given.w, gradient=True), torch_tensor(given.b, gradient=True)
+
+    def call() -> Any:
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(w @ x + b, y)
+        return loss.detach(), *torch.autograd.grad(loss, (w, b))
+
+    return Task(call, lambda: floats(*call()))
+
+
+@adapter(peers.DDX, SAMPLE)
+def _ddx(given: Problem) -> Task:
+    bound = ddx_sample().compile().buffer(np.concatenate([given.w, [given.b], given.X, [given.y]]))
+    return Task(bound, lambda: floats(bound.value, bound.jacobian))
+
+
+def _casadi(given: Problem, function: Any) -> Task:
+    results = [np.empty(1), np.empty(FEATURES), np.empty(1)]
+    arguments = [given.w, np.array([given.b]), given.X, np.array([given.y])]
+    return Task(bound_casadi(function, arguments, results), lambda: floats(*results))
+
+
+@adapter(peers.CASADI, SAMPLE)
+def _casadi_compiled(given: Problem) -> Task:
+    return _casadi(given, generated_casadi(casadi_sample(), FAST))
+
+
+@adapter(peers.CASADI_VM, SAMPLE)
+def _casadi_interpreted(given: Problem) -> Task:
+    return _casadi(given, casadi_sample())
+
+
+def _eager(given: Problem, name: str) -> Task:
+    """The loss from the logit, one operation at a time, recorded anew at each call."""
+    step = EAGER_WORKS["logistic loss"].prepare(EAGER[name](), [(given.X.tolist(), 2.0 * given.y - 1.0)])
+    return eager_task(step)
+
+
+@adapter(peers.SLOTTED, SAMPLE)
+def _slotted(given: Problem) -> Task:
+    return _eager(given, peers.SLOTTED)
+
+
+@adapter(peers.MICROGRAD, SAMPLE)
+def _micrograd(given: Problem) -> Task:
+    return _eager(given, peers.MICROGRAD)

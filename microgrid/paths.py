@@ -1,0 +1,446 @@
+"""One recorded path of a compiled function, ready to run: numbers in by its layout, results out by its structure.
+
+``compiling`` decides which path a call takes; what runs it is ``backends``', for one point, or a row kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from microgrid.backends import ScalarRunner, processors, row_kernel, runner_of
+from microgrid.errors import DataError, InvalidValueError, MissingPackageError
+from microgrid.tracing import Layout, Part, Trace, check_kind
+from microgrid.trees import Rebuild
+
+__all__ = ["BoundPoint", "BoundRows", "Path", "PointPath", "RowPath", "row_arrays"]
+
+Place = int | str
+
+
+class Path(Protocol):
+    """What ``compiling`` needs of a path."""
+
+    trace: Trace
+
+    def run(
+        self,
+        arguments: Mapping[Place, Any],
+        arrays: Mapping[Place, Any],
+        seeds: Sequence[float] | None,
+        direction: Sequence[float],
+    ) -> bool:
+        """Compute; False if the function takes another path at these numbers."""
+        ...
+
+    def forget_arrays(self) -> None:
+        """Let go of the arrays of the last run."""
+
+    def results(self) -> Any:
+        """What the function returned in the last run."""
+
+    def gradient(self) -> Any:
+        """The derivatives of the last run."""
+
+    def bound(self) -> Any:
+        """A call without arguments."""
+
+    @property
+    def backend(self) -> str:
+        """What it runs on."""
+        ...
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long making its code took."""
+        ...
+
+    def ir(self) -> str:
+        """LLVM's text."""
+        ...
+
+    def assembly(self) -> str:
+        """The machine code in words."""
+        ...
+
+
+def _check_seeds(trace: Trace, seeds: Sequence[float] | None) -> Sequence[float]:
+    """One for each result; of one result, 1."""
+    if seeds is None:
+        if trace.count != 1:
+            raise InvalidValueError(
+                f"a gradient is of a function that returns one number, not {trace.count}; vjp and jvp take functions "
+                "that return many"
+            )
+        return (1.0,)
+    if len(seeds) != trace.count:
+        raise InvalidValueError(f"the vector comes last, with one entry for each of {trace.count} results")
+    return seeds
+
+
+class _Guards:
+    """The comparisons that a path's branches were decided by."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.truths = trace.truths
+        self._runner = ScalarRunner(trace.guards, [], precise=True, optimize="auto") if trace.guards else None
+
+    def hold(self, inputs: Any) -> bool:
+        """Whether they come out at these inputs as they did when the path was recorded."""
+        if self._runner is None:
+            return True
+        self._runner.buffers.inputs[:] = inputs
+        self._runner.run(derivatives=False)
+        return tuple(self._runner.buffers.outputs) == self.truths
+
+    def check(self, inputs: Any) -> None:
+        """Raise if they don't."""
+        if not self.hold(inputs):
+            raise InvalidValueError(
+                "the function takes another branch at these numbers than at those it was bound at: bind it again"
+            )
+
+
+# ---- one point ------------------------------------------------------------------------------------------------
+
+
+class PointPath:
+    """A path that is run at one point at a time.
+
+    Parameters
+    ----------
+    layout, trace
+        How the arguments lie in the inputs, and what was recorded.
+    wrt : list of int
+        The inputs that are differentiated with respect to.
+    rebuild : callable
+        From the derivatives to their structure.
+    precise, optimize
+        As for ``compile``.
+    """
+
+    def __init__(
+        self, layout: Layout, trace: Trace, wrt: list[int], rebuild: Rebuild, *, precise: bool, optimize: str
+    ) -> None:
+        self.layout, self.trace, self._rebuild = layout, trace, rebuild
+        self.runner = runner_of(trace.program, wrt, precise=precise, optimize=optimize)
+        self.guards = _Guards(trace)
+
+    def run(
+        self,
+        arguments: Mapping[Place, Any],
+        arrays: Mapping[Place, Any],
+        seeds: Sequence[float] | None,
+        direction: Sequence[float],
+    ) -> bool:
+        """Compute; False if the function takes another path at these numbers."""
+        buffers = self.runner.buffers
+        self.layout.pack(arguments, buffers.inputs)
+        self.layout.pack_direction(direction, buffers.inputs)
+        if not self.guards.hold(buffers.inputs):
+            return False
+        if self.trace.differentiated:
+            for place, seed in enumerate(_check_seeds(self.trace, seeds)):
+                buffers.seeds[place] = seed
+        self.runner.run(derivatives=self.trace.differentiated)
+        return True
+
+    def forget_arrays(self) -> None:
+        """There are none."""
+
+    def results(self) -> Any:
+        """What the function returned in the last run."""
+        return self.trace.results(self.runner.buffers.outputs.tolist())
+
+    def gradient(self) -> Any:
+        """The derivatives of the last run."""
+        return self._rebuild(self.runner.buffers.gradient.tolist())
+
+    def bound(self) -> BoundPoint:
+        """A call without arguments."""
+        return BoundPoint(self)
+
+    @property
+    def backend(self) -> str:
+        """What it runs on."""
+        return self.runner.backend
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long making its code took."""
+        return self.runner.compile_seconds
+
+    def ir(self) -> str:
+        """LLVM's text."""
+        return self.runner.ir()
+
+    def assembly(self) -> str:
+        """The machine code in words."""
+        return self.runner.assembly()
+
+
+class BoundPoint:
+    """A compiled call without arguments, which reads its numbers from arrays of its own.
+
+    Attributes
+    ----------
+    arguments : dict
+        From the arguments' names to arrays of their numbers, to be written into.
+    gradient : array of float64
+        The derivatives of the last call, one for each number that is differentiated by.
+    run : callable
+        Computes without giving the value back, for the last nanoseconds; branches are not looked at.
+    """
+
+    def __init__(self, path: PointPath) -> None:
+        self._path = path  # the code has the addresses of its buffers, and nothing else keeps all of them
+        buffers = path.runner.buffers
+        inputs = memoryview(buffers.inputs) if not hasattr(buffers.inputs, "shape") else buffers.inputs
+        self._guards, self._inputs, self._outputs = path.guards, buffers.inputs, memoryview(buffers.outputs)
+        self.gradient = buffers.gradient
+        self.arguments = {part.label: inputs[part.start : part.stop] for part in path.layout.parts}
+        self.run = path.runner.reverse
+
+    def __call__(self) -> float:
+        """The value, with the derivatives in ``gradient``."""
+        if self._guards.truths:
+            self._guards.check(self._inputs)
+        self.run()
+        value: float = self._outputs[0]
+        return value
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------
+
+
+def row_arrays(
+    arguments: Mapping[Place, Any], places: Sequence[Place], label: Callable[[Place], str]
+) -> dict[Place, Any]:
+    """The arguments that have a row for each sample, as arrays of float64 or float32.
+
+    Parameters
+    ----------
+    arguments : mapping
+        All arguments by their places.
+    places : sequence of int or str
+        Which of them have rows.
+    label : callable
+        What the argument at a place is called.
+
+    Returns
+    -------
+    dict
+        The arrays by place. Those of float64 and float32 are the arguments themselves, whatever their strides.
+
+    Raises
+    ------
+    DataError
+        If one has no rows, or if they have different numbers of them.
+    InvalidValueError
+        If one holds anything else than real numbers.
+    """
+    if not places:
+        return {}
+    try:
+        import numpy
+    except ImportError:
+        raise MissingPackageError(
+            "rows are NumPy's arrays, and NumPy is not installed: pip install 'microgrid-autodiff[compile]'"
+        ) from None
+    found: dict[Place, Any] = {}
+    for place in places:
+        array = numpy.asarray(arguments[place])
+        check_kind(array, label(place))
+        if array.ndim == 0:
+            raise DataError(f"the argument {label(place)} has one row for each sample, and a single number was given")
+        found[place] = array if array.dtype in (numpy.float64, numpy.float32) else array.astype(numpy.float64)
+    counts = {label(place): len(array) for place, array in found.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join([f"{name} has {count:,}" for name, count in counts.items()])
+        raise DataError(f"arguments with rows need as many as each other: {told}")
+    return found
+
+
+def _as_matrix(array: Any) -> Any:
+    """Rows of any shape as rows of columns."""
+    return array if array.ndim <= 2 else array.reshape(len(array), math.prod(array.shape[1:]))
+
+
+def _rows_first(tree: Any) -> Any:
+    """Arrays that were put together from one column for each element, with the rows in front."""
+    if isinstance(tree, dict):
+        return {name: _rows_first(child) for name, child in tree.items()}
+    if isinstance(tree, list):
+        return [_rows_first(child) for child in tree]
+    if isinstance(tree, tuple):
+        children = [_rows_first(child) for child in tree]
+        return type(tree)(*children) if hasattr(tree, "_fields") else tuple(children)
+    return tree if getattr(tree, "ndim", 0) < 2 else tree.transpose(-1, *range(tree.ndim - 1))
+
+
+class RowPath:
+    """A path that is run on all rows of arrays at once.
+
+    Parameters
+    ----------
+    layout, trace, wrt, rebuild
+        As for ``PointPath``.
+    reduce, precise, threads
+        As for ``compile``.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        trace: Trace,
+        wrt: list[int],
+        rebuild: Callable[..., Any],
+        reduce: str | None,
+        precise: bool,
+        threads: int | None,
+    ) -> None:
+        self.layout, self.trace, self._rebuild, self._reduce = layout, trace, rebuild, reduce
+        self._threads = threads or processors()
+        self._parts = [part for part in layout.parts if part.is_rows]
+        slots = [list(range(part.start, part.stop)) for part in self._parts]
+        self._from_rows = {slot for part in slots for slot in part}
+        self._wrt = wrt
+        options: dict[str, Any] = {"reduce": reduce is not None, "precise": precise}
+        self.guards = _Guards(trace)
+        self.kernel: Any = row_kernel(trace.program)(trace.program, slots, wrt, **options)
+        self._shared = layout.shared
+        self._count = 0
+        self._found: tuple[Any, Any, Any] = (None, None, None)
+
+    def run(
+        self,
+        arguments: Mapping[Place, Any],
+        arrays: Mapping[Place, Any],
+        seeds: Sequence[float] | None,
+        direction: Sequence[float],
+    ) -> bool:
+        """Compute; False if the function takes another path at these numbers."""
+        prepared = self._prepare(arguments, arrays, direction)
+        if not self.guards.hold(self._all):
+            return False
+        if self.trace.differentiated:
+            weights = self._weights(seeds)
+            self._found = self.kernel.value_and_pullback(*prepared, weights, self._threads)
+        else:
+            self._found = (self.kernel.value(*prepared, self._threads), None, None)
+        return True
+
+    def forget_arrays(self) -> None:
+        """Let go of the arrays of the last run: they are the caller's."""
+        self._given: list[Any] = []
+
+    def _prepare(self, arguments: Mapping[Place, Any], arrays: Mapping[Place, Any], direction: Sequence[float]) -> Any:
+        import numpy
+
+        inputs = numpy.zeros(len(self.trace.program.inputs))
+        self.layout.pack(arguments, inputs)
+        self.layout.pack_direction(direction, inputs)
+        self._given = [_as_matrix(arrays[part.place]) for part in self._parts]
+        self._count = len(self._given[0])
+        shared = [slot for slot in range(len(inputs)) if slot not in self._from_rows]
+        self._all = inputs
+        self._inputs = inputs[shared]
+        return self._inputs, self._given
+
+    def _weights(self, seeds: Sequence[float] | None) -> Any:
+        import numpy
+
+        return numpy.array(_check_seeds(self.trace, seeds), dtype=float)
+
+    def _scaled(self, sums: Any) -> Any:
+        return sums / self._count if self._reduce == "mean" and self._count else sums
+
+    def results(self) -> Any:
+        """What the function returned in the last run."""
+        outputs = self._found[0]
+        if self._reduce:
+            return self.trace.results(self._scaled(outputs).tolist())
+        return _rows_first(self.trace.results([outputs[:, place] for place in range(self.trace.count)]))
+
+    def gradient(self) -> Any:
+        """The derivatives of the last run."""
+        _, shared, by_rows = self._found
+        shared_places = [place for place, slot in enumerate(self._wrt) if slot not in self._from_rows]
+        numbers: list[Any] = [None] * len(self._wrt)
+        scaled = self._scaled(shared)
+        columns = scaled.tolist() if self._reduce else list(scaled.T)
+        for place, number in zip(shared_places, columns, strict=True):
+            numbers[place] = number
+        row_places = [place for place, slot in enumerate(self._wrt) if slot in self._from_rows]
+        for place, column in zip(row_places, self._scaled(by_rows).T if row_places else (), strict=True):
+            numbers[place] = column
+        return self._rebuild(numbers, self._finished)
+
+    def _finished(self, part: Part, built: Any) -> Any:
+        return _rows_first(built) if part.is_rows or not self._reduce else built
+
+    def bound(self) -> BoundRows:
+        """A call without arguments."""
+        return BoundRows(self)
+
+    @property
+    def backend(self) -> str:
+        """What it runs on."""
+        name: str = self.kernel.backend
+        return name
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long making its code took."""
+        seconds: float = self.kernel.compile_seconds
+        return seconds
+
+    def ir(self) -> str:
+        """LLVM's text."""
+        text: str = self.kernel.ir()
+        return text
+
+    def assembly(self) -> str:
+        """The machine code in words."""
+        text: str = self.kernel.assembly()
+        return text
+
+
+class BoundRows:
+    """A compiled call on rows without arguments, which reads the arrays in place.
+
+    Attributes
+    ----------
+    arguments : dict
+        From the names of the arguments that all rows share to arrays of their numbers, to be written into.
+    gradient : array of float64
+        The derivatives of the last call with respect to what the rows share.
+    """
+
+    def __init__(self, path: RowPath) -> None:
+        self._path = path
+        self._weights = path._weights(None)
+        shared = path._shared
+        self._shared = path._inputs
+        places = {slot: place for place, slot in enumerate(shared)}
+        self.arguments = {
+            part.label: self._shared[places[part.start] : places[part.start] + part.stop - part.start]
+            for part in path.layout.parts
+            if not part.is_rows
+        }
+        self._call = path.kernel.prepare(self._shared, path._given, self._weights, path._threads)
+        self.gradient: Any = None
+        self()
+
+    def __call__(self) -> Any:
+        """The value, with the derivatives in ``gradient``."""
+        path = self._path
+        if path.trace.truths:
+            everything = path._all
+            everything[path._shared] = self._shared
+            path.guards.check(everything)
+        found = self._call()
+        self.gradient = path._scaled(found[1])
+        value = path._scaled(found[0])
+        return float(value[0]) if path._reduce else value[:, 0]

@@ -1,0 +1,551 @@
+"""``microgrid.compile``: one recorded call serves for all numbers, on every backend, with the eager results."""
+
+# ruff: noqa: A004, ARG005
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from graphs import as_function, random_graph, regular_graphs
+
+import microgrid
+from microgrid import (
+    DataError,
+    InvalidValueError,
+    OperationError,
+    Program,
+    Value,
+    compile,
+    dot,
+    exp,
+    log,
+    nn,
+    sin,
+    softplus,
+    tanh,
+    where,
+)
+from microgrid.native import code_cache, machine
+
+BACKENDS = ("native", "python")
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With machine code, and without llvmlite."""
+    if request.param == "python":
+        monkeypatch.setattr(machine, "is_available", lambda: False)
+    name: str = request.param
+    return name
+
+
+def loss(w: Any, b: Any, x: Any, y: Any) -> Any:
+    z = dot(w, x) + b
+    return softplus(z) - y * z
+
+
+def samples(rows: int, columns: int = 5) -> tuple[Any, float, Any, Any]:
+    draw = np.random.default_rng(rows)
+    x = draw.standard_normal((rows, columns))
+    return draw.standard_normal(columns), 0.25, x, (draw.random(rows) < 0.5).astype(float)
+
+
+def closed_form(w: Any, b: float, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    z = x @ w + b
+    a = 1.0 / (1.0 + np.exp(-z))
+    return np.logaddexp(0.0, z) - y * z, x.T @ (a - y), (a - y).sum()
+
+
+# ---- one point ------------------------------------------------------------------------------------------------
+
+
+def test_values_and_derivatives_have_the_structure_of_the_function(backend: str) -> None:
+    compiled = compile(lambda p, x: {"sum": p["a"] * x[0] + p["b"][1], "all": [exp(p["b"][0]), x[1]]})
+    assert compiled({"a": 2.0, "b": (0.0, 1)}, [3, 4.0]) == {"sum": 7.0, "all": [1.0, 4.0]}
+    single = compile(lambda p, x: p["a"] * x + p["b"][1] ** 2)
+    assert single.value_and_grad({"a": 2.0, "b": (0.0, 3.0)}, 5.0) == (19.0, {"a": 5.0, "b": (0.0, 6.0)})
+    assert compile(lambda p, x: p * x, wrt=("x", "p")).grad(2.0, 3.0) == (2.0, 3.0)
+    array = compile(lambda x: dot(x, x)).grad(np.array([1.0, 2.0]))
+    assert isinstance(array, np.ndarray)
+    assert array.tolist() == [2.0, 4.0]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_precise_code_has_the_eager_bits(seed: int, backend: str) -> None:
+    leaves, output = random_graph(seed)
+    output.backward()
+    compiled = compile(output, leaves, precise=True)
+    value, gradient = compiled.value_and_grad(*[leaf.data for leaf in leaves])
+    assert compiled.backend == backend
+    assert same_bits([value, *gradient], [output.data, *[leaf.grad for leaf in leaves]])
+    assert same_bits([compiled(*[leaf.data for leaf in leaves])], [output.data])
+
+
+def same_bits(found: list[float], wanted: list[float]) -> bool:
+    """Bit for bit; a nan's sign and payload mean nothing."""
+    pairs = zip(found, wanted, strict=True)
+    return all(x.hex() == y.hex() or (math.isnan(x) and math.isnan(y)) for x, y in pairs)
+
+
+def test_code_that_is_not_precise_is_near(backend: str) -> None:
+    for leaves, output in regular_graphs(20):
+        f = as_function(leaves, output)
+        numbers = [leaf.data for leaf in leaves]
+        value, gradient = compile(f).value_and_grad(numbers)
+        wanted, slopes = microgrid.value_and_grad(f)(numbers)
+        assert value == pytest.approx(wanted, rel=1e-12, abs=1e-12)
+        assert gradient == pytest.approx(slopes, rel=1e-9, abs=1e-9)
+
+
+def test_second_derivatives_are_those_of_calculus(backend: str) -> None:
+    def f(x: Any) -> Any:
+        return exp(x[0] * x[1]) * sin(x[2]) + tanh(x[0]) / (2.0 + x[2] * x[2])
+
+    x, v = [0.3, -0.7, 1.1], [1.0, -2.0, 0.5]
+    compiled = compile(f)
+    assert np.allclose(compiled.hessian(x), microgrid.hessian(f)(x), rtol=1e-13, atol=1e-15)
+    assert np.allclose(compiled.hvp(x, v), microgrid.hvp(f)(x, v), rtol=1e-13)
+    assert compiled.jvp(x, v) == pytest.approx(microgrid.jvp(f)(x, v), rel=1e-14)
+    many = compile(lambda x: [x[0] * x[1], sin(x[0])])
+    assert many.jvp([3.0, 2.0], [1.0, 10.0]) == microgrid.jvp(lambda x: [x[0] * x[1], sin(x[0])])(
+        [3.0, 2.0], [1.0, 10.0]
+    )
+    assert many.vjp([3.0, 2.0], [1.0, 10.0]) == microgrid.vjp(lambda x: [x[0] * x[1], sin(x[0])])(
+        [3.0, 2.0], [1.0, 10.0]
+    )
+
+
+def test_a_branch_is_recorded_for_each_path(backend: str) -> None:
+    taken = []
+
+    def f(x: Any, y: Any) -> Any:
+        taken.append(x)
+        if x < 0:
+            return exp(x) if y > 1 else -y
+        return max(x, y) * 2.0
+
+    compiled = compile(f, wrt=(0, 1))
+    for x, y in [(1.0, 2.0), (2.0, 1.0), (-1.0, 2.0), (-1.0, 0.5), (3.0, 0.0), (-2.0, 7.0), (0.5, 9.0)]:
+        assert compiled.value_and_grad(x, y) == microgrid.value_and_grad(f, (0, 1))(x, y)
+        assert compiled(x, y) == f(Value(x), Value(y)).data
+    taken.clear()
+    assert compiled.grad(4.0, -1.0) == (2.0, 0.0)
+    assert taken == [], "a path that is known was recorded again"
+
+
+def test_branches_of_second_derivatives_are_watched_too(backend: str) -> None:
+    compiled = compile(lambda x: x**3 if x > 0 else x * x)
+    assert [compiled.hessian(x) for x in (2.0, -2.0, 3.0)] == pytest.approx([12.0, 2.0, 18.0], rel=1e-15)
+
+
+def test_where_stays_in_the_graph(backend: str) -> None:
+    compiled = compile(lambda x: where(x < 0, -x, x * x))
+    assert [compiled.value_and_grad(x) for x in (-3.0, 4.0)] == [(3.0, -1.0), (16.0, 8.0)]
+
+
+def test_what_is_no_number_is_part_of_the_structure(backend: str) -> None:
+    compiled = compile(lambda x, kind, twice: (exp(x) if kind == "exp" else x) * (2.0 if twice else 1.0))
+    assert [compiled(0.0, "exp", True), compiled(3.0, "id", False), compiled(0.0, "exp", False)] == [2.0, 3.0, 1.0]
+    power = compile(lambda x, n: sum([x] * n), static=("n",))
+    assert [power(2.0, 3), power(2.0, 5)] == [6.0, 10.0]
+
+
+def test_a_recorded_graph_is_called_by_its_inputs_names(backend: str) -> None:
+    w, x = Value(2.0, name="w"), Value(3.0, name="x")
+    compiled = compile(w * x + w * Value(0.5))
+    assert compiled(2.0, 3.0) == compiled(x=3.0, w=2.0) == compiled(2.0, x=3.0) == 7.0
+    assert compiled.grad(w=2.0, x=3.0) == {"w": 3.5, "x": 2.0}
+    assert compile({"y": w * x}, [x])(4.0) == {"y": 8.0}
+    program = Program.record([w * x], [w, x])
+    assert compile(pickle.loads(pickle.dumps(program))).value_and_grad(5.0, 2.0) == (10.0, {"w": 2.0, "x": 5.0})
+    for wrong in [((1.0,), {}), ((1.0, 2.0, 3.0), {}), ((1.0,), {"w": 2.0}), ((), {"w": 1.0, "y": 2.0})]:
+        with pytest.raises(DataError, match="inputs"):
+            compiled(*wrong[0], **wrong[1])
+
+
+def test_values_from_outside_are_inputs_where_they_are_named(backend: str) -> None:
+    model = nn.MLP(2, [3, 1])
+    step = compile(lambda x: model(x) ** 2, inputs=model.parameters())
+    for _ in range(2):
+        value, gradient = step.value_and_grad([0.5, -1.0])
+        output = model([0.5, -1.0]) ** 2
+        model.zero_grad()
+        output.backward()
+        assert value == pytest.approx(output.data, rel=1e-14)
+        assert gradient == pytest.approx([p.grad for p in model.parameters()], rel=1e-12)
+        for parameter, slope in zip(model.parameters(), gradient, strict=True):
+            parameter.data -= 0.1 * slope
+    with pytest.raises(InvalidValueError, match="inputs="):
+        compile(lambda x: model(x))([0.5, -1.0])
+
+
+def test_a_bound_call_reads_its_numbers_anew(backend: str) -> None:
+    call = compile(loss, wrt=("w", "b")).bind(np.array([1.0, 2.0]), 0.5, np.array([0.25, -1.0]), 1.0)
+    assert call() == pytest.approx(loss([1.0, 2.0], 0.5, [0.25, -1.0], 1.0), rel=1e-15)
+    call.arguments["x"][:] = [3.0, 4.0]
+    assert call() == pytest.approx(loss([1.0, 2.0], 0.5, [3.0, 4.0], 1.0), rel=1e-15)
+    assert call.gradient.tolist() == pytest.approx(
+        [
+            *microgrid.grad(loss)([1.0, 2.0], 0.5, [3.0, 4.0], 1.0),
+            microgrid.grad(loss, 1)([1.0, 2.0], 0.5, [3.0, 4.0], 1.0),
+        ]
+    )
+    branching = compile(lambda x: exp(x) if x < 0 else x).bind(1.0)
+    branching.arguments["x"][:] = -1.0
+    with pytest.raises(InvalidValueError, match="another branch"):
+        branching()
+
+
+def test_a_bound_call_needs_nothing_of_what_it_was_bound_from(backend: str) -> None:
+    call = compile(loss, wrt=("w", "b")).bind(np.array([1.0, 2.0]), 0.5, np.array([0.25, -1.0]), 1.0)
+    call()
+    expected = call.gradient.tolist()
+    gc.collect()
+    others = [np.full(count, 7.0) for count in range(1, 9) for _ in range(100)]  # in whatever memory was given back
+    call()
+    assert call.gradient.tolist() == expected
+    assert len(others) == 800
+
+
+def test_it_says_what_it_did() -> None:
+    compiled = compile(lambda x: log(x) * x)
+    with pytest.raises(DataError, match="first called"):
+        _ = compiled.nodes
+    assert compiled(1.0) == 0.0
+    assert (compiled.backend, compiled.nodes) == ("native", 2)
+    assert compiled.compile_seconds > 0.0
+    assert "log(x)" in compiled.listing()
+    assert "libm.log" in compiled.ir()
+    assert "ret" in compiled.assembly()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: compile(3.0), InvalidValueError, "function"),
+        (lambda: compile(lambda x: x, reduce="max"), DataError, "reduce"),
+        (lambda: compile(lambda x: x, optimize="best"), DataError, "optimize"),
+        (lambda: compile(lambda x: x, threads=0), DataError, "threads"),
+        (lambda: compile(lambda x: x, rows=[True]), DataError, "rows"),
+        (lambda: compile(Value(1.0) * 2.0), DataError, "named leaf"),
+        (lambda: compile(Value(1.0, "x") * 2.0, [Value(1.0) * 2.0]), InvalidValueError, "leaves"),
+        (lambda: compile(lambda x: "text")(1.0), InvalidValueError, "returns numbers"),
+        (lambda: compile(lambda x: [])(1.0), InvalidValueError, "at least one"),
+        (lambda: compile(lambda x: x)(1j), InvalidValueError, "complex"),
+        (lambda: compile(lambda x: x)(Value(1.0)), InvalidValueError, r"\.data"),
+        (lambda: compile(lambda x: x[0])(np.array([1j])), InvalidValueError, "complex128"),
+        (lambda: compile(lambda x: x[0])(np.array([None])), InvalidValueError, "object"),
+        (lambda: compile(lambda x: [x, x]).grad(1.0), InvalidValueError, "one number"),
+        (lambda: compile(lambda x: [x, x]).hessian(1.0), InvalidValueError, "one number"),
+        (lambda: compile(lambda x: [x, x]).vjp(1.0, [1.0]), InvalidValueError, "vector"),
+        (lambda: compile(lambda x: x * x).jvp(1.0, [1.0, 2.0]), InvalidValueError, "direction"),
+        (lambda: compile(lambda x: x, wrt="y").grad(1.0), DataError, "'y'"),
+        (lambda: compile(loss, rows=("x", "y"))([1.0], 0.0, np.ones((3, 1)), np.ones(2)), DataError, "rows"),
+        (lambda: compile(loss, rows=("x", "y"))([1.0], 0.0, np.ones((3, 1)), 1.0), DataError, "one row"),
+        (lambda: compile(loss, rows=("x", "y"))([1.0], 0.0, np.ones((3, 1)), np.ones(3) * 1j), InvalidValueError, "y"),
+        (lambda: compile(loss, rows=(2, 3))([1.0, 2.0], 0.0, np.ones((3, 1)), np.ones(3)), InvalidValueError, "length"),
+        (lambda: compile(lambda x: x if x > 0 else -x, rows=0)(np.ones(3)), OperationError, "where"),
+        (lambda: compile(lambda x: x * x, rows=0).hessian(np.ones(3)), DataError, "wrt"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_told(call: Callable[[], Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_nan_and_infinity_travel_as_they_do_eagerly(backend: str) -> None:
+    compiled = compile(lambda x, y: where(x < 1.0, x * y, log(x)), wrt=(0, 1), precise=True)
+    for x, y in [(0.0, math.inf), (math.nan, 1.0), (math.inf, 2.0), (-0.0, -1.0), (1.0, math.nan)]:
+        leaves = Value(x), Value(y)
+        output = where(leaves[0] < 1.0, leaves[0] * leaves[1], log(leaves[0]))
+        output.backward()
+        value, gradient = compiled.value_and_grad(x, y)
+        assert same_bits([value, *gradient], [output.data, *[leaf.grad for leaf in leaves]])
+
+
+def test_a_compiled_function_may_be_called_from_many_threads() -> None:
+    compiled = compile(lambda x: sin(x) * exp(x))
+    wrong = []
+
+    def work(offset: float) -> None:
+        for k in range(300):
+            x = offset + k * 1e-3
+            if abs(compiled(x) - math.sin(x) * math.exp(x)) > 1e-12:
+                wrong.append(x)
+
+    threads = [threading.Thread(target=work, args=(float(place),)) for place in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+@pytest.mark.parametrize("rows", [*range(12), 37, 4099])
+def test_sums_over_rows_are_those_of_the_closed_form(rows: int, reduce: str, backend: str) -> None:
+    w, b, x, y = samples(rows)
+    value, (dw, db) = compile(loss, rows=("x", "y"), wrt=("w", "b"), reduce=reduce).value_and_grad(w, b, x, y)
+    losses, slopes, slope = closed_form(w, b, x, y)
+    scale = 1.0 / max(rows, 1) if reduce == "mean" else 1.0
+    assert value == pytest.approx(losses.sum() * scale, rel=1e-13)
+    assert dw.tolist() == pytest.approx((slopes * scale).tolist(), rel=1e-12, abs=1e-13)
+    assert db == pytest.approx(slope * scale, rel=1e-12, abs=1e-13)
+
+
+def test_rows_can_be_kept(backend: str) -> None:
+    w, b, x, y = samples(11)
+    compiled = compile(loss, rows=("x", "y"), wrt=("w", "b", "x"), reduce=None)
+    value, (dw, db, dx) = compiled.value_and_grad(w, b, x, y)
+    for row in range(11):
+        wanted, (sw, sb, sx) = microgrid.value_and_grad(loss, ("w", "b", "x"))(w, b, x[row], y[row])
+        assert value[row] == pytest.approx(wanted, rel=1e-14)
+        assert np.allclose(dw[row], sw, rtol=1e-13)
+        assert db[row] == pytest.approx(sb, rel=1e-13)
+        assert np.allclose(dx[row], sx, rtol=1e-13)
+
+
+def layouts(x: Any) -> Iterator[Any]:
+    yield np.ascontiguousarray(x)
+    yield np.asfortranarray(x)
+    yield np.repeat(np.repeat(x, 2, axis=0), 3, axis=1)[::2, ::3]
+    yield np.ascontiguousarray(x[::-1])[::-1]
+    yield np.asfortranarray(x[:, ::-1])[:, ::-1]
+    frozen = x.copy()
+    frozen.setflags(write=False)
+    yield frozen
+    bytes_of = np.zeros(x.nbytes + 1, np.uint8)
+    unaligned = bytes_of[1:].view(x.dtype).reshape(x.shape)
+    unaligned[:] = x
+    yield unaligned
+
+
+@pytest.mark.parametrize("columns", [1, 3, 4, 5, 9])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32, np.bool_])
+def test_arrays_are_read_as_they_lie(kind: Any, columns: int) -> None:
+    draw = np.random.default_rng(columns)
+    x = (draw.standard_normal((23, columns)) * 3.0).astype(kind)
+    w = draw.standard_normal(columns)
+    compiled = compile(lambda w, x: tanh(dot(w, x)), rows="x")
+    wide = x.astype(float)
+    slopes = (1.0 - np.tanh(wide @ w) ** 2) @ wide
+    for array in layouts(x):
+        before = array.copy()
+        value, gradient = compiled.value_and_grad(w, array)
+        assert value == pytest.approx(float(np.tanh(wide @ w).sum()), rel=1e-12, abs=1e-12)
+        assert np.allclose(gradient, slopes, rtol=1e-10, atol=1e-11)
+        assert (array == before).all()
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    w, b, x, y = samples(50_001, 30)
+    answers = set()
+    for threads in (1, 2, 3):
+        compiled = compile(loss, rows=("x", "y"), wrt=("w", "b"), threads=threads)
+        for _ in range(2):
+            value, (dw, db) = compiled.value_and_grad(w, b, x, y)
+            answers.add((value, *dw.tolist(), db))
+    assert len(answers) == 1
+
+
+def test_long_sums_lose_nothing(backend: str) -> None:
+    x = np.full(1_000_003 if backend == "native" else 100_003, 0.1)
+    value = compile(lambda x: x * 1.0, rows="x")(x)
+    assert value == pytest.approx(math.fsum(x.tolist()), rel=2e-15)
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 4))
+def test_each_row_has_the_eager_bits_if_it_is_to_be_precise(seed: int, backend: str) -> None:
+    leaves, output = random_graph(seed)
+    numbers = np.array([[leaf.data for leaf in leaves]] * 5)
+    numbers[1:] += np.random.default_rng(seed).uniform(-0.5, 0.5, (4, len(leaves)))
+    f = as_function(leaves, output)
+    value, gradient = compile(f, rows=0, reduce=None, precise=True).value_and_grad(numbers)
+    for row in range(5):
+        variables = [Value(number) for number in numbers[row]]
+        wanted = f(variables)
+        wanted.backward()
+        assert same_bits([value[row], *gradient[row]], [wanted.data, *[variable.grad for variable in variables]])
+
+
+def test_hessians_are_summed_over_rows(backend: str) -> None:
+    w, b, x, y = samples(301)
+    found = compile(loss, rows=("x", "y")).hessian(w, b, x, y)
+    a = 1.0 / (1.0 + np.exp(-(x @ w + b)))
+    assert np.allclose(found, (x * (a * (1.0 - a))[:, None]).T @ x, rtol=1e-12)
+    direction = np.arange(5.0)
+    assert np.allclose(compile(loss, rows=("x", "y")).hvp(w, b, x, y, direction), found @ direction, rtol=1e-12)
+
+
+def test_saturated_rows_are_finite_and_right(backend: str) -> None:
+    z = np.array([-1e308, -1e3, -745.0, -710.0, -37.0, -1e-300, 0.0, 1e-300, 37.0, 710.0, 745.0, 1e3, 1e308])
+
+    def f(z: Any, y: Any) -> Any:
+        return softplus(z) - y * z
+
+    for y in (0.0, 1.0):
+        value, slope = compile(f, rows=("z", "y"), reduce=None).value_and_grad(z, np.full(len(z), y))
+        wanted = [microgrid.value_and_grad(f)(float(number), y) for number in z]
+        assert value.tolist() == pytest.approx([one for one, _ in wanted], rel=1e-14)
+        assert slope.tolist() == pytest.approx([one for _, one in wanted], rel=1e-14, abs=5e-324)
+
+
+def test_a_bound_call_on_rows_reads_the_arrays_in_place(backend: str) -> None:
+    w, b, x, y = samples(21)
+    call = compile(loss, rows=("x", "y"), wrt=("w", "b")).bind(w, b, x, y)
+    x[:] = x[::-1].copy()
+    call.arguments["w"][:] = w * 2.0
+    losses, slopes, slope = closed_form(w * 2.0, b, x, y)
+    assert call() == pytest.approx(losses.sum(), rel=1e-13)
+    assert call.gradient.tolist() == pytest.approx([*slopes, slope], rel=1e-12)
+
+
+def test_arrays_that_are_given_again_are_read_anew_and_not_kept() -> None:
+    w, b, x, y = samples(23)
+    compiled = compile(loss, rows=("x", "y"), wrt=("w", "b"))
+    first, (dw, _) = compiled.value_and_grad(w, b, x, y)
+    before = dw.copy()
+    x *= 2.0
+    for weights in (w, w * 0.25):
+        value, (slopes, _) = compiled.value_and_grad(weights, b, x, y)
+        losses, wanted, _ = closed_form(weights, b, x, y)
+        assert value == pytest.approx(losses.sum(), rel=1e-13)
+        assert abs(value - first) > 1.0
+        assert np.allclose(slopes, wanted, rtol=1e-12)
+    assert (dw == before).all(), "results are nobody else's memory"
+    held = weakref.ref(x)
+    x = x.T[:5].T  # the same array no more: a view of it
+    value, _ = compiled.value_and_grad(w, b, x, y)
+    assert value == pytest.approx(closed_form(w, b, x, y)[0].sum(), rel=1e-13)
+    del x
+    gc.collect()
+    assert held() is None
+
+
+def test_operations_for_floats_alone_run_in_python() -> None:
+    cube = microgrid.custom(lambda x: math.pow(x, 3.0), lambda out, x: 3.0 * math.pow(x, 2.0), name="cube")
+    assert compile(lambda x: cube(x) + 1.0).value_and_grad(2.0) == (9.0, 12.0)
+    value, slopes = compile(lambda x: cube(x), rows=0).value_and_grad(np.array([1.0, 2.0, 3.0]))
+    assert (value, slopes.tolist()) == (36.0, [3.0, 12.0, 27.0])
+
+
+def test_operations_of_ones_own_run_as_machine_code_if_they_are_written_for_it() -> None:
+    hump = microgrid.custom(lambda x, *, m: m.exp(-x * x), lambda out, x, *, m: -2.0 * x * out, name="hump")
+    compiled = compile(lambda x: hump(x), rows=0)
+    value, slopes = compiled.value_and_grad(np.array([0.5, -1.0]))
+    assert compiled.backend == "rows"
+    assert value == pytest.approx(math.exp(-0.25) + math.exp(-1.0), rel=1e-15)
+    assert slopes.tolist() == pytest.approx([-math.exp(-0.25), 2.0 * math.exp(-1.0)], rel=1e-15)
+
+
+# ---- memory and disk ------------------------------------------------------------------------------------------
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.parametrize("what", ["calls", "programs"])
+def test_memory_does_not_grow(what: str) -> None:
+    compiled = compile(lambda x: exp(x) * x)
+
+    def work(count: int) -> None:
+        for k in range(count):
+            if what == "calls":
+                compiled.value_and_grad(k * 1e-6)
+            else:
+                compile(lambda x, k=k: x * float(k), static=("k",)).value_and_grad(1.0, k)
+
+    counts = (30_000, 60_000) if what == "calls" else (40, 80)
+    work(counts[0])
+    before = resident()
+    work(counts[1])
+    assert resident() - before < 3e6
+
+
+def test_code_is_kept_on_disk_and_a_corrupt_file_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path / "kept"))
+    monkeypatch.setattr(machine, "_WORTH_KEEPING", 0.0)
+
+    def answer() -> float:
+        found: float = compile(lambda x: exp(sin(x)) * 3.25)(0.5)
+        return found
+
+    first = answer()
+    (kept,) = (tmp_path / "kept").iterdir()
+    whole = kept.read_bytes()
+    assert kept.stat().st_mode & 0o077 == 0
+    assert code_cache.load(kept.name) == whole[-len(code_cache.load(kept.name) or b"") :]
+    for damaged in (whole[:-1], whole[:-1] + b"x", b"", whole.replace(b"machine code 1", b"machine code 0")):
+        kept.write_bytes(damaged)
+        assert code_cache.load(kept.name) is None
+        assert answer() == first
+        assert kept.read_bytes()[:25] == whole[:25]
+        assert code_cache.load(kept.name) is not None
+
+
+def test_code_that_others_could_have_written_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path))
+    code_cache.store("ab", b"code")
+    assert code_cache.load("ab") == b"code"
+    (tmp_path / "ab").chmod(0o666)
+    assert code_cache.load("ab") is None
+    (tmp_path / "ab").chmod(0o600)
+    tmp_path.chmod(0o777)
+    assert code_cache.load("ab") is None
+    code_cache.store("cd", b"code")
+    assert not (tmp_path / "cd").exists()
+    tmp_path.chmod(0o700)
+    (tmp_path / "ef").symlink_to(tmp_path / "ab")
+    assert code_cache.load("ef") is None
+
+
+def test_the_folder_of_code_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGRID_CACHE", "")
+    assert code_cache.folder() is None
+    code_cache.store("ab", b"code")
+    assert code_cache.load("ab") is None
+    monkeypatch.delenv("MICROGRID_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert code_cache.folder() == tmp_path / "microgrid"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert code_cache.folder() == tmp_path / "home" / ".cache" / "microgrid"
+
+
+def test_only_so_many_files_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGRID_CACHE", str(tmp_path))
+    monkeypatch.setattr(code_cache, "_MOST_FILES", 3)
+    for place in range(5):
+        code_cache.store(f"{place}", b"code")
+        os.utime(tmp_path / f"{place}", (place, place))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3", "4"]
+
+
+def test_without_numpy_points_are_computed_and_rows_say_what_to_install() -> None:
+    script = (
+        "import sys; sys.modules['numpy'] = None; sys.modules['llvmlite'] = None\n"
+        "import microgrid\n"
+        "f = microgrid.compile(lambda x, y: x[0] * y + x[1], wrt=(0, 1))\n"
+        "print(f.value_and_grad([2.0, 1.0], 3.0), f.backend)\n"
+        "try: microgrid.compile(lambda x: x, rows=0)([1.0])\n"
+        "except microgrid.MissingPackageError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[0] == "(7.0, ([3.0, 1.0], 2.0)) python"
+    assert "microgrid-autodiff[compile]" in done.stdout.splitlines()[1]
