@@ -5,6 +5,7 @@ Nothing here knows what an argument of a function is: numbers go in and out thro
 
 from __future__ import annotations
 
+import functools
 import os
 from array import array
 from collections.abc import Callable, Sequence
@@ -44,8 +45,6 @@ class Code(Protocol):
 
     backend: str
     compile_seconds: float
-    forward: Callable[[int, int], Any]
-    reverse: Callable[[int, int, int, int], Any]
 
     def ir(self) -> str:
         """LLVM's text, if it was made by LLVM."""
@@ -100,20 +99,25 @@ class PythonCode:
     def __init__(self, program: Program, wrt: Sequence[int]) -> None:
         self.program, self.wrt = program, list(wrt)
 
-    def forward_on(self, buffers: Buffers) -> list[float]:
-        """Compute the outputs; every slot's value is returned."""
+    def forward_on(self, buffers: Buffers) -> float:
+        """Compute the outputs, and give the first."""
+        return self._evaluated(buffers)[self.program.outputs[0]]
+
+    def _evaluated(self, buffers: Buffers) -> list[float]:
+        """Compute the outputs, and give every slot's value."""
         values = self.program.evaluate(FLOAT, list(map(float, buffers.inputs)))
         for place, slot in enumerate(self.program.outputs):
             buffers.outputs[place] = values[slot]
         return values
 
-    def reverse_on(self, buffers: Buffers) -> None:
-        """Compute the outputs and the derivatives."""
-        values = self.forward_on(buffers)
+    def reverse_on(self, buffers: Buffers) -> float:
+        """Compute the outputs and the derivatives, and give the first output."""
+        values = self._evaluated(buffers)
         adjoints = self.program.pullback(FLOAT, values, list(map(float, buffers.seeds)), zero=0.0)
         for place, slot in enumerate(self.wrt):
             adjoint = adjoints[slot]
             buffers.gradient[place] = 0.0 if adjoint is None else adjoint
+        return values[self.program.outputs[0]]
 
     def ir(self) -> str:
         """There is none."""
@@ -165,17 +169,16 @@ class ScalarRunner:
         self.compile_seconds += self.code.compile_seconds
         buffers = self.buffers
         if isinstance(self.code, PythonCode):
-            code = self.code
-            self._forward: Callable[[], Any] = lambda: code.forward_on(buffers)
-            self._reverse: Callable[[], Any] = lambda: code.reverse_on(buffers)
+            self._forward: Callable[[], float] = functools.partial(self.code.forward_on, buffers)
+            self._reverse: Callable[[], float] = functools.partial(self.code.reverse_on, buffers)
             return
         addresses = [_address(buffer) for buffer in (buffers.inputs, buffers.seeds, buffers.outputs, buffers.gradient)]
         self._forward, self._reverse = self.code.bind(*addresses)
 
     @property
-    def reverse(self) -> Callable[[], Any]:
-        """The call without arguments that fills the buffers, for those who make it often."""
-        return self._reverse
+    def reverse(self) -> Callable[[], float]:
+        """``run`` with derivatives, without arguments: the code itself, unless better code may take its place."""
+        return functools.partial(self.run, derivatives=True) if self._next else self._reverse
 
     @property
     def backend(self) -> str:
@@ -193,15 +196,16 @@ class ScalarRunner:
         text: str = self.code.assembly()
         return text
 
-    def run(self, *, derivatives: bool) -> None:
-        """Compute the outputs from the inputs, and the derivatives from the seeds if they are wanted."""
-        (self._reverse if derivatives else self._forward)()
+    def run(self, *, derivatives: bool) -> float:
+        """Compute the outputs from the inputs, and the derivatives from the seeds if wanted; give the first output."""
+        first = (self._reverse if derivatives else self._forward)()
         if self._next:
             self._calls += 1
             level = self._next[0]
             if self._calls * _GAIN[level] >= _COST[level]:
                 self._next.pop(0)
                 self._enter(level)
+        return first
 
 
 # ---- a sum over samples that was recorded as one graph --------------------------------------------------------
@@ -239,8 +243,8 @@ class RolledRunner:
         rows = range(self._given, len(group.program.inputs))
         return row_kernel(group.program)(group.program, [list(rows)], list(range(self._given)), reduce=True)
 
-    def run(self, *, derivatives: bool) -> None:
-        """Compute the outputs from the inputs, and the derivatives from the seeds if they are wanted."""
+    def run(self, *, derivatives: bool) -> float:
+        """Compute the outputs from the inputs, and the derivatives from the seeds if wanted; give the first output."""
         numpy, buffers, after = self._numpy, self.buffers, self._after
         given = buffers.inputs
         if self._before:
@@ -257,6 +261,7 @@ class RolledRunner:
         buffers.outputs[:] = after.buffers.outputs
         if derivatives:
             self._pull_back(after.buffers.gradient, [slopes for _, slopes, _ in found])
+        return float(buffers.outputs[0])
 
     def _pull_back(self, outer: Any, slopes: list[Any]) -> None:
         """The chain rule through the three parts."""
@@ -271,9 +276,9 @@ class RolledRunner:
         self.buffers.gradient[:] = total[self._wrt]
 
     @property
-    def reverse(self) -> Callable[[], Any]:
-        """The call without arguments that fills the buffers."""
-        return lambda: self.run(derivatives=True)
+    def reverse(self) -> Callable[[], float]:
+        """``run`` with derivatives, without arguments."""
+        return functools.partial(self.run, derivatives=True)
 
     @property
     def backend(self) -> str:

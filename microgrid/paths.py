@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from microgrid.errors import DataError, InvalidValueError, MissingPackageError
 from microgrid.tracing import Layout, Part, Trace, check_kind
 from microgrid.trees import Rebuild
 
-__all__ = ["BoundPoint", "BoundRows", "Path", "PointPath", "RowPath", "row_arrays"]
+__all__ = ["Bound", "Path", "PointPath", "RowPath", "row_arrays"]
 
 Place = int | str
 
@@ -157,9 +158,9 @@ class PointPath:
         """The derivatives of the last run."""
         return self._rebuild(self.runner.buffers.gradient.tolist())
 
-    def bound(self) -> BoundPoint:
+    def bound(self) -> Bound:
         """A call without arguments."""
-        return BoundPoint(self)
+        return _bound_point(self)
 
     @property
     def backend(self) -> str:
@@ -180,35 +181,42 @@ class PointPath:
         return self.runner.assembly()
 
 
-class BoundPoint:
+class Bound(functools.partial[float]):
     """A compiled call without arguments, which reads its numbers from arrays of its own.
+
+    It is called as ``functools.partial`` is, which the interpreter does without a detour: where no branches have to be
+    watched, nothing of Python's stands between the caller and the machine code.
 
     Attributes
     ----------
     arguments : dict
-        From the arguments' names to arrays of their numbers, to be written into.
+        From the arguments' names to arrays of their numbers, to be written into; of arguments with rows, the arrays
+        that they were given as are read.
     gradient : array of float64
-        The derivatives of the last call, one for each number that is differentiated by.
-    run : callable
-        Computes without giving the value back, for the last nanoseconds; branches are not looked at.
+        The derivatives of the last call, one for each number that is differentiated by and that all rows share.
     """
 
-    def __init__(self, path: PointPath) -> None:
-        self._path = path  # the code has the addresses of its buffers, and nothing else keeps all of them
-        buffers = path.runner.buffers
-        inputs = memoryview(buffers.inputs) if not hasattr(buffers.inputs, "shape") else buffers.inputs
-        self._guards, self._inputs, self._outputs = path.guards, buffers.inputs, memoryview(buffers.outputs)
-        self.gradient = buffers.gradient
-        self.arguments = {part.label: inputs[part.start : part.stop] for part in path.layout.parts}
-        self.run = path.runner.reverse
+    arguments: dict[str, Any]
+    gradient: Any
 
-    def __call__(self) -> float:
-        """The value, with the derivatives in ``gradient``."""
-        if self._guards.truths:
-            self._guards.check(self._inputs)
-        self.run()
-        value: float = self._outputs[0]
-        return value
+    def __repr__(self) -> str:
+        return f"<bound call of {', '.join(self.arguments)}>"
+
+
+def _bound_point(path: PointPath) -> Bound:
+    runner, guards = path.runner, path.guards
+    buffers, reverse = runner.buffers, runner.reverse
+
+    def watched() -> float:
+        guards.check(buffers.inputs)
+        return reverse()
+
+    bound = Bound(watched if guards.truths else reverse)
+    bound.gradient = buffers.gradient
+    inputs = memoryview(buffers.inputs) if not hasattr(buffers.inputs, "shape") else buffers.inputs
+    bound.arguments = {part.label: inputs[part.start : part.stop] for part in path.layout.parts}
+    bound.path = path  # type: ignore[attr-defined]  # the code has the addresses of its buffers
+    return bound
 
 
 # ---- rows -----------------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from microgrid import (
     tanh,
     where,
 )
+from microgrid import backends as runners
 from microgrid.native import code_cache, machine
 
 BACKENDS = ("native", "python")
@@ -206,6 +207,21 @@ def test_a_bound_call_reads_its_numbers_anew(backend: str) -> None:
     branching.arguments["x"][:] = -1.0
     with pytest.raises(InvalidValueError, match="another branch"):
         branching()
+
+
+def test_a_bound_call_goes_on_to_better_code_as_calls_earn_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runners, "_COST", {"quick": 20e-9, "full": 20e-9})
+    x = Value(0.5, name="x")
+    output = x
+    for place in range(300):
+        output = sin(output + place)
+    compiled = compile(output, [x])
+    call = compiled.bind(0.5)
+    reached = [compiled.backend]
+    for _ in range(60):
+        assert call() == pytest.approx(output.data, rel=1e-12)
+        reached.append(compiled.backend)
+    assert list(dict.fromkeys(reached)) == ["interpreter", "quick", "full"]
 
 
 def test_a_bound_call_needs_nothing_of_what_it_was_bound_from(backend: str) -> None:

@@ -151,7 +151,7 @@ def _operands_lie_inside(output: Value) -> bool:
 
 
 def test_every_operation_is_drawn_and_every_operand_lies_inside_its_region() -> None:
-    found = drawn(EVERYDAY, 300)
+    found = drawn(EVERYDAY, 1_000)  # what is drawn hangs on the modules that are loaded, and some are rare
     assert {name for expression in found for name in expression.operations} == set(RULES)
     sizes = Counter([len(expression.operations) for expression in found])
     assert set(sizes) >= set(range(1, 7))

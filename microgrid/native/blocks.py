@@ -6,12 +6,12 @@ LLVM's time for one function grows faster than the function, so that a whole pro
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from microgrid.arithmetics.llvm import vector_type
 from microgrid.native import functions, machine
-from microgrid.native.scalar import ATTRIBUTES, bound_calls
+from microgrid.native.calls import Calls, bound_calls
+from microgrid.native.scalar import ATTRIBUTES
 from microgrid.native.straight import Group, Straight, is_made_anew, symbol_of, write
 from microgrid.program import Program
 
@@ -53,8 +53,7 @@ class BlockCode:
     >>> code = BlockCode(Program.record([x * x], [x]), [0], precise=True)
     >>> numbers = [(ctypes.c_double * 1)(number) for number in (5.0, 1.0, 0.0, 0.0)]
     >>> forward, reverse = code.bind(*map(ctypes.addressof, numbers))
-    >>> reverse()
-    >>> numbers[2][0], numbers[3][0]
+    >>> reverse(), numbers[3][0]
     (25.0, 10.0)
     """
 
@@ -68,7 +67,7 @@ class BlockCode:
         self._library = machine.build(text, codegen)
         self.compile_seconds = time.perf_counter() - started
 
-    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> Calls:
         """The calls that compute, as functions without arguments.
 
         Parameters
@@ -79,9 +78,10 @@ class BlockCode:
         Returns
         -------
         tuple of callable
-            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds.
+            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
+            the first output.
         """
-        return bound_calls(self._library, inputs, seeds, outputs, gradient)
+        return bound_calls(self._library, (inputs, seeds, outputs, gradient), outputs)
 
     def ir(self) -> str:
         """The text in LLVM's language."""

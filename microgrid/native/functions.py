@@ -100,7 +100,7 @@ def address_of(symbol: str) -> int:
     Parameters
     ----------
     symbol : str
-        ``libm.exp`` and the like, or a value of ``vector_functions``.
+        ``libm.exp`` and the like, a value of ``vector_functions``, or a function of Python's C interface.
 
     Returns
     -------
@@ -115,7 +115,9 @@ def address_of(symbol: str) -> int:
     library, name = _libmvec(), symbol
     if symbol.startswith("libm."):
         library, name = _libm(), symbol.removeprefix("libm.")
+    elif symbol.startswith("Py"):
+        library = ctypes.pythonapi
     found = None if library is None else _address(library, name)
     if found is None:
-        raise KeyError(f"no function {symbol} is in this machine's mathematical libraries")
+        raise KeyError(f"no function {symbol} is in this machine's mathematical libraries, or in Python")
     return found

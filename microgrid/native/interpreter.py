@@ -5,16 +5,15 @@ The cases are written in ``cases``, the order of a program's nodes is found in `
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy
 
 from microgrid.errors import OperationError
 from microgrid.native import machine
+from microgrid.native.calls import Calls, bound_calls
 from microgrid.native.cases import FIELDS, Cases, Form, calls, cases_of, constant_forms
 from microgrid.native.schedule import MASKS, SHAPES, Kinds, classify, schedule
 from microgrid.program import Program
@@ -51,8 +50,7 @@ class Interpreted:
     >>> code = Interpreted(Program.record([x * x], [x]), [0], precise=True)
     >>> numbers = [(ctypes.c_double * 1)(number) for number in (5.0, 1.0, 0.0, 0.0)]
     >>> forward, reverse = code.bind(*map(ctypes.addressof, numbers))
-    >>> reverse()
-    >>> numbers[2][0], numbers[3][0]
+    >>> reverse(), numbers[3][0]
     (25.0, 10.0)
     """
 
@@ -68,7 +66,7 @@ class Interpreted:
         self._is_long = len(program.ops) > _LONG
         self.compile_seconds = time.perf_counter() - started
 
-    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> Calls:
         """The calls that compute, as functions without arguments.
 
         Parameters
@@ -79,18 +77,13 @@ class Interpreted:
         Returns
         -------
         tuple of callable
-            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds.
+            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
+            the first output.
         """
-        given = {"inputs": inputs, "seeds": seeds, "outputs": outputs, "gradient": gradient}
-        fields = (ctypes.c_int64 * len(FIELDS))(*[(given | self._numbers)[field] for field in FIELDS])
-        pointer = ctypes.c_void_p(ctypes.addressof(fields))
-        prototype = (ctypes.CFUNCTYPE if self._is_long else ctypes.PYFUNCTYPE)(None, ctypes.c_void_p)
-        bound = []
-        for name in ("forward", "reverse"):
-            call = functools.partial(prototype(self._libraries[0].address(name)), pointer)
-            call.keep = (fields, self._arrays, self._libraries)  # type: ignore[attr-defined]  # as long as the call
-            bound.append(call)
-        return bound[0], bound[1]
+        given = {"inputs": inputs, "seeds": seeds, "outputs": outputs, "gradient": gradient} | self._numbers
+        words = [given[field] for field in FIELDS]
+        keep = self._arrays, self._libraries
+        return bound_calls(self._libraries[0], words, outputs, keep, is_long=self._is_long)
 
     def ir(self) -> str:
         """The text of the cases in LLVM's language: those of a rule are the same for every program."""

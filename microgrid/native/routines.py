@@ -245,6 +245,10 @@ class Routine(Instructions):
         """The array that a parameter points at."""
         return Array(self, kind, f"%{parameter}")
 
+    def pointer(self, kind: str, address: Whole) -> Array:
+        """The array that begins at an address."""
+        return Array(self, kind, self.define_anew(f"inttoptr i64 {address.text} to ptr").text)
+
     def allocated(self, kind: str) -> str:
         """The address of new memory for one number, which LLVM makes a register."""
         name = f"%variable{len(self._variables)}"

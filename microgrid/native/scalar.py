@@ -5,17 +5,16 @@ Beyond some hundred nodes LLVM takes too long over it; then the code is cut into
 
 from __future__ import annotations
 
-import ctypes
-import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from microgrid.arithmetics.llvm import Instructions, constant, literal
 from microgrid.native import machine
+from microgrid.native.calls import Calls, bound_calls
 from microgrid.native.straight import check
 from microgrid.program import Program
 
-__all__ = ["ATTRIBUTES", "FusedInstructions", "ScalarCode", "bound_calls"]
+__all__ = ["ATTRIBUTES", "FusedInstructions", "ScalarCode"]
 
 ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
 """What every declared function is: it reads and writes no memory."""
@@ -57,8 +56,7 @@ class ScalarCode:
     >>> code = ScalarCode(Program.record([x * x], [x]), [0], precise=True)
     >>> numbers = [(ctypes.c_double * 1)(number) for number in (5.0, 1.0, 0.0, 0.0)]
     >>> forward, reverse = code.bind(*map(ctypes.addressof, numbers))
-    >>> reverse()
-    >>> numbers[2][0], numbers[3][0]
+    >>> reverse(), numbers[3][0]
     (25.0, 10.0)
     """
 
@@ -69,7 +67,7 @@ class ScalarCode:
         self._library = machine.build(_module(program, wrt, precise=precise))
         self.compile_seconds = self._library.compile_seconds
 
-    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> Calls:
         """The calls that compute, as functions without arguments.
 
         Parameters
@@ -80,9 +78,10 @@ class ScalarCode:
         Returns
         -------
         tuple of callable
-            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds.
+            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
+            the first output.
         """
-        return bound_calls(self._library, inputs, seeds, outputs, gradient)
+        return bound_calls(self._library, (inputs, seeds, outputs, gradient), outputs)
 
     def ir(self) -> str:
         """The text in LLVM's language."""
@@ -91,35 +90,6 @@ class ScalarCode:
     def assembly(self) -> str:
         """The machine code in words."""
         return self._library.assembly()
-
-
-def bound_calls(
-    library: Any, inputs: int, seeds: int, outputs: int, gradient: int
-) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """The functions ``forward`` and ``reverse`` of loaded machine code, as Python's functions without arguments.
-
-    Parameters
-    ----------
-    library : object
-        Has ``address(name)``, valid while it lives. Both functions take a pointer to the four addresses.
-    inputs, seeds, outputs, gradient : int
-        The addresses.
-
-    Returns
-    -------
-    tuple of callable
-        Both keep the library alive.
-    """
-    addresses = (ctypes.c_void_p * 4)(inputs, seeds, outputs, gradient)
-    pointer = ctypes.c_void_p(ctypes.addressof(addresses))
-    # The interpreter's lock is kept: handing it over takes longer than the code runs.
-    prototype = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
-    calls = []
-    for name in ("forward", "reverse"):
-        call = functools.partial(prototype(library.address(name)), pointer)
-        call.keep = (addresses, library)  # type: ignore[attr-defined]  # what it points at lives as long
-        calls.append(call)
-    return calls[0], calls[1]
 
 
 def _module(program: Program, wrt: Sequence[int], *, precise: bool) -> str:

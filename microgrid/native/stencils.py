@@ -17,14 +17,13 @@ import struct
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from microgrid.errors import OperationError
 from microgrid.native import functions, machine
 from microgrid.native.blocks import BlockCode
-from microgrid.native.scalar import bound_calls
+from microgrid.native.calls import Calls, bound_calls
 from microgrid.native.straight import Group, Straight, is_made_anew, symbol_of, write
 from microgrid.program import Program
 
@@ -442,8 +441,7 @@ class QuickCode:
     >>> code = QuickCode(Program.record([x * x], [x]), [0], precise=True)
     >>> numbers = [(ctypes.c_double * 1)(number) for number in (5.0, 1.0, 0.0, 0.0)]
     >>> forward, reverse = code.bind(*map(ctypes.addressof, numbers))
-    >>> reverse()
-    >>> numbers[2][0], numbers[3][0]
+    >>> reverse(), numbers[3][0]
     (25.0, 10.0)
     """
 
@@ -462,7 +460,7 @@ class QuickCode:
         self._loaded = _Loaded(self._layout)
         self.compile_seconds = time.perf_counter() - started
 
-    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> Calls:
         """The calls that compute, as functions without arguments.
 
         Parameters
@@ -473,9 +471,10 @@ class QuickCode:
         Returns
         -------
         tuple of callable
-            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds.
+            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
+            the first output.
         """
-        return bound_calls(self._loaded, inputs, seeds, outputs, gradient)
+        return bound_calls(self._loaded, (inputs, seeds, outputs, gradient), outputs)
 
     def ir(self) -> str:
         """The instructions in LLVM's language that the pieces stand for."""
