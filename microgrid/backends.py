@@ -241,7 +241,7 @@ class RolledRunner:
 
     def _kernel(self, group: Group) -> Any:
         rows = range(self._given, len(group.program.inputs))
-        return row_kernel(group.program)(group.program, [list(rows)], list(range(self._given)), reduce=True)
+        return row_kernel(group.program)(group.program, [list(rows)], list(range(self._given)), reduce="sum")
 
     def run(self, *, derivatives: bool) -> float:
         """Compute the outputs from the inputs, and the derivatives from the seeds if wanted; give the first output."""

@@ -58,8 +58,8 @@ class NumpyRows:
         For each array, the inputs that its columns stand for.
     wrt : sequence of int
         The inputs that are differentiated with respect to.
-    reduce : bool
-        Whether results are sums over rows.
+    reduce : "sum", "mean" or None
+        What becomes of the rows' results: None keeps them.
     precise : bool
         Whether each row's results have the eager bits, which takes Python's floats.
     """
@@ -73,7 +73,7 @@ class NumpyRows:
         row_inputs: Sequence[Sequence[int]],
         wrt: Sequence[int],
         *,
-        reduce: bool,
+        reduce: str | None,
         precise: bool = False,
     ) -> None:
         self._program, self._row_inputs, self._reduce, self._precise = program, row_inputs, reduce, precise
@@ -99,7 +99,7 @@ class NumpyRows:
         Returns
         -------
         array
-            Of shape (outputs,) if they are sums, otherwise (rows, outputs).
+            Of shape (outputs,) if they are reduced, otherwise (rows, outputs).
         """
         return self._results(shared, arrays, None)[0]
 
@@ -121,9 +121,27 @@ class NumpyRows:
         """
         return self._results(shared, arrays, [float(seed) for seed in seeds])
 
-    def prepare(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> Callable[[], Any]:
-        """``value_and_pullback`` of these arrays, as a call without arguments."""
-        return lambda: self.value_and_pullback(shared, arrays, seeds, threads)
+    def prepare(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> tuple[Callable[[], Any], Any]:
+        """``value_and_pullback`` of these arrays and of one output, as a call without arguments.
+
+        Parameters
+        ----------
+        shared, arrays, seeds, threads
+            As for ``value_and_pullback``. They are read anew at each call.
+
+        Returns
+        -------
+        tuple
+            The call, which gives the output, and the array that it leaves the derivatives with respect to shared inputs
+            in.
+        """
+        gradient = self.value_and_pullback(shared, arrays, seeds, threads)[1]
+
+        def run() -> Any:
+            outputs, gradient[:], _ = self.value_and_pullback(shared, arrays, seeds, threads)
+            return float(outputs[0]) if self._reduce else outputs[:, 0]
+
+        return run, gradient
 
     def _results(self, shared: Any, arrays: Sequence[Any], seeds: list[float] | None) -> tuple[Any, Any, Any]:
         count = len(arrays[0])
@@ -136,7 +154,10 @@ class NumpyRows:
                     for place, column in enumerate(columns):
                         kept[rows, place] = column
             outputs, slopes, by_rows = whole
-            return (pairwise(outputs), pairwise(slopes), by_rows) if self._reduce else (outputs, slopes, by_rows)
+            if not self._reduce:
+                return outputs, slopes, by_rows
+            divisor = max(count, 1) if self._reduce == "mean" else 1
+            return pairwise(outputs) / divisor, pairwise(slopes) / divisor, by_rows / divisor
 
     def _block(self, shared: Any, arrays: Sequence[Any], seeds: list[float] | None, rows: int) -> list[list[Any]]:
         """The columns of one block: outputs, and derivatives if there are seeds."""

@@ -314,11 +314,10 @@ class RowPath:
         slots = [list(range(part.start, part.stop)) for part in self._parts]
         self._from_rows = {slot for part in slots for slot in part}
         self._wrt = wrt
-        options: dict[str, Any] = {"reduce": reduce is not None, "precise": precise}
+        options: dict[str, Any] = {"reduce": reduce, "precise": precise}
         self.guards = _Guards(trace)
         self.kernel: Any = row_kernel(trace.program)(trace.program, slots, wrt, **options)
         self._shared = layout.shared
-        self._count = 0
         self._found: tuple[Any, Any, Any] = (None, None, None)
 
     def run(
@@ -350,7 +349,6 @@ class RowPath:
         self.layout.pack(arguments, inputs)
         self.layout.pack_direction(direction, inputs)
         self._given = [_as_matrix(arrays[part.place]) for part in self._parts]
-        self._count = len(self._given[0])
         shared = [slot for slot in range(len(inputs)) if slot not in self._from_rows]
         self._all = inputs
         self._inputs = inputs[shared]
@@ -361,14 +359,11 @@ class RowPath:
 
         return numpy.array(_check_seeds(self.trace, seeds), dtype=float)
 
-    def _scaled(self, sums: Any) -> Any:
-        return sums / self._count if self._reduce == "mean" and self._count else sums
-
     def results(self) -> Any:
         """What the function returned in the last run."""
         outputs = self._found[0]
         if self._reduce:
-            return self.trace.results(self._scaled(outputs).tolist())
+            return self.trace.results(outputs.tolist())
         return _rows_first(self.trace.results([outputs[:, place] for place in range(self.trace.count)]))
 
     def gradient(self) -> Any:
@@ -376,21 +371,20 @@ class RowPath:
         _, shared, by_rows = self._found
         shared_places = [place for place, slot in enumerate(self._wrt) if slot not in self._from_rows]
         numbers: list[Any] = [None] * len(self._wrt)
-        scaled = self._scaled(shared)
-        columns = scaled.tolist() if self._reduce else list(scaled.T)
+        columns = shared.tolist() if self._reduce else list(shared.T)
         for place, number in zip(shared_places, columns, strict=True):
             numbers[place] = number
         row_places = [place for place, slot in enumerate(self._wrt) if slot in self._from_rows]
-        for place, column in zip(row_places, self._scaled(by_rows).T if row_places else (), strict=True):
+        for place, column in zip(row_places, by_rows.T if row_places else (), strict=True):
             numbers[place] = column
         return self._rebuild(numbers, self._finished)
 
     def _finished(self, part: Part, built: Any) -> Any:
         return _rows_first(built) if part.is_rows or not self._reduce else built
 
-    def bound(self) -> BoundRows:
+    def bound(self) -> Bound:
         """A call without arguments."""
-        return BoundRows(self)
+        return _bound_rows(self)
 
     @property
     def backend(self) -> str:
@@ -415,40 +409,21 @@ class RowPath:
         return text
 
 
-class BoundRows:
-    """A compiled call on rows without arguments, which reads the arrays in place.
+def _bound_rows(path: RowPath) -> Bound:
+    shared, everything, guards = path._inputs, path._all, path.guards
+    run, gradient = path.kernel.prepare(shared, path._given, path._weights(None), path._threads)
 
-    Attributes
-    ----------
-    arguments : dict
-        From the names of the arguments that all rows share to arrays of their numbers, to be written into.
-    gradient : array of float64
-        The derivatives of the last call with respect to what the rows share.
-    """
+    def watched() -> Any:
+        everything[path._shared] = shared
+        guards.check(everything)
+        return run()
 
-    def __init__(self, path: RowPath) -> None:
-        self._path = path
-        self._weights = path._weights(None)
-        shared = path._shared
-        self._shared = path._inputs
-        places = {slot: place for place, slot in enumerate(shared)}
-        self.arguments = {
-            part.label: self._shared[places[part.start] : places[part.start] + part.stop - part.start]
-            for part in path.layout.parts
-            if not part.is_rows
-        }
-        self._call = path.kernel.prepare(self._shared, path._given, self._weights, path._threads)
-        self.gradient: Any = None
-        self()
-
-    def __call__(self) -> Any:
-        """The value, with the derivatives in ``gradient``."""
-        path = self._path
-        if path.trace.truths:
-            everything = path._all
-            everything[path._shared] = self._shared
-            path.guards.check(everything)
-        found = self._call()
-        self.gradient = path._scaled(found[1])
-        value = path._scaled(found[0])
-        return float(value[0]) if path._reduce else value[:, 0]
+    bound = Bound(watched if guards.truths else run)
+    bound.gradient = gradient
+    places = {slot: place for place, slot in enumerate(path._shared)}
+    bound.arguments = {
+        part.label: shared[places[part.start] : places[part.start] + part.stop - part.start]
+        for part in path.layout.parts
+        if not part.is_rows
+    }
+    return bound

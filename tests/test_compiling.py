@@ -336,6 +336,55 @@ def test_rows_can_be_kept(backend: str) -> None:
         assert np.allclose(dx[row], sx, rtol=1e-13)
 
 
+def test_derivatives_by_rows_of_a_mean_are_those_of_the_mean(backend: str) -> None:
+    w, b, x, y = samples(11)
+    by_rows = compile(loss, rows=("x", "y"), wrt="x", reduce="mean").grad(w, b, x, y)
+    one_by_one = [microgrid.grad(loss, "x")(w, b, x[row], y[row]) for row in range(11)]
+    assert np.allclose(by_rows, np.array(one_by_one) / 11, rtol=1e-13, atol=0.0)
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean", None])
+@pytest.mark.parametrize("rows", [0, 1, 7, 8, 37, 4099])
+def test_a_bound_call_on_rows_is_the_call_itself_and_reads_its_arrays_anew(
+    rows: int, reduce: str | None, backend: str
+) -> None:
+    w, b, x, y = samples(rows)
+    for given in layouts(x):
+        compiled = compile(loss, rows=("x", "y"), wrt=("w", "b"), reduce=reduce)
+        call = compiled.bind(w, b, given, y)
+        for shift in (0.0, 0.25):
+            call.arguments["w"][:] = w + shift
+            if given.flags.writeable:
+                given += shift
+            value, (dw, db) = compiled.value_and_grad(w + shift, b, given, y)
+            assert np.array_equal(call(), value)
+            assert np.array_equal(call.gradient, np.column_stack([dw, db]) if reduce is None else [*dw, db])
+
+
+def test_a_bound_call_on_rows_that_are_not_aligned_reads_them_anew(backend: str) -> None:
+    room = np.zeros(8 * 20 + 1, np.uint8)[1:].view(np.float64)
+    assert not room.flags.aligned
+    call = compile(lambda w, x: w * x, rows="x").bind(2.0, room)
+    assert call() == 0.0
+    room[:] = 1.5
+    assert (call(), call.gradient.tolist()) == (60.0, [30.0])
+
+
+def test_a_bound_call_on_rows_shares_them_out_among_threads() -> None:
+    w, b, x, y = samples(60_000)
+    bound = [compile(loss, rows=("x", "y"), threads=threads).bind(w, b, x, y) for threads in (1, 2, 3)]
+    assert len({call() for call in bound}) == 1
+    assert len({tuple(call.gradient) for call in bound}) == 1
+
+
+def test_a_bound_call_on_rows_watches_the_branches(backend: str) -> None:
+    call = compile(lambda a, x: exp(x) if a < 0 else a * x, rows="x").bind(1.0, np.arange(4.0))
+    assert call() == 6.0
+    call.arguments["a"][:] = -1.0
+    with pytest.raises(InvalidValueError, match="another branch"):
+        call()
+
+
 def layouts(x: Any) -> Iterator[Any]:
     yield np.ascontiguousarray(x)
     yield np.asfortranarray(x)

@@ -95,7 +95,7 @@ def test_precise_rows_have_the_eager_bits_for_random_programs() -> None:
         slots = list(range(len(leaves)))
         rows = np.array([[leaf.data for leaf in leaves]] * 6)
         for kernel in (Rows, NumpyRows):
-            found = kernel(program, [slots], slots, reduce=False, precise=True)
+            found = kernel(program, [slots], slots, reduce=None, precise=True)
             values, _, slopes = found.value_and_pullback(np.zeros(0), [rows], np.ones(len(outputs)), 1)
             for row in (0, 5):
                 assert_same_bits([*values[row], *slopes[row]], wanted)
@@ -120,7 +120,7 @@ def errors_of(rule: Rule, kernel: Any) -> dict[str, float]:
         constant = [place for place in range(count) if rule.arity and rule.regions[place].constant]
         moving = [place for place in range(count) if place not in constant]
         program = Program.record([record(rule, leaves := [Value(x) for x in points[0]])], leaves)
-        runs = kernel(program, [list(range(count))], moving, reduce=False)
+        runs = kernel(program, [list(range(count))], moving, reduce=None)
         values, _, slopes = runs.value_and_pullback(np.zeros(0), [np.array(points)], np.ones(1), 1)
         for place, operands in enumerate(points):
             checked += _see(rule, operands, values[place][0], dict(zip(moving, slopes[place], strict=True)), worst)

@@ -22,6 +22,8 @@ import numpy
 
 from microgrid.arithmetics.llvm import Instructions, constant, vector_type
 from microgrid.native import functions, machine
+from microgrid.native.calls import builtin
+from microgrid.native.routines import Array, Routine, Whole
 from microgrid.native.row_blocks import STRIP, RowBlocks
 from microgrid.native.scalar import ATTRIBUTES, FusedInstructions
 from microgrid.program import Program
@@ -36,7 +38,12 @@ _COLUMNS_AHEAD = 32
 _IN_ONE_PIECE = 250  # nodes with derivatives, or three times as many without: beyond, LLVM takes too long
 _WORTH_A_THREAD = 200_000  # row operations: some 0.1 ms
 
-_SHARED, _SEEDS, _SUMS, _OUT, _VECTORS, _TAIL, _COLUMNS, _STRIDE, _ARRAYS = range(9)  # words of a call's block
+_WORTH_A_LOCK = 10_000  # row operations, some 5 µs: beyond, other threads of Python run in the meantime
+
+# Words of a call's block. Behind them stand three for each array: where it begins, and the bytes to its next row and
+# column. The last rows that fill no vector are a block of their own: copies, padded to a whole vector.
+_SHARED, _SEEDS, _SUMS, _OUT, _DIVISOR, _VECTORS, _TAIL, _COLUMNS, _STRIDE, _CHUNKS, _MEMORY, _LAST = range(12)
+_ARRAYS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +74,8 @@ class Rows:
         For each array, the inputs that its columns stand for.
     wrt : sequence of int
         The inputs that are differentiated with respect to.
-    reduce : bool
-        Whether results are sums over rows.
+    reduce : "sum", "mean" or None
+        What becomes of the rows' results: None keeps them.
     precise : bool
         Whether each row's results have the eager bits. Sums over rows are in pairs all the same.
 
@@ -77,7 +84,7 @@ class Rows:
     >>> import numpy
     >>> from microgrid import Program, Value
     >>> w, x = Value(0.0, name="w"), Value(0.0, name="x")
-    >>> rows = Rows(Program.record([w * x], [w, x]), [[1]], [0], reduce=True)
+    >>> rows = Rows(Program.record([w * x], [w, x]), [[1]], [0], reduce="sum")
     >>> outputs, slopes, _ = rows.value_and_pullback(numpy.array([2.0]), [numpy.arange(10.0)], numpy.ones(1), 1)
     >>> outputs.tolist(), slopes.tolist()
     ([90.0], [45.0])
@@ -91,7 +98,7 @@ class Rows:
         row_inputs: Sequence[Sequence[int]],
         wrt: Sequence[int],
         *,
-        reduce: bool,
+        reduce: str | None,
         precise: bool = False,
     ) -> None:
         self.plan = _Plan(program, [list(slots) for slots in row_inputs], list(wrt), reduce=reduce, precise=precise)
@@ -115,7 +122,7 @@ class Rows:
         Returns
         -------
         array of float64
-            Of shape (outputs,) if they are sums, otherwise (rows, outputs).
+            Of shape (outputs,) if they are reduced, otherwise (rows, outputs).
         """
         return self._again(shared, arrays, None, threads)[0]
 
@@ -139,25 +146,47 @@ class Rows:
 
     def _again(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> tuple[Any, Any, Any]:
         """The results, in memory of their own. What the last call prepared serves again if the arrays are the same."""
-        if not all([array.flags.aligned for array in arrays]):  # they are copied, and the copies are the call's own
-            return self._prepared(shared, arrays, seeds, threads)()
         call = self._call
         if call is None or not call.is_of(arrays, seeds, threads):
+            arrays = [array if array.flags.aligned else array.copy() for array in arrays]
             call = self._call = self._prepared(shared.copy(), arrays, None if seeds is None else seeds.copy(), threads)
-            call.forget_arrays()
         else:
             call.shared[:] = shared
             if seeds is not None:
                 call.seeds[:] = seeds
-        outputs, slopes, by_rows = call(arrays)
-        return outputs.copy(), slopes.copy(), by_rows.copy()
+        call.run()
+        return call.outputs.copy(), call.slopes.copy(), call.by_rows / call.divisor
 
-    def prepare(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> Callable[[], Any]:
-        """``value_and_pullback`` of these arrays, as a call without arguments that uses its results' memory again."""
-        return self._prepared(shared, arrays, seeds, threads)
+    def prepare(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> tuple[Callable[[], Any], Any]:
+        """``value_and_pullback`` of these arrays and of one output, as a call without arguments.
+
+        Parameters
+        ----------
+        shared, arrays, seeds, threads
+            As for ``value_and_pullback``. They are read anew at each call.
+
+        Returns
+        -------
+        tuple
+            The call, which gives the output, and the array that it leaves the derivatives with respect to shared inputs
+            in. Outputs that are not reduced are given in an array, and the next call gives the same one.
+        """
+        read = [array if array.flags.aligned else array.copy() for array in arrays]
+        call = self._prepared(shared, read, seeds, threads)
+        call.keep.append(read)
+        copies = [(own, array) for own, array in zip(read, arrays, strict=True) if own is not array]
+        if self.plan.reduce and not copies:
+            return call.run, call.slopes
+
+        def run() -> Any:
+            for own, array in copies:
+                own[:] = array
+            first = call.run()
+            return first if self.plan.reduce else call.outputs[:, 0]
+
+        return run, call.slopes
 
     def _prepared(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> _Call:
-        arrays = [array if array.flags.aligned else array.copy() for array in arrays]
         kernel = self._kernel(arrays, derivatives=seeds is not None)
         return _Call(kernel, shared, arrays, seeds, threads)
 
@@ -192,7 +221,7 @@ class _Plan:
     """What is computed, before it is known how arrays lie in memory."""
 
     def __init__(
-        self, program: Program, row_inputs: list[list[int]], wrt: list[int], *, reduce: bool, precise: bool
+        self, program: Program, row_inputs: list[list[int]], wrt: list[int], *, reduce: str | None, precise: bool
     ) -> None:
         self.program, self.row_inputs, self.reduce, self.precise = program, row_inputs, reduce, precise
         from_rows = {slot for slots in row_inputs for slot in slots}
@@ -230,51 +259,43 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Call:
-    """A kernel with the arrays that it reads and the memory that it writes."""
+    """A kernel with the arrays that it reads and the memory that it writes.
+
+    Attributes
+    ----------
+    run : callable
+        Computes, without arguments. Of results that are reduced, it gives the first output.
+    outputs, slopes, by_rows : array of float64
+        Where ``run`` leaves the results.
+    divisor : int
+        What ``by_rows`` have still to be divided by: of a mean, the number of rows.
+    """
 
     def __init__(self, kernel: _Kernel, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> None:
-        plan, width = kernel.plan, kernel.width
-        rows = len(arrays[0])
-        self.kernel, self.rows, self._width = kernel, rows, width
-        self._vectors, tail = divmod(rows, width)
-        self._chunks = -(-self._vectors // _CHUNK)
-        sums, columns = kernel.sums, kernel.columns
-        self._sums = numpy.zeros((self._chunks + 1, max(sums, 1), width))  # code writes to it in any case
-        self.out = numpy.zeros(sums)
-        self.columns = numpy.empty((columns, rows))
-        self._tail_columns = numpy.empty((columns, width))
-        self.shared, self.seeds, self._threads, self._arrays = shared, seeds, threads, list(arrays)
-        self._known: list[Any] = []
-        addresses = [_address(shared), 0 if seeds is None else _address(seeds)]
-        self._block = self._words(addresses, self._sums, self.columns, arrays, self._vectors, tail)
-        self._tail, self._padding = tail, [self._padded(array) for array in arrays] if tail else []
-        last = self._sums[self._chunks]
-        self._tail_block = self._words(addresses, last, self._tail_columns, self._padding, 1, tail)
-        self._split = self._ranges(threads, len(plan.program.ops))
-        self._memory = [_aligned(kernel.memory_size) for _ in range(max(1, len(self._split)))]
-
-    def _words(self, addresses: list[int], sums: Any, columns: Any, arrays: Any, vectors: int, tail: int) -> Any:
-        words = [*addresses, _address(sums), _address(self.out), vectors, tail, _address(columns), columns.strides[0]]
-        for array in arrays:
-            words += [_address(array), array.strides[0], array.strides[1] if array.ndim == 2 else 0]
-        return (ctypes.c_int64 * len(words))(*words)
-
-    def _padded(self, array: Any) -> Any:
-        """Room for the last rows and copies of them, in the memory order that the code was made for."""
-        order: Any = "F" if array.strides[0] == array.itemsize else "C"
-        return numpy.empty((self._width, *array.shape[1:]), array.dtype, order=order)
-
-    def _ranges(self, threads: int, nodes: int) -> list[tuple[int, int]]:
-        """The chunks of each thread."""
-        work = self.rows * max(nodes, 1)
-        parts = max(1, min(threads, self._chunks, work // _WORTH_A_THREAD))
-        edges = [self._chunks * part // parts for part in range(parts + 1)]
-        return list(itertools.pairwise(edges))
-
-    def forget_arrays(self) -> None:
-        """Know the arrays by weak references alone, so that a call that could be made again holds nobody's data."""
-        self._known = [(weakref.ref(array), _place_of(array)) for array in self._arrays]
-        self._arrays = []
+        self.kernel, self.shared, self.seeds, self._threads = kernel, shared, seeds, threads
+        rows, width = len(arrays[0]), kernel.width
+        vectors, tail = divmod(rows, width)
+        chunks = -(-vectors // _CHUNK)
+        self.divisor = max(rows, 1) if kernel.plan.reduce == "mean" else 1
+        sums = numpy.zeros((chunks + 1, max(kernel.sums, 1), width))  # code writes to it in any case
+        out, columns = numpy.zeros(kernel.sums), numpy.empty((kernel.columns, rows))
+        self.outputs, self.slopes, self.by_rows = kernel.results(out, columns)
+        work = rows * max(len(kernel.plan.program.ops), 1)
+        self._split = _ranges(chunks, min(threads, work // _WORTH_A_THREAD))
+        self._memory = [_aligned(kernel.memory_size) for _ in self._split]
+        padding = [_padded(array, width) for array in arrays] if tail else []
+        last_columns = numpy.empty((kernel.columns, width))
+        last = _words(shared, seeds, sums[chunks], out, 1, tail, last_columns, padding, divisor=1)
+        self._block = _words(
+            shared, seeds, sums, out, vectors, tail, columns, arrays,
+            divisor=self.divisor,
+            chunks=chunks, memory=_address(self._memory[0]), last=ctypes.addressof(last),
+        )  # fmt: skip
+        self.keep = [shared, seeds, sums, out, columns, self._memory, padding, last_columns, last, self._block]
+        self._known = [(weakref.ref(array), _place_of(array)) for array in arrays]
+        is_long = work > _WORTH_A_LOCK
+        self._alone = kernel.builtin(self._block, out if kernel.sums else sums, self.keep, is_long=is_long)
+        self.run = self._alone if len(self._split) == 1 else self._together
 
     def is_of(self, arrays: Sequence[Any], seeds: Any, threads: int) -> bool:
         """Whether it was prepared for these arrays, and they still lie where they did."""
@@ -283,27 +304,46 @@ class _Call:
         pairs = zip(self._known, arrays, strict=True)
         return all([known() is array and place == _place_of(array) for (known, place), array in pairs])
 
-    def __call__(self, arrays: Sequence[Any] = ()) -> tuple[Any, Any, Any]:
-        kernel = self.kernel
-        if len(self._split) > 1:
-            waiting = [
-                _threads().submit(kernel.part, self._block, first, last, _address(memory))
-                for (first, last), memory in zip(self._split[1:], self._memory[1:], strict=True)
-            ]
-            kernel.part(self._block, *self._split[0], _address(self._memory[0]))
-            for one in waiting:
-                one.result()
-        elif self._chunks:
-            kernel.part(self._block, *self._split[0], _address(self._memory[0]))
-        if self._tail:
-            for array, padded in zip(arrays or self._arrays, self._padding, strict=True):
-                padded[:] = array[-1]
-                padded[: self._tail] = array[self.rows - self._tail :]
-            kernel.tail(self._tail_block, _address(self._memory[0]))
-            self.columns[:, self.rows - self._tail :] = self._tail_columns[:, : self._tail]
-        if kernel.sums:
-            kernel.finish(self._block, self._chunks + 1, self._tail)
-        return kernel.results(self.out, self.columns)
+    def _together(self) -> float:
+        """``run`` on several threads, this one among them."""
+        parts = list(zip(self._split, self._memory, strict=True))
+        part, block = self.kernel.part, self._block
+        waiting = [_threads().submit(part, block, *chunks, _address(memory)) for chunks, memory in parts[1:]]
+        part(block, *self._split[0], _address(self._memory[0]))
+        for one in waiting:
+            one.result()
+        self.kernel.rest(block)
+        return float(self.outputs[0]) if self.kernel.sums else 0.0
+
+
+def _words(
+    shared: Any, seeds: Any, sums: Any, out: Any, vectors: int, tail: int, columns: Any, arrays: Sequence[Any],
+    *, divisor: int, chunks: int = 0, memory: int = 0, last: int = 0,
+) -> Any:  # fmt: skip
+    """A call's block: what the kernel reads first."""
+    words = [0] * (_ARRAYS + 3 * len(arrays))
+    words[_SHARED], words[_SEEDS] = _address(shared), 0 if seeds is None else _address(seeds)
+    words[_SUMS], words[_OUT] = _address(sums), _address(out)
+    words[_DIVISOR] = int(numpy.float64(divisor).view(numpy.int64))
+    words[_VECTORS], words[_TAIL], words[_CHUNKS] = vectors, tail, chunks
+    words[_COLUMNS], words[_STRIDE] = _address(columns), columns.strides[0]
+    words[_MEMORY], words[_LAST] = memory, last
+    for place, array in enumerate(arrays):
+        across = array.strides[1] if array.ndim == 2 else 0
+        words[_ARRAYS + 3 * place : _ARRAYS + 3 * place + 3] = _address(array), array.strides[0], across
+    return (ctypes.c_int64 * len(words))(*words)
+
+
+def _padded(array: Any, width: int) -> Any:
+    """Room for the last rows, in the memory order that the code was made for."""
+    order: Any = "F" if array.strides[0] == array.itemsize else "C"
+    return numpy.empty((width, *array.shape[1:]), array.dtype, order=order)
+
+
+def _ranges(chunks: int, parts: int) -> list[tuple[int, int]]:
+    """The chunks of each thread: of one at least."""
+    parts = max(1, min(parts, chunks))
+    return list(itertools.pairwise([chunks * part // parts for part in range(parts + 1)]))
 
 
 def _aligned(size: int) -> Any:
@@ -346,13 +386,17 @@ class _Kernel:
         self.memory_size = text.memory_size
         address, pointer, word = self.library.address, ctypes.c_void_p, ctypes.c_int64
         self.part = ctypes.CFUNCTYPE(None, pointer, word, word, pointer)(address("part"))
-        self.tail = ctypes.CFUNCTYPE(None, pointer, pointer)(address("tail"))
-        self.finish = ctypes.CFUNCTYPE(None, pointer, word, word)(address("finish"))
+        self.rest = ctypes.CFUNCTYPE(None, pointer)(address("rest"))
         self._outputs = len(plan.program.outputs)
         self._slopes = len(plan.shared_wrt) if derivatives else 0
 
+    def builtin(self, block: Any, left: Any, keep: list[Any], *, is_long: bool) -> Callable[[], float]:
+        """A call on one thread, as a function of Python's."""
+        code, given = self.library.address("whole"), ctypes.addressof(block)
+        return builtin("gradient", code, given, _address(left), (self.library, keep), is_long=is_long)
+
     def results(self, sums: Any, columns: Any) -> tuple[Any, Any, Any]:
-        """What was computed, as ``Rows`` gives it."""
+        """Where what is computed lies, as ``Rows`` gives it."""
         first, second = self._outputs, self._outputs + self._slopes
         if self.plan.reduce:
             return sums[:first], sums[first:], columns.T
@@ -377,8 +421,40 @@ class _Text:
         chunk = self._chunk(single)
         rest = _PART.format(chunk=_CHUNK, size=self._doubles * 8, sums=_SUMS, vectors=_VECTORS)
         ends = _TAIL_TEXT.format(single=single, sums=_SUMS, zero=self._zero_call())
-        finish = _FINISH.format(doubles=self._doubles, sums=self.sums, width=self.width, place=_SUMS, out=_OUT)
-        return "\n".join([*sorted(self.declarations), *loops, chunk, rest, ends, finish, ATTRIBUTES, ""])
+        finish = _FINISH.format(
+            doubles=self._doubles, sums=self.sums, width=self.width, place=_SUMS, out=_OUT, divisor=_DIVISOR
+        )
+        whole = [self._copied_in(), self._copied_out(), _whole_call(finishes=self.sums > 0)]
+        return "\n".join([*sorted(self.declarations), *loops, chunk, rest, ends, finish, *whole, ATTRIBUTES, ""])
+
+    # ---- the last rows ----------------------------------------------------------------------------------------
+
+    def _copied_in(self) -> str:
+        """A function that copies the last rows behind each other, and the last of them as often as lanes are left."""
+        routine = Routine("copied_in", {"all": "ptr", "last": "ptr"})
+        words, copies = routine.array("i64", "all"), routine.array("i64", "last")
+        tail, first = words[_TAIL], words[_VECTORS] * self.width
+        for place, (layout, slots) in enumerate(zip(self.layouts, self.plan.row_inputs, strict=True)):
+            element = "i32" if layout.element == "float" else "i64"
+            at = _ARRAYS + 3 * place
+            with routine.each(0, self.width) as lane:
+                row = first + routine.either(lane < tail, lane, tail - 1)
+                with routine.each(0, len(slots)) as column:
+                    source = _element(routine, element, words, at, row, column)
+                    _element(routine, element, copies, at, lane, column)[0] = source[0]
+        routine.returns()
+        return routine.text()
+
+    def _copied_out(self) -> str:
+        """A function that copies what is kept of the last rows behind what is kept of the others."""
+        routine = Routine("copied_out", {"all": "ptr", "last": "ptr"})
+        words, copies = routine.array("i64", "all"), routine.array("i64", "last")
+        first = words[_VECTORS] * self.width
+        with routine.each(0, self.columns) as column, routine.each(0, words[_TAIL]) as row:
+            kept = routine.pointer("double", copies[_COLUMNS] + copies[_STRIDE] * column)
+            routine.pointer("double", words[_COLUMNS] + words[_STRIDE] * column)[first + row] = kept[row]
+        routine.returns()
+        return routine.text()
 
     def _loops(self) -> list[str]:
         return [self._loop("rows", self.unroll)] + ([self._loop("rows1", 1)] if self.unroll > 1 else [])
@@ -448,6 +524,33 @@ class _Text:
     def _seeds(self, head: _Block) -> list[Any]:
         pointer = head.pointer(_SEEDS)
         return [head.splat(pointer, place) for place in range(len(self.plan.program.outputs))]
+
+
+def _element(routine: Routine, kind: str, words: Array, at: int, row: Whole, column: Whole) -> Array:
+    """Where an element of an array lies whose three words are at a place."""
+    return routine.pointer(kind, words[at] + words[at + 1] * row + words[at + 2] * column)
+
+
+def _whole_call(*, finishes: bool) -> str:
+    """Functions that do all on one thread, and what is left when the vectors are done."""
+    rest = Routine("rest", {"all": "ptr"})
+    words = rest.array("i64", "all")
+    tail, last = words[_TAIL], rest.array("ptr", "all")[_LAST].text
+    with rest.when(tail > 0):
+        rest.lines.append(f"  call void @copied_in(ptr %all, ptr {last})")
+        memory = rest.array("ptr", "all")[_MEMORY].text
+        rest.lines.append(f"  call void @tail(ptr {last}, ptr {memory})")
+        rest.lines.append(f"  call void @copied_out(ptr %all, ptr {last})")
+    if finishes:
+        chunks = words[_CHUNKS] + 1
+        rest.lines.append(f"  call void @finish(ptr %all, i64 {chunks.text}, i64 {tail.text})")
+    rest.returns()
+    whole = Routine("whole", {"all": "ptr"})
+    chunks, memory = whole.array("i64", "all")[_CHUNKS], whole.array("ptr", "all")[_MEMORY].text
+    whole.lines.append(f"  call void @part(ptr %all, i64 0, i64 {chunks.text}, ptr {memory})")
+    whole.lines.append("  call void @rest(ptr %all)")
+    whole.returns()
+    return rest.text() + whole.text()
 
 
 class _LargeText(_Text):
@@ -807,7 +910,7 @@ define void @tail(ptr %all, ptr %memory) {{
 }}"""
 
 # The sums of all chunks, the last one of which is that of the padded rows: its lanes without a row become 0, chunks are
-# added in pairs where they lie, and then the lanes of what remains.
+# added in pairs where they lie, and then the lanes of what remains; of a mean, the sums are divided.
 _FINISH = """\
 define void @finish(ptr %all, i64 %chunks, i64 %tail) {{
 entry:
@@ -815,6 +918,8 @@ entry:
   %sums = load ptr, ptr %sums_at, align 8
   %out_at = getelementptr i64, ptr %all, i64 {out}
   %out = load ptr, ptr %out_at, align 8
+  %divisor_at = getelementptr double, ptr %all, i64 {divisor}
+  %divisor = load double, ptr %divisor_at, align 8
   %before = sub i64 %chunks, 1
   %skipped = mul i64 %before, {doubles}
   %last = getelementptr double, ptr %sums, i64 %skipped
@@ -901,7 +1006,8 @@ fold_lane:
 fold_end:
   br label %fold
 lanes_end:
-  %result = load double, ptr %lanes_at, align 8
+  %added_up = load double, ptr %lanes_at, align 8
+  %result = fdiv double %added_up, %divisor
   %result_at = getelementptr double, ptr %out, i64 %s
   store double %result, ptr %result_at, align 8
   %s_more = add i64 %s, 1
