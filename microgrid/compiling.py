@@ -305,6 +305,8 @@ class Compiled:
 
     def _static(self, arguments: Arguments) -> set[Place]:
         """The fixed arguments of a call; one that is left to its default is fixed anyway."""
+        if not self._source.static:
+            return set()
         names = self._source.names
         omitted = {one for one in self._source.static if one in names and one not in arguments}
         omitted = {one for one in omitted if names.index(str(one)) not in arguments}
@@ -359,17 +361,20 @@ class Compiled:
         gradient = self._gradient
         if gradient is not None:  # all that the graph was given, in a structure of its own
             count = len(self._source.outside) or len(layout.names)
-            return list(range(count)), lambda numbers, finish=None: gradient(numbers)
+            return list(range(count)), lambda numbers, finish=None: gradient(list(map(float, numbers)))
         wrt: Any = 0 if self._wrt is None else self._wrt
         parts = [layout.part(self._source.place(one, arguments)) for one in (wrt if isinstance(wrt, tuple) else (wrt,))]
         slots = [slot for part in parts for slot in range(part.start, part.stop)]
 
-        def rebuild(numbers: Sequence[Any], finish: Callable[[Part, Any], Any] = _as_it_is) -> Any:
+        def rebuild(numbers: Any, finish: Callable[[Part, Any], Any] = _as_it_is) -> Any:
             built, start = [], 0
             for part in parts:
-                count = part.stop - part.start
-                built.append(finish(part, part.rebuild(numbers[start : start + count])))
-                start += count
+                stop = start + part.stop - part.start
+                own = numbers[start:stop]
+                if not part.is_array and not isinstance(own, list):
+                    own = own.tolist()  # Python's own numbers go into Python's own structures
+                built.append(finish(part, part.rebuild(own)))
+                start = stop
             return tuple(built) if isinstance(wrt, tuple) else built[0]
 
         return slots, rebuild

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from microgrid.backends import ScalarRunner, processors, row_kernel, runner_of
+from microgrid.backends import ScalarRunner, buffer_of, processors, row_kernel, runner_of
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError
 from microgrid.tracing import Layout, Part, Trace, check_kind
 from microgrid.trees import Rebuild
@@ -156,7 +156,7 @@ class PointPath:
 
     def gradient(self) -> Any:
         """The derivatives of the last run."""
-        return self._rebuild(self.runner.buffers.gradient.tolist())
+        return self._rebuild(self.runner.buffers.gradient)
 
     def bound(self) -> Bound:
         """A call without arguments."""
@@ -259,13 +259,14 @@ def row_arrays(
     found: dict[Place, Any] = {}
     for place in places:
         array = numpy.asarray(arguments[place])
-        check_kind(array, label(place))
         if array.ndim == 0:
             raise DataError(f"the argument {label(place)} has one row for each sample, and a single number was given")
-        found[place] = array if array.dtype in (numpy.float64, numpy.float32) else array.astype(numpy.float64)
-    counts = {label(place): len(array) for place, array in found.items()}
-    if len(set(counts.values())) > 1:
-        told = ", ".join([f"{name} has {count:,}" for name, count in counts.items()])
+        if array.dtype not in (numpy.float64, numpy.float32):
+            check_kind(array, label(place))
+            array = array.astype(numpy.float64)
+        found[place] = array
+    if len({len(array) for array in found.values()}) > 1:
+        told = ", ".join([f"{label(place)} has {len(array):,}" for place, array in found.items()])
         raise DataError(f"arguments with rows need as many as each other: {told}")
     return found
 
@@ -308,16 +309,20 @@ class RowPath:
         precise: bool,
         threads: int | None,
     ) -> None:
+        import numpy
+
         self.layout, self.trace, self._rebuild, self._reduce = layout, trace, rebuild, reduce
         self._threads = threads or processors()
         self._parts = [part for part in layout.parts if part.is_rows]
         slots = [list(range(part.start, part.stop)) for part in self._parts]
-        self._from_rows = {slot for part in slots for slot in part}
-        self._wrt = wrt
+        from_rows = {slot for part in slots for slot in part}
+        self._all = buffer_of(len(trace.program.inputs))
+        self._shared = numpy.array([slot for slot in range(len(self._all)) if slot not in from_rows], dtype=int)
+        self._shared_wrt = [place for place, slot in enumerate(wrt) if slot not in from_rows]
+        self._row_wrt = [place for place, slot in enumerate(wrt) if slot in from_rows]
         options: dict[str, Any] = {"reduce": reduce, "precise": precise}
         self.guards = _Guards(trace)
         self.kernel: Any = row_kernel(trace.program)(trace.program, slots, wrt, **options)
-        self._shared = layout.shared
         self._found: tuple[Any, Any, Any] = (None, None, None)
 
     def run(
@@ -343,15 +348,10 @@ class RowPath:
         self._given: list[Any] = []
 
     def _prepare(self, arguments: Mapping[Place, Any], arrays: Mapping[Place, Any], direction: Sequence[float]) -> Any:
-        import numpy
-
-        inputs = numpy.zeros(len(self.trace.program.inputs))
-        self.layout.pack(arguments, inputs)
-        self.layout.pack_direction(direction, inputs)
+        self.layout.pack(arguments, self._all)
+        self.layout.pack_direction(direction, self._all)
         self._given = [_as_matrix(arrays[part.place]) for part in self._parts]
-        shared = [slot for slot in range(len(inputs)) if slot not in self._from_rows]
-        self._all = inputs
-        self._inputs = inputs[shared]
+        self._inputs = self._all[self._shared]
         return self._inputs, self._given
 
     def _weights(self, seeds: Sequence[float] | None) -> Any:
@@ -369,13 +369,12 @@ class RowPath:
     def gradient(self) -> Any:
         """The derivatives of the last run."""
         _, shared, by_rows = self._found
-        shared_places = [place for place, slot in enumerate(self._wrt) if slot not in self._from_rows]
-        numbers: list[Any] = [None] * len(self._wrt)
-        columns = shared.tolist() if self._reduce else list(shared.T)
-        for place, number in zip(shared_places, columns, strict=True):
+        if self._reduce and not self._row_wrt:
+            return self._rebuild(shared, self._finished)
+        numbers: list[Any] = [None] * (len(self._shared_wrt) + len(self._row_wrt))
+        for place, number in zip(self._shared_wrt, shared.T.tolist() if self._reduce else shared.T, strict=True):
             numbers[place] = number
-        row_places = [place for place, slot in enumerate(self._wrt) if slot in self._from_rows]
-        for place, column in zip(row_places, by_rows.T if row_places else (), strict=True):
+        for place, column in zip(self._row_wrt, by_rows.T, strict=True):
             numbers[place] = column
         return self._rebuild(numbers, self._finished)
 
@@ -420,7 +419,7 @@ def _bound_rows(path: RowPath) -> Bound:
 
     bound = Bound(watched if guards.truths else run)
     bound.gradient = gradient
-    places = {slot: place for place, slot in enumerate(path._shared)}
+    places = {slot: place for place, slot in enumerate(path._shared.tolist())}
     bound.arguments = {
         part.label: shared[places[part.start] : places[part.start] + part.stop - part.start]
         for part in path.layout.parts

@@ -5,6 +5,7 @@ What a program is run on is ``backends``' to choose; who calls it when is ``comp
 
 from __future__ import annotations
 
+import functools
 import struct
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -165,7 +166,7 @@ class Layout:
         whole = rebuild if all(moving) else rebuild_around
         self.parts.append(Part(place, label, start, start + count, is_rows, is_array, all(moving), moving, whole))
 
-    @property
+    @functools.cached_property
     def shared(self) -> list[int]:
         """The inputs that are the same for all rows."""
         by_rows = {slot for part in self.parts if part.is_rows for slot in range(part.start, part.stop)}

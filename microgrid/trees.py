@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["flatten"]
 
-Rebuild = Callable[[Sequence[Any]], Any]
+Rebuild = Callable[[Any], Any]
 
 
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
@@ -59,9 +59,11 @@ def _join(children: list[Any], gather: Callable[[list[Any]], Any]) -> tuple[list
     return numbers, rebuild
 
 
-def _array(parts: Sequence[Any], shape: tuple[int, ...]) -> Any:
+def _array(parts: Any, shape: tuple[int, ...]) -> Any:
     import numpy
 
+    if isinstance(parts, numpy.ndarray) and parts.ndim == 1:
+        return parts.astype(float).reshape(shape)
     if parts and all([isinstance(part, numpy.ndarray) for part in parts]):
         return numpy.stack(parts).reshape(shape + parts[0].shape)
     if all([isinstance(part, float) for part in parts]):

@@ -377,6 +377,14 @@ def test_a_bound_call_on_rows_shares_them_out_among_threads() -> None:
     assert len({tuple(call.gradient) for call in bound}) == 1
 
 
+def test_rows_of_many_results_have_no_gradient(backend: str) -> None:
+    compiled = compile(lambda a, x: (a * x, a), rows="x")
+    assert compiled(2.0, np.arange(4.0)) == (12.0, 8.0)
+    with pytest.raises(InvalidValueError, match="one number, not 2"):
+        compiled.grad(2.0, np.arange(4.0))
+    assert compiled.vjp(2.0, np.arange(4.0), (1.0, 0.5)) == 8.0
+
+
 def test_a_bound_call_on_rows_watches_the_branches(backend: str) -> None:
     call = compile(lambda a, x: exp(x) if a < 0 else a * x, rows="x").bind(1.0, np.arange(4.0))
     assert call() == 6.0
