@@ -38,7 +38,8 @@ from microgrid import (
     where,
 )
 from microgrid import backends as runners
-from microgrid.native import code_cache, machine
+from microgrid.native import code_cache, functions, machine
+from microgrid.native.rows import _spread
 
 BACKENDS = ("native", "python")
 
@@ -377,6 +378,35 @@ def test_a_bound_call_on_rows_shares_them_out_among_threads() -> None:
     assert len({tuple(call.gradient) for call in bound}) == 1
 
 
+def test_requests_of_memory_are_spread_over_the_time_that_instructions_take() -> None:
+    lines = ["a", *["  %x = call double @_ZGVbN2v_exp"] * 2, "b", "c"]
+    assert _spread([], lines) == lines
+    found = _spread([[f"ask {k}", f"for {k}"] for k in range(6)], lines)
+    assert [line for line in found if line in lines] == lines
+    assert [line for line in found if line not in lines] == [f"{what} {k}" for k in range(6) for what in ("ask", "for")]
+    between = [found[start:stop].count("ask 0") for start, stop in ((0, 1), (1, 4))]
+    assert between == [0, 1]
+    calls = [place for place, line in enumerate(found) if "call" in line]
+    asked = [len([line for line in found[:place] if line.startswith("ask")]) for place in (*calls, len(found))]
+    assert asked == [0, 2, 6]
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("width", [1, 2, 4, 8, 16])
+def test_registers_of_every_width_read_rows_alike(width: int, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "vector_width", lambda: width)
+    monkeypatch.setattr(functions, "vector_functions", lambda _: {})
+    rng = np.random.default_rng(width)
+    given = rng.normal(size=(150, 19)).astype(kind)
+    w = rng.normal(size=19)
+    for x in layouts(given):
+        value, (dw, dx) = compile(square_of_product, rows="x", wrt=("w", "x")).value_and_grad(w, x)
+        z = given.astype(float) @ w
+        assert value == pytest.approx((z**2).sum(), rel=1e-13)
+        assert np.allclose(dw, 2.0 * z @ given.astype(float), rtol=1e-12, atol=1e-12)
+        assert np.allclose(dx, 2.0 * z[:, None] * w, rtol=1e-12, atol=1e-12)
+
+
 def test_rows_of_many_results_have_no_gradient(backend: str) -> None:
     compiled = compile(lambda a, x: (a * x, a), rows="x")
     assert compiled(2.0, np.arange(4.0)) == (12.0, 8.0)
@@ -391,6 +421,10 @@ def test_a_bound_call_on_rows_watches_the_branches(backend: str) -> None:
     call.arguments["a"][:] = -1.0
     with pytest.raises(InvalidValueError, match="another branch"):
         call()
+
+
+def square_of_product(w: Any, x: Any) -> Any:
+    return sum(weight * number for weight, number in zip(w, x, strict=True)) ** 2
 
 
 def layouts(x: Any) -> Iterator[Any]:

@@ -105,10 +105,13 @@ class Instructions(Source):
     width : int
         How many doubles a register holds: 1 for scalar code.
     vector_functions : dict, optional
-        From a function's name to the symbol that computes it on whole registers of this width. A function without one
-        is called for each lane.
+        From a function's name to the symbol that computes it on one of the processor's registers. A function without
+        one is called for each lane.
     contract : bool
         Whether a product and a sum may be rounded once, as one fused instruction.
+    pieces : int
+        How many of the processor's registers hold one of these, each of which a vector function is called for. LLVM
+        cuts all else by itself, and the pieces go through a chain of instructions side by side.
     prefix : str
         Of the registers' names.
 
@@ -134,9 +137,10 @@ class Instructions(Source):
         vector_functions: dict[str, str] | None = None,
         *,
         contract: bool = False,
+        pieces: int = 1,
         prefix: str = "%t",
     ) -> None:
-        self.width = width
+        self.width, self.pieces = width, pieces
         self.type = vector_type("double", width)
         self.functions: set[str] = set()
         self._truth_type = vector_type("i1", width)
@@ -198,13 +202,80 @@ class Instructions(Source):
         if self.width == 1:
             return self._call_symbol(f"libm.{name}", operands)
         if name in self._vector_functions:
-            return self._call_symbol(self._vector_functions[name], operands)
+            return self._call_pieces(self._vector_functions[name], operands)
         return self._call_lanes(f"libm.{name}", operands)
 
-    def _call_symbol(self, symbol: str, operands: list[str]) -> Term:
-        self.functions.add(f"declare {self.type} @{symbol}({', '.join([self.type] * len(operands))}) #0")
-        arguments = ", ".join([f"{self.type} {operand}" for operand in operands])
-        return self.define(f"call {self.type} @{symbol}({arguments})")
+    def _call_symbol(self, symbol: str, operands: list[str], kind: str = "") -> Term:
+        kind = kind or self.type
+        self.functions.add(f"declare {kind} @{symbol}({', '.join([kind] * len(operands))}) #0")
+        arguments = ", ".join([f"{kind} {operand}" for operand in operands])
+        return self.define(f"call {kind} @{symbol}({arguments})")
+
+    def _call_pieces(self, symbol: str, operands: list[str]) -> Term:
+        """A vector function of each piece."""
+        kind = vector_type("double", self.width // self.pieces)
+        cut = [[piece.text for piece in self.cut(operand)] for operand in operands]
+        return self.joined([self._call_symbol(symbol, list(pieces), kind) for pieces in zip(*cut, strict=True)])
+
+    def cut(self, text: str) -> list[Term]:
+        """The pieces of a register, each of which one of the processor's holds.
+
+        Parameters
+        ----------
+        text : str
+            The register, or a literal.
+
+        Returns
+        -------
+        list of Term
+            As many as there are pieces.
+        """
+        if self.pieces == 1:
+            return [self.term(text)]
+        size = self.width // self.pieces
+        starts = range(0, self.width, size)
+        return [self.shuffled(self.type, text, "poison", list(range(start, start + size))) for start in starts]
+
+    def joined(self, pieces: list[Term]) -> Term:
+        """The register that has these pieces, two by two.
+
+        Parameters
+        ----------
+        pieces : list of Term
+            As many as there are pieces: a power of two.
+
+        Returns
+        -------
+        Term
+            The whole.
+        """
+        size = self.width // len(pieces)
+        while len(pieces) > 1:
+            kind, lanes = vector_type("double", size), list(range(2 * size))
+            pairs = zip(pieces[::2], pieces[1::2], strict=True)
+            pieces = [self.shuffled(kind, first.text, second.text, lanes) for first, second in pairs]
+            size *= 2
+        return pieces[0]
+
+    def shuffled(self, kind: str, first: str, second: str, lanes: list[int]) -> Term:
+        """Chosen lanes of two registers.
+
+        Parameters
+        ----------
+        kind : str
+            The registers' type.
+        first, second : str
+            Their names.
+        lanes : list of int
+            Which; those of the second are counted behind those of the first.
+
+        Returns
+        -------
+        Term
+            A register of as many lanes.
+        """
+        mask = ", ".join([f"i32 {lane}" for lane in lanes])
+        return self.define(f"shufflevector {kind} {first}, {kind} {second}, <{len(lanes)} x i32> <{mask}>")
 
     def _call_lanes(self, symbol: str, operands: list[str]) -> Term:
         """The scalar function of each lane."""

@@ -32,9 +32,13 @@ __all__ = ["Rows"]
 
 _RUN = 32  # vectors whose numbers are added one after the other
 _CHUNK = 32 * _RUN  # vectors whose runs' sums are added one after the other; beyond, in pairs
-_TWO_AT_ONCE = 150  # nodes: up to here two vectors share each load and store of a sum
-_AHEAD = 32  # rows that are asked of memory before they are needed
-_COLUMNS_AHEAD = 32
+_SIDE_BY_SIDE = (
+    4  # vectors whose chains of instructions wait for each other, and which share each load of what is shared
+)
+_LINE = 64  # bytes that memory gives at a time
+_CALL = 25  # instructions that a vector function takes as long as
+_FEW = 150  # nodes: up to here so many vectors find room
+_AHEAD = 96  # rows that are asked of memory before they are needed
 _IN_ONE_PIECE = 250  # nodes with derivatives, or three times as many without: beyond, LLVM takes too long
 _WORTH_A_THREAD = 200_000  # row operations: some 0.1 ms
 
@@ -409,7 +413,8 @@ class _Text:
     def __init__(self, plan: _Plan, layouts: tuple[_Layout, ...], width: int, *, derivatives: bool) -> None:
         self.plan, self.layouts, self.width, self.derivatives = plan, layouts, width, derivatives
         self.sums, self.columns = plan.counts(derivatives=derivatives)
-        self.unroll = 2 if len(plan.program.ops) <= _TWO_AT_ONCE and plan.reduce and not plan.precise else 1
+        fits = width > 1 and len(plan.program.ops) <= _FEW and not plan.precise
+        self.unroll = _SIDE_BY_SIDE if fits else 1
         self.declarations: set[str] = set()
         self._doubles = max(self.sums, 1) * width
         self.memory_size = 0
@@ -473,7 +478,7 @@ class _Text:
 
     def _loop(self, name: str, unroll: int) -> str:
         """A function that goes through rows from a first one on, so many vectors at a time."""
-        m = self._arithmetic()
+        m = self._arithmetic(unroll)
         head = _Block(m, "head")
         shared = self._shared(head)
         seeds = self._seeds(head) if self.derivatives else []
@@ -482,14 +487,10 @@ class _Text:
         prefix = list(m.lines)
         m.lines.clear()
         body = _Body(m, self)
-        found = []
-        for part in range(unroll):
-            row = "%row" if part == 0 else m.define(f"add i64 %row, {part * self.width}").text
-            found.append(body.results(row, bases, shared, seeds))
-        body.add_sums([sums for sums, _ in found])
-        for part, (_, kept) in enumerate(found):
-            row = "%row" if part == 0 else m.define(f"add i64 %row, {part * self.width}").text
-            body.keep(kept, row, columns, stride)
+        sums, kept = body.results("%row", bases, shared, seeds)
+        body.add_sums(sums)
+        body.keep(kept, "%row", columns, stride)
+        lines = _spread(body.requests, m.lines)
         self.declarations |= set(m.declarations())
         return "\n".join(
             [
@@ -501,7 +502,7 @@ class _Text:
                 "loop:",
                 "  %done = phi i64 [0, %entry], [%more, %loop]",
                 "  %row = phi i64 [%start, %entry], [%following, %loop]",
-                *m.lines,
+                *lines,
                 "  %more = add i64 %done, 1",
                 f"  %following = add i64 %row, {unroll * self.width}",
                 "  %again = icmp slt i64 %more, %count",
@@ -512,10 +513,11 @@ class _Text:
             ]
         )
 
-    def _arithmetic(self) -> Instructions:
+    def _arithmetic(self, pieces: int = 1) -> Instructions:
         if self.plan.precise:
             return Instructions(self.width)
-        return FusedInstructions(self.width, functions.vector_functions(self.width), contract=True)
+        known = functions.vector_functions(self.width)
+        return FusedInstructions(self.width * pieces, known, contract=True, pieces=pieces)
 
     def _shared(self, head: _Block) -> dict[int, Any]:
         pointer = head.pointer(_SHARED)
@@ -553,6 +555,31 @@ def _whole_call(*, finishes: bool) -> str:
     return rest.text() + whole.text()
 
 
+def _spread(requests: list[list[str]], lines: list[str]) -> list[str]:
+    """Lines with requests of memory among them, as evenly as they take time: memory answers few at once.
+
+    Parameters
+    ----------
+    requests : list of list of str
+        Each some lines that stay together.
+    lines : list of str
+        Instructions, among them calls of functions.
+
+    Returns
+    -------
+    list of str
+        All of them, either sort in its order.
+    """
+    ends = list(itertools.accumulate([_CALL if " call " in line and "@llvm." not in line else 1 for line in lines]))
+    found, asked = [], 0
+    for line, end in zip(lines, ends, strict=True):
+        found.append(line)
+        due = len(requests) * end // ends[-1]
+        found += [part for request in requests[asked:due] for part in request]
+        asked = due
+    return found
+
+
 class _LargeText(_Text):
     """The text of a kernel whose program is cut into blocks: inputs are read, blocks called, results put away."""
 
@@ -578,12 +605,13 @@ class _LargeText(_Text):
         bases = [[head.word(_ARRAYS + 3 * place + k) for k in range(3)] for place in range(len(self.layouts))]
         prefix = list(m.lines)
         m.lines.clear()
-        for slots, columns in zip(self.plan.row_inputs, _Body(m, self).columns("%row", bases), strict=True):
+        body = _Body(m, self)
+        for slots, columns in zip(self.plan.row_inputs, body.columns("%row", bases), strict=True):
             numbers.update(zip(slots, columns, strict=True))
         for place, number in sorted(numbers.items()):
             address = m.define(f"getelementptr {m.type}, ptr %base, i64 {place * STRIP}")
             m.lines.append(f"  store {m.type} {number.text}, ptr {address.text}, align 32")
-        return self._over_strip("read", prefix, m.lines)
+        return self._over_strip("read", prefix, _spread(body.requests, m.lines))
 
     def _put_away(self, blocks: RowBlocks) -> str:
         """A function that adds a strip's results to the sums, or stores them row by row."""
@@ -596,7 +624,7 @@ class _LargeText(_Text):
         body, plan = _Body(m, self), self.plan
         summed = len(plan.program.outputs) + (len(plan.shared_wrt) if self.derivatives else 0)
         if plan.reduce:
-            body.add_sums([found[:summed]])
+            body.add_sums(found[:summed])
         body.keep(found[summed:] if plan.reduce else found, "%row", columns, stride)
         return self._over_strip("put_away", prefix, m.lines)
 
@@ -645,6 +673,7 @@ class _Body:
 
     def __init__(self, m: Instructions, text: _Text) -> None:
         self.m, self.text, self.plan = m, text, text.plan
+        self.requests: list[list[str]] = []  # each some lines that ask for memory that will be read later
 
     def results(self, row: str, bases: Any, shared: dict[int, Any], seeds: list[Any]) -> tuple[list[Any], list[Any]]:
         """What is added up over rows, and what is kept for each."""
@@ -668,15 +697,15 @@ class _Body:
         arrays = zip(self.plan.row_inputs, self.text.layouts, bases, strict=True)
         return [self._columns(layout, base, row, len(slots)) for slots, layout, base in arrays]
 
-    def add_sums(self, found: list[list[Any]]) -> None:
-        """Add what was found for each vector to the sums in memory."""
-        m = self.m
-        for place in range(self.text.sums):
-            address = m.define_anew(f"getelementptr {m.type}, ptr %sums, i64 {place}")
-            total: Any = m.define_anew(f"load {m.type}, ptr {address.text}, align 8")
-            for sums in found:
-                total = total + sums[place]
-            m.lines.append(f"  store {m.type} {m.write(total)}, ptr {address.text}, align 8")
+    def add_sums(self, found: list[Any]) -> None:
+        """Add what was found to the sums in memory, one piece after the other."""
+        m, kind = self.m, vector_type("double", self.text.width)
+        for place, number in enumerate(found):
+            address = m.define_anew(f"getelementptr {kind}, ptr %sums, i64 {place}").text
+            total: Any = m.define_anew(f"load {kind}, ptr {address}, align 8")
+            for piece in m.cut(m.write(number)):
+                total = m.define_anew(f"fadd contract {kind} {total.text}, {piece.text}")
+            m.lines.append(f"  store {kind} {total.text}, ptr {address}, align 8")
 
     def keep(self, kept: list[Any], row: str, columns: str, stride: str) -> None:
         """Store what is kept for each row, column by column."""
@@ -694,7 +723,7 @@ class _Body:
         if layout.kind == "tiles":
             return self._tiles(layout, base, row, count)
         if layout.kind == "columns":
-            self._fetch_columns_ahead(base, row, count)
+            self._ask_for_columns(base, row, count)
         read = self._neighbours if layout.kind == "columns" else self._lanes
         return [read(layout, base, row, column) for column in range(count)]
 
@@ -707,15 +736,17 @@ class _Body:
         place = m.define(f"add i64 {from_start.text}, {down.text}")
         return m.define(f"inttoptr i64 {place.text} to ptr").text
 
-    def _vector(self, layout: _Layout, address: str) -> Any:
+    def _vector(self, layout: _Layout, address: str, width: int) -> Any:
         """Neighbours in memory, as doubles."""
         m, size = self.m, 4 if layout.element == "float" else 8
-        kind = vector_type(layout.element, m.width)
+        kind = vector_type(layout.element, width)
         loaded = m.define_anew(f"load {kind}, ptr {address}, align {size}")
-        return loaded if layout.element == "double" else m.define(f"fpext {kind} {loaded.text} to {m.type}")
+        if layout.element == "double":
+            return loaded
+        return m.define(f"fpext {kind} {loaded.text} to {vector_type('double', width)}")
 
     def _neighbours(self, layout: _Layout, base: list[str], row: str, column: int) -> Any:
-        return self._vector(layout, self._address(base, row, column))
+        return self._vector(layout, self._address(base, row, column), self.m.width)
 
     def _lanes(self, layout: _Layout, base: list[str], row: str, column: int) -> Any:
         m, size = self.m, 4 if layout.element == "float" else 8
@@ -733,53 +764,74 @@ class _Body:
 
     def _tiles(self, layout: _Layout, base: list[str], row: str, count: int) -> list[Any]:
         """Columns of rows that lie one behind the other: squares are read and turned. The last one may overlap."""
-        m, found = self.m, [None] * count
-        self._fetch_ahead(layout, base, row, count)
-        for start in range(0, count, m.width):
-            first = min(start, count - m.width)
-            rows = []
-            for lane in range(m.width):
-                place = row if lane == 0 else m.define(f"add i64 {row}, {lane}").text
-                rows.append(self._vector(layout, self._address(base, place, first)))
-            found[first : first + m.width] = self._turned(rows)
-        return found
+        m, width = self.m, self.text.width
+        found: list[list[Any]] = [[] for _ in range(count)]
+        self._ask_for_rows(layout, base, row, count)
+        for piece in range(m.pieces):
+            rows = [m.define(f"add i64 {row}, {piece * width + lane}").text for lane in range(width)]
+            for start in range(0, count, width):
+                first = min(start, count - width)
+                square = self._square(layout, base, rows, first)
+                for column in range(start, min(start + width, count)):
+                    found[column].append(square[column - first])
+        return [m.joined(pieces) for pieces in found]
 
-    def _fetch_columns_ahead(self, base: list[str], row: str, count: int) -> None:
-        """Likewise of columns: there are more of them than the processor foresees at a time."""
-        m = self.m
-        m.functions.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        later = m.define(f"add i64 {row}, {_COLUMNS_AHEAD}").text
-        for column in range(count):
-            address = self._address(base, later, column)
-            m.lines.append(f"  call void @llvm.prefetch.p0(ptr {address}, i32 0, i32 3, i32 1)")
+    def _square(self, layout: _Layout, base: list[str], rows: list[str], first: int) -> list[Any]:
+        """As many columns as rows, from a first one on. A step of turning a square is saved by reading its halves."""
+        width, half = len(rows), len(rows) // 2
+        if half < 2:
+            whole = [self._vector(layout, self._address(base, row, first), width) for row in rows]
+            return self._turned(whole, width)
+        kind, lanes, read = vector_type("double", half), list(range(width)), []
+        for column in (first, first + half):
+            halves = [self._vector(layout, self._address(base, row, column), half).text for row in rows]
+            read += [self.m.shuffled(kind, halves[place], halves[place + half], lanes) for place in range(half)]
+        return self._turned(read, half)
 
-    def _fetch_ahead(self, layout: _Layout, base: list[str], row: str, count: int) -> None:
-        """Ask for the rows that come later: the processor foresees columns that run on, but not so far."""
-        m, size = self.m, 4 if layout.element == "float" else 8
-        m.functions.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        for lane in range(m.width):
-            later = m.define(f"add i64 {row}, {lane + _AHEAD}").text
-            for column in range(0, count, 64 // size):
-                address = self._address(base, later, column)
-                m.lines.append(f"  call void @llvm.prefetch.p0(ptr {address}, i32 0, i32 3, i32 1)")
+    # The processor foresees what runs on in memory, but not so many columns at once, and rows not so far.
 
-    def _turned(self, rows: list[Any]) -> list[Any]:
-        """A square of registers transposed, in as many steps as the width has factors of two."""
-        width, step = self.m.width, 1
-        while step < width:
+    def _ask_for_columns(self, base: list[str], row: str, count: int) -> None:
+        """Ask for the columns' parts that come later."""
+        for later in range(_AHEAD, _AHEAD + self.m.width, _LINE // 8):
+            for column in range(count):
+                self._ask(base, f"{row}, {later}", column)
+
+    def _ask_for_rows(self, layout: _Layout, base: list[str], row: str, count: int) -> None:
+        """Ask for the rows that come later."""
+        size = 4 if layout.element == "float" else 8
+        for later in range(_AHEAD, _AHEAD + self.m.width):
+            for column in range(0, count, _LINE // size):
+                self._ask(base, f"{row}, {later}", column)
+
+    def _ask(self, base: list[str], place: str, column: int) -> None:
+        """Ask for an element into the second level of caches: the first has room for fewer requests."""
+        self.m.functions.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        (start, row_stride, column_stride), name = base, f"%asked{len(self.requests)}"
+        self.requests.append(
+            [
+                f"  {name}.row = add i64 {place}",
+                f"  {name}.down = mul i64 {name}.row, {row_stride}",
+                f"  {name}.across = mul i64 {column_stride}, {column}",
+                f"  {name}.first = add i64 {start}, {name}.across",
+                f"  {name}.place = add i64 {name}.first, {name}.down",
+                f"  {name}.at = inttoptr i64 {name}.place to ptr",
+                f"  call void @llvm.prefetch.p0(ptr {name}.at, i32 0, i32 2, i32 1)",
+            ]
+        )
+
+    def _turned(self, rows: list[Any], size: int) -> list[Any]:
+        """A square of registers with the squares of a size in it transposed, in as many steps as 2 is a factor."""
+        width, step = len(rows), 1
+        kind = vector_type("double", width)
+        while step < size:
+            low = [lane if not lane & step else width + lane - step for lane in range(width)]
+            high = [lane + step if not lane & step else width + lane for lane in range(width)]
             for place in [place for place in range(width) if not place & step]:
-                low = [lane if not lane & step else width + lane - step for lane in range(width)]
-                high = [lane + step if not lane & step else width + lane for lane in range(width)]
-                first, second = rows[place], rows[place + step]
-                rows[place] = self._shuffle(first, second, low)
-                rows[place + step] = self._shuffle(first, second, high)
+                first, second = rows[place].text, rows[place + step].text
+                rows[place] = self.m.shuffled(kind, first, second, low)
+                rows[place + step] = self.m.shuffled(kind, first, second, high)
             step *= 2
         return rows
-
-    def _shuffle(self, first: Any, second: Any, lanes: list[int]) -> Any:
-        m = self.m
-        mask = ", ".join([f"i32 {lane}" for lane in lanes])
-        return m.define(f"shufflevector {m.type} {first.text}, {m.type} {second.text}, <{m.width} x i32> <{mask}>")
 
 
 # Strip after strip of rows from ``start`` on: inputs into memory, every block, results out of it.
