@@ -170,6 +170,7 @@ GOALS: list[Target] = [
     *_over_rows(FORTRAN_ROWS),
     _goal(MANY, peers.OURS, "a row takes 1.2 × as long as of 1,000,000", growth_between(C_ROWS, MANY), most=1.2),
     _within(FEW, peers.OURS, 5.0, "µs"),
+    _within(FEW, peers.OURS_BOUND, 5.0, "µs"),
     _within(ONE, peers.OURS_BOUND, 0.5, "µs"),
     _against(ONE, peers.OURS_BOUND, peers.CASADI, 1.0),
     _against(ONE, peers.OURS_BOUND, peers.DDX, 1.6),
