@@ -2,7 +2,8 @@
 
 Somebody who records a loss as a loop over 569 samples gets a graph in which one structure stands 569 times, with other
 constants. Compiled as it stands, it would be 569 times as much code. Here the structure is found, so that it becomes
-a row kernel.
+a row kernel. It is found as well where samples have numbers in common, and so have nodes in common in a program: a node
+that only some samples use is taken for each one's own, and a sample that stands there several times is as many rows.
 
 The graph is cut in three. What several samples use, such as a weight's transform, is computed *before*. Each group of
 terms of one structure is a program of its own, of the inputs, of what was computed before, and of the constants in
@@ -12,6 +13,7 @@ which the terms differ: its *rows*. What is made of their sums is computed *afte
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,6 +25,7 @@ from microgrid.rules import RULES, Rule
 __all__ = ["Group", "Rolled", "roll"]
 
 _FEWEST = 16  # terms of one structure that are worth a kernel
+_COPIED = 64  # nodes that may be copied to each term that uses them
 _ADDITIONS = (RULES["add"], RULES["sum"])
 
 
@@ -67,7 +70,7 @@ def roll(program: Program) -> Rolled | None:
     Parameters
     ----------
     program : Program
-        Recorded without sharing, so that samples of equal numbers are told apart.
+        Recorded with or without sharing.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def roll(program: Program) -> Rolled | None:
     >>> from microgrid import Value, exp, sum
     >>> w = Value(0.5, name="w")
     >>> graph = sum([exp(w * float(k)) for k in range(100)])
-    >>> rolled = roll(Program.record([graph], [w], share=False))
+    >>> rolled = roll(Program.record([graph], [w]))
     >>> rolled.groups[0].program, [len(column) for column in rolled.groups[0].rows]
     (<program of 2 inputs, 0 constants, 2 nodes and 1 output>, [100])
     """
@@ -95,10 +98,9 @@ class _Search:
         self.program = program
         self.first = program.first_node
         self.uses = self._uses()
+        self.times: dict[int, int] = {}
         self.terms = list(self._terms())
-        self.owner: dict[int, int] = {}
-        self.shared: set[int] = set()
-        self._find_owners()
+        self.given = self._given()
 
     def rule(self, slot: int) -> Rule:
         """A node's rule."""
@@ -130,25 +132,26 @@ class _Search:
                 continue
             additions, terms = self._added(root)
             covered |= additions
-            if len(terms) >= _FEWEST:
+            if sum(terms.values()) >= _FEWEST:
+                self.times |= terms
                 self._cover(terms, covered)
                 yield from [(root, term) for term in terms]
 
-    def _added(self, root: int) -> tuple[set[int], list[int]]:
-        """The additions of one sum that nothing else uses, and the nodes that are added and not used otherwise."""
-        additions, terms, waiting = set(), [], list(self.operands(root))
+    def _added(self, root: int) -> tuple[set[int], dict[int, int]]:
+        """The additions of one sum that nothing else uses, and what is added and not used otherwise: how many times."""
+        additions, terms, waiting = set(), Counter[int](), list(self.operands(root))
         while waiting:
             slot = waiting.pop()
-            if slot < self.first or self.uses[slot] > 1:
+            if slot < self.first:
                 continue
-            if self._is_addition(slot):
+            if not self._is_addition(slot):
+                terms[slot] += 1
+            elif self.uses[slot] == 1:
                 additions.add(slot)
                 waiting += self.operands(slot)
-            else:
-                terms.append(slot)
-        return additions, terms
+        return additions, {term: times for term, times in terms.items() if times == self.uses[term]}
 
-    def _cover(self, terms: list[int], covered: set[int]) -> None:
+    def _cover(self, terms: Iterable[int], covered: set[int]) -> None:
         waiting = list(terms)
         while waiting:
             slot = waiting.pop()
@@ -156,20 +159,35 @@ class _Search:
                 covered.add(slot)
                 waiting += self.operands(slot)
 
-    def _find_owners(self) -> None:
-        """Whose a node is: the one term that leads to it. What several lead to, or an output, they share."""
-        self.shared |= {slot for slot in self.program.outputs if slot >= self.first}
-        for place, (_, term) in enumerate(self.terms):
-            waiting = [term]
+    def _given(self) -> set[int]:
+        """What terms find computed: what all terms of a sum use, what is an output, and what is too large to copy."""
+        of_sum = Counter([root for root, _ in self.terms])
+        owner: dict[int, tuple[int, int]] = {}
+        users = Counter[int]()
+        for root, term in self.terms:
+            waiting, seen = [term], set[int]()
             while waiting:
                 slot = waiting.pop()
-                if slot < self.first or self.owner.get(slot) == place:
+                if slot < self.first or slot in seen:
                     continue
-                if slot in self.owner:
-                    self.shared.add(slot)
-                    continue
-                self.owner[slot] = place
-                waiting += self.operands(slot)
+                seen.add(slot)
+                users[slot] += 1
+                if slot not in owner:  # what another term led to has been gone through
+                    owner[slot] = root, term
+                    waiting += self.operands(slot)
+        common = {slot for slot, count in users.items() if count > 1}
+        used_by_all = {slot for slot in common if users[slot] >= of_sum[owner[slot][0]]}
+        outputs = {slot for slot in self.program.outputs if slot in owner}
+        return used_by_all | outputs | {slot for slot in common if self._is_large(slot)}
+
+    def _is_large(self, slot: int) -> bool:
+        waiting, seen = [slot], set[int]()
+        while waiting and len(seen) <= _COPIED:
+            here = waiting.pop()
+            if here >= self.first and here not in seen:
+                seen.add(here)
+                waiting += self.operands(here)
+        return len(seen) > _COPIED
 
     def body(self, term: int) -> tuple[list[int], tuple[object, ...], list[int]]:
         """A term's own nodes in order, its structure, and the constants in it."""
@@ -180,7 +198,7 @@ class _Search:
         waiting = [(term, False)]
         while waiting:
             slot, is_ready = waiting.pop()
-            if slot in places or slot < self.first or slot in self.shared:
+            if slot in places or slot < self.first or slot in self.given:
                 continue
             if not is_ready:
                 waiting.append((slot, True))
@@ -204,9 +222,9 @@ class _Search:
         """Terms of one sum and one structure together: each with its nodes and its constants."""
         found: dict[tuple[int, tuple[object, ...]], list[tuple[int, list[int], list[int]]]] = {}
         for root, term in self.terms:
-            if term not in self.shared:
+            if term not in self.given:
                 nodes, structure, constants = self.body(term)
-                found.setdefault((root, structure), []).append((term, nodes, constants))
+                found.setdefault((root, structure), []).extend([(term, nodes, constants)] * self.times[term])
         return list(found.values())
 
     def differ(self, group: list[tuple[int, list[int], list[int]]]) -> bool:
@@ -227,15 +245,8 @@ class _Cut:
     def __init__(self, found: _Search, groups: list[list[tuple[int, list[int], list[int]]]]) -> None:
         self.found, self.groups = found, groups
         self.rolled_terms = {term: place for place, group in enumerate(groups) for term, _, _ in group}
-        given = {
-            operand
-            for group in groups
-            for _, nodes, _ in group
-            for node in nodes
-            for operand in found.operands(node)
-            if operand >= found.first and operand not in nodes
-        }
-        self.given = sorted(given)
+        nodes = {node for group in groups for _, own, _ in group for node in own}
+        self.given = sorted({operand for node in nodes for operand in found.operands(node)} & found.given)
 
     def rolled(self) -> Rolled:
         """All of them."""
@@ -283,6 +294,7 @@ class _Writing:
         self.constants: list[float] = []
         self.rules: dict[Rule, int] = {}
         self.nodes: list[tuple[Rule, list[tuple[str, int]]]] = []
+        self.written: dict[int, tuple[str, int]] = {slot: ("input", place) for slot, place in self.places.items()}
 
     def program(self, outputs: Sequence[int], differing: Sequence[int] = ()) -> Program:
         """The program; ``differing`` are the occurrences of constants that become inputs, in order."""
@@ -305,8 +317,7 @@ class _Writing:
         return offset[kind] + place
 
     def _write(self, output: int) -> tuple[str, int]:
-        written: dict[int, tuple[str, int]] = {slot: ("input", place) for slot, place in self.places.items()}
-        waiting = [(output, False)]
+        written, waiting = self.written, [(output, False)]
         while waiting:
             slot, is_ready = waiting.pop()
             if slot in written or slot < self.found.first:

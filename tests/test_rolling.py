@@ -29,8 +29,21 @@ def losses(w: list[Value], extra: Any = 0.25) -> list[Value]:
     return found
 
 
+COUNTED = [([float(DRAW.randrange(3)) for _ in range(4)], float(DRAW.random() < 0.5)) for _ in range(300)]
+
+
+def counted_losses(w: list[Value]) -> list[Value]:
+    """Those of samples with many numbers in common, and of some samples that stand there several times."""
+    found = []
+    for x, y in COUNTED:
+        z = sum([weight * number for weight, number in zip(w, x, strict=True)], Value(0.25))
+        found.append(softplus(z) - y * z)
+    return found
+
+
 FORMS: dict[str, Callable[[list[Value]], Value]] = {
     "one sum": lambda w: microgrid.sum(losses(w)) / len(SAMPLES),
+    "a sum alone": lambda w: microgrid.sum(losses(w)),
     "a chain of additions": lambda w: sum(losses(w), Value(0.0)) * 0.01,
     "added in pairs": lambda w: microgrid.sum([a + b for a, b in zip(losses(w)[::2], losses(w)[1::2], strict=True)]),
     "a sum of sums": lambda w: microgrid.sum(losses(w)[:60]) + microgrid.sum(losses(w)[60:]),
@@ -38,6 +51,7 @@ FORMS: dict[str, Callable[[list[Value]], Value]] = {
     "with terms of another kind": lambda w: microgrid.sum([*losses(w), *[exp(v) for v in w], w[0]]),
     "of what samples share": lambda w: microgrid.sum(losses(w, sigmoid(w[0]) * w[1])) * sigmoid(w[0]),
     "inside a function": lambda w: microgrid.log(microgrid.sum(losses(w)) + 1.0) * w[2],
+    "of samples with numbers in common": lambda w: microgrid.sum(counted_losses(w)) / len(COUNTED),
     "two sums": lambda w: microgrid.sum(losses(w)) * microgrid.sum([exp(w[0] * x[0]) for x, _ in SAMPLES]),
 }
 
@@ -59,10 +73,11 @@ def test_a_sum_over_samples_becomes_a_kernel(form: str) -> None:
         leaf.data = number
 
 
+@pytest.mark.parametrize("share", [True, False])
 @pytest.mark.parametrize("form", FORMS)
-def test_the_parts_make_the_whole(form: str) -> None:
+def test_the_parts_make_the_whole(form: str, share: bool) -> None:
     w = weights()
-    program = Program.record([FORMS[form](w)], w, share=False)
+    program = Program.record([FORMS[form](w)], w, share=share)
     rolled = roll(program)
     assert rolled is not None
     numbers = [leaf.data for leaf in w]
@@ -78,6 +93,28 @@ def test_the_parts_make_the_whole(form: str) -> None:
 def _run(program: Program, numbers: list[float]) -> list[float]:
     values = program.evaluate(FLOAT, numbers)
     return [values[slot] for slot in program.outputs]
+
+
+def test_samples_with_numbers_in_common_are_one_kernel() -> None:
+    w = weights()
+    rolled = roll(Program.record([microgrid.sum(counted_losses(w))], w))
+    assert rolled is not None
+    assert [len(group.rows[0]) for group in rolled.groups] == [len(COUNTED)]
+    assert rolled.before is None
+    assert len(rolled.after.ops) == 0
+
+
+def test_what_is_used_by_some_samples_alone_and_large_is_computed_before() -> None:
+    w = weights()
+    large = w[0]
+    for place in range(100):
+        large = microgrid.sin(large + place)
+    output = microgrid.sum([exp(w[1] * x[0]) * (large if y else w[2]) for x, y in SAMPLES])
+    rolled = roll(Program.record([output], w))
+    assert rolled is not None
+    assert rolled.before is not None
+    assert len(rolled.before.ops) == 200
+    assert sorted(len(group.program.ops) for group in rolled.groups) == [3, 3]
 
 
 def test_what_is_not_repeated_is_left_alone() -> None:
