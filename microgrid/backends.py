@@ -220,12 +220,14 @@ class RolledRunner:
         As for ``Buffers``.
     rolled : Rolled
         The program, cut in three.
+    threads : int, optional
+        How many share the samples; as many as there are processors unless said.
     """
 
-    def __init__(self, program: Program, wrt: Sequence[int], rolled: Rolled) -> None:
+    def __init__(self, program: Program, wrt: Sequence[int], rolled: Rolled, threads: int | None = None) -> None:
         import numpy
 
-        self._numpy = numpy
+        self._numpy, self._threads = numpy, threads or processors()
         self._wrt = list(wrt)
         self.buffers = Buffers(program, wrt)
         self._before = self._scalar(rolled.before) if rolled.before else None
@@ -251,16 +253,19 @@ class RolledRunner:
             self._before.buffers.inputs[:] = buffers.inputs
             self._before.run(derivatives=False)
             given = numpy.concatenate([buffers.inputs, self._before.buffers.outputs])
-        found = [
-            kernel.value_and_pullback(given, [rows], self._seed, processors())
-            for kernel, rows in zip(self._kernels, self._rows, strict=True)
-        ]
-        after.buffers.inputs[:] = numpy.concatenate([given, *[sums for sums, _, _ in found]])
+        samples = list(zip(self._kernels, self._rows, strict=True))
+        slopes: list[Any] = []
+        if derivatives:
+            both = [kernel.value_and_pullback(given, [rows], self._seed, self._threads) for kernel, rows in samples]
+            sums, slopes = [found[0] for found in both], [found[1] for found in both]
+        else:
+            sums = [kernel.value(given, [rows], self._threads) for kernel, rows in samples]
+        after.buffers.inputs[:] = numpy.concatenate([given, *sums])
         after.buffers.seeds[:] = buffers.seeds
         after.run(derivatives=derivatives)
         buffers.outputs[:] = after.buffers.outputs
         if derivatives:
-            self._pull_back(after.buffers.gradient, [slopes for _, slopes, _ in found])
+            self._pull_back(after.buffers.gradient, slopes)
         return float(buffers.outputs[0])
 
     def _pull_back(self, outer: Any, slopes: list[Any]) -> None:
@@ -304,13 +309,17 @@ class RolledRunner:
         return text
 
 
-def runner_of(program: Program, wrt: Sequence[int], *, precise: bool, optimize: str) -> ScalarRunner | RolledRunner:
+def runner_of(
+    program: Program, wrt: Sequence[int], *, precise: bool, optimize: str, threads: int | None = None
+) -> ScalarRunner | RolledRunner:
     """What runs a program at one point.
 
     Parameters
     ----------
     program, wrt, precise, optimize
         As for ``ScalarRunner``. Samples are looked for where the caller lets the code be chosen.
+    threads : int, optional
+        As for ``RolledRunner``.
 
     Returns
     -------
@@ -320,7 +329,7 @@ def runner_of(program: Program, wrt: Sequence[int], *, precise: bool, optimize: 
     if optimize == "auto" and not precise and len(program.ops) > _SMALL and _has_numpy():
         rolled = roll(program)
         if rolled is not None:
-            return RolledRunner(program, wrt, rolled)
+            return RolledRunner(program, wrt, rolled, threads)
     return ScalarRunner(program, wrt, precise=precise, optimize=optimize)
 
 

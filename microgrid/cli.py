@@ -298,7 +298,8 @@ def _compile(arguments: argparse.Namespace) -> int:
     inputs = {name: nodes[name] for name in formula.inputs}
     compiled = compile(nodes[formula.output], inputs, precise=arguments.precise)
     value, slopes = compiled.value_and_grad(**numbers)
-    print(f"{compiled.nodes} nodes on {compiled.backend}, ready in {1e3 * compiled.compile_seconds:.1f} ms\n")
+    nodes_in_words = f"{compiled.nodes} node{'s' * (compiled.nodes != 1)}"
+    print(f"{nodes_in_words} on {compiled.backend}, ready in {1e3 * compiled.compile_seconds:.1f} ms\n")
     print(getattr(compiled, arguments.show)().rstrip())
     rows = [(name, f"{numbers[name]:.6g}", f"{slope:.6g}") for name, slope in slopes.items()]
     print(f"\n{formula.output} = {value:.6g}\n")

@@ -354,7 +354,8 @@ class Compiled:
             recorded = derived(what, recorded, slots, numbers, rebuild, share=not self._precise)
         if arrays:
             return RowPath(layout, recorded, slots, rebuild, self._reduce, self._precise, self._threads)
-        return PointPath(layout, recorded, slots, rebuild, precise=self._precise, optimize=self._optimize)
+        options: dict[str, Any] = {"precise": self._precise, "optimize": self._optimize, "threads": self._threads}
+        return PointPath(layout, recorded, slots, rebuild, **options)
 
     def _chosen(self, layout: Layout, arguments: Arguments) -> tuple[list[int], Callable[..., Any]]:
         """The inputs that are differentiated with respect to, and how derivatives are put together."""
@@ -478,9 +479,11 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         Give the bits of the eager engine: common subexpressions are computed and differentiated as often as they
         were recorded, and nothing is fused. Otherwise results may differ from the eager ones by some ulp.
     optimize : "auto", "interpreter", "quick" or "full"
-        How much time goes into making code. "auto" begins with what is ready at once, and goes on as calls earn it.
+        How much time goes into making code. "auto" begins with what is ready at once, and goes on as calls earn it;
+        on rows it is the same as "full", and there is no other.
     threads : int, optional
-        How many threads share the rows; as many as there are processors unless said. Results don't depend on it.
+        How many threads share the rows, or the samples that a recorded graph repeats; as many as there are processors
+        unless said. Results don't depend on it.
     static : places or names of arguments
         Which arguments are fixed for a recorded call although they are numbers: the function is recorded anew for each
         value.
@@ -523,6 +526,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise DataError(f"threads is a number of threads from 1, not {threads!r}")
     by_rows, fixed = _places(rows, "rows"), _places(static, "static")
+    if by_rows and optimize not in ("auto", "full"):
+        raise DataError(f"what runs on rows is always compiled in full, and optimize={optimize!r} says otherwise")
     source, gradient = _source(target, inputs, fixed)
     return Compiled(
         source,

@@ -117,15 +117,23 @@ class PointPath:
         The inputs that are differentiated with respect to.
     rebuild : callable
         From the derivatives to their structure.
-    precise, optimize
+    precise, optimize, threads
         As for ``compile``.
     """
 
     def __init__(
-        self, layout: Layout, trace: Trace, wrt: list[int], rebuild: Rebuild, *, precise: bool, optimize: str
+        self,
+        layout: Layout,
+        trace: Trace,
+        wrt: list[int],
+        rebuild: Rebuild,
+        *,
+        precise: bool,
+        optimize: str,
+        threads: int | None,
     ) -> None:
         self.layout, self.trace, self._rebuild = layout, trace, rebuild
-        self.runner = runner_of(trace.program, wrt, precise=precise, optimize=optimize)
+        self.runner = runner_of(trace.program, wrt, precise=precise, optimize=optimize, threads=threads)
         self.guards = _Guards(trace)
 
     def run(
