@@ -151,6 +151,7 @@ class Compiled:
         self._reduce, self._precise, self._optimize, self._threads = reduce, precise, optimize, threads
         self._paths: dict[tuple[str, Hashable], list[Path]] = {}
         self._layouts: dict[Hashable, tuple[Layout, Arguments]] = {}
+        self._row_places: dict[tuple[Place, ...], list[Place]] = {}
         self._last: Path | None = None
         self._lock = threading.RLock()
 
@@ -281,7 +282,7 @@ class Compiled:
         fresh: bool = False,
     ) -> Path:
         arguments = self._source.arguments(args, more)
-        arrays = row_arrays(arguments, [self._source.place(one, arguments) for one in self._rows], self._source.label)
+        arrays = row_arrays(arguments, self._places_of_rows(arguments), self._source.label)
         key = self._key(arguments, arrays)
         known = self._paths.setdefault((what, key), [])
         layout, fixed = self._layouts.get(key) or self._lay_out(key, arguments, arrays)
@@ -302,6 +303,12 @@ class Compiled:
             path.forget_arrays()
         self._last = path
         return path
+
+    def _places_of_rows(self, arguments: Arguments) -> list[Place]:
+        given = tuple(arguments)
+        if given not in self._row_places:
+            self._row_places[given] = [self._source.place(one, arguments) for one in self._rows]
+        return self._row_places[given]
 
     def _static(self, arguments: Arguments) -> set[Place]:
         """The fixed arguments of a call; one that is left to its default is fixed anyway."""

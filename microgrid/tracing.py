@@ -50,12 +50,12 @@ def structure_of(tree: Any) -> Hashable:
         return _NUMBER
     if kind in (list, tuple) and {float, int}.issuperset(map(type, tree)):
         return kind, len(tree)
+    if getattr(tree, "ndim", 0):
+        return "array", tree.shape
     if isinstance(tree, Mapping):
         return kind, tuple(tree), tuple([structure_of(child) for child in tree.values()])
     if isinstance(tree, list | tuple):
         return kind, tuple([structure_of(child) for child in tree])
-    if getattr(tree, "ndim", 0):
-        return "array", tree.shape
     return (kind, tree) if isinstance(tree, _STATIC) else _NUMBER
 
 
