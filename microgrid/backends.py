@@ -173,7 +173,7 @@ class ScalarRunner:
             self._reverse: Callable[[], float] = functools.partial(self.code.reverse_on, buffers)
             return
         addresses = [_address(buffer) for buffer in (buffers.inputs, buffers.seeds, buffers.outputs, buffers.gradient)]
-        self._forward, self._reverse = self.code.bind(*addresses)
+        self._forward, self._reverse = self.code.bind(*addresses, keep=buffers)
 
     @property
     def reverse(self) -> Callable[[], float]:

@@ -223,7 +223,6 @@ def _bound_point(path: PointPath) -> Bound:
     bound.gradient = buffers.gradient
     inputs = memoryview(buffers.inputs) if not hasattr(buffers.inputs, "shape") else buffers.inputs
     bound.arguments = {part.label: inputs[part.start : part.stop] for part in path.layout.parts}
-    bound.path = path  # type: ignore[attr-defined]  # the code has the addresses of its buffers
     return bound
 
 

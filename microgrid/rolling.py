@@ -12,6 +12,7 @@ which the terms differ: its *rows*. What is made of their sums is computed *afte
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -232,11 +233,16 @@ class _Search:
         numbers, first = self.program.constants, len(self.program.inputs)
         return any(
             [
-                numbers[a - first] != numbers[b - first]
+                not _same(numbers[a - first], numbers[b - first])
                 for one, two in pairwise(group)
                 for a, b in zip(one[2], two[2], strict=True)
             ]
         )
+
+
+def _same(one: float, other: float) -> bool:
+    """Whether two constants are one number, the sign of zero included."""
+    return one == other and math.copysign(1.0, one) == math.copysign(1.0, other)
 
 
 class _Cut:
@@ -267,7 +273,7 @@ class _Cut:
         first = len(self.found.program.inputs)
         term, _, constants = group[0]
         columns = [[numbers[of[place] - first] for _, _, of in group] for place in range(len(constants))]
-        differing = [place for place, column in enumerate(columns) if any(a != b for a, b in pairwise(column))]
+        differing = [place for place, column in enumerate(columns) if not all(map(_same, column, column[1:]))]
         kept = [columns[place] for place in differing]
         labels = [*names, *[f"row[{place}]" for place in range(len(kept))]]
         writing = _Writing(self.found, labels, slots)

@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import textwrap
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ from microgrid import (
 )
 from microgrid import backends as runners
 from microgrid.native import code_cache, functions, machine
-from microgrid.native.rows import _spread
+from microgrid.native.rows import _LargeText, _spread
 
 BACKENDS = ("native", "python")
 
@@ -408,6 +409,28 @@ def test_registers_of_every_width_read_rows_alike(width: int, kind: Any, monkeyp
         assert np.allclose(dx, 2.0 * z[:, None] * w, rtol=1e-12, atol=1e-12)
 
 
+def test_large_programs_on_rows_tell_inputs_from_registers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def f(w: Any, x: Any) -> Any:
+        for k in range(600):
+            x = x * w[k % 12] if k % 2 else x + w[(k * 7) % 12]
+        return x
+
+    written = _LargeText._arithmetic
+
+    def late(text: _LargeText, pieces: int = 1) -> Any:
+        m = written(text, pieces)
+        m._count = 99_000  # as after some tens of thousands of operations
+        return m
+
+    numbers = ([0.5 + 0.01 * k for k in range(12)], np.linspace(0.1, 0.2, 9))
+    wanted = compile(f, rows="x").value_and_grad(*numbers)
+    monkeypatch.setattr(_LargeText, "_arithmetic", late)
+    assert compile(f, rows="x").value_and_grad(*numbers) == wanted
+    monkeypatch.setattr(machine, "is_available", lambda: False)
+    value, gradient = compile(f, rows="x").value_and_grad(*numbers)
+    assert (value, gradient) == (pytest.approx(wanted[0], rel=1e-12), pytest.approx(wanted[1], rel=1e-12))
+
+
 def test_rows_of_many_results_have_no_gradient(backend: str) -> None:
     compiled = compile(lambda a, x: (a * x, a), rows="x")
     assert compiled(2.0, np.arange(4.0)) == (12.0, 8.0)
@@ -559,6 +582,105 @@ def test_operations_of_ones_own_run_as_machine_code_if_they_are_written_for_it()
     assert compiled.backend == "rows"
     assert value == pytest.approx(math.exp(-0.25) + math.exp(-1.0), rel=1e-15)
     assert slopes.tolist() == pytest.approx([-math.exp(-0.25), 2.0 * math.exp(-1.0)], rel=1e-15)
+
+
+# ---- lifetimes ------------------------------------------------------------------------------------------------
+
+
+def test_code_can_be_called_until_the_very_end_of_a_process() -> None:
+    run_apart(
+        """
+        import atexit, numpy, microgrid
+        atexit.register(lambda: print(f(3.0), g(2.0, numpy.ones(500_000))))  # before anything is compiled
+        f, g = microgrid.compile(lambda x: x * x), microgrid.compile(lambda w, x: w * x, rows="x", threads=2)
+        g(2.0, numpy.ones(500_000))
+        """,
+        "9.0 1000000.0\n",
+    )
+
+
+def test_a_forked_process_compiles_while_another_thread_did() -> None:
+    run_apart(
+        """
+        import os, threading, warnings, microgrid
+        from microgrid.native import machine
+        warnings.simplefilter("ignore")
+        held, done = threading.Event(), threading.Event()
+        def hold():
+            with machine._LOCK:
+                held.set()
+                done.wait()
+        threading.Thread(target=hold).start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            os._exit(int(microgrid.compile(lambda x: x * 7.0)(1.0)))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        done.set()
+        """,
+        "7\n",
+    )
+
+
+def test_an_interrupted_call_waits_for_its_threads() -> None:
+    run_apart(
+        """
+        import signal, numpy, microgrid
+        def f(w, x):
+            for _ in range(30):
+                x = microgrid.sin(w * x) + x
+            return x
+        def interrupt(*_):
+            raise TimeoutError
+        signal.signal(signal.SIGALRM, interrupt)
+        compiled, x = microgrid.compile(f, rows="x", threads=8), numpy.ones(400_000)
+        right = compiled(0.5, x)
+        for _ in range(5):
+            signal.setitimer(signal.ITIMER_REAL, 0.005)
+            try:
+                compiled(0.5, numpy.ones(400_000))
+            except TimeoutError:
+                pass
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        print(compiled(0.5, x) == right)
+        """,
+        "True\n",
+    )
+
+
+def run_apart(script: str, printed: str) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (found.returncode, found.stdout) == (0, printed), found.stderr
+
+
+def test_the_code_of_a_bound_call_keeps_what_it_writes_into() -> None:
+    code = compile(lambda x: exp(x) * x).bind(3.0).func
+    gc.collect()
+    others = [np.full(count, 7.0) for count in range(1, 9) for _ in range(100)]
+    assert code() == pytest.approx(3.0 * math.exp(3.0), rel=1e-15)
+    assert {float(number) for other in others for number in other} == {7.0}
+
+
+def test_results_on_several_threads_are_freed_without_the_collector() -> None:
+    compiled = compile(lambda w, x: w * x, rows="x", reduce=None, threads=2)
+    compiled(1.0, np.ones(200_000))
+    gc.disable()
+    try:
+        before = resident()
+        for count in range(20):
+            compiled(1.0, np.ones(200_001 + count))
+        assert resident() - before < 1.5e7
+    finally:
+        gc.enable()
+
+
+def test_an_array_that_rows_were_read_from_can_be_resized() -> None:
+    x = np.ones(10)
+    compiled = compile(lambda w, x: w * x, rows="x")
+    assert compiled(2.0, x) == 20.0
+    x.resize(20, refcheck=False)
+    assert compiled(2.0, x) == 20.0
 
 
 # ---- memory and disk ------------------------------------------------------------------------------------------

@@ -117,6 +117,14 @@ def test_what_is_used_by_some_samples_alone_and_large_is_computed_before() -> No
     assert sorted(len(group.program.ops) for group in rolled.groups) == [3, 3]
 
 
+def test_zeros_of_both_signs_are_different_constants() -> None:
+    w = Value(0.5, name="w")
+    loss = microgrid.sum([microgrid.atan(w / (0.0 if k < 300 else -0.0)) * float(k) for k in range(601)])
+    compiled = compile(loss)
+    assert compiled(0.5) == pytest.approx(loss.data, rel=1e-12)
+    assert compiled.backend == "rows"
+
+
 def test_what_is_not_repeated_is_left_alone() -> None:
     w = weights()
     for output in (w[0] * w[1], microgrid.sum(losses(w)[:5]), microgrid.sum([exp(w[0]) for _ in range(50)])):

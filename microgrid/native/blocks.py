@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from microgrid.arithmetics.llvm import vector_type
 from microgrid.native import functions, machine
@@ -67,13 +68,15 @@ class BlockCode:
         self._library = machine.build(text, codegen)
         self.compile_seconds = time.perf_counter() - started
 
-    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> Calls:
+    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:
         """The calls that compute, as functions without arguments.
 
         Parameters
         ----------
         inputs, seeds, outputs, gradient : int
             The addresses of as many doubles as there are inputs, outputs, outputs, and inputs to differentiate by.
+        keep : object
+            What has to live as long as the calls: whatever these point into.
 
         Returns
         -------
@@ -81,7 +84,7 @@ class BlockCode:
             One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
             the first output.
         """
-        return bound_calls(self._library, (inputs, seeds, outputs, gradient), outputs)
+        return bound_calls(self._library, (inputs, seeds, outputs, gradient), outputs, keep)
 
     def ir(self) -> str:
         """The text in LLVM's language."""

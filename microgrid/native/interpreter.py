@@ -66,13 +66,15 @@ class Interpreted:
         self._is_long = len(program.ops) > _LONG
         self.compile_seconds = time.perf_counter() - started
 
-    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> Calls:
+    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:
         """The calls that compute, as functions without arguments.
 
         Parameters
         ----------
         inputs, seeds, outputs, gradient : int
             The addresses of as many doubles as there are inputs, outputs, outputs, and inputs to differentiate by.
+        keep : object
+            What has to live as long as the calls: whatever these point into.
 
         Returns
         -------
@@ -82,8 +84,8 @@ class Interpreted:
         """
         given = {"inputs": inputs, "seeds": seeds, "outputs": outputs, "gradient": gradient} | self._numbers
         words = [given[field] for field in FIELDS]
-        keep = self._arrays, self._libraries
-        return bound_calls(self._libraries[0], words, outputs, keep, is_long=self._is_long)
+        kept = self._arrays, self._libraries, keep
+        return bound_calls(self._libraries[0], words, outputs, kept, is_long=self._is_long)
 
     def ir(self) -> str:
         """The text of the cases in LLVM's language: those of a rule are the same for every program."""

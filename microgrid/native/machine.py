@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import threading
 import time
 import weakref
@@ -24,6 +25,16 @@ __all__ = ["Library", "build", "fingerprint", "is_available", "processor", "vect
 
 _WORTH_KEEPING = 0.02  # seconds
 _LOCK = threading.RLock()  # LLVM's target machines are not for two threads at a time
+
+
+def _renew_lock() -> None:
+    """In a forked process, whoever held the lock doesn't live on."""
+    global _LOCK
+    _LOCK = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 @functools.cache
@@ -102,7 +113,7 @@ class Library:
     """
 
     def __init__(self, object_code: bytes, ir: str | Callable[[], str], codegen: int, compile_seconds: float) -> None:
-        self.object_code, self.compile_seconds = object_code, compile_seconds
+        self.compile_seconds = compile_seconds
         self._ir, self._codegen = ir, codegen
         llvm = _llvm()
         with _LOCK:
@@ -112,7 +123,8 @@ class Library:
             self._engine = llvm.create_mcjit_compiler(empty, _new_target_machine())
             self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
             self._engine.finalize_object()
-        weakref.finalize(self, _unload, self._engine)
+        # Not at the interpreter's exit: what is called even later still finds its code.
+        weakref.finalize(self, _unload, self._engine).atexit = False
 
     @property
     def ir(self) -> str:

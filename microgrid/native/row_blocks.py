@@ -20,7 +20,7 @@ STRIP = 4
 """Vectors in a strip."""
 
 _SIZE = 150  # instructions in a function: LLVM's time grows faster than the function
-_REGISTER = re.compile(r"%t\d+")
+_REGISTER = re.compile(r"%[gt]\d+")
 
 
 class RowBlocks:
@@ -52,7 +52,7 @@ class RowBlocks:
     ) -> None:
         self.m = m
         count = len(program.inputs) + (len(program.outputs) if derivatives else 0)
-        given = [m.term(f"%t9999{place}") for place in range(count)]  # beyond every register that m will count to
+        given = [m.term(f"%g{place}") for place in range(count)]
         values = program.evaluate(m, given[: len(program.inputs)], constant)
         found = [values[slot] for slot in program.outputs]
         if derivatives:

@@ -12,9 +12,8 @@ import ctypes
 import itertools
 import os
 import threading
-import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,7 +157,9 @@ class Rows:
             call.shared[:] = shared
             if seeds is not None:
                 call.seeds[:] = seeds
+        call.arrays = list(arrays)  # in use, even if an interruption leaves threads behind
         call.run()
+        call.arrays = []
         return call.outputs.copy(), call.slopes.copy(), call.by_rows / call.divisor
 
     def prepare(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> tuple[Callable[[], Any], Any]:
@@ -255,7 +256,10 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _forget_pool() -> None:
-    _pool.clear()  # threads don't live on in a forked process
+    """In a forked process threads don't live on, nor does whoever held the lock."""
+    global _pool_lock
+    _pool.clear()
+    _pool_lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -267,10 +271,10 @@ class _Call:
 
     Attributes
     ----------
-    run : callable
-        Computes, without arguments. Of results that are reduced, it gives the first output.
     outputs, slopes, by_rows : array of float64
         Where ``run`` leaves the results.
+    arrays : list of array
+        Those of a call that is under way; between calls nobody's data is held.
     divisor : int
         What ``by_rows`` have still to be divided by: of a mean, the number of rows.
     """
@@ -296,28 +300,37 @@ class _Call:
             chunks=chunks, memory=_address(self._memory[0]), last=ctypes.addressof(last),
         )  # fmt: skip
         self.keep = [shared, seeds, sums, out, columns, self._memory, padding, last_columns, last, self._block]
-        self._known = [(weakref.ref(array), _place_of(array)) for array in arrays]
+        self._places = [_place_of(array) for array in arrays]
+        self.arrays: list[Any] = []
         is_long = work > _WORTH_A_LOCK
         self._alone = kernel.builtin(self._block, out if kernel.sums else sums, self.keep, is_long=is_long)
-        self.run = self._alone if len(self._split) == 1 else self._together
+
+    @property
+    def run(self) -> Callable[[], float]:
+        """Computes, without arguments. Of results that are reduced, it gives the first output."""
+        return self._alone if len(self._split) == 1 else self._together
 
     def is_of(self, arrays: Sequence[Any], seeds: Any, threads: int) -> bool:
-        """Whether it was prepared for these arrays, and they still lie where they did."""
-        if (seeds is None) != (self.seeds is None) or threads != self._threads or len(arrays) != len(self._known):
-            return False
-        pairs = zip(self._known, arrays, strict=True)
-        return all([known() is array and place == _place_of(array) for (known, place), array in pairs])
+        """Whether it was prepared for arrays that lie where these do."""
+        is_so = (seeds is None) == (self.seeds is None) and threads == self._threads
+        return is_so and self._places == [_place_of(array) for array in arrays]
 
     def _together(self) -> float:
         """``run`` on several threads, this one among them."""
-        parts = list(zip(self._split, self._memory, strict=True))
-        part, block = self.kernel.part, self._block
-        waiting = [_threads().submit(part, block, *chunks, _address(memory)) for chunks, memory in parts[1:]]
-        part(block, *self._split[0], _address(self._memory[0]))
-        for one in waiting:
-            one.result()
-        self.kernel.rest(block)
+        try:
+            waiting = [_threads().submit(self._part, place) for place in range(1, len(self._split))]
+        except RuntimeError:  # the interpreter is about to end, and starts no threads any more
+            return self._alone()
+        try:
+            self._part(0)
+        finally:  # whatever interrupted this thread: the others still read the arrays
+            wait(waiting)
+        self.kernel.rest(self._block)
         return float(self.outputs[0]) if self.kernel.sums else 0.0
+
+    def _part(self, place: int) -> None:
+        """One thread's chunks."""
+        self.kernel.part(self._block, *self._split[place], _address(self._memory[place]))
 
 
 def _words(

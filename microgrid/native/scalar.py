@@ -67,13 +67,15 @@ class ScalarCode:
         self._library = machine.build(_module(program, wrt, precise=precise))
         self.compile_seconds = self._library.compile_seconds
 
-    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> Calls:
+    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:
         """The calls that compute, as functions without arguments.
 
         Parameters
         ----------
         inputs, seeds, outputs, gradient : int
             The addresses of as many doubles as there are inputs, outputs, outputs, and inputs to differentiate by.
+        keep : object
+            What has to live as long as the calls: whatever these point into.
 
         Returns
         -------
@@ -81,7 +83,7 @@ class ScalarCode:
             One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
             the first output.
         """
-        return bound_calls(self._library, (inputs, seeds, outputs, gradient), outputs)
+        return bound_calls(self._library, (inputs, seeds, outputs, gradient), outputs, keep)
 
     def ir(self) -> str:
         """The text in LLVM's language."""

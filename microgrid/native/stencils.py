@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from microgrid.errors import OperationError
 from microgrid.native import functions, machine
@@ -460,13 +461,15 @@ class QuickCode:
         self._loaded = _Loaded(self._layout)
         self.compile_seconds = time.perf_counter() - started
 
-    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int) -> Calls:
+    def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:
         """The calls that compute, as functions without arguments.
 
         Parameters
         ----------
         inputs, seeds, outputs, gradient : int
             The addresses of as many doubles as there are inputs, outputs, outputs, and inputs to differentiate by.
+        keep : object
+            What has to live as long as the calls: whatever these point into.
 
         Returns
         -------
@@ -474,7 +477,7 @@ class QuickCode:
             One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
             the first output.
         """
-        return bound_calls(self._loaded, (inputs, seeds, outputs, gradient), outputs)
+        return bound_calls(self._loaded, (inputs, seeds, outputs, gradient), outputs, keep)
 
     def ir(self) -> str:
         """The instructions in LLVM's language that the pieces stand for."""
