@@ -28,7 +28,7 @@ from microgrid.arithmetics.series import REAL, Series, SeriesArithmetic, SparseV
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.graph import dependents, evaluate, local_partials, pullback, topological_order
 from microgrid.rules import Rule
-from microgrid.trees import Rebuild, flatten
+from microgrid.trees import Rebuild, flatten, flatten_like
 from microgrid.value import FUNCTIONS, VALUE, Value, _as_float, _lift, recorder
 
 __all__ = [
@@ -202,6 +202,10 @@ def _place(f: Callable[..., Any], one: int | str, args: tuple[Any, ...], more: M
         raise DataError(f"wrt is {one!r}, and the call gives no argument of that name; there are {_told(names)}")
     if isinstance(one, bool) or not isinstance(one, int):
         raise DataError(f"wrt is an argument's place or name, or a tuple of those, not {one!r}")
+    if one >= len(args) and more:
+        names = list(inspect.signature(f).parameters)
+        if one < len(names) and names[one] in more:
+            return names[one]
     if not -len(args) <= one < len(args):
         raise DataError(f"wrt is {one}, and the call has {len(args)} arguments that are given by their place")
     return one % len(args)
@@ -361,22 +365,13 @@ def vjp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     def derived(*args: Any, **more: Any) -> Any:
         *args_of_f, vector = args
         trace = _record(f, wrt, tuple(args_of_f), more)
-        weights = _vector(vector, len(trace.outputs), "result")
+        weights = flatten_like(vector, trace.results, len(trace.outputs), "result")
         product = _lift(FUNCTIONS["dot"](trace.outputs, weights))
         if trace.plain and not any([isinstance(weight, Value) for weight in weights]):
             return trace.arguments(trace.gradient(product))
         return trace.arguments(_value_gradient(product, trace.variables))
 
     return derived
-
-
-def _vector(vector: Any, size: int, what: str) -> list[Any]:
-    entries = flatten(vector)[0]
-    if len(entries) != size:
-        raise InvalidValueError(
-            f"the vector comes last, with one entry for each number of the {what}: {size}, not {len(entries)}"
-        )
-    return entries
 
 
 @_derived
@@ -478,7 +473,7 @@ def _along(f: Callable[..., Any], wrt: Wrt, args: tuple[Any, ...], more: Mapping
     """The recorded call, and the direction, which is the last argument. Values in it make the result Values."""
     *args_of_f, direction = args
     trace = _record(f, wrt, tuple(args_of_f), more)
-    entries = _vector(direction, len(trace.variables), "argument")
+    entries = flatten_like(direction, trace.arguments, len(trace.variables), "argument")
     plain = trace.plain and not any([isinstance(entry, Value) for entry in entries])
     tangents = [entry if isinstance(entry, Value) else _as_float(entry) for entry in entries]
     return _Trace(trace.variables, trace.arguments, trace.outputs, trace.results, plain), tangents

@@ -34,7 +34,7 @@ class _Function:
     def __init__(self, f: Callable[..., Any], outside: Sequence[Value], static: Sequence[Place]) -> None:
         self.f, self.outside, self.static = f, list(outside), static
         self.__name__ = getattr(f, "__name__", "function")
-        self.names = _parameters(f)
+        self.names, self.keywords = _parameters(f)
 
     def arguments(self, args: Sequence[Any], more: Mapping[str, Any]) -> Arguments:
         """The arguments of a call by their places."""
@@ -48,6 +48,8 @@ class _Function:
             return one
         if isinstance(one, str) and one in self.names and self.names.index(one) in arguments:
             return self.names.index(one)
+        if isinstance(one, int) and 0 <= one < len(self.names) and self.names[one] in arguments:
+            return self.names[one]
         positions = [place for place in arguments if isinstance(place, int)]
         if isinstance(one, int) and -len(positions) <= one < 0:
             return positions[one]
@@ -60,6 +62,9 @@ class _Function:
             return place
         return self.names[place] if place < len(self.names) else f"argument{place}"
 
+    def check(self, arguments: Arguments) -> None:
+        """A function takes whatever it takes."""
+
     def record(self, layout: Layout, numbers: Sequence[float], fixed: Arguments, *, share: bool) -> Trace:
         """One call on Values."""
 
@@ -71,14 +76,16 @@ class _Function:
         return trace(call, layout, numbers, share=share)
 
 
-def _parameters(f: Callable[..., Any]) -> list[str]:
+def _parameters(f: Callable[..., Any]) -> tuple[list[str], list[str]]:
+    """The names of the parameters that have a place, and of those that are given by name alone."""
     import inspect
 
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):
-        return []
-    return [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+        return [], []
+    placed = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return placed, [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
 
 
 class _Recorded:
@@ -86,6 +93,7 @@ class _Recorded:
 
     outside: Sequence[Value] = ()
     static: Sequence[Place] = ()
+    keywords: Sequence[str] = ()
     __name__ = "the recorded graph"
 
     def __init__(self, make: Callable[[bool], Program], names: Sequence[str], results: Rebuild) -> None:
@@ -114,9 +122,18 @@ class _Recorded:
         """The name itself."""
         return str(place)
 
+    def check(self, arguments: Arguments) -> None:
+        """Raise for an argument that is no number; of those with rows, for a row that is none."""
+        for name, argument in arguments.items():
+            if structure_of(argument) != structure_of(1.0):
+                raise InvalidValueError(f"the input {name} of the recorded graph is one number, not {argument!r}")
+
     def record(self, layout: Layout, numbers: Sequence[float], fixed: Arguments, *, share: bool) -> Trace:
         """The graph, which was recorded before."""
         return Trace(self._make(share), self._results)
+
+
+_MADE_BY_CALLS = ("_paths", "_layouts", "_row_places", "_last")
 
 
 class Compiled:
@@ -149,6 +166,10 @@ class Compiled:
     ) -> None:
         self._source, self._wrt, self._rows, self._gradient = source, wrt, rows, gradient
         self._reduce, self._precise, self._optimize, self._threads = reduce, precise, optimize, threads
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin as if it had not been called."""
         self._paths: dict[tuple[str, Hashable], list[Path]] = {}
         self._layouts: dict[Hashable, tuple[Layout, Arguments]] = {}
         self._row_places: dict[tuple[Place, ...], list[Place]] = {}
@@ -202,9 +223,9 @@ class Compiled:
         structure
             In the structure of the argument.
         """
-        *of_f, vector = args
+        of_f, vector = _last(args, "vjp", "the vector")
         with self._lock:
-            return self._run("gradient", of_f, more, seeds=flatten(vector)[0]).gradient()
+            return self._run("gradient", of_f, more, seeds=vector).gradient()
 
     def jvp(self, *args: Any, **more: Any) -> Any:
         """The derivative along a direction.
@@ -237,9 +258,9 @@ class Compiled:
         return self._along("hvp", args, more)
 
     def _along(self, what: str, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
-        *of_f, direction = args
+        of_f, direction = _last(args, what, "the direction")
         with self._lock:
-            return self._run(what, of_f, more, direction=flatten(direction)[0]).results()
+            return self._run(what, of_f, more, direction=direction).results()
 
     def hessian(self, *args: Any, **more: Any) -> Any:
         """All second derivatives.
@@ -258,13 +279,16 @@ class Compiled:
         Parameters
         ----------
         *args, **more
-            The arguments. Arrays of rows are read anew, in place, at each call; other numbers are copied into arrays of
-            the bound call's own, which are there to be written into.
+            The arguments. Arrays of rows are read anew, in place, at each call; other numbers, and rows that have to be
+            converted to arrays of floats, are copied into arrays of the bound call's own, which are there to be written
+            into.
 
         Returns
         -------
         Bound
-            ``call()`` gives the value and fills ``call.gradient``; ``call.arguments`` has the numbers that it reads.
+            ``call()`` gives the value and fills ``call.gradient``; ``call.arguments`` has the arrays that it reads. A
+            bound call has one memory: each thread needs its own. Without ``reduce``, the value is an array in that
+            memory, and the next call writes it again.
         """
         with self._lock:
             return self._run("gradient", args, more, fresh=True).bound()
@@ -276,8 +300,8 @@ class Compiled:
         what: str,
         args: Sequence[Any],
         more: Mapping[str, Any],
-        seeds: Sequence[float] | None = None,
-        direction: Sequence[float] = (),
+        seeds: Any = None,
+        direction: Any = None,
         *,
         fresh: bool = False,
     ) -> Path:
@@ -315,8 +339,9 @@ class Compiled:
         if not self._source.static:
             return set()
         names = self._source.names
-        omitted = {one for one in self._source.static if one in names and one not in arguments}
-        omitted = {one for one in omitted if names.index(str(one)) not in arguments}
+        known = [*names, *self._source.keywords]
+        omitted = {one for one in self._source.static if one in known and one not in arguments}
+        omitted = {one for one in omitted if one not in names or names.index(str(one)) not in arguments}
         return {self._source.place(one, arguments) for one in self._source.static if one not in omitted}
 
     def _key(self, arguments: Arguments, arrays: Mapping[Place, Any]) -> Hashable:
@@ -324,16 +349,32 @@ class Compiled:
         parts: list[Hashable] = []
         for place, argument in arguments.items():
             if place in static:
-                parts.append((place, "static", argument))
+                parts.append((place, "static", self._fixed(place, argument)))
             elif place in arrays:
                 parts.append((place, "rows", arrays[place].shape[1:]))
             else:
                 parts.append((place, structure_of(argument)))
         return tuple(parts)
 
+    def _fixed(self, place: Place, argument: Any) -> Hashable:
+        """What tells a fixed argument from another one: they may be equal all the same, as 1 and True or both zeros."""
+        if isinstance(argument, float):
+            return argument.hex()
+        if isinstance(argument, tuple):
+            return type(argument), tuple([self._fixed(place, one) for one in argument])
+        try:
+            hash(argument)
+        except TypeError:
+            raise DataError(
+                f"the static argument {self._source.label(place)} is {argument!r}, and recorded calls are told apart "
+                "by what can be hashed"
+            ) from None
+        return type(argument), argument
+
     def _lay_out(self, key: Hashable, arguments: Arguments, arrays: Mapping[Place, Any]) -> tuple[Layout, Arguments]:
         static = self._static(arguments)
         moving = {place: _one_row(arrays[place]) if place in arrays else one for place, one in arguments.items()}
+        self._source.check(moving)
         places = [(place, self._source.label(place)) for place in arguments if place not in static]
         layout = Layout(places, moving, arrays, self._source.outside)
         fixed = {place: one for place, one in arguments.items() if place in static}
@@ -350,7 +391,7 @@ class Compiled:
     ) -> Path:
         numbers = layout.numbers(arguments, arrays)
         recorded = self._source.record(layout, numbers, fixed, share=not self._precise)
-        slots, rebuild = self._chosen(layout, arguments)
+        slots, rebuild = ([], list) if what == "value" else self._chosen(layout, arguments)
         if what == "gradient":
             recorded = replace(recorded, differentiated=True)
         if what in ("hvp", "hessian") and recorded.count != 1:
@@ -369,9 +410,9 @@ class Compiled:
         gradient = self._gradient
         if gradient is not None:  # all that the graph was given, in a structure of its own
             count = len(self._source.outside) or len(layout.names)
-            return list(range(count)), lambda numbers, finish=None: gradient(list(map(float, numbers)))
+            return list(range(count)), lambda numbers, finish=None: gradient(_plain_list(numbers))
         wrt: Any = 0 if self._wrt is None else self._wrt
-        parts = [layout.part(self._source.place(one, arguments)) for one in (wrt if isinstance(wrt, tuple) else (wrt,))]
+        parts = [self._part(one, layout, arguments) for one in (wrt if isinstance(wrt, tuple) else (wrt,))]
         slots = [slot for part in parts for slot in range(part.start, part.stop)]
 
         def rebuild(numbers: Any, finish: Callable[[Part, Any], Any] = _as_it_is) -> Any:
@@ -379,13 +420,24 @@ class Compiled:
             for part in parts:
                 stop = start + part.stop - part.start
                 own = numbers[start:stop]
-                if not part.is_array and not isinstance(own, list):
-                    own = own.tolist()  # Python's own numbers go into Python's own structures
+                if not part.is_array:
+                    own = _plain_list(own)
                 built.append(finish(part, part.rebuild(own)))
                 start = stop
             return tuple(built) if isinstance(wrt, tuple) else built[0]
 
         return slots, rebuild
+
+    def _part(self, one: Place, layout: Layout, arguments: Arguments) -> Part:
+        """An argument that is differentiated by."""
+        place = self._source.place(one, arguments)
+        part = layout.part(place)
+        if part is None or part.start == part.stop:
+            reason = "is static" if part is None else f"holds no numbers: {arguments[place]!r}"
+            raise DataError(
+                f"the argument {self._source.label(place)} {reason}: choose others to differentiate by, wrt"
+            )
+        return part
 
     # ---- what it did ------------------------------------------------------------------------------------------
 
@@ -394,6 +446,8 @@ class Compiled:
         if self._last is None:
             if isinstance(self._source, _Function):
                 raise DataError(f"{self._source.__name__} is recorded when it is first called, and it was not yet")
+            if self._rows:
+                raise DataError(f"{self._source.__name__} is compiled for rows when it is first called with some")
             self._run("value", [1.0] * len(self._source.names), {})
         assert self._last is not None  # set by the call
         return self._last
@@ -430,12 +484,31 @@ class Compiled:
         """The last call's machine code in words."""
         return self._path.assembly()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy needs; it records anew what it is called with."""
+        return {name: one for name, one in self.__dict__.items() if name not in ("_lock", *_MADE_BY_CALLS)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
     def __repr__(self) -> str:
         return f"<compiled {self._source.__name__}>"
 
 
+def _last(args: Sequence[Any], what: str, told: str) -> tuple[Sequence[Any], Any]:
+    if not args or args[-1] is None:
+        raise DataError(f"{what} takes the arguments of the function and, last, {told}")
+    return args[:-1], args[-1]
+
+
 def _as_it_is(part: Part, built: Any) -> Any:
     return built
+
+
+def _plain_list(numbers: Any) -> list[Any]:
+    """Python's own numbers, for Python's own structures."""
+    return numbers if isinstance(numbers, list) else numbers.tolist()
 
 
 def _one_row(array: Any) -> Any:
@@ -509,6 +582,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
 
     Notes
     -----
+    What ``strict`` watches is recording; numbers of compiled calls are not looked at.
+
     A comparison of Values that a branch depends on is computed with every call. If it comes out otherwise than it was
     recorded, the function is recorded again for that path, so that branches are never silently wrong. ``where`` keeps
     both sides in the graph. What a function does by looking at ``.data`` is not seen: it is as it was at the first
@@ -530,9 +605,20 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         raise DataError(f"reduce is 'sum', 'mean' or None, not {reduce!r}")
     if optimize not in LEVELS:
         raise DataError(f"optimize is one of {_told(map(repr, LEVELS))}, not {optimize!r}")
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+    if threads is not None and (isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1):
         raise DataError(f"threads is a number of threads from 1, not {threads!r}")
+    for one in wrt if isinstance(wrt, tuple) else () if wrt is None else (wrt,):
+        if isinstance(one, bool) or not isinstance(one, int | str):
+            raise DataError(f"wrt is an argument's place or name, or a tuple of those, not {wrt!r}")
     by_rows, fixed = _places(rows, "rows"), _places(static, "static")
+    if set(by_rows) & set(fixed):
+        raise DataError(
+            f"an argument has rows or is static, and not both: {_told(map(repr, set(by_rows) & set(fixed)))}"
+        )
+    if fixed and not callable(target):
+        raise DataError("static arguments are a function's; a recorded graph has inputs that are numbers")
+    if inputs is not None and isinstance(target, Program):
+        raise DataError("a Program has its inputs already: leave inputs= out")
     if by_rows and optimize not in ("auto", "full"):
         raise DataError(f"what runs on rows is always compiled in full, and optimize={optimize!r} says otherwise")
     source, gradient = _source(target, inputs, fixed)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import functools
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from microgrid.backends import ScalarRunner, buffer_of, processors, row_kernel, runner_of
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError
 from microgrid.tracing import Layout, Part, Trace, check_kind
-from microgrid.trees import Rebuild
+from microgrid.trees import Rebuild, flatten_like
+from microgrid.value import _as_float
 
 __all__ = ["Bound", "Path", "PointPath", "RowPath", "row_arrays"]
 
@@ -29,8 +31,8 @@ class Path(Protocol):
         self,
         arguments: Mapping[Place, Any],
         arrays: Mapping[Place, Any],
-        seeds: Sequence[float] | None,
-        direction: Sequence[float],
+        seeds: Any,
+        direction: Any,
     ) -> bool:
         """Compute; False if the function takes another path at these numbers."""
         ...
@@ -66,7 +68,7 @@ class Path(Protocol):
         ...
 
 
-def _check_seeds(trace: Trace, seeds: Sequence[float] | None) -> Sequence[float]:
+def _check_seeds(trace: Trace, seeds: Any) -> Sequence[float]:
     """One for each result; of one result, 1."""
     if seeds is None:
         if trace.count != 1:
@@ -75,9 +77,7 @@ def _check_seeds(trace: Trace, seeds: Sequence[float] | None) -> Sequence[float]
                 "that return many"
             )
         return (1.0,)
-    if len(seeds) != trace.count:
-        raise InvalidValueError(f"the vector comes last, with one entry for each of {trace.count} results")
-    return seeds
+    return [_as_float(seed) for seed in flatten_like(seeds, trace.results, trace.count, "result")]
 
 
 class _Guards:
@@ -101,6 +101,13 @@ class _Guards:
             raise InvalidValueError(
                 "the function takes another branch at these numbers than at those it was bound at: bind it again"
             )
+
+
+def _pack_direction(direction: Any, rebuild: Rebuild, first: int, view: Any) -> None:
+    """Write a direction into the inputs behind the first ones, if there are any: ``derived`` added them."""
+    room = len(view) - first
+    if room:
+        view[first:] = array("d", map(_as_float, flatten_like(direction, rebuild, room, "argument")))
 
 
 # ---- one point ------------------------------------------------------------------------------------------------
@@ -140,13 +147,13 @@ class PointPath:
         self,
         arguments: Mapping[Place, Any],
         arrays: Mapping[Place, Any],
-        seeds: Sequence[float] | None,
-        direction: Sequence[float],
+        seeds: Any,
+        direction: Any,
     ) -> bool:
         """Compute; False if the function takes another path at these numbers."""
         buffers = self.runner.buffers
         self.layout.pack(arguments, buffers.inputs)
-        self.layout.pack_direction(direction, buffers.inputs)
+        _pack_direction(direction, self._rebuild, len(self.layout.names), buffers.inputs)
         if not self.guards.hold(buffers.inputs):
             return False
         if self.trace.differentiated:
@@ -198,8 +205,8 @@ class Bound(functools.partial[float]):
     Attributes
     ----------
     arguments : dict
-        From the arguments' names to arrays of their numbers, to be written into; of arguments with rows, the arrays
-        that they were given as are read.
+        From the arguments' names to the arrays that are read, to be written into; of Values outside, from theirs. Rows
+        are read where they lie, and copies of them where they had to be converted.
     gradient : array of float64
         The derivatives of the last call, one for each number that is differentiated by and that all rows share.
     """
@@ -222,7 +229,8 @@ def _bound_point(path: PointPath) -> Bound:
     bound = Bound(watched if guards.truths else reverse)
     bound.gradient = buffers.gradient
     inputs = memoryview(buffers.inputs) if not hasattr(buffers.inputs, "shape") else buffers.inputs
-    bound.arguments = {part.label: inputs[part.start : part.stop] for part in path.layout.parts}
+    bound.arguments = {name: inputs[place : place + 1] for place, name in enumerate(path.layout.outside_names)}
+    bound.arguments |= {part.label: inputs[part.start : part.stop] for part in path.layout.parts}
     return bound
 
 
@@ -265,9 +273,14 @@ def row_arrays(
         ) from None
     found: dict[Place, Any] = {}
     for place in places:
-        array = numpy.asarray(arguments[place])
+        array = arguments[place]
+        if type(array) is not numpy.ndarray:
+            array = _as_array(array, label(place))
         if array.ndim == 0:
-            raise DataError(f"the argument {label(place)} has one row for each sample, and a single number was given")
+            raise DataError(
+                f"the argument {label(place)} has one row for each sample, and one {type(arguments[place]).__name__} "
+                "was given"
+            )
         if array.dtype not in (numpy.float64, numpy.float32):
             check_kind(array, label(place))
             array = array.astype(numpy.float64)
@@ -276,6 +289,18 @@ def row_arrays(
         told = ", ".join([f"{label(place)} has {len(array):,}" for place, array in found.items()])
         raise DataError(f"arguments with rows need as many as each other: {told}")
     return found
+
+
+def _as_array(rows: Any, label: str) -> Any:
+    """Rows that came as something else than a plain array."""
+    import numpy
+
+    if hasattr(rows, "dtype"):
+        check_kind(rows, label)  # a masked array would lose its mask
+    try:
+        return numpy.asarray(rows)
+    except ValueError as error:
+        raise DataError(f"the argument {label} has one row for each sample, and they are no array: {error}") from None
 
 
 def _as_matrix(array: Any) -> Any:
@@ -336,8 +361,8 @@ class RowPath:
         self,
         arguments: Mapping[Place, Any],
         arrays: Mapping[Place, Any],
-        seeds: Sequence[float] | None,
-        direction: Sequence[float],
+        seeds: Any,
+        direction: Any,
     ) -> bool:
         """Compute; False if the function takes another path at these numbers."""
         prepared = self._prepare(arguments, arrays, direction)
@@ -354,14 +379,14 @@ class RowPath:
         """Let go of the arrays of the last run: they are the caller's."""
         self._given: list[Any] = []
 
-    def _prepare(self, arguments: Mapping[Place, Any], arrays: Mapping[Place, Any], direction: Sequence[float]) -> Any:
+    def _prepare(self, arguments: Mapping[Place, Any], arrays: Mapping[Place, Any], direction: Any) -> Any:
         self.layout.pack(arguments, self._all)
-        self.layout.pack_direction(direction, self._all)
+        _pack_direction(direction, self._rebuild, len(self.layout.names), self._all)
         self._given = [_as_matrix(arrays[part.place]) for part in self._parts]
         self._inputs = self._all[self._shared]
         return self._inputs, self._given
 
-    def _weights(self, seeds: Sequence[float] | None) -> Any:
+    def _weights(self, seeds: Any) -> Any:
         import numpy
 
         return numpy.array(_check_seeds(self.trace, seeds), dtype=float)
@@ -427,9 +452,8 @@ def _bound_rows(path: RowPath) -> Bound:
     bound = Bound(watched if guards.truths else run)
     bound.gradient = gradient
     places = {slot: place for place, slot in enumerate(path._shared.tolist())}
-    bound.arguments = {
-        part.label: shared[places[part.start] : places[part.start] + part.stop - part.start]
-        for part in path.layout.parts
-        if not part.is_rows
-    }
+    slices = {name: (place, place + 1) for place, name in enumerate(path.layout.outside_names)}
+    slices |= {part.label: (part.start, part.stop) for part in path.layout.parts if not part.is_rows}
+    bound.arguments = {name: shared[places.get(start, 0) :][: stop - start] for name, (start, stop) in slices.items()}
+    bound.arguments |= {part.label: given for part, given in zip(path._parts, path._given, strict=True)}
     return bound

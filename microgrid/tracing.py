@@ -144,7 +144,8 @@ class Layout:
         outside: Sequence[Value] = (),
     ) -> None:
         self.outside = list(outside)
-        self.names = distinct([leaf.name or f"value{place}" for place, leaf in enumerate(self.outside)])
+        self.outside_names = distinct([leaf.name or f"value{place}" for place, leaf in enumerate(self.outside)])
+        self.names = list(self.outside_names)
         rows = set(rows)
         self.parts: list[Part] = []
         for place, label in places:
@@ -172,9 +173,9 @@ class Layout:
         by_rows = {slot for part in self.parts if part.is_rows for slot in range(part.start, part.stop)}
         return [slot for slot in range(len(self.names)) if slot not in by_rows]
 
-    def part(self, place: int | str) -> Part:
-        """The argument at a place."""
-        return next(part for part in self.parts if part.place == place)
+    def part(self, place: int | str) -> Part | None:
+        """The argument at a place, if it has numbers that move."""
+        return next((part for part in self.parts if part.place == place), None)
 
     def numbers(self, arguments: Mapping[int | str, Any], arrays: Mapping[int | str, Any]) -> list[float]:
         """The numbers of a call; of arguments with rows, those of the first one, and 0 where there is none."""
@@ -184,17 +185,6 @@ class Layout:
             if part.is_rows and len(arrays[part.place]):
                 view[part.start : part.stop] = array("d", arrays[part.place][0].ravel().tolist())
         return view.tolist()
-
-    def pack_direction(self, direction: Sequence[Any], view: Any) -> None:
-        """Write a direction into the inputs that ``derived`` adds behind the others."""
-        first, room = len(self.names), len(view) - len(self.names)
-        if len(direction) != room:
-            raise InvalidValueError(
-                f"the direction comes last, with one entry for each number of the argument: {room}, and not "
-                f"{len(direction)}"
-            )
-        if room:
-            _write(view, first, direction, "direction")
 
     def pack(self, arguments: Mapping[int | str, Any], view: Any) -> None:
         """Write the numbers of a call into the inputs.
@@ -232,6 +222,11 @@ def _write(view: Any, start: int, numbers: Sequence[Any], label: str) -> None:
 
 
 def _plain(number: Any, label: str) -> float:
+    if isinstance(number, Value):
+        raise InvalidValueError(
+            f"the argument {label} of a compiled function is a Value: it takes numbers and records nothing. Call the "
+            "function itself, or give the Value's .data"
+        )
     try:
         return _as_float(number)
     except InvalidValueError as error:
@@ -240,8 +235,12 @@ def _plain(number: Any, label: str) -> float:
 
 def _write_array(view: Any, part: Part, argument: Any) -> None:
     check_kind(argument, part.label)
-    numbers = argument.ravel()
-    view[part.start : part.stop] = array("d", numbers.tolist()) if isinstance(view, array) else numbers
+    if isinstance(view, array):
+        view[part.start : part.stop] = array("d", argument.ravel().tolist())
+    else:
+        import numpy
+
+        view[part.start : part.stop] = numpy.asarray(argument).ravel()
 
 
 def check_kind(array: Any, label: str) -> None:
@@ -259,6 +258,11 @@ def check_kind(array: Any, label: str) -> None:
     InvalidValueError
         For complex numbers, objects, texts and dates.
     """
+    if hasattr(array, "mask") and hasattr(array, "filled"):
+        raise InvalidValueError(
+            f"the argument {label} of a compiled function is a masked array, and what is masked has no number: fill it "
+            "or leave those rows out"
+        )
     if array.dtype.kind not in "fiub":
         raise InvalidValueError(
             f"the argument {label} of a compiled function is an array of {array.dtype}, and real numbers are needed: "

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["flatten"]
+from microgrid.errors import InvalidValueError
+
+__all__ = ["flatten", "flatten_like"]
 
 Rebuild = Callable[[Any], Any]
 
@@ -43,6 +45,62 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
         shape = tree.shape  # and not the array itself: the function may live long
         return list(tree.ravel()), lambda parts: _array(parts, shape)
     return [tree], lambda parts: parts[0]
+
+
+def flatten_like(tree: Any, rebuild: Rebuild, count: int, what: str) -> list[Any]:
+    """The numbers of one structure in the order of another: those of dicts by their keys.
+
+    Parameters
+    ----------
+    tree : number, list, tuple, dict or array
+        The structure. For an array, lists of its shape will do.
+    rebuild : callable
+        What ``flatten`` gave for the other one.
+    count : int
+        How many numbers that has.
+    what : str
+        What the other one is called in messages.
+
+    Returns
+    -------
+    list
+        As many.
+
+    Raises
+    ------
+    InvalidValueError
+        If the structures differ.
+
+    Examples
+    --------
+    >>> from microgrid.trees import flatten_like
+    >>> flatten_like({"b": 3.0, "w": [1.0, 2.0]}, flatten({"w": [0.0, 0.0], "b": 0.0})[1], 3, "argument")
+    [1.0, 2.0, 3.0]
+    """
+    found: list[Any] = []
+    if not _follow(tree, rebuild([float(place) for place in range(count)]), found):
+        told = f"with one entry for each number of the {what}: {count}, not {len(flatten(tree)[0])}"
+        if len(flatten(tree)[0]) == count:
+            told = f"in the structure of the {what}, and {tree!r} has another one"
+        raise InvalidValueError(f"the vector comes last, {told}")
+    return found
+
+
+def _follow(tree: Any, like: Any, found: list[Any]) -> bool:
+    """Append a structure's numbers in the order of another one; False if they differ."""
+    if isinstance(like, Mapping):
+        is_like = isinstance(tree, Mapping) and tree.keys() == like.keys()
+        return is_like and all([_follow(tree[key], child, found) for key, child in like.items()])
+    if _is_sequence(like):
+        is_like = _is_sequence(tree) and len(tree) == len(like)
+        return is_like and all([_follow(entry, child, found) for entry, child in zip(tree, like, strict=True)])
+    if isinstance(like, float):  # and not what is no number, and only fixed
+        found.append(tree)
+    return not isinstance(tree, Mapping) and not _is_sequence(tree)
+
+
+def _is_sequence(tree: Any) -> bool:
+    return isinstance(tree, list | tuple) or bool(getattr(tree, "ndim", 0))
 
 
 def _join(children: list[Any], gather: Callable[[list[Any]], Any]) -> tuple[list[Any], Rebuild]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import math
 import os
@@ -15,7 +16,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -57,6 +58,10 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def loss(w: Any, b: Any, x: Any, y: Any) -> Any:
     z = dot(w, x) + b
     return softplus(z) - y * z
+
+
+MASKED = np.ma.masked_array([1.0, 2.0], [False, True])
+PROGRAM = Program.record([exp(LEAF := Value(1.0, name="x"))], [LEAF])
 
 
 def samples(rows: int, columns: int = 5) -> tuple[Any, float, Any, Any]:
@@ -269,7 +274,26 @@ def test_it_says_what_it_did() -> None:
         (lambda: compile(lambda x: [x, x]).grad(1.0), InvalidValueError, "one number"),
         (lambda: compile(lambda x: [x, x]).hessian(1.0), InvalidValueError, "one number"),
         (lambda: compile(lambda x: [x, x]).vjp(1.0, [1.0]), InvalidValueError, "vector"),
-        (lambda: compile(lambda x: x * x).jvp(1.0, [1.0, 2.0]), InvalidValueError, "direction"),
+        (lambda: compile(lambda x: x * x).jvp(1.0, [1.0, 2.0]), InvalidValueError, "one entry for each number"),
+        (lambda: compile(lambda x: x * x).jvp(), DataError, "last, the direction"),
+        (lambda: compile(lambda x: x * x).vjp(1.0, None), DataError, "last, the vector"),
+        (lambda: compile(lambda x: [x, x]).vjp(1.0, ["a", "b"]), InvalidValueError, "'a'"),
+        (lambda: compile(lambda x: x, wrt=cast("Any", [0, 1])), DataError, r"wrt is .*\[0, 1\]"),
+        (lambda: compile(lambda x: x, wrt=True), DataError, "wrt is .*True"),
+        (lambda: compile(lambda x: x, rows="x", static="x"), DataError, "not both: 'x'"),
+        (lambda: compile(lambda x, n: x * n[0], static=1)(1.0, [2.0]), DataError, "hashed"),
+        (lambda: compile(lambda n, x: x**n, static=0).grad(2, 3.0), DataError, "n is static"),
+        (lambda: compile(lambda x, y: x * y).grad(True, 3.0), DataError, "x holds no numbers: True"),
+        (lambda: compile(Value(1.0, "x") * 2.0, static="x"), DataError, "static"),
+        (lambda: compile(PROGRAM, [Value(1.0)]), DataError, "inputs="),
+        (lambda: compile(PROGRAM)([1.0]), InvalidValueError, "x of the recorded graph is one number"),
+        (lambda: compile(PROGRAM)(np.ones(3)), InvalidValueError, "x of the recorded graph is one number"),
+        (lambda: compile(PROGRAM)("a"), InvalidValueError, "x of the recorded graph is one number"),
+        (lambda: compile(PROGRAM, rows="x").listing(), DataError, "first called"),
+        (lambda: compile(lambda x: x, rows=0)([[1.0, 2.0], [3.0]]), DataError, "no array"),
+        (lambda: compile(lambda x: x, rows=0)({"a": 1.0}), DataError, "one dict"),
+        (lambda: compile(lambda x: x, rows=0)(MASKED), InvalidValueError, "masked"),
+        (lambda: compile(lambda x: x[0])(MASKED), InvalidValueError, "masked"),
         (lambda: compile(lambda x: x, wrt="y").grad(1.0), DataError, "'y'"),
         (lambda: compile(loss, rows=("x", "y"))([1.0], 0.0, np.ones((3, 1)), np.ones(2)), DataError, "rows"),
         (lambda: compile(loss, rows=("x", "y"))([1.0], 0.0, np.ones((3, 1)), 1.0), DataError, "one row"),
@@ -429,6 +453,82 @@ def test_large_programs_on_rows_tell_inputs_from_registers(monkeypatch: pytest.M
     monkeypatch.setattr(machine, "is_available", lambda: False)
     value, gradient = compile(f, rows="x").value_and_grad(*numbers)
     assert (value, gradient) == (pytest.approx(wanted[0], rel=1e-12), pytest.approx(wanted[1], rel=1e-12))
+
+
+def test_directions_and_vectors_follow_the_structure_and_not_the_order() -> None:
+    def area(p: Any) -> Any:
+        return p["a"] * p["b"]
+
+    def pair(x: Any) -> Any:
+        return {"a": x, "b": x * x}
+
+    for jvp, vjp in ((compile(area).jvp, compile(pair).vjp), (microgrid.jvp(area), microgrid.vjp(pair))):
+        assert jvp({"a": 1.0, "b": 2.0}, {"b": 1.0, "a": 0.0}) == 1.0
+        assert vjp(3.0, {"b": 1.0, "a": 0.0}) == 6.0
+        for wrong in ({"q": 1.0, "a": 0.0}, [1.0, 0.0], {"a": [1.0], "b": 0.0}):
+            with pytest.raises(InvalidValueError, match="in the structure of the argument"):
+                jvp({"a": 1.0, "b": 2.0}, wrong)
+            with pytest.raises(InvalidValueError, match="in the structure of the result"):
+                vjp(3.0, wrong)
+    assert compile(lambda w: dot(w, w)).jvp(np.array([1.0, 2.0]), [1.0, 1.0]) == 6.0
+    assert compile(lambda p: p["w"] * 2.0).jvp({"kind": "relu", "w": 1.0}, {"kind": "relu", "w": 3.0}) == 6.0
+
+
+def test_fixed_arguments_that_are_equal_and_yet_differ_are_told_apart() -> None:
+    over = compile(lambda x, n: x / n, static=1)
+    assert [over(2.0, 0.0), over(2.0, -0.0)] == [math.inf, -math.inf]
+    chosen = compile(lambda x, n: x * (10 if isinstance(n, bool) else n), static=1)
+    assert [chosen(2.0, 1), chosen(2.0, True), chosen(2.0, 1.0)] == [2.0, 20.0, 2.0]
+    nested = compile(lambda x, n: x / n[0], static=1)
+    assert [nested(2.0, (0.0,)), nested(2.0, (-0.0,))] == [math.inf, -math.inf]
+    for _ in range(3):
+        over(1.0, math.nan)
+    assert len(over._layouts) == 3
+
+
+def test_arguments_may_be_given_by_name_alone() -> None:
+    product = compile(lambda x, y: x * y)
+    assert product(x=3.0, y=4.0) == 12.0
+    assert product.value_and_grad(y=4.0, x=3.0) == (12.0, 4.0)
+    assert microgrid.value_and_grad(lambda x, y: x * y)(y=4.0, x=3.0) == (12.0, 4.0)
+    assert compile(lambda w, x: w * x, rows="x").value_and_grad(x=[1, 2], w=3.0) == (9.0, 3.0)
+    assert compile(lambda: 3.0)() == 3.0
+
+    def f(x: Any, *, n: int = 2) -> Any:
+        return x**n
+
+    assert compile(f, static="n").value_and_grad(3.0) == (9.0, 6.0)
+    assert compile(f, static="n").value_and_grad(3.0, n=3) == (27.0, 27.0)
+
+
+def test_gradients_of_a_graph_and_of_outside_values_hold_rows_and_matrices(backend: str) -> None:
+    w, x = Value(2.0, name="w"), Value(1.0, name="x")
+    value, slopes = compile(w * x + w, rows="x", reduce="sum").value_and_grad(2.0, [1.0, 2.0])
+    assert (value, slopes["w"], slopes["x"].tolist()) == (10.0, 5.0, [2.0, 2.0])
+    value, (slope,) = compile(lambda x: w * x, inputs=[w], rows="x", reduce=None).value_and_grad([1.0, 2.0])
+    assert (value.tolist(), slope.tolist()) == ([2.0, 4.0], [1.0, 2.0])
+    assert compile(w * x + w, [w, x]).hessian(2.0, 1.0) == [[0.0, 1.0], [1.0, 0.0]]
+    assert compile(lambda y: y * w * x, inputs={"w": w, "x": x}).hessian(2.0)["w"] == {"w": 0.0, "x": 2.0}
+
+
+def test_a_bound_call_has_an_array_for_all_that_it_reads(backend: str) -> None:
+    w = Value(1.0, name="w")
+    for given, rows in ((3.0, ()), (np.arange(4), "x"), ([0, 1, 2, 3], "x"), (np.arange(4.0).astype(">f8"), "x")):
+        call = compile(lambda x: w * x, inputs=[w], rows=rows).bind(given)
+        first = call()
+        call.arguments["w"][:] = 2.0
+        assert call() == 2.0 * first
+        call.arguments["x"][0] += 100.0
+        assert call() == 2.0 * (first + 100.0)
+
+
+def test_a_copy_begins_anew() -> None:
+    compiled = compile(loss, wrt=("w", "b"))
+    arguments = ([1.0, 2.0], 0.5, [0.25, -1.0], 1.0)
+    found = compiled.value_and_grad(*arguments)
+    for copied in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
+        assert copied.value_and_grad(*arguments) == found
+        assert copied._paths is not compiled._paths
 
 
 def test_rows_of_many_results_have_no_gradient(backend: str) -> None:
