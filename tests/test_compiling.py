@@ -351,6 +351,20 @@ def test_sums_over_rows_are_those_of_the_closed_form(rows: int, reduce: str, bac
     assert db == pytest.approx(slope * scale, rel=1e-12, abs=1e-13)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("columns", [3, 80, 140])
+def test_as_many_vectors_as_fit_go_side_by_side(columns: int, order: Any) -> None:
+    w, b, x, y = samples(700, columns)
+    compiled = compile(loss, rows=("x", "y"), wrt=("w", "b"))
+    value, (dw, db) = compiled.value_and_grad(w, b, np.array(x, order=order), y)
+    losses, slopes, slope = closed_form(w, b, x, y)
+    assert (value, db) == (pytest.approx(losses.sum(), rel=1e-13), pytest.approx(slope, rel=1e-12))
+    assert np.allclose(dw, slopes, rtol=1e-12, atol=1e-12)
+    together = {3: 4, 80: 2, 140: 1}[columns] * machine.vector_width()
+    assert (f"<{together} x double>" in compiled.ir()) == (machine.vector_width() > 1)
+    assert f"<{2 * together} x double>" not in compiled.ir()
+
+
 def test_rows_can_be_kept(backend: str) -> None:
     w, b, x, y = samples(11)
     compiled = compile(loss, rows=("x", "y"), wrt=("w", "b", "x"), reduce=None)

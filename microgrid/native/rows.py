@@ -31,12 +31,11 @@ __all__ = ["Rows"]
 
 _RUN = 32  # vectors whose numbers are added one after the other
 _CHUNK = 32 * _RUN  # vectors whose runs' sums are added one after the other; beyond, in pairs
-_SIDE_BY_SIDE = (
-    4  # vectors whose chains of instructions wait for each other, and which share each load of what is shared
-)
+# By the operands of a program: how many vectors go through its instructions together. One's numbers are computed while
+# another's are waited for, and what rows share is loaded once for all, until registers are full.
+_SIDE_BY_SIDE = ((120, 4), (260, 2))
 _LINE = 64  # bytes that memory gives at a time
 _CALL = 25  # instructions that a vector function takes as long as
-_FEW = 150  # nodes: up to here so many vectors find room
 _AHEAD = 96  # rows that are asked of memory before they are needed
 _IN_ONE_PIECE = 250  # nodes with derivatives, or three times as many without: beyond, LLVM takes too long
 _WORTH_A_THREAD = 200_000  # row operations: some 0.1 ms
@@ -399,7 +398,7 @@ class _Kernel:
         self.sums, self.columns = plan.counts(derivatives=derivatives)
         is_large = len(plan.program.ops) > (_IN_ONE_PIECE if derivatives else 3 * _IN_ONE_PIECE)
         text = (_LargeText if is_large else _Text)(plan, layouts, width, derivatives=derivatives)
-        self.library = machine.build(text.module(), codegen=1 if is_large else 2)
+        self.library = machine.build(text.module(), codegen=2 if text.unroll > 1 else 1)
         self.memory_size = text.memory_size
         address, pointer, word = self.library.address, ctypes.c_void_p, ctypes.c_int64
         self.part = ctypes.CFUNCTYPE(None, pointer, word, word, pointer)(address("part"))
@@ -426,8 +425,9 @@ class _Text:
     def __init__(self, plan: _Plan, layouts: tuple[_Layout, ...], width: int, *, derivatives: bool) -> None:
         self.plan, self.layouts, self.width, self.derivatives = plan, layouts, width, derivatives
         self.sums, self.columns = plan.counts(derivatives=derivatives)
-        fits = width > 1 and len(plan.program.ops) <= _FEW and not plan.precise
-        self.unroll = _SIDE_BY_SIDE if fits else 1
+        operands = len(plan.program.operands)
+        fitting = [pieces for most, pieces in _SIDE_BY_SIDE if operands <= most]
+        self.unroll = fitting[0] if fitting and width > 1 and not plan.precise else 1
         self.declarations: set[str] = set()
         self._doubles = max(self.sums, 1) * width
         self.memory_size = 0
@@ -714,6 +714,8 @@ class _Body:
         """Add what was found to the sums in memory, one piece after the other."""
         m, kind = self.m, vector_type("double", self.text.width)
         for place, number in enumerate(found):
+            if isinstance(number, float) and number == 0.0:  # of what the results don't depend on
+                continue
             address = m.define_anew(f"getelementptr {kind}, ptr %sums, i64 {place}").text
             total: Any = m.define_anew(f"load {kind}, ptr {address}, align 8")
             for piece in m.cut(m.write(number)):
