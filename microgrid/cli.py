@@ -373,6 +373,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
         return _BROKEN_PIPE
+    except OSError as error:
+        print(f"microgrid: can't write: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
     except KeyboardInterrupt:
         print("microgrid: interrupted", file=sys.stderr)
         return _INTERRUPTED

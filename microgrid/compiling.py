@@ -178,7 +178,7 @@ class Compiled:
 
     # ---- calls ------------------------------------------------------------------------------------------------
 
-    def __call__(self, *args: Any, **more: Any) -> Any:
+    def __call__(self, /, *args: Any, **more: Any) -> Any:
         """The value.
 
         Returns
@@ -189,7 +189,7 @@ class Compiled:
         with self._lock:
             return self._run("value", args, more).results()
 
-    def value_and_grad(self, *args: Any, **more: Any) -> tuple[Any, Any]:
+    def value_and_grad(self, /, *args: Any, **more: Any) -> tuple[Any, Any]:
         """The value beside the derivatives with respect to ``wrt``.
 
         Returns
@@ -206,11 +206,11 @@ class Compiled:
             path = self._run("gradient", args, more)
             return path.results(), path.gradient()
 
-    def grad(self, *args: Any, **more: Any) -> Any:
+    def grad(self, /, *args: Any, **more: Any) -> Any:
         """The derivatives alone; as ``value_and_grad``."""
         return self.value_and_grad(*args, **more)[1]
 
-    def vjp(self, *args: Any, **more: Any) -> Any:
+    def vjp(self, /, *args: Any, **more: Any) -> Any:
         """The product of a vector and the Jacobian.
 
         Parameters
@@ -227,7 +227,7 @@ class Compiled:
         with self._lock:
             return self._run("gradient", of_f, more, seeds=vector).gradient()
 
-    def jvp(self, *args: Any, **more: Any) -> Any:
+    def jvp(self, /, *args: Any, **more: Any) -> Any:
         """The derivative along a direction.
 
         Parameters
@@ -242,7 +242,7 @@ class Compiled:
         """
         return self._along("jvp", args, more)
 
-    def hvp(self, *args: Any, **more: Any) -> Any:
+    def hvp(self, /, *args: Any, **more: Any) -> Any:
         """The product of the Hessian and a direction.
 
         Parameters
@@ -262,7 +262,7 @@ class Compiled:
         with self._lock:
             return self._run(what, of_f, more, direction=direction).results()
 
-    def hessian(self, *args: Any, **more: Any) -> Any:
+    def hessian(self, /, *args: Any, **more: Any) -> Any:
         """All second derivatives.
 
         Returns
@@ -273,7 +273,7 @@ class Compiled:
         with self._lock:
             return self._run("hessian", args, more).results()
 
-    def bind(self, *args: Any, **more: Any) -> Any:
+    def bind(self, /, *args: Any, **more: Any) -> Any:
         """A call without arguments, for those who make it often.
 
         Parameters
@@ -557,7 +557,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         What becomes of the samples' results and of derivatives with respect to what they share. None keeps a row each.
     precise : bool
         Give the bits of the eager engine: common subexpressions are computed and differentiated as often as they
-        were recorded, and nothing is fused. Otherwise results may differ from the eager ones by some ulp.
+        were recorded, and nothing is fused. Otherwise results may differ from the eager ones by some ulp of the largest
+        number that was added.
     optimize : "auto", "interpreter", "quick" or "full"
         How much time goes into making code. "auto" begins with what is ready at once, and goes on as calls earn it;
         on rows it is the same as "full", and there is no other.
@@ -584,10 +585,12 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     -----
     What ``strict`` watches is recording; numbers of compiled calls are not looked at.
 
-    A comparison of Values that a branch depends on is computed with every call. If it comes out otherwise than it was
-    recorded, the function is recorded again for that path, so that branches are never silently wrong. ``where`` keeps
-    both sides in the graph. What a function does by looking at ``.data`` is not seen: it is as it was at the first
-    call.
+    A comparison of Values (``<``, ``<=``, ``>``, ``>=``) whose truth a function asks for is computed with every call.
+    If it comes out otherwise than it was recorded, the function is recorded again for that path. What it decides by
+    other means is not seen, and is as it was at the first call: by ``.data``, ``.grad`` or a text of a Value; by
+    ``==``, ``in`` or the truth of a Value itself, which are about which object it is; and by whatever happened before a
+    graph was recorded. ``where`` keeps both sides in the graph: if the one that is not chosen overflows, derivatives
+    are nan, as those of ``backward`` are.
 
     Examples
     --------

@@ -243,6 +243,7 @@ class Program:
         >>> program.replay([Value(0.0)])[-1].data
         1.0
         """
+        _check_count(inputs, "Values", len(self.inputs), "inputs", "one for each")
         values = [*inputs, *[_lift(constant) for constant in self.constants]]
         for _, rule, operands in self.nodes():
             values.append(recorder(rule)(*[values[slot] for slot in operands]))
@@ -447,8 +448,9 @@ class Program:
         """
         try:
             content = Path(path).read_bytes()
-        except OSError as error:
-            raise DataError(f"can't read {str(path)!r}: {error.strerror}; give a file that save wrote") from error
+        except (OSError, ValueError) as error:  # ValueError: no system has a path with a null character
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise DataError(f"can't read {str(path)!r}: {reason}; give a file that save wrote") from error
         try:
             return _parsed(content)
         except _NotAProgramError as error:
@@ -476,6 +478,8 @@ def _check_leaves(leaves: list[Value]) -> None:
                 f"inputs[{place}] is the result of {leaf.op.name}, and an input is a leaf: give the Values that it was "
                 "made from, or record the graph anew from a Value that stands for it"
             )
+        if leaf.is_constant:
+            raise DataError(f"inputs[{place}] is the constant {leaf.data!r}, which nothing is differentiated by")
         if first.setdefault(leaf, place) != place:
             raise DataError(f"inputs[{place}] is inputs[{first[leaf]}] once more: give each leaf once")
 

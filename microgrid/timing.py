@@ -62,25 +62,25 @@ def timings(formula: Formula, numbers: Mapping[str, float], *, precise: bool) ->
     list of (str, str)
         What was timed, and how long it takes.
     """
-    names, output = list(formula.inputs), formula.output
+    output = formula.output
 
     def eager() -> None:
         formula.record_on({name: Value(number) for name, number in numbers.items()})[output].backward()
 
-    def f(**inputs: Any) -> Any:
-        return formula.record_on(inputs)[output]
-
-    bound = compile(f, wrt=tuple(names), precise=precise).bind(**numbers)
+    nodes = formula.record(**numbers)
+    inputs = {name: nodes[name] for name in formula.inputs}
+    bound = compile(nodes[output], inputs, precise=precise).bind(**numbers)
     found = [
         ("eager, one point", seconds_of(eager)),
         ("compiled, one point, bound", seconds_of(bound)),
     ]
-    found += _on_rows(f, names, numbers, precise=precise)
+    if inputs:
+        found += _on_rows(nodes[output], inputs, numbers, precise=precise)
     return [(what, _told(seconds)) for what, seconds in found]
 
 
 def _on_rows(
-    f: Callable[..., Any], names: list[str], numbers: Mapping[str, float], *, precise: bool
+    recorded: Value, inputs: dict[str, Value], numbers: Mapping[str, float], *, precise: bool
 ) -> list[tuple[str, float]]:
     try:
         import numpy
@@ -88,7 +88,7 @@ def _on_rows(
         return []
     draw = numpy.random.default_rng(0)
     arrays = {name: number + draw.uniform(-0.01, 0.01, _ROWS) for name, number in numbers.items()}
-    call = compile(f, wrt=tuple(names), rows=names, precise=precise).bind(**arrays)
+    call = compile(recorded, inputs, rows=list(inputs), precise=precise).bind(**arrays)
     return [(f"compiled, each of {_ROWS:,} points", seconds_of(call) / _ROWS)]
 
 

@@ -214,11 +214,14 @@ class Layout:
 
 
 def _write(view: Any, start: int, numbers: Sequence[Any], label: str) -> None:
-    try:
-        struct.pack_into(f"{len(numbers)}d", view, 8 * start, *numbers)
-    except (struct.error, TypeError, InvalidValueError):
-        for place, number in enumerate(numbers):
-            view[start + place] = _plain(number, label)
+    if {float, int}.issuperset(map(type, numbers)):
+        try:
+            struct.pack_into(f"{len(numbers)}d", view, 8 * start, *numbers)
+            return
+        except struct.error:  # an integer beyond every float
+            pass
+    for place, number in enumerate(numbers):
+        view[start + place] = _plain(number, label)
 
 
 def _plain(number: Any, label: str) -> float:

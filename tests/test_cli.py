@@ -335,6 +335,9 @@ def test_compile_says_what_it_made_of_a_formula(capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out
     for told in ("2 nodes on native", "t1 = mul(t0, y)  # output 0", "f = 4.5", "compiled, one point, bound", "points"):
         assert told in printed
+    for formula in ("f = k*x; k = 2", "f = 2*3", "f = self*2"):
+        assert main(["compile", formula, "--bench"]) == 0
+        assert "compiled, one point, bound" in capsys.readouterr().out
     for shown, told in (("ir", "define void @reverse"), ("assembly", "ret")):
         assert main(["compile", "exp(x)", "--show", shown]) == 0
         assert told in capsys.readouterr().out

@@ -163,7 +163,9 @@ class Instructions(Source):
         if operator == "*" and isinstance(right, float) and right == 1.0:
             return left  # type: ignore[no-any-return]  # likewise
         name = _OPERATORS[operator]
-        return self.define(f"{name}{self._flags} {self.type} {self.write(left)}, {self.write(right)}")
+        # A difference is never fused: a·b - c·d would not be 0 where the products are equal, and its root a nan.
+        flags = "" if name == "fsub" else self._flags
+        return self.define(f"{name}{flags} {self.type} {self.write(left)}, {self.write(right)}")
 
     def negative(self, number: Term) -> Term:
         """A number with its sign changed."""

@@ -9,14 +9,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 __all__ = ["folder", "load", "store"]
 
 _MAGIC = b"microgrid machine code 1\n"
 _MOST_FILES = 500
+_KEY = re.compile("[0-9a-f]{64}")
+_UNFINISHED = ".unfinished-code-"
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -30,7 +34,7 @@ def folder() -> Path | None:
     """
     chosen = os.environ.get("MICROGRID_CACHE")
     if chosen is not None:
-        return Path(chosen) if chosen else None
+        return Path(chosen).expanduser() if chosen else None
     base = os.environ.get("XDG_CACHE_HOME")
     try:
         return (Path(base) if base else Path.home() / ".cache") / "microgrid"
@@ -64,13 +68,16 @@ def load(key: str) -> bytes | None:
     try:
         if not _is_ours(place.stat()):
             return None
-        descriptor = os.open(place / key, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
+        with open(place / key, "rb", opener=_open_no_link) as file:
             content = file.read() if _is_ours(os.fstat(file.fileno())) else b""
     except OSError:
         return None
     head, code = content[: len(_MAGIC) + _DIGEST], content[len(_MAGIC) + _DIGEST :]
     return code if head == _MAGIC + _digest(key, code) else None
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
 
 
 def _digest(key: str, code: bytes) -> bytes:
@@ -97,7 +104,7 @@ def store(key: str, code: bytes) -> None:
 
 
 def _write(place: Path, key: str, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=place, prefix=".")
+    descriptor, name = tempfile.mkstemp(dir=place, prefix=_UNFINISHED)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -108,7 +115,15 @@ def _write(place: Path, key: str, content: bytes) -> None:
 
 
 def _forget_oldest(place: Path) -> None:
-    files = [path for path in place.iterdir() if not path.name.startswith(".")]
-    if len(files) > _MOST_FILES:
-        for path in sorted(files, key=lambda path: path.stat().st_mtime)[: len(files) - _MOST_FILES]:
-            path.unlink(missing_ok=True)
+    """Delete the oldest code beyond a number, and what a writer left unfinished an hour ago; nobody else's files."""
+    code, unfinished = list[tuple[float, Path]](), list[Path]()
+    for path in place.iterdir():
+        with contextlib.suppress(OSError):
+            written = path.stat(follow_symlinks=False).st_mtime
+            if _KEY.fullmatch(path.name):
+                code.append((written, path))
+            elif path.name.startswith(_UNFINISHED) and written < time.time() - 3600.0:
+                unfinished.append(path)
+    for path in [*unfinished, *[path for _, path in sorted(code)[: max(0, len(code) - _MOST_FILES)]]]:
+        with contextlib.suppress(OSError):
+            path.unlink()

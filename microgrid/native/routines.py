@@ -150,12 +150,8 @@ class Variable:
     ----------
     routine : Routine
         Whose.
-    kind : str
-        ``i64``, ``double``, or ``ptr`` for an address of the elements' kind.
-    elements : str, optional
-        The kind of what an address points at.
     start : Whole, Term, Array or number
-        Its first value.
+        Its first value. It says what the variable is: a whole number, a double, or the address of numbers.
     """
 
     def __init__(self, routine: Routine, start: Any) -> None:
