@@ -424,8 +424,8 @@ def logaddexp(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
             return m.log(m.exp(x) + m.exp(y))
-        # Equal operands have a gap of 0, infinite ones (inf - inf is nan) included.
-        gap = m.where(m.equal(x, y), 0.0, m.abs(x - y))
+        # Equal operands have a gap of 0, infinite ones (inf - inf is nan) too; with a complex step, what parts them.
+        gap = m.where(m.equal(x, y), m.where(m.less(m.abs(x), m.inf), x - y, 0.0), m.abs(x - y))
         return m.where(m.less(x, y), y, x) + m.log1p(m.exp(-gap))
 
     return value, lambda out, x, y: (m.sigmoid(x - y), m.sigmoid(y - x))
@@ -532,7 +532,8 @@ def logsumexp(m: Any) -> Pair:
             return m.log(m.total(m.exp(x) for x in xs))
         peak = m.largest(xs)
         shift = shift_by(peak)
-        smaller = m.total(m.where(m.equal(x, peak), 0.0, m.exp(x - shift)) for x in xs)
+        # What is as large as the peak counts as 1 below, and here as 0; a complex step, which is not, as what it adds.
+        smaller = m.total(m.exp(x - shift) - m.where(m.equal(x, peak), 1.0, 0.0) for x in xs)
         others = m.total(m.where(m.equal(x, peak), 1.0, 0.0) for x in xs) - 1.0
         return peak + m.log1p(smaller + others)  # not log(1 + …): that loses e⁻³⁷ beside 1
 

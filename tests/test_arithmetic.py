@@ -220,3 +220,19 @@ def test_without_mpmath_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(MissingPackageError, match=r"pip install 'microgrid-autodiff\[symbolic\]'") as caught:
         importlib.import_module("microgrid.arithmetics.mpmath")
     assert isinstance(caught.value, ImportError)
+
+
+SMOOTH_OF_SEVERAL = [rule.name for rule in RULES.values() if not rule.kinks and rule.arity != 1]
+
+
+@pytest.mark.parametrize("name", SMOOTH_OF_SEVERAL)
+def test_a_complex_step_from_equal_operands_gives_the_derivative(name: str) -> None:
+    rule = RULES[name]
+    count = rule.arity or 2 * len(rule.regions)
+    operands = [0.5] * count
+    value, partials = FLOAT.bind(rule)
+    slopes = partials(value(*operands), *operands)
+    moving = [place for place in range(count) if rule.arity is None or not rule.regions[place].constant]
+    for place in moving:
+        step = [complex(0.5, 1e-100 * (place == other)) for other in range(count)]
+        assert COMPLEX.bind(rule)[0](*step).imag / 1e-100 == pytest.approx(slopes[place], rel=1e-14), place
