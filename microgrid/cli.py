@@ -24,6 +24,7 @@ from microgrid.derivations import explain
 from microgrid.drawing import draw
 from microgrid.errors import DataError, FormulaError, MicrogridError
 from microgrid.formula import parse, recorded_on, spelled
+from microgrid.program import _count
 from microgrid.proofs import prove
 from microgrid.text import table
 from microgrid.timing import timings
@@ -298,8 +299,7 @@ def _compile(arguments: argparse.Namespace) -> int:
     inputs = {name: nodes[name] for name in formula.inputs}
     compiled = compile(nodes[formula.output], inputs, precise=arguments.precise)
     value, slopes = compiled.value_and_grad(**numbers)
-    nodes_in_words = f"{compiled.nodes} node{'s' * (compiled.nodes != 1)}"
-    print(f"{nodes_in_words} on {compiled.backend}, ready in {1e3 * compiled.compile_seconds:.1f} ms\n")
+    print(f"{_count(compiled.nodes, 'node')} on {compiled.backend}, ready in {1e3 * compiled.compile_seconds:.1f} ms\n")
     print(getattr(compiled, arguments.show)().rstrip())
     rows = [(name, f"{numbers[name]:.6g}", f"{slope:.6g}") for name, slope in slopes.items()]
     print(f"\n{formula.output} = {value:.6g}\n")
@@ -371,15 +371,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        _discard_output()
         return _BROKEN_PIPE
     except OSError as error:
         print(f"microgrid: can't write: {error.strerror}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 2
     except KeyboardInterrupt:
         print("microgrid: interrupted", file=sys.stderr)
         return _INTERRUPTED
+
+
+def _discard_output() -> None:
+    """Let what Python flushes at its end go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -133,9 +133,6 @@ class _Recorded:
         return Trace(self._make(share), self._results)
 
 
-_MADE_BY_CALLS = ("_paths", "_layouts", "_row_places", "_last")
-
-
 class Compiled:
     """A function that was recorded once and runs at the machine's speed, with its derivatives.
 
@@ -486,7 +483,9 @@ class Compiled:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy needs; it records anew what it is called with."""
-        return {name: one for name, one in self.__dict__.items() if name not in ("_lock", *_MADE_BY_CALLS)}
+        made_by_calls = Compiled.__new__(Compiled)
+        made_by_calls._forget()
+        return {name: one for name, one in self.__dict__.items() if name not in made_by_calls.__dict__}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)

@@ -79,8 +79,9 @@ def flatten_like(tree: Any, rebuild: Rebuild, count: int, what: str) -> list[Any
     """
     found: list[Any] = []
     if not _follow(tree, rebuild([float(place) for place in range(count)]), found):
-        told = f"with one entry for each number of the {what}: {count}, not {len(flatten(tree)[0])}"
-        if len(flatten(tree)[0]) == count:
+        given = len(flatten(tree)[0])
+        told = f"with one entry for each number of the {what}: {count}, not {given}"
+        if given == count:
             told = f"in the structure of the {what}, and {tree!r} has another one"
         raise InvalidValueError(f"the vector comes last, {told}")
     return found

@@ -39,7 +39,6 @@ _CALL = 25  # instructions that a vector function takes as long as
 _AHEAD = 96  # rows that are asked of memory before they are needed
 _IN_ONE_PIECE = 250  # nodes with derivatives, or three times as many without: beyond, LLVM takes too long
 _WORTH_A_THREAD = 200_000  # row operations: some 0.1 ms
-
 _WORTH_A_LOCK = 10_000  # row operations, some 5 µs: beyond, other threads of Python run in the meantime
 
 # Words of a call's block. Behind them stand three for each array: where it begins, and the bytes to its next row and
