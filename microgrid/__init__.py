@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from microgrid import engines
+from microgrid._version import __version__ as __version__
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -27,6 +28,7 @@ from microgrid.errors import (
     OutputError,
 )
 from microgrid.export import to_c, to_numpy, to_python
+from microgrid.rules import Region
 from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
 
 if TYPE_CHECKING:
@@ -38,8 +40,6 @@ if TYPE_CHECKING:
     from microgrid.program import Program
     from microgrid.proofs import Proof, prove
     from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
-
-__version__ = "0.1.0"
 
 engine: str = engines.engine.NAME
 """Which engine records: "native" or "python"."""
@@ -62,6 +62,7 @@ __all__ = [
     "Precise",
     "Program",
     "Proof",
+    "Region",
     "Value",
     "assert_gradients",
     "check_gradients",

@@ -116,7 +116,7 @@ def _choose(truth: Any, then: Any, otherwise: Any) -> Any:
     return then if truth else otherwise
 
 
-_ORDER: dict[str, Any] = {"less": infix.lt, "less_equal": infix.le, "equal": infix.eq, "where": _choose}
+COMPARISONS: dict[str, Any] = {"less": infix.lt, "less_equal": infix.le, "equal": infix.eq, "where": _choose}
 
 
 # ---- floats ---------------------------------------------------------------------------------------------------
@@ -133,63 +133,63 @@ def _hypot(x: float, y: float) -> float:
 
 
 _HYPERBOLIC = (math.sinh, math.cosh, math.tanh, math.erf)
-_MATH: dict[str, Any] = {function.__name__: function for function in _LOGARITHMIC + _CIRCULAR + _HYPERBOLIC}
-_MATH["hypot"] = _hypot
+ELEMENTARY: dict[str, Any] = {function.__name__: function for function in _LOGARITHMIC + _CIRCULAR + _HYPERBOLIC}
+ELEMENTARY["hypot"] = _hypot
 
-PLAIN = Arithmetic("plain float", floats=True, abs=abs, pi=math.pi, inf=math.inf, **_ORDER, **_MATH)
+PLAIN = Arithmetic("plain float", floats=True, abs=abs, pi=math.pi, inf=math.inf, **COMPARISONS, **ELEMENTARY)
 """Python's own floats, at the interpreter's full speed. Where IEEE 754 answers inf or nan, Python often raises
 ``ArithmeticError`` or ``ValueError``; every other result has FLOAT's bits. So an engine tries PLAIN and asks FLOAT
 when it raises."""
 
 
-class _Ieee(float):
+class Ieee(float):
     """A float whose division never raises, as IEEE 754 has it: 1/0 is inf, 0/0 is nan. Nor does its power."""
 
     __slots__ = ()
 
-    def __truediv__(self, other: float) -> _Ieee:
+    def __truediv__(self, other: float) -> Ieee:
         return _ieee_quotient(self, other)
 
-    def __rtruediv__(self, other: float) -> _Ieee:
+    def __rtruediv__(self, other: float) -> Ieee:
         return _ieee_quotient(other, self)
 
-    def __pow__(self, other: float) -> _Ieee:  # type: ignore[override]  # no modulus, and never complex
+    def __pow__(self, other: float) -> Ieee:  # type: ignore[override]  # no modulus, and never complex
         return _ieee_power(self, other)
 
-    def __rpow__(self, other: float) -> _Ieee:  # type: ignore[override]  # likewise
+    def __rpow__(self, other: float) -> Ieee:  # type: ignore[override]  # likewise
         return _ieee_power(other, self)
 
 
-def _closed(operation: str) -> Callable[..., _Ieee]:
-    """One of float's own methods, with a result that is again an ``_Ieee``."""
+def _closed(operation: str) -> Callable[..., Ieee]:
+    """One of float's own methods, with a result that is again an ``Ieee``."""
     of_float = getattr(float, operation)
 
-    def method(*operands: float) -> _Ieee:
+    def method(*operands: float) -> Ieee:
         result = of_float(*operands)
-        return result if result is NotImplemented else _Ieee(result)
+        return result if result is NotImplemented else Ieee(result)
 
     return method
 
 
 for _operation in ("add", "radd", "sub", "rsub", "mul", "rmul", "neg", "abs"):
-    setattr(_Ieee, f"__{_operation}__", _closed(f"__{_operation}__"))
+    setattr(Ieee, f"__{_operation}__", _closed(f"__{_operation}__"))
 
 
-def _ieee_power(x: float, y: float) -> _Ieee:
+def _ieee_power(x: float, y: float) -> Ieee:
     if not isinstance(x, int | float) or not isinstance(y, int | float):
         return NotImplemented
-    result: _Ieee = _IEEE_MATH["pow"](x, y)
+    result: Ieee = IEEE_ELEMENTARY["pow"](x, y)
     return result
 
 
-def _ieee_quotient(x: float, y: float) -> _Ieee:
+def _ieee_quotient(x: float, y: float) -> Ieee:
     if not isinstance(x, int | float) or not isinstance(y, int | float):
         return NotImplemented
     if y != 0.0:
-        return _Ieee(float.__truediv__(float(x), float(y)))
+        return Ieee(float.__truediv__(float(x), float(y)))
     if x == 0.0 or math.isnan(x):
-        return _Ieee(math.nan)
-    return _Ieee(math.copysign(math.inf, x) * math.copysign(1.0, y))
+        return Ieee(math.nan)
+    return Ieee(math.copysign(math.inf, x) * math.copysign(1.0, y))
 
 
 def _infinite(*operands: float) -> float:
@@ -225,37 +225,37 @@ _OVERFLOWS: dict[str, Callable[..., float]] = {"sinh": _signed_infinite, "pow": 
 _POLES: dict[str, Callable[..., float]] = {"log": _log_pole, "log1p": _log1p_pole, "pow": _pow_pole}
 
 
-def _total(function: Callable[..., float]) -> Callable[..., _Ieee]:
+def _total(function: Callable[..., float]) -> Callable[..., Ieee]:
     """One of math's functions as IEEE 754 has it: a result wherever Python's raises."""
     overflow = _OVERFLOWS.get(function.__name__, _infinite)
     pole = _POLES.get(function.__name__, _undefined)
 
-    def total(*operands: float) -> _Ieee:
+    def total(*operands: float) -> Ieee:
         try:
-            return _Ieee(function(*operands))
+            return Ieee(function(*operands))
         except OverflowError:
-            return _Ieee(overflow(*operands))
+            return Ieee(overflow(*operands))
         except ValueError:
-            return _Ieee(pole(*operands))
+            return Ieee(pole(*operands))
 
     return total
 
 
-_IEEE_MATH: dict[str, Any] = {name: _total(function) for name, function in _MATH.items()}
-_IEEE = Arithmetic("IEEE", floats=True, abs=abs, pi=_Ieee(math.pi), inf=_Ieee(math.inf), **_ORDER, **_IEEE_MATH)
+IEEE_ELEMENTARY: dict[str, Any] = {name: _total(function) for name, function in ELEMENTARY.items()}
+_IEEE = Arithmetic("IEEE", floats=True, abs=abs, pi=Ieee(math.pi), inf=Ieee(math.inf), **COMPARISONS, **IEEE_ELEMENTARY)
 
 
 class _FloatArithmetic(Arithmetic):
-    """Floats in, floats out, never an exception: operands are made ``_Ieee`` numbers and results plain again."""
+    """Floats in, floats out, never an exception: operands are made ``Ieee`` numbers and results plain again."""
 
     def bind(self, rule: Rule) -> Pair:
         value, partials = _IEEE.bind(rule)
 
         def ieee_value(*operands: float) -> float:
-            return float(value(*map(_Ieee, operands)))
+            return float(value(*map(Ieee, operands)))
 
         def ieee_partials(out: float, *operands: float) -> tuple[float, ...]:
-            return tuple(map(float, partials(_Ieee(out), *map(_Ieee, operands))))
+            return tuple(map(float, partials(Ieee(out), *map(Ieee, operands))))
 
         return ieee_value, ieee_partials
 

@@ -23,13 +23,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid._public import public
 from microgrid.arithmetic import FLOAT
 from microgrid.arithmetics.series import REAL, Series, SeriesArithmetic, SparseVector
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.graph import dependents, evaluate, local_partials, pullback, topological_order
 from microgrid.rules import Rule
 from microgrid.trees import Rebuild, flatten, flatten_like
-from microgrid.value import FUNCTIONS, VALUE, Value, _as_float, _lift, recorder
+from microgrid.util.wording import listed
+from microgrid.value import FUNCTIONS, VALUE, Value, as_float, as_value, recorder
 
 __all__ = [
     "derivative",
@@ -76,6 +78,7 @@ def _times(partial: Any, adjoint: Any) -> Any:
     return partial * adjoint
 
 
+@public()
 def gradients(output: Value, wrt: Any) -> Any:
     """Differentiate a recorded graph; the derivatives are graphs on the same leaves.
 
@@ -120,7 +123,7 @@ def gradients(output: Value, wrt: Any) -> Any:
 def _value_gradient(output: Value, nodes: Sequence[Value]) -> list[Value]:
     between = dependents([output], nodes)
     adjoints = pullback(output, _value_partials, through=between, times=_times) if output in between else {}
-    return [_lift(adjoints.get(node, 0.0)) for node in nodes]
+    return [as_value(adjoints.get(node, 0.0)) for node in nodes]
 
 
 # ---- functions, recorded --------------------------------------------------------------------------------------
@@ -199,7 +202,7 @@ def _place(f: Callable[..., Any], one: int | str, args: tuple[Any, ...], more: M
         names = list(inspect.signature(f).parameters)
         if one in names[: len(args)]:
             return names.index(one)
-        raise DataError(f"wrt is {one!r}, and the call gives no argument of that name; there are {_told(names)}")
+        raise DataError(f"wrt is {one!r}, and the call gives no argument of that name; there are {listed(names)}")
     if isinstance(one, bool) or not isinstance(one, int):
         raise DataError(f"wrt is an argument's place or name, or a tuple of those, not {one!r}")
     if one >= len(args) and more:
@@ -211,18 +214,14 @@ def _place(f: Callable[..., Any], one: int | str, args: tuple[Any, ...], more: M
     return one % len(args)
 
 
-def _told(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"
-
-
 def _variable(number: Any) -> Value:
     """A node of the call's own: the number's product with 1, which changes no bit."""
-    return _lift(number) * 1.0
+    return as_value(number) * 1.0
 
 
 def _output(result: Any) -> Value:
     try:
-        return _lift(result)
+        return as_value(result)
     except InvalidValueError as error:
         raise InvalidValueError(f"a function that is differentiated returns numbers: {error}") from None
 
@@ -259,6 +258,7 @@ def _derived(make: Callable[..., Any]) -> Callable[..., Any]:
 # ---- reverse mode ---------------------------------------------------------------------------------------------
 
 
+@public()
 @_derived
 def grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """The gradient of a function that returns one number.
@@ -299,6 +299,7 @@ def grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     return lambda *args, **more: both(*args, **more)[1]
 
 
+@public()
 @_derived
 def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """A function's value beside its gradient, by one call.
@@ -333,6 +334,7 @@ def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     return derived
 
 
+@public()
 @_derived
 def vjp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """The product of a vector and the Jacobian, by one sweep of reverse mode.
@@ -366,7 +368,7 @@ def vjp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
         *args_of_f, vector = args
         trace = _record(f, wrt, tuple(args_of_f), more)
         weights = flatten_like(vector, trace.results, len(trace.outputs), "result")
-        product = _lift(FUNCTIONS["dot"](trace.outputs, weights))
+        product = as_value(FUNCTIONS["dot"](trace.outputs, weights))
         if trace.plain and not any([isinstance(weight, Value) for weight in weights]):
             return trace.arguments(trace.gradient(product))
         return trace.arguments(_value_gradient(product, trace.variables))
@@ -374,6 +376,7 @@ def vjp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     return derived
 
 
+@public()
 @_derived
 def jacobian(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """Every derivative of every number that a function returns.
@@ -422,7 +425,7 @@ def jacobian(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
 def _apply(rule: Rule, *operands: Any) -> Any:
     """A rule's value on Values and plain numbers."""
     if any([isinstance(operand, Value) for operand in operands]):
-        return recorder(rule)(*[_lift(operand) for operand in operands])
+        return recorder(rule)(*[as_value(operand) for operand in operands])
     return FLOAT.bind(rule)[0](*operands)
 
 
@@ -462,7 +465,7 @@ class _Moving:
     def given_back(self, coefficient: Any) -> Any:
         """A coefficient as a float or a Value; None is 0."""
         number = 0.0 if coefficient is None else coefficient
-        return float(number) if self.trace.plain else _lift(number)
+        return float(number) if self.trace.plain else as_value(number)
 
 
 def _every_direction(trace: _Trace) -> list[SparseVector]:
@@ -475,7 +478,7 @@ def _along(f: Callable[..., Any], wrt: Wrt, args: tuple[Any, ...], more: Mapping
     trace = _record(f, wrt, tuple(args_of_f), more)
     entries = flatten_like(direction, trace.arguments, len(trace.variables), "argument")
     plain = trace.plain and not any([isinstance(entry, Value) for entry in entries])
-    tangents = [entry if isinstance(entry, Value) else _as_float(entry) for entry in entries]
+    tangents = [entry if isinstance(entry, Value) else as_float(entry) for entry in entries]
     return _Trace(trace.variables, trace.arguments, trace.outputs, trace.results, plain), tangents
 
 
@@ -517,6 +520,7 @@ def _recorded_trace(variables: list[Value], outputs: list[Value]) -> _Trace:
     return _Trace(variables, list, outputs, list, plain=False)
 
 
+@public()
 @_derived
 def jvp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """The product of the Jacobian and a vector, the derivative along a direction, by forward mode.
@@ -552,6 +556,7 @@ def jvp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     return derived
 
 
+@public()
 @_derived
 def hvp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """The product of the Hessian and a vector, forward over reverse: the cost is that of a few gradients.
@@ -588,6 +593,7 @@ def hvp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     return derived
 
 
+@public()
 @_derived
 def hessian(f: Callable[..., Any], wrt: Wrt = 0, *, sparse: bool = False) -> Callable[..., Any]:
     """All second derivatives of a function that returns one number, forward over reverse.
@@ -647,6 +653,7 @@ def _entries(moving: _Moving, adjoints: Sequence[Series]) -> dict[tuple[int, int
 # ---- high order -----------------------------------------------------------------------------------------------
 
 
+@public()
 def taylor(f: Callable[..., Any], x: Any, order: int) -> list[Any]:
     """The Taylor coefficients of a function of one number: f(x), f'(x), f''(x)/2, …, each divided by its factorial.
 
@@ -695,6 +702,7 @@ def _expanded(trace: _Trace, tangent: float) -> tuple[_Moving, Series]:
     return moving, moving.values[trace.output]
 
 
+@public()
 @_derived
 def derivative(f: Callable[..., Any], n: int = 1, wrt: int | str = 0) -> Callable[..., Any]:
     """The n-th derivative of a function with respect to one number, by its Taylor series.

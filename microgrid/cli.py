@@ -24,10 +24,10 @@ from microgrid.derivations import explain
 from microgrid.drawing import draw
 from microgrid.errors import DataError, FormulaError, MicrogridError
 from microgrid.formula import parse, recorded_on, spelled
-from microgrid.program import _count
 from microgrid.proofs import prove
 from microgrid.text import table
 from microgrid.timing import timings
+from microgrid.util.wording import counted
 from microgrid.value import FUNCTIONS, Value
 
 __all__ = ["main"]
@@ -299,7 +299,9 @@ def _compile(arguments: argparse.Namespace) -> int:
     inputs = {name: nodes[name] for name in formula.inputs}
     compiled = compile(nodes[formula.output], inputs, precise=arguments.precise)
     value, slopes = compiled.value_and_grad(**numbers)
-    print(f"{_count(compiled.nodes, 'node')} on {compiled.backend}, ready in {1e3 * compiled.compile_seconds:.1f} ms\n")
+    print(
+        f"{counted(compiled.nodes, 'node')} on {compiled.backend}, ready in {1e3 * compiled.compile_seconds:.1f} ms\n"
+    )
     print(getattr(compiled, arguments.show)().rstrip())
     rows = [(name, f"{numbers[name]:.6g}", f"{slope:.6g}") for name, slope in slopes.items()]
     print(f"\n{formula.output} = {value:.6g}\n")

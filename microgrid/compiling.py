@@ -13,13 +13,15 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from microgrid._public import public
 from microgrid.backends import LEVELS
-from microgrid.calculus import Wrt, _told
+from microgrid.calculus import Wrt
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.paths import Path, PointPath, RowPath, row_arrays
 from microgrid.program import Program
 from microgrid.tracing import Layout, Part, Trace, check_places, derived, distinct, structure_of, trace
 from microgrid.trees import Rebuild, flatten
+from microgrid.util.wording import listed
 from microgrid.value import Value
 
 __all__ = ["Compiled", "compile"]
@@ -53,7 +55,7 @@ class _Function:
         positions = [place for place in arguments if isinstance(place, int)]
         if isinstance(one, int) and -len(positions) <= one < 0:
             return positions[one]
-        told = _told([self.label(place) for place in arguments])
+        told = listed([self.label(place) for place in arguments])
         raise DataError(f"there is no argument {one!r} in the call of {self.__name__}; it gives {told}")
 
     def label(self, place: Place) -> str:
@@ -106,7 +108,7 @@ class _Recorded:
         given = {**dict(zip(self.names, args, strict=False)), **more}
         if given.keys() != set(self.names) or len(given) < len(args) + len(more):
             raise DataError(
-                f"the recorded graph has the inputs {_told(self.names)}: give each once, in this order or by its name"
+                f"the recorded graph has the inputs {listed(self.names)}: give each once, in this order or by its name"
             )
         return {name: given[name] for name in self.names}
 
@@ -116,7 +118,7 @@ class _Recorded:
             return one
         if isinstance(one, int) and -len(self.names) <= one < len(self.names):
             return self.names[one]
-        raise DataError(f"the recorded graph has no input {one!r}; there are {_told(self.names)}")
+        raise DataError(f"the recorded graph has no input {one!r}; there are {listed(self.names)}")
 
     def label(self, place: Place) -> str:
         """The name itself."""
@@ -133,6 +135,7 @@ class _Recorded:
         return Trace(self._make(share), self._results)
 
 
+@public()
 class Compiled:
     """A function that was recorded once and runs at the machine's speed, with its derivatives.
 
@@ -524,6 +527,7 @@ def _zeros_like_a_row(array: Any) -> Any:
 # ---- compile --------------------------------------------------------------------------------------------------
 
 
+@public()
 def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not needed here
     target: Any,
     inputs: Any = None,
@@ -606,7 +610,7 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     if reduce not in ("sum", "mean", None):
         raise DataError(f"reduce is 'sum', 'mean' or None, not {reduce!r}")
     if optimize not in LEVELS:
-        raise DataError(f"optimize is one of {_told(map(repr, LEVELS))}, not {optimize!r}")
+        raise DataError(f"optimize is one of {listed(map(repr, LEVELS))}, not {optimize!r}")
     if threads is not None and (isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1):
         raise DataError(f"threads is a number of threads from 1, not {threads!r}")
     for one in wrt if isinstance(wrt, tuple) else () if wrt is None else (wrt,):
@@ -615,7 +619,7 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     by_rows, fixed = _places(rows, "rows"), _places(static, "static")
     if set(by_rows) & set(fixed):
         raise DataError(
-            f"an argument has rows or is static, and not both: {_told(map(repr, set(by_rows) & set(fixed)))}"
+            f"an argument has rows or is static, and not both: {listed(map(repr, set(by_rows) & set(fixed)))}"
         )
     if fixed and not callable(target):
         raise DataError("static arguments are a function's; a recorded graph has inputs that are numbers")

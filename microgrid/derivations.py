@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid._public import public
 from microgrid.arithmetics.latex import number as latex_number
 from microgrid.arithmetics.latex import symbol
 from microgrid.drawing.text import number, one_line, shortened
@@ -100,6 +101,7 @@ class Component:
         return _quotient(self.of, self.by)
 
 
+@public()
 @dataclass(frozen=True, slots=True)
 class Derivation:
     """The derivation of one derivative; a notebook shows it when it is a cell's last line.
@@ -194,6 +196,7 @@ class Derivation:
 # ---- explain --------------------------------------------------------------------------------------------------
 
 
+@public()
 def explain(output: Value, *, wrt: Value, using: Iterable[Value] = ()) -> Derivation:
     """Derive the derivative of a recorded graph with respect to one of its nodes, step by step.
 

@@ -126,11 +126,11 @@ class _Constant(Value):
 
 
 def _refuse_subclass(cls: type) -> None:  # noqa: ARG001  # the hook's signature
-    raise TypeError("type 'microgrid.value.Value' is not an acceptable base type")
+    raise TypeError("type 'microgrid.Value' is not an acceptable base type")
 
 
 Value.__init_subclass__ = classmethod(_refuse_subclass)  # type: ignore[assignment]  # from here on, as natively
-Value.__module__ = _Constant.__module__ = "microgrid.value"
+Value.__module__ = _Constant.__module__ = "microgrid"
 _Constant.__qualname__ = _Constant.__name__ = "Value"
 _new = Value.__new__
 
@@ -334,7 +334,7 @@ def _compiled(rule: Rule, head: str, **more: Any) -> Callable[..., Any]:
     names |= {"callbacks": _callbacks, "strict_blocks": _strict_blocks, **more}
     exec(compile(text, f"<the rule {rule.name}>", "exec"), names)  # the text is the table's own, nobody's input
     made: Callable[..., Any] = names[rule.name]
-    made.__module__, made.__qualname__ = "microgrid.value", f"Value.{rule.name}"
+    made.__module__, made.__qualname__ = "microgrid", f"Value.{rule.name}"
     made.__doc__ = f"The function microgrid.{rule.name} of this Value."
     return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Sequence
 
+from microgrid._public import public
 from microgrid.arithmetics.source import NUMPY, C, Language, Source
 from microgrid.errors import InvalidValueError
 from microgrid.graph import evaluate, local_partials, pullback, topological_order
@@ -29,6 +30,7 @@ _C_WORDS = (
 _TAKEN = {*C.calls, *_C_WORDS.split(), "fabs", "math", "np"}
 
 
+@public()
 def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f") -> str:
     """A graph as one self-contained C function of its value and gradient.
 
@@ -81,6 +83,7 @@ def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f"
     return "\n".join([head, *[f"    {line}" for line in [*lines, f"return {output};"]], "}"])
 
 
+@public()
 def to_python(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f") -> str:
     """A graph as a Python function of floats, on the standard library alone.
 
@@ -116,6 +119,7 @@ def to_python(value: Value, inputs: Sequence[Value] | None = None, *, name: str 
     return "\n".join([head, *[f"    {line}" for line in source.lines], f"    return {output}, [{', '.join(slopes)}]"])
 
 
+@public()
 def to_numpy(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f") -> str:
     """A graph as a NumPy function of whole arrays, one element of each input a point.
 

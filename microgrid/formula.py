@@ -23,7 +23,7 @@ from typing import Any
 
 from microgrid.errors import FormulaError
 from microgrid.rules import RULES
-from microgrid.value import FUNCTIONS, Value, _lift, named
+from microgrid.value import FUNCTIONS, Value, as_value, named
 
 __all__ = ["Formula", "parse", "recorded_on", "spelled"]
 
@@ -32,7 +32,7 @@ _TYPED_AS = str.maketrans({"·": "*", "×": "*", "−": "-", "÷": "/"})
 _LONGEST = 20_000  # characters; far beyond what a person types
 _EXCERPT = 60  # characters of it that a message shows
 
-_OPERATORS: dict[type[ast.AST], str] = {
+OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add",
     ast.Sub: "sub",
     ast.Mult: "mul",
@@ -287,7 +287,7 @@ def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
         made[name] = _record(formula.definitions[name], made)
     output = made[formula.output]
     is_number = output.op is None and output not in nodes.values()
-    return _lift(output.data) if is_number else output
+    return as_value(output.data) if is_number else output
 
 
 def _syntax_tree(text: str) -> ast.Module:
@@ -413,11 +413,11 @@ def _operands(node: ast.expr) -> list[ast.expr]:
             raise FormulaError(f"powers are written {_show(left)}**{_show(right)}, not with ^")
         case ast.BinOp(op=ast.BitOr()):
             raise FormulaError(f"a formula can't contain {_show(node)!r}: an absolute value is written abs(x)")
-        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
+        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
             return [left, right]
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
             return [operand]
-        case ast.Compare(left=left, ops=[operator], comparators=[right]) if type(operator) in _OPERATORS | _SWAPPED:
+        case ast.Compare(left=left, ops=[operator], comparators=[right]) if type(operator) in OPERATORS | _SWAPPED:
             return [left, right]
         case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
             raise FormulaError(f"equality is written equal({_show(left)}, {_show(right)}), not with ==")
@@ -490,9 +490,9 @@ def _evaluate(tree: ast.expr, nodes: Mapping[str, Any]) -> Any:
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
             return _evaluate(operand, nodes)
         case ast.UnaryOp(op=operator, operand=operand):
-            return FUNCTIONS[_OPERATORS[type(operator)]](_evaluate(operand, nodes))
+            return FUNCTIONS[OPERATORS[type(operator)]](_evaluate(operand, nodes))
         case ast.BinOp(left=left, op=operator, right=right):
-            return FUNCTIONS[_OPERATORS[type(operator)]](_evaluate(left, nodes), _evaluate(right, nodes))
+            return FUNCTIONS[OPERATORS[type(operator)]](_evaluate(left, nodes), _evaluate(right, nodes))
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             return _compare(operator, _evaluate(left, nodes), _evaluate(right, nodes))
     assert isinstance(tree, ast.Call)  # the check let nothing else through
@@ -503,7 +503,7 @@ def _evaluate(tree: ast.expr, nodes: Mapping[str, Any]) -> Any:
 def _compare(operator: ast.AST, left: Any, right: Any) -> Any:
     if type(operator) in _SWAPPED:
         return FUNCTIONS[_SWAPPED[type(operator)]](right, left)
-    return FUNCTIONS[_OPERATORS[type(operator)]](left, right)
+    return FUNCTIONS[OPERATORS[type(operator)]](left, right)
 
 
 def _call(name: str, operands: list[Any]) -> Any:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self, get_args
 
+from microgrid._public import public
 from microgrid.arithmetic import FLOAT
 from microgrid.checking import Blame, Judgement, Report, Verdict
 from microgrid.checking.nodes import blame_for_infinity, inspect_nodes
@@ -30,7 +31,7 @@ from microgrid.checking.recordings import Recording
 from microgrid.checking.references import rounding
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.graph import pullback
-from microgrid.value import FUNCTIONS, Value, _flatten, _restore_graph, named
+from microgrid.value import FUNCTIONS, Value, flatten_graph, named, restore_graph
 
 __all__ = [
     "Agreement",
@@ -70,6 +71,7 @@ class _Whole:
         return type(self)(*parts)
 
 
+@public("microgrid.logistic")
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleLoss(_Whole):
     """The graph of one sample's loss, node by node.
@@ -107,9 +109,10 @@ class SampleLoss(_Whole):
         return (*self.x, *self.w, self.y, self.b, self.z, self.a, self.loss)
 
     def __reduce__(self) -> tuple[Callable[..., SampleLoss], tuple[Any, ...]]:
-        return _restore_sample, (self.form, *_flatten(*self._nodes()))
+        return _restore_sample, (self.form, *flatten_graph(*self._nodes()))
 
 
+@public("microgrid.logistic")
 @dataclass(frozen=True, slots=True, eq=False)
 class DatasetLoss(_Whole):
     """The graph of the mean loss over a data set.
@@ -137,7 +140,7 @@ class DatasetLoss(_Whole):
 
     def __reduce__(self) -> tuple[Callable[..., DatasetLoss], tuple[Any, ...]]:
         nodes = [node for sample in self.samples for node in sample._nodes()]
-        return _restore_dataset, (self.samples[0].form, len(self.samples), *_flatten(*nodes, self.loss))
+        return _restore_dataset, (self.samples[0].form, len(self.samples), *flatten_graph(*nodes, self.loss))
 
 
 def _sample_of(nodes: Sequence[Value], form: Form) -> SampleLoss:
@@ -148,16 +151,17 @@ def _sample_of(nodes: Sequence[Value], form: Form) -> SampleLoss:
 
 
 def _restore_sample(form: Form, *columns: Any) -> SampleLoss:
-    return _sample_of(_restore_graph(*columns), form)
+    return _sample_of(restore_graph(*columns), form)
 
 
 def _restore_dataset(form: Form, count: int, *columns: Any) -> DatasetLoss:
-    *nodes, loss = _restore_graph(*columns)
+    *nodes, loss = restore_graph(*columns)
     each = len(nodes) // count
     samples = [_sample_of(nodes[start : start + each], form) for start in range(0, len(nodes), each)]
     return DatasetLoss(tuple(samples), loss)
 
 
+@public("microgrid.logistic")
 def sample_loss(
     x: Iterable[Any], y: float | Value, w: Iterable[Any], b: float | Value, *, form: Form = "textbook"
 ) -> SampleLoss:
@@ -232,6 +236,7 @@ def _textbook_loss(a: Value, y: Value) -> Value:
     return named(-named(if_one + if_zero, "log-likelihood"), "L")
 
 
+@public("microgrid.logistic")
 def dataset_loss(
     X: Iterable[Iterable[Any]],
     y: Iterable[Any],
@@ -362,6 +367,7 @@ def _check_sample(x: Sequence[Value], y: Value, w: Sequence[Value], b: Value) ->
 # ---- autodiff beside the closed forms -------------------------------------------------------------------------
 
 
+@public("microgrid.logistic")
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """One derivative, by autodiff and by its closed form.
@@ -418,6 +424,7 @@ class Agreement:
         return distance if math.isfinite(distance) else math.inf
 
 
+@public("microgrid.logistic")
 def components(graph: SampleLoss) -> list[Agreement]:
     """The five components of the gradient and the final products, each by autodiff and by its closed form.
 
@@ -466,6 +473,7 @@ def components(graph: SampleLoss) -> list[Agreement]:
     return rows
 
 
+@public("microgrid.logistic")
 def check(
     X: Iterable[Iterable[Any]],
     y: Iterable[Any],
@@ -570,6 +578,7 @@ def _place(sample: SampleLoss) -> Place:
     return Place(names, (*x, sample.y.data), ([x], [sample.y.data]))
 
 
+@public("microgrid.logistic")
 def mean_gradient(graph: DatasetLoss) -> list[Agreement]:
     """The gradient of the mean loss, by autodiff and by the mean of the closed forms.
 
@@ -614,6 +623,7 @@ def _mean_agreement(
 # ---- gradient descent, watched --------------------------------------------------------------------------------
 
 
+@public("microgrid.logistic")
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step of gradient descent, with the gradient that it took compared with the closed form.
@@ -641,6 +651,7 @@ class Step:
         return max(self.gradient, key=lambda row: row.ulp_of_terms)
 
 
+@public("microgrid.logistic")
 def gradient_descent(
     X: Iterable[Iterable[Any]],
     y: Iterable[Any],

@@ -17,9 +17,10 @@ from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any
 
+from microgrid._public import public
 from microgrid.errors import InvalidValueError, OperationError
 from microgrid.rules import MANY, REAL, Pair, Region, Rule, letters_of
-from microgrid.value import VALUE, Value, _as_float, _operand, _say, elementwise
+from microgrid.value import VALUE, Value, as_float, as_operand, described, elementwise
 
 __all__ = ["CustomRule", "Operation", "custom"]
 
@@ -115,6 +116,7 @@ class Operation:
 _OPERATIONS: dict[Hashable, Operation] = {}
 
 
+@public()
 def custom(
     value: Callable[..., Any],
     partials: Callable[..., Any],
@@ -379,7 +381,7 @@ def _pair(rule: CustomRule, m: Any) -> Pair:
             f"{m.name} arithmetic: let its value and its partials take a keyword-only m, and take every function from "
             "it, as in def value(x, *, m): return m.exp(-x * x)"
         )
-    number = _as_float if m.floats else _node_or_float if m is VALUE else _anything
+    number = as_float if m.floats else _node_or_float if m is VALUE else _anything
     value, partials = [partial(f, m=m) if _takes_m(f) else f for f in rule.written]
 
     def checked_value(*operands: Any) -> Any:
@@ -426,12 +428,12 @@ def _number(number: Callable[[Any], Any], result: Any, rule: CustomRule, what: s
 
 
 def _node_or_float(result: Any) -> Any:
-    lifted = _operand(result)
-    return _as_float(result) if lifted is NotImplemented else lifted
+    lifted = as_operand(result)
+    return as_float(result) if lifted is NotImplemented else lifted
 
 
 def _anything(result: Any) -> Any:
-    return _as_float(result) if result is None else result
+    return as_float(result) if result is None else result
 
 
 _MOST_TOLD = 8  # operands in a message
@@ -440,6 +442,6 @@ _MOST_TOLD = 8  # operands in a message
 def _which(rule: CustomRule, what: str, operands: tuple[Any, ...]) -> str:
     """The function, its operation, its place and the operands, for a message."""
     source = rule.value_source if what == "value" else rule.source
-    told = [_say(one) if isinstance(one, Value) else repr(one) for one in operands[:_MOST_TOLD]]
+    told = [described(one) if isinstance(one, Value) else repr(one) for one in operands[:_MOST_TOLD]]
     more = f" and {len(operands) - len(told):,} more" if len(operands) > len(told) else ""
     return f"{what} of the operation {rule.name} ({source}) at {', '.join(told)}{more}"

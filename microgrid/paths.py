@@ -15,7 +15,7 @@ from microgrid.backends import ScalarRunner, buffer_of, processors, row_kernel, 
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError
 from microgrid.tracing import Layout, Part, Trace, check_kind
 from microgrid.trees import Rebuild, flatten_like
-from microgrid.value import _as_float
+from microgrid.value import as_float
 
 __all__ = ["Bound", "Path", "PointPath", "RowPath", "row_arrays"]
 
@@ -77,7 +77,7 @@ def _check_seeds(trace: Trace, seeds: Any) -> Sequence[float]:
                 "that return many"
             )
         return (1.0,)
-    return [_as_float(seed) for seed in flatten_like(seeds, trace.results, trace.count, "result")]
+    return [as_float(seed) for seed in flatten_like(seeds, trace.results, trace.count, "result")]
 
 
 class _Guards:
@@ -107,7 +107,7 @@ def _pack_direction(direction: Any, rebuild: Rebuild, first: int, view: Any) -> 
     """Write a direction into the inputs behind the first ones, if there are any: ``derived`` added them."""
     room = len(view) - first
     if room:
-        view[first:] = array("d", map(_as_float, flatten_like(direction, rebuild, room, "argument")))
+        view[first:] = array("d", map(as_float, flatten_like(direction, rebuild, room, "argument")))
 
 
 # ---- one point ------------------------------------------------------------------------------------------------

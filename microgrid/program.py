@@ -30,17 +30,20 @@ from pathlib import Path
 from typing import Any
 
 from microgrid import files
+from microgrid._public import public
 from microgrid.arithmetic import Arithmetic
 from microgrid.arithmetics.source import PYTHON, Source
 from microgrid.engines import engine
 from microgrid.errors import DataError, InvalidValueError, OperationError
 from microgrid.flattening import Columns
 from microgrid.rules import RULES, Rule
-from microgrid.value import Value, _lift, recorder
+from microgrid.util.wording import counted
+from microgrid.value import Value, as_value, recorder
 
 __all__ = ["Program"]
 
 
+@public()
 @dataclass(frozen=True, eq=False, repr=False)
 class Program:
     """A recorded graph as flat arrays: what is computed from what, without the numbers that it was recorded at.
@@ -151,11 +154,11 @@ class Program:
 
     def __repr__(self) -> str:
         counts = [
-            _count(len(self.inputs), "input"),
-            _count(len(self.constants), "constant"),
-            _count(len(self.ops), "node"),
+            counted(len(self.inputs), "input"),
+            counted(len(self.constants), "constant"),
+            counted(len(self.ops), "node"),
         ]
-        return f"<program of {', '.join(counts)} and {_count(len(self.outputs), 'output')}>"
+        return f"<program of {', '.join(counts)} and {counted(len(self.outputs), 'output')}>"
 
     def __reduce__(self) -> tuple[type[Program], tuple[Any, ...]]:
         columns = (self.constants, self.rules, self.ops, self.starts, self.operands, self.outputs)
@@ -244,7 +247,7 @@ class Program:
         1.0
         """
         _check_count(inputs, "Values", len(self.inputs), "inputs", "one for each")
-        values = [*inputs, *[_lift(constant) for constant in self.constants]]
+        values = [*inputs, *[as_value(constant) for constant in self.constants]]
         for _, rule, operands in self.nodes():
             values.append(recorder(rule)(*[values[slot] for slot in operands]))
         return values
@@ -516,10 +519,6 @@ def _check_count(given: Sequence[Any], what: str, wanted: int, of: str, fix: str
 
 def _is_of_the_table(rule: Rule) -> bool:
     return RULES.get(rule.name) is rule
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 # ---- words ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from microgrid._public import public
 from microgrid.errors import InvalidValueError
 from microgrid.formula import recorded_on
 from microgrid.graph import evaluate, topological_order
@@ -22,7 +23,7 @@ from microgrid.symbolic import (
     sympy_package,
     written_size,
 )
-from microgrid.value import Value, _lift
+from microgrid.value import Value, as_value
 
 __all__ = ["Proof", "prove"]
 
@@ -33,6 +34,7 @@ _AGREED = 30  # digits that have to be the same
 _LARGEST = 3_000  # operations in a difference that SymPy is asked to simplify
 
 
+@public()
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What became of a claim that two formulas are equal; true if it was proved.
@@ -67,6 +69,7 @@ class Proof:
         return f"{self.verdict}: {self.reason}"
 
 
+@public()
 def prove(gradient: Any, closed_form: Any, *, positive: Iterable[Value] = ()) -> Proof:
     """Decide whether two formulas are equal for all values of their leaves.
 
@@ -128,7 +131,7 @@ def _side(given: Any, nodes: Mapping[str, Value]) -> Value:
     if isinstance(given, str):
         return recorded_on(given, nodes)
     try:
-        return _lift(given)
+        return as_value(given)
     except InvalidValueError:
         raise InvalidValueError(f"a side of an equation is a Value, a number or a formula, not {given!r}") from None
 

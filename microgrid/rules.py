@@ -28,12 +28,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid._public import public
+
 __all__ = ["RULES", "Kink", "Region", "Rule", "letters_of", "rule"]
 
 Pair = tuple[Callable[..., Any], Callable[..., Any]]
 Make = Callable[[Any], Pair]
 
 
+@public()
 @dataclass(frozen=True, slots=True)
 class Region:
     """Where one operand of a rule is regular: an interval for everyday points, and the tails beyond it.

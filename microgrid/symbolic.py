@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid._public import public
 from microgrid.arithmetics.latex import LATEX, Text, symbol
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.graph import evaluate, topological_order
 from microgrid.rules import RULES
-from microgrid.value import FUNCTIONS, Value, _lift
+from microgrid.value import FUNCTIONS, Value, as_value
 
 __all__ = [
     "Precise",
@@ -153,6 +154,7 @@ def _check_size(value: Value, stop: Iterable[Value]) -> None:
 # ---- LaTeX ----------------------------------------------------------------------------------------------------
 
 
+@public()
 def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
     r"""The formula of a recorded graph in LaTeX, down to the leaves, as the rules write themselves.
 
@@ -192,6 +194,7 @@ def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
 # ---- SymPy ----------------------------------------------------------------------------------------------------
 
 
+@public()
 def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Value] = ()) -> Any:
     """The formula of a recorded graph as a SymPy expression.
 
@@ -261,6 +264,7 @@ def sympy_symbols(names: Mapping[Value, str], positive: Iterable[Value] = ()) ->
     }
 
 
+@public()
 def from_sympy(expression: Any, numbers: Mapping[str, Any] | None = None) -> Value:
     """A SymPy expression as a recorded graph.
 
@@ -308,7 +312,7 @@ def from_sympy(expression: Any, numbers: Mapping[str, Any] | None = None) -> Val
         stack.pop()
         if one not in made:
             made[one] = _node(one, made, leaves)
-    return _lift(made[expression])
+    return as_value(made[expression])
 
 
 def _leaf(given: Any, name: str) -> Value:
@@ -436,6 +440,7 @@ def _heads() -> dict[Any, str]:
 # ---- high precision -------------------------------------------------------------------------------------------
 
 
+@public()
 @dataclass(frozen=True, slots=True)
 class Precise:
     """A value in high precision beside the recorded one.
@@ -473,6 +478,7 @@ class Precise:
         return str(mpmath.nstr(self.value, self.digits))
 
 
+@public()
 def precise(value: Value, digits: int = 50) -> Precise:
     """A recorded value anew in high precision, and how far off the floats were.
 

@@ -18,10 +18,11 @@ from functools import cache, cached_property
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
+from microgrid._public import public
 from microgrid.arithmetic import FLOAT
-from microgrid.checking.points import Interval, _filled, _numbers_of
+from microgrid.checking.points import Interval, filled, numbers_of
 from microgrid.errors import DataError, MissingPackageError
-from microgrid.formula import _OPERATORS, parse
+from microgrid.formula import OPERATORS, parse
 from microgrid.graph import topological_order
 from microgrid.rules import RULES, Region, Rule
 from microgrid.value import Value
@@ -43,6 +44,7 @@ _JUMP = 1e-3
 # ---- expressions ------------------------------------------------------------------------------------------------
 
 
+@public("microgrid.testing")
 class Expression:
     """A formula with a number for each of its inputs: what ``expressions`` draws and a failing test shows.
 
@@ -150,6 +152,7 @@ def _source(number: float) -> str:
 
 
 # No dataclass: Hypothesis would show its fields instead of its repr.
+@public("microgrid.testing")
 class Graph:
     """A recorded expression.
 
@@ -185,6 +188,7 @@ def _hypothesis() -> Any:
     return strategies
 
 
+@public("microgrid.testing")
 def points(at: Any = None, /, *, tails: bool = False, **named: Any) -> SearchStrategy[Any]:
     """Points for a function, or operands for a rule of the table.
 
@@ -226,16 +230,17 @@ def points(at: Any = None, /, *, tails: bool = False, **named: Any) -> SearchStr
     if isinstance(at, str | Rule):
         return _operands_of(_rule(at) if isinstance(at, str) else at, tails=tails)
     template = named if at is None else at
-    leaves = [leaf for _, leaf in _numbers_of(template, "")]
+    leaves = [leaf for _, leaf in numbers_of(template, "")]
     if not any([isinstance(leaf, Interval) for leaf in leaves]):
         raise DataError(f"there is no Interval in {template!r} to draw from")
     if tails:
         raise DataError("tails=True is for a rule of the table: an Interval has none")
     numbers = [_within(leaf) if isinstance(leaf, Interval) else strategies.just(float(leaf)) for leaf in leaves]
-    strategy: SearchStrategy[Any] = strategies.tuples(*numbers).map(lambda drawn: _filled(template, iter(drawn)))
+    strategy: SearchStrategy[Any] = strategies.tuples(*numbers).map(lambda drawn: filled(template, iter(drawn)))
     return strategy
 
 
+@public("microgrid.testing")
 def expressions(
     *,
     max_operations: int = 8,
@@ -293,6 +298,7 @@ def expressions(
     return strategy
 
 
+@public("microgrid.testing")
 def graphs(
     *,
     max_operations: int = 8,
@@ -493,7 +499,7 @@ def _drawn(
 
 # ---- how it is written --------------------------------------------------------------------------------------------
 
-_SIGNS = {name: sign for sign, name in _OPERATORS.items()}
+_SIGNS = {name: sign for sign, name in OPERATORS.items()}
 
 
 def _input_name(place: int) -> str:

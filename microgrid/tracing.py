@@ -17,7 +17,7 @@ from microgrid.errors import DataError, InvalidValueError, OperationError
 from microgrid.graph import dependents, topological_order
 from microgrid.program import Program
 from microgrid.trees import Rebuild, flatten
-from microgrid.value import Value, _as_float, _lift, decisions
+from microgrid.value import Value, as_float, as_value, decisions
 
 __all__ = ["Layout", "Part", "Trace", "check_kind", "check_places", "derived", "distinct", "structure_of", "trace"]
 
@@ -231,7 +231,7 @@ def _plain(number: Any, label: str) -> float:
             "function itself, or give the Value's .data"
         )
     try:
-        return _as_float(number)
+        return as_float(number)
     except InvalidValueError as error:
         raise InvalidValueError(f"the argument {label} of a compiled function: {error}") from None
 
@@ -361,7 +361,7 @@ def _guarded(
 
 def _output(result: Any) -> Value:
     try:
-        return _lift(result)
+        return as_value(result)
     except InvalidValueError as error:
         raise InvalidValueError(f"a function that is compiled returns numbers: {error}") from None
 

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from numbers import Complex, Number, Real
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from microgrid._public import public
 from microgrid.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.engines import engine
 from microgrid.errors import InvalidValueError, NonFiniteError
@@ -24,7 +25,7 @@ from microgrid.rules import RULES, Rule
 __all__ = ["FUNCTIONS", "VALUE", "Comparison", "Value", "decisions", "elementwise", "named", "recorder", "strict"]
 
 
-def _as_float(number: Any) -> float:
+def as_float(number: Any) -> float:
     """The number as a Python float, or an error that says what else it is."""
     if type(number) is float:
         return number
@@ -233,7 +234,7 @@ class Value:
     def __reduce__(self) -> tuple[Callable[..., Value], tuple[Any, ...]]:
         if self.op is None and not self.is_constant:
             return _restore_leaf, (self.data, self.grad, self.name)
-        return _restore_root, _flatten(self)
+        return _restore_root, flatten_graph(self)
 
     def __pos__(self) -> Value:
         return self
@@ -257,6 +258,7 @@ def _check_name(name: str | None) -> str | None:
     return name or None
 
 
+@public()
 def named(value: Value, name: str) -> Value:
     """Give a node a name, for drawings and messages, and return it.
 
@@ -296,16 +298,16 @@ def _is_number(operand: Any) -> bool:
     return isinstance(operand, Number)  # a complex one too, so that the error can say what to do
 
 
-def _operand(operand: Any) -> Any:
+def as_operand(operand: Any) -> Any:
     """The other side of an operator as a Value or a float; NotImplemented leaves the question to its own type."""
     # These two are asked for by name, and first, because asking an abstract class is slow.
     if type(operand) is int or type(operand) is float:
-        return _as_float(operand)
+        return as_float(operand)
     if isinstance(operand, Value):
         return operand
     if isinstance(operand, Comparison):
         return operand.record()
-    return _as_float(operand) if _is_number(operand) else NotImplemented
+    return as_float(operand) if _is_number(operand) else NotImplemented
 
 
 # By rule, not by name: a user's own operation may bear the name of another.
@@ -341,6 +343,7 @@ def _recorder_on_floats(rule: Rule) -> Callable[..., Value]:
     return record
 
 
+@public()
 class Comparison:
     """The answer to ``x < y``: true or false by the data, and usable as the condition of ``microgrid.where``.
 
@@ -405,7 +408,7 @@ class Comparison:
 
     def record(self) -> Value:
         """The comparison as a node of the graph: 1.0 if it holds, otherwise 0.0, with derivatives 0."""
-        return _RECORD[self.rule](_lift(self.left), _lift(self.right))
+        return _RECORD[self.rule](as_value(self.left), as_value(self.right))
 
 
 _watched: ContextVar[list[Comparison] | None] = ContextVar("microgrid_watched", default=None)
@@ -438,7 +441,7 @@ def decisions() -> Iterator[list[Comparison]]:
 
 
 def _data_of(operand: Any) -> float:
-    return operand.data if isinstance(operand, Value) else _as_float(operand)
+    return operand.data if isinstance(operand, Value) else as_float(operand)
 
 
 def _short(operand: Any) -> str:
@@ -450,7 +453,7 @@ def _comparison_method(rule: Rule, *, swapped: bool) -> Callable[[Value, Any], A
         if not isinstance(other, Value):
             if not _is_number(other):
                 return NotImplemented
-            other = _as_float(other)
+            other = as_float(other)
         return Comparison(rule, other, self) if swapped else Comparison(rule, self, other)
 
     return method
@@ -468,9 +471,9 @@ def _recorded_method(special: str) -> Callable[..., Any]:
 # ---- functions that take Values, plain numbers and arrays of either -------------------------------------------
 
 
-def _lift(operand: Any) -> Value:
-    lifted = _operand(operand)
-    return lifted if isinstance(lifted, Value) else _constant(_as_float(operand))
+def as_value(operand: Any) -> Value:
+    lifted = as_operand(operand)
+    return lifted if isinstance(lifted, Value) else _constant(as_float(operand))
 
 
 def _apply(rule: Rule, operands: tuple[Any, ...]) -> Any:
@@ -478,8 +481,8 @@ def _apply(rule: Rule, operands: tuple[Any, ...]) -> Any:
     if any([isinstance(operand, Value | Comparison) for operand in operands]):
         if rule.constant_form and not isinstance(operands[-1], Value | Comparison):
             rule = RULES[rule.constant_form]
-        return recorder(rule)(*[_lift(operand) for operand in operands])
-    return FLOAT.bind(rule)[0](*[_as_float(operand) for operand in operands])
+        return recorder(rule)(*[as_value(operand) for operand in operands])
+    return FLOAT.bind(rule)[0](*[as_float(operand) for operand in operands])
 
 
 def elementwise(rule: Rule) -> Callable[..., Any]:
@@ -622,7 +625,7 @@ def _restore_leaf(data: float, grad: float, name: str | None) -> Value:
     return leaf
 
 
-def _flatten(*roots: Value) -> tuple[Any, ...]:
+def flatten_graph(*roots: Value) -> tuple[Any, ...]:
     """A graph as flat columns: leaves as they are, so that they stay shared, and everything else as arrays."""
     order = topological_order(*roots)
     leaves = [node for node in order if node.op is None and not node.is_constant]
@@ -644,7 +647,7 @@ def _flatten(*roots: Value) -> tuple[Any, ...]:
     )
 
 
-def _restore_graph(
+def restore_graph(
     leaves: list[Value],
     rules: list[Rule | None],
     ops: array[int],
@@ -670,7 +673,7 @@ def _restore_graph(
 
 
 def _restore_root(*columns: Any) -> Value:
-    (root,) = _restore_graph(*columns)
+    (root,) = restore_graph(*columns)
     return root
 
 
@@ -680,6 +683,7 @@ def _restore_root(*columns: Any) -> Value:
 _strict: ContextVar[bool] = ContextVar("microgrid_strict", default=False)
 
 
+@public()
 @contextlib.contextmanager
 def strict() -> Iterator[None]:
     """Inside this block, the first infinite or nan value or derivative raises, and names its node.
@@ -713,12 +717,12 @@ def strict() -> Iterator[None]:
 _MOST_TOLD = 8  # operands in a message
 
 
-def _say(node: Value) -> str:
+def described(node: Value) -> str:
     return f"{node.name} = {node.data!r}" if node.name else repr(node.data)
 
 
-def _origin(node: Value) -> str:
-    told = [_say(parent) for parent in node.parents[:_MOST_TOLD]]
+def operands_described(node: Value) -> str:
+    told = [described(parent) for parent in node.parents[:_MOST_TOLD]]
     more = len(node.parents) - len(told)
     return ", ".join(told) + (f" and {more:,} more" if more else "")
 
@@ -729,13 +733,14 @@ def _check_finite(node: Value) -> None:
         return
     if not math.isfinite(node.data):
         if node.op is None:
-            raise NonFiniteError(f"the leaf {_say(node)} is not finite")
-        raise NonFiniteError(f"{node.op.name} gave {node.data!r}, from {_origin(node)}")
+            raise NonFiniteError(f"the leaf {described(node)} is not finite")
+        raise NonFiniteError(f"{node.op.name} gave {node.data!r}, from {operands_described(node)}")
     for parent, partial in zip(node.parents, node.partials, strict=True):
         if not math.isfinite(partial):
             assert node.op is not None  # only a node with a rule has parents
             raise NonFiniteError(
-                f"the derivative of {node.op.name} with respect to {_say(parent)} is {partial!r}, from {_origin(node)}"
+                f"the derivative of {node.op.name} with respect to {described(parent)} is {partial!r}, "
+                f"from {operands_described(node)}"
             )
 
 
@@ -747,15 +752,15 @@ def _check_adjoints(root: Value) -> None:
     for node in reversed(topological_order(root)):
         if not math.isfinite(adjoints[node]):
             made = f"the {node.op.name} node" if node.op else "the leaf"
-            raise NonFiniteError(f"the derivative with respect to {made} {_say(node)} is {adjoints[node]!r}")
+            raise NonFiniteError(f"the derivative with respect to {made} {described(node)} is {adjoints[node]!r}")
 
 
 engine.configure(
     {
-        "as_float": _as_float,
+        "as_float": as_float,
         "check_adjoints": _check_adjoints,
         "check_finite": _check_finite,
         "check_name": _check_name,
-        "operand": _operand,
+        "operand": as_operand,
     }
 )

@@ -36,7 +36,7 @@ from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.arithmetics.series import Series, SparseVector
 from microgrid.graph import evaluate, pullback, topological_order
 from microgrid.rules import RULES, Rule
-from microgrid.value import FUNCTIONS, _lift
+from microgrid.value import FUNCTIONS, as_value
 
 every_rule = pytest.mark.parametrize("name", RULES)
 
@@ -129,7 +129,7 @@ def test_gradients_of_no_value_are_refused() -> None:
 
 def _function_of(name: str) -> Callable[[Sequence[Any]], Any]:
     """A rule as a function of a list of numbers."""
-    return lambda numbers: record(RULES[name], [_lift(number) for number in numbers])
+    return lambda numbers: record(RULES[name], [as_value(number) for number in numbers])
 
 
 def _varying(rule: Rule, operands: Sequence[float]) -> list[int]:
@@ -169,7 +169,7 @@ def test_hessians_agree_with_high_precision_and_with_gradients_of_gradients(name
     for function, numbers in _points(name, 2):
         matrix = hessian(function)(numbers)
         leaves = [Value(number) for number in numbers]
-        rows = gradients(_lift(function(leaves)), leaves)
+        rows = gradients(as_value(function(leaves)), leaves)
         for i, row in enumerate(rows):
             twice = [slope.data for slope in gradients(row, leaves)]
             assert matrix[i] == pytest.approx(twice, rel=1e-13, abs=1e-13)

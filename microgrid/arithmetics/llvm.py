@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from microgrid.arithmetic import FLOAT, PLAIN, _Ieee
+from microgrid.arithmetic import FLOAT, PLAIN, Ieee
 from microgrid.arithmetics.source import C, Language, Source, Term
 
 __all__ = ["INTRINSICS", "Instructions", "constant", "literal", "vector_type"]
@@ -69,7 +69,7 @@ def constant(number: float) -> float:
     >>> 1.0 / constant(-0.0)
     -inf
     """
-    return _Ieee(number)
+    return Ieee(number)
 
 
 def vector_type(kind: str, width: int) -> str:

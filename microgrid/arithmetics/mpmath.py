@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from microgrid.arithmetic import _MATH, _ORDER, Arithmetic
+from microgrid.arithmetic import COMPARISONS, ELEMENTARY, Arithmetic
 from microgrid.errors import MissingPackageError
 
 try:
@@ -42,8 +42,8 @@ MPMATH = Arithmetic(
     abs=mpmath.fabs,
     pi=mpmath.pi,
     inf=mpmath.inf,
-    **_ORDER,
-    **{name: _real(name) for name in _MATH},
+    **COMPARISONS,
+    **{name: _real(name) for name in ELEMENTARY},
 )
 """Real numbers at the working precision of ``mpmath.mp``: the references for values and derivatives.
 

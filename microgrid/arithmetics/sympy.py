@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from microgrid.arithmetic import _MATH, Arithmetic
+from microgrid.arithmetic import ELEMENTARY, Arithmetic
 from microgrid.errors import MissingPackageError
 
 try:
@@ -134,6 +134,6 @@ SYMPY = Arithmetic(
     less_equal=_truth(sympy.Le),
     equal=_truth(sympy.Eq),
     where=_choose,
-    **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*_MATH, "abs")},
+    **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*ELEMENTARY, "abs")},
 )
 """Formulas: what a rule computes with them is written down exactly, and nothing is rounded."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from microgrid._public import public
 from microgrid.calculus import gradients
 from microgrid.checking.differences import Estimate, taylor_order
 from microgrid.checking.functions import AUTODIFF, Function, PlainFunction, RecordedFunction, agreement
@@ -66,6 +67,7 @@ class _Findings:
     unverified: int = 0
 
 
+@public()
 def check_gradients(
     f: Callable[..., Any],
     at: Any,
@@ -162,6 +164,7 @@ def _worst_first(findings: _Findings) -> tuple[Judgement, ...]:
     return tuple(judgements)
 
 
+@public()
 def assert_gradients(
     f: Callable[..., Any],
     at: Any,

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from microgrid._public import public
 from microgrid.arithmetic import FLOAT
 from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
 from microgrid.checking.recordings import Recording, Stray
 from microgrid.checking.references import complex_step_of, high_precision_of
 from microgrid.rules import Rule
-from microgrid.value import Value, _origin, _say
+from microgrid.value import Value, described, operands_described
 
 __all__ = ["Blame", "Inspection", "blame_for_infinity", "blame_for_stray", "describe", "inspect_nodes"]
 
@@ -33,6 +34,7 @@ _MANY = 64  # operands beyond which a node's derivatives are checked along direc
 _DIRECTIONS = 8
 
 
+@public("microgrid.checking")
 @dataclass(frozen=True, slots=True)
 class Blame:
     """One node at which something is wrong.
@@ -140,9 +142,9 @@ def describe(recording: Recording, node: Value) -> str:
     """
     number = f"node {recording.places[node] + 1} of {len(recording.order)}"
     if node.op is None:
-        return f"{number}, the {'constant' if node.is_constant else 'leaf'} {_say(node)}"
+        return f"{number}, the {'constant' if node.is_constant else 'leaf'} {described(node)}"
     name = f"{node.name} = " if node.name else ""
-    return f"{number}, {name}{node.op.name}({_origin(node)})"
+    return f"{number}, {name}{node.op.name}({operands_described(node)})"
 
 
 # ---- the value ------------------------------------------------------------------------------------------------
@@ -336,7 +338,7 @@ def blame_for_infinity(recording: Recording) -> Blame | None:
             return Blame("not finite", node, "its value", node.data, math.nan, "", where)
         for place, partial in enumerate(node.partials):
             if not math.isfinite(partial):
-                what = f"its derivative with respect to {_say(node.parents[place])}"
+                what = f"its derivative with respect to {described(node.parents[place])}"
                 return Blame("not finite", node, what, partial, math.nan, "", where)
     for node, adjoint in zip(reversed(recording.order), reversed(recording.adjoints), strict=True):
         if not math.isfinite(adjoint):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal, get_args
 
+from microgrid._public import public
 from microgrid.errors import DataError
 from microgrid.value import Value
 
@@ -23,6 +24,7 @@ __all__ = ["Interval", "Place", "derivatives", "places"]
 Spacing = Literal["uniform", "log"]
 
 
+@public()
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A range that points are drawn from, in the place of a number.
@@ -103,14 +105,14 @@ class Place:
 
     def call(self, function: Callable[..., Any], numbers: Sequence[Any]) -> Any:
         """The function's result with other numbers, of any kind, in the places of this point's."""
-        filled = _filled(self.template, iter(numbers))
-        if isinstance(filled, tuple):
-            return function(*filled)
-        return function(**filled) if isinstance(filled, dict) else function(filled)
+        point = filled(self.template, iter(numbers))
+        if isinstance(point, tuple):
+            return function(*point)
+        return function(**point) if isinstance(point, dict) else function(point)
 
     def written(self) -> str:
         """The point as Python source, every bit of its numbers kept."""
-        return _source(_filled(self.template, iter(self.numbers)))
+        return _source(filled(self.template, iter(self.numbers)))
 
 
 def places(function: Callable[..., Any], at: Any, count: int, seed: int) -> list[Place]:
@@ -239,10 +241,10 @@ def _leaves(template: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
     arguments = list(template.values()) if isinstance(template, dict) else template
     arguments = arguments if isinstance(template, tuple | dict) else (template,)
     for name, argument in zip(names, arguments, strict=True):
-        yield from _numbers_of(argument, name)
+        yield from numbers_of(argument, name)
 
 
-def _numbers_of(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
+def numbers_of(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
     """Every number in an argument, and what it is called."""
     if isinstance(thing, Value):
         yield thing.name or name, thing.data
@@ -250,15 +252,15 @@ def _numbers_of(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, thing
     elif isinstance(thing, dict):
         for key, part in thing.items():
-            yield from _numbers_of(part, f"{name}[{key}]")
+            yield from numbers_of(part, f"{name}[{key}]")
     elif isinstance(thing, list | tuple):
         for index, part in enumerate(thing):
-            yield from _numbers_of(part, f"{name}[{index}]")
+            yield from numbers_of(part, f"{name}[{index}]")
     elif hasattr(thing, "ndim"):
         import numpy
 
         for corner in numpy.ndindex(thing.shape):
-            yield from _numbers_of(thing[corner], f"{name}[{', '.join(map(str, corner))}]")
+            yield from numbers_of(thing[corner], f"{name}[{', '.join(map(str, corner))}]")
 
 
 def _is_coordinate(thing: Any) -> bool:
@@ -269,18 +271,18 @@ def _number(leaf: Any, source: random.Random) -> float:
     return leaf.draw(source) if isinstance(leaf, Interval) else float(leaf)
 
 
-def _filled(thing: Any, numbers: Iterator[Any]) -> Any:
+def filled(thing: Any, numbers: Iterator[Any]) -> Any:
     """A copy with other numbers in it."""
     if isinstance(thing, Value) or _is_coordinate(thing):
         return next(numbers)
     if isinstance(thing, dict):
-        return {key: _filled(part, numbers) for key, part in thing.items()}
+        return {key: filled(part, numbers) for key, part in thing.items()}
     if isinstance(thing, list | tuple):
-        return type(thing)([_filled(part, numbers) for part in thing])
+        return type(thing)([filled(part, numbers) for part in thing])
     if hasattr(thing, "ndim"):
         import numpy
 
-        parts = [_filled(thing[index], numbers) for index in numpy.ndindex(thing.shape)]
+        parts = [filled(thing[index], numbers) for index in numpy.ndindex(thing.shape)]
         kind = object if any([isinstance(part, Value) for part in parts]) else None
         return numpy.array(parts, dtype=kind).reshape(thing.shape)
     return thing

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from microgrid.arithmetic import _IEEE_MATH, Arithmetic
+from microgrid.arithmetic import IEEE_ELEMENTARY, Arithmetic
 from microgrid.errors import InvalidValueError
 from microgrid.graph import topological_order
 from microgrid.rules import Rule
@@ -165,7 +165,7 @@ class _Witness(Arithmetic):
     """Floats whose comparisons are written down."""
 
     def __init__(self) -> None:
-        super().__init__("witness", floats=True, abs=abs, pi=math.pi, inf=math.inf, **_IEEE_MATH)
+        super().__init__("witness", floats=True, abs=abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
         self.taken: list[bool] = []
 
     def _note(self, truth: bool) -> bool:

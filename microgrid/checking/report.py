@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from microgrid._public import public
 from microgrid.checking.nodes import Blame
 from microgrid.checking.points import Place
 from microgrid.text import table
+from microgrid.util.wording import counted
 
 __all__ = ["Judgement", "Report", "Verdict"]
 
@@ -18,6 +20,7 @@ _MOST_ROWS = 10  # judgements in a report's table
 _WIDTH = 12  # of the words before each line
 
 
+@public("microgrid.checking")
 class Verdict(StrEnum):
     """What is said of a derivative, or of a whole check.
 
@@ -41,6 +44,7 @@ class Verdict(StrEnum):
 _SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
+@public("microgrid.checking")
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """One derivative beside its reference.
@@ -108,6 +112,7 @@ class Judgement:
         return _SEVERITY[self.verdict], math.inf if math.isnan(relative) else relative
 
 
+@public("microgrid.checking")
 @dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """What a check of gradients found; true if something was checked and all of it is right.
@@ -204,19 +209,19 @@ class Report:
         if not self.judgements:
             return f"{Verdict.NOTHING}: no derivative was compared, and that is no success"
         if self:
-            return f"{Verdict.RIGHT}: {_count(self.checked, 'derivative')} {_agree(self.checked)}"
+            return f"{Verdict.RIGHT}: {counted(self.checked, 'derivative')} {_agree(self.checked)}"
         if not counts[self.verdict]:
             return f"{self.verdict}: a node is wrong, though no derivative of the output shows it"
         others = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict] and verdict != self.verdict]
         rest = f" ({', '.join(others)})" if others else ""
-        return f"{self.verdict}: {counts[self.verdict]} of {_count(self.checked, 'derivative')}{rest}"
+        return f"{self.verdict}: {counts[self.verdict]} of {counted(self.checked, 'derivative')}{rest}"
 
     def _extent(self) -> str:
         references = " and ".join(dict.fromkeys([one.how for one in self.judgements if one.how])) or "no reference"
-        text = f"{_count(self.checked, 'derivative')} at {_count(len(self.points), self.each)} against {references}, "
+        text = f"{counted(self.checked, 'derivative')} at {counted(len(self.points), self.each)} against {references}, "
         text += f"relative tolerance {self.tol:g}" if self.unit == "relative" else f"tolerance {self.tol:g} ulp"
         if self.local or self.unverified:
-            text += f"\n{_count(self.local, 'local derivative')} of nodes"
+            text += f"\n{counted(self.local, 'local derivative')} of nodes"
         return text + (f", and {self.unverified:,} that no reference could tell" if self.unverified else "")
 
     def _told(self, judgement: Judgement) -> str:
@@ -249,12 +254,8 @@ class Report:
             for one in self.judgements[:_MOST_ROWS]
         ]
         more = self.checked - len(cells)
-        rest = f"\n  and {_count(more, 'derivative')} that {'is' if more == 1 else 'are'} no worse" if more else ""
+        rest = f"\n  and {counted(more, 'derivative')} that {'is' if more == 1 else 'are'} no worse" if more else ""
         return table(header, cells, "<><>>>><") + rest
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _agree(number: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from microgrid._public import public
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError, OutputError
 from microgrid.files import write
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "draw", "draw_dot"]
 
 
+@public()
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """A drawing of a graph; a notebook shows it when it is a cell's last line.
@@ -192,6 +194,7 @@ _CONTENTS: dict[str, Callable[[Drawing], bytes]] = {
 }
 
 
+@public()
 def draw(
     value: Any,
     *,
@@ -277,6 +280,7 @@ def draw(
     return Drawing(dot, engine, title=title)
 
 
+@public()
 def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002
     """Draw a graph as ``draw`` does, by the name and with the arguments that micrograd's notebooks use.
 

@@ -1305,7 +1305,7 @@ static PyType_Slot value_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec value_spec = {"microgrid.value.Value", sizeof(Value), 0, Py_TPFLAGS_DEFAULT, value_slots};
+static PyType_Spec value_spec = {"microgrid.Value", sizeof(Value), 0, Py_TPFLAGS_DEFAULT, value_slots};
 
 static PyMethodDef module_methods[] = {
     {"configure", configure, METH_VARARGS, NULL},

@@ -244,7 +244,7 @@ def build(ir: str | Callable[[], str], codegen: int = 2, *, origin: str = "") ->
 
 def _key(made_from: str, codegen: int) -> str:
     """What the code is made from, and for: the text or its origin, the processor, the versions."""
-    from microgrid import __version__
+    from microgrid._version import __version__
 
     made_for = "\n".join([__version__, *processor(), str(codegen), made_from])
     return hashlib.sha256(made_for.encode()).hexdigest()
