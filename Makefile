@@ -58,7 +58,7 @@ format: $(VENV)/dev.installed ## Format the code and mend what lint can mend
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) build dist $(OUT) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -f microgrid/_engine*.so
+	rm -f microgrid/core/_engine*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -67,8 +67,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # What the native engine is built from: the package is installed again when one of them changes.
-ENGINE := setup.py microgrid/rules.py microgrid/arithmetic.py microgrid/arithmetics/source.py \
-          microgrid/native/engine.c microgrid/native/write_rules.py
+ENGINE := setup.py microgrid/core/rules.py microgrid/core/arithmetic.py microgrid/core/source.py \
+          microgrid/core/engine.c microgrid/core/c_rules.py
 
 $(VENV)/%.installed: pyproject.toml $(ENGINE) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'

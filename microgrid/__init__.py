@@ -13,8 +13,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from microgrid import engines
 from microgrid._version import __version__ as __version__
+from microgrid.core import engine as _chosen
+from microgrid.core.rules import Region
+from microgrid.core.value import FUNCTIONS, Comparison, Value, named, strict
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -27,21 +29,30 @@ from microgrid.errors import (
     OperationError,
     OutputError,
 )
-from microgrid.export import to_c, to_numpy, to_python
-from microgrid.rules import Region
-from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
+from microgrid.formulas.source_code import to_c, to_numpy, to_python
 
 if TYPE_CHECKING:
-    from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, jvp, taylor, value_and_grad, vjp
+    from microgrid.calculus.transforms import (
+        derivative,
+        grad,
+        gradients,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        taylor,
+        value_and_grad,
+        vjp,
+    )
     from microgrid.checking import Interval, assert_gradients, check_gradients
-    from microgrid.compiling import Compiled, compile
-    from microgrid.derivations import Derivation, explain
-    from microgrid.operations import custom
-    from microgrid.program import Program
-    from microgrid.proofs import Proof, prove
-    from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
+    from microgrid.compiler.api import Compiled, compile
+    from microgrid.core.custom_operations import custom
+    from microgrid.derivations.derivation import Derivation, explain
+    from microgrid.derivations.proof import Proof, prove
+    from microgrid.formulas.sympy import Precise, from_sympy, latex, precise, to_sympy
+    from microgrid.program.program import Program
 
-engine: str = engines.engine.NAME
+engine: str = _chosen.engine.NAME
 """Which engine records: "native" or "python"."""
 
 __all__ = [
@@ -99,16 +110,16 @@ globals().update(FUNCTIONS)
 
 # Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
 _LATER = {
-    "calculus": (
+    "calculus.transforms": (
         *("derivative", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
-    "compiling": ("Compiled", "compile"),
-    "derivations": ("Derivation", "explain"),
-    "operations": ("custom",),
-    "program": ("Program",),
-    "proofs": ("Proof", "prove"),
-    "symbolic": ("Precise", "from_sympy", "latex", "precise", "to_sympy"),
+    "compiler.api": ("Compiled", "compile"),
+    "derivations.derivation": ("Derivation", "explain"),
+    "core.custom_operations": ("custom",),
+    "program.program": ("Program",),
+    "derivations.proof": ("Proof", "prove"),
+    "formulas.sympy": ("Precise", "from_sympy", "latex", "precise", "to_sympy"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}
 

@@ -11,8 +11,8 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from microgrid.core.value import FUNCTIONS, Value
 from microgrid.errors import DataError
-from microgrid.value import FUNCTIONS, Value
 
 __all__ = ["MLP", "Layer", "Module", "Neuron"]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import mpmath
 
-from microgrid.arithmetic import Arithmetic
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.rules import Region, Rule
-from microgrid.value import Value, recorder
+from microgrid.core.arithmetic import Arithmetic
+from microgrid.core.rules import Region, Rule
+from microgrid.core.value import Value, recorder
 
 LENGTHS = (1, 2, 3, 7, 30)
 """How many operands an n-ary rule is tried with, for each of its lists."""

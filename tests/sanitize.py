@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _build(compiler: str, folder: Path, sanitizers: str) -> None:
-    write = "from microgrid.native.write_rules import rules_in_c; print(rules_in_c())"
+    write = "from microgrid.core.c_rules import rules_in_c; print(rules_in_c())"
     environment = os.environ | {"MICROGRID_ENGINE": "python"}
     done = subprocess.run(
         [sys.executable, "-c", write], cwd=folder, env=environment, capture_output=True, text=True, check=True

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 import microgrid
 from microgrid import MissingPackageError, Value
-from microgrid.arithmetic import COMPLEX, FLOAT, PLAIN, Arithmetic
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.rules import RULES
+from microgrid.core.arithmetic import COMPLEX, FLOAT, PLAIN, Arithmetic
+from microgrid.core.rules import RULES
 
 every_rule = pytest.mark.parametrize("name", RULES)
 

@@ -34,9 +34,9 @@ from microgrid import (
 )
 from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.arithmetics.series import Series, SparseVector
-from microgrid.graph import evaluate, pullback, topological_order
-from microgrid.rules import RULES, Rule
-from microgrid.value import FUNCTIONS, as_value
+from microgrid.core.graph import evaluate, pullback, topological_order
+from microgrid.core.rules import RULES, Rule
+from microgrid.core.value import FUNCTIONS, as_value
 
 every_rule = pytest.mark.parametrize("name", RULES)
 

@@ -19,13 +19,13 @@ import microgrid
 from benchmarks import planted_faults
 from benchmarks.planted_faults import FAULTS, SCALES, Tally
 from microgrid import DataError, GradientError, Interval, InvalidValueError, Value, assert_gradients, check_gradients
-from microgrid.arithmetic import FLOAT
 from microgrid.checking import Blame, Judgement, Report, Verdict, nodes, recordings, references
 from microgrid.checking.differences import differentiate, slopes_beside, taylor_order
 from microgrid.checking.nodes import inspect_nodes
 from microgrid.checking.points import derivatives, places
 from microgrid.checking.recordings import record
-from microgrid.rules import RULES, Rule
+from microgrid.core.arithmetic import FLOAT
+from microgrid.core.rules import RULES, Rule
 
 every_rule = pytest.mark.parametrize("name", RULES)
 
@@ -579,7 +579,7 @@ def test_many_operands_are_checked_along_directions() -> None:
         return m.total, lambda out, xs: [[1.0 if place != 40 else 1.1 for place, _ in enumerate(xs)]]
 
     planted = Rule("sum", make, honest.symbol, honest.latex, honest.regions)
-    report = check_gradients(lambda x: microgrid.value.recorder(planted)(*x), at)
+    report = check_gradients(lambda x: microgrid.core.value.recorder(planted)(*x), at)
     assert report.verdict is Verdict.WRONG
     assert blame_of(report).what == "dsum/d(x[40])"
 

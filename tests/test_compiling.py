@@ -39,9 +39,11 @@ from microgrid import (
     tanh,
     where,
 )
-from microgrid import backends as runners
-from microgrid.native import code_cache, functions, machine
-from microgrid.native.rows import _LargeText, _spread
+from microgrid.compiler import tiers as runners
+from microgrid.compiler.llvm import disk_cache as code_cache
+from microgrid.compiler.llvm import jit as machine
+from microgrid.compiler.llvm import libm as functions
+from microgrid.compiler.llvm.row_kernel import _LargeText, _spread
 
 BACKENDS = ("native", "python")
 
@@ -736,7 +738,7 @@ def test_a_forked_process_compiles_while_another_thread_did() -> None:
     run_apart(
         """
         import os, threading, warnings, microgrid
-        from microgrid.native import machine
+        from microgrid.compiler.llvm import jit as machine
         warnings.simplefilter("ignore")
         held, done = threading.Event(), threading.Event()
         def hold():

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from microgrid import MissingPackageError, OutputError, demo, logistic
-from microgrid.cli import main
-from microgrid.graph import pullback
+from microgrid import MissingPackageError, OutputError, logistic
+from microgrid.cli import demo
+from microgrid.cli.main import main
+from microgrid.core.graph import pullback
 
 PICTURES = [
     "decision_boundary.png",

@@ -17,8 +17,8 @@ from graphs import regular_graphs
 
 import microgrid
 from microgrid import DataError, Derivation, InvalidValueError, Value, explain, gradients, logistic, named, prove
-from microgrid import derivations as module
-from microgrid.graph import pullback, topological_order
+from microgrid.core.graph import pullback, topological_order
+from microgrid.derivations import derivation as module
 
 a, x1, y, z = sympy.symbols("a x1 y z", real=True)
 

@@ -20,14 +20,14 @@ from helpers import COMPILED, everyday, jax_arithmetic, record, tails, ulp
 
 import microgrid
 from microgrid import Program, Value, compile  # noqa: A004  # microgrid's own is meant
-from microgrid.native import machine
-from microgrid.native.blocks import BlockCode
-from microgrid.native.interpreter import Interpreted
-from microgrid.native.rows import Rows
-from microgrid.native.scalar import ScalarCode
-from microgrid.native.stencils import QuickCode
-from microgrid.numpy_rows import NumpyRows
-from microgrid.rules import RULES, Rule
+from microgrid.compiler.llvm import jit as machine
+from microgrid.compiler.llvm.chunked import BlockCode
+from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
+from microgrid.compiler.llvm.row_kernel import Rows
+from microgrid.compiler.llvm.small import ScalarCode
+from microgrid.compiler.llvm.stencils import QuickCode
+from microgrid.compiler.python_backend import NumpyRows
+from microgrid.core.rules import RULES, Rule
 
 PROGRAMS = int(os.environ.get("MICROGRID_PROGRAMS", "1200"))
 TOGETHER = 60  # programs that are compiled as one, side by side
@@ -157,12 +157,12 @@ def test_each_rule_is_within_few_ulp_on_rows(name: str) -> None:
 
 
 def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    import microgrid.native.functions as found
+    import microgrid.compiler.llvm.libm as found
 
     width = machine.vector_width()
     right = found.vector_functions(width)
     wrong = dict(right, exp=right["expm1"])
-    monkeypatch.setattr("microgrid.native.functions.vector_functions", lambda _: wrong)
+    monkeypatch.setattr("microgrid.compiler.llvm.libm.vector_functions", lambda _: wrong)
     assert max(errors_of(RULES["exp"], Rows).values()) > BOUND
 
 

@@ -18,9 +18,10 @@ import graphs
 import pytest
 
 import microgrid
-from microgrid import MicrogridError, Value, engines
-from microgrid.graph import topological_order
-from microgrid.value import FUNCTIONS
+from microgrid import MicrogridError, Value
+from microgrid.core import engine as engines
+from microgrid.core.graph import topological_order
+from microgrid.core.value import FUNCTIONS
 
 GRAPHS, MILLION = 20_000, 1_000_000
 ENGINES = ["native", "python"]
@@ -57,7 +58,7 @@ def test_random_graphs_meet_every_operation_and_every_kind_of_number() -> None:
         _, output = graphs.random_graph(seed)
         operations |= {node.op for node in topological_order(output)}
         finite += abs(output.data) < float("inf")
-    assert operations >= {None, *[rule for rule in microgrid.rules.RULES.values() if rule.name != "power"]}
+    assert operations >= {None, *[rule for rule in microgrid.core.rules.RULES.values() if rule.name != "power"]}
     assert 100 < finite < 300
 
 
@@ -75,7 +76,7 @@ def test_the_environment_chooses_the_engine_and_says_which_it_is() -> None:
 
 def test_an_engine_that_is_missing_is_an_error_only_if_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "microgrid._engine", None)
-    for name in ("microgrid.engine_native", "microgrid.engine_python"):
+    for name in ("microgrid.core.native_engine", "microgrid.core.python_engine"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     for name in ("_engine", "engine_native", "engine_python"):
         monkeypatch.delattr(microgrid, name, raising=False)

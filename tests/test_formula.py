@@ -9,9 +9,9 @@ import pytest
 
 import microgrid
 from microgrid import FormulaError, InvalidValueError
-from microgrid.formula import parse, spelled
-from microgrid.rules import RULES
-from microgrid.value import FUNCTIONS
+from microgrid.core.rules import RULES
+from microgrid.core.value import FUNCTIONS
+from microgrid.formulas.parse import parse, spelled
 
 LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
 NUMBERS = {"w1": 0.5, "x1": 1.0, "w2": -0.25, "x2": 2.0, "b": 0.1, "y": 1.0}

@@ -18,13 +18,16 @@ from graphs import AWKWARD, random_graph, regular_graphs
 
 import microgrid
 from microgrid import OperationError, Program, Value, custom
-from microgrid.arithmetic import FLOAT
-from microgrid.native import cases, functions, interpreter, machine
-from microgrid.native import schedule as scheduling
-from microgrid.native.interpreter import Interpreted
-from microgrid.native.routines import Array, Routine, Variable, Whole
-from microgrid.rules import REAL, RULES, Rule
-from microgrid.value import recorder
+from microgrid.compiler.llvm import jit as machine
+from microgrid.compiler.llvm import libm as functions
+from microgrid.compiler.llvm.builder import Array, Routine, Variable, Whole
+from microgrid.compiler.llvm.interpreter import interpreter
+from microgrid.compiler.llvm.interpreter import opcodes as cases
+from microgrid.compiler.llvm.interpreter import schedule as scheduling
+from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
+from microgrid.core.arithmetic import FLOAT
+from microgrid.core.rules import REAL, RULES, Rule
+from microgrid.core.value import recorder
 
 every_rule = pytest.mark.parametrize("name", RULES)
 either_way = pytest.mark.parametrize("precise", [True, False])
@@ -461,7 +464,7 @@ def test_a_rule_that_is_none_of_the_table_is_as_good_as_one() -> None:
         )
 
     table: dict[str, Rule] = {}
-    microgrid.rules.rule("m", "m", microgrid.rules.MANY, table=table)(mean_of_squares)
+    microgrid.core.rules.rule("m", "m", microgrid.core.rules.MANY, table=table)(mean_of_squares)
     leaves = [Value(0.5 * place, name=f"x{place}") for place in range(9)]
     program = Program.record([recorder(table["mean_of_squares"])(*leaves)], leaves)
     check(Run(program, precise=True), [leaf.data for leaf in leaves])

@@ -30,14 +30,13 @@ from microgrid import (
     OutputError,
     Program,
     Value,
-    flattening,
 )
-from microgrid.arithmetic import COMPLEX, FLOAT
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.engines import engine
-from microgrid.graph import dependents, evaluate, local_partials, pullback, topological_order
-from microgrid.rules import REAL, RULES, Rule, rule
-from microgrid.value import VALUE, recorder
+from microgrid.core.arithmetic import COMPLEX, FLOAT
+from microgrid.core.graph import dependents, evaluate, local_partials, pullback, topological_order
+from microgrid.core.rules import REAL, RULES, Rule, rule
+from microgrid.core.value import VALUE, recorder
+from microgrid.program import lowering
 
 MILLION = 1_000_000
 GRAPHS = 3000
@@ -225,8 +224,8 @@ def test_what_is_recorded_is_what_the_plain_version_records() -> None:
     for seed in range(2 * GRAPHS):
         outputs, inputs = random_case(seed)
         for share in (True, False):
-            plain = flattening.flatten(outputs, inputs, share)
-            here = engine.flatten(outputs, inputs, share)
+            plain = lowering.flatten(outputs, inputs, share)
+            here = lowering.lower(outputs, inputs, share)
             assert columns(Program((), *here)) == columns(Program((), *plain)), f"seed {seed}"
             operations.update(plain.rules)
     assert operations == set(RULES.values())
@@ -460,7 +459,7 @@ def test_operations_of_a_users_own_are_rules_like_others() -> None:
 def test_operations_of_a_users_own_are_shared_and_folded() -> None:
     x, c = Value(0.5), Value(3.0)
     outputs = [SQUARE(x) + SQUARE(x), SQUARE(c) * 2.0 * x + LENGTH(c, 4.0)]
-    for flatten in (engine.flatten, flattening.flatten):
+    for flatten in (lowering.lower, lowering.flatten):
         program = Program(("x0",), *flatten(outputs, [x], True))
         assert program.constants == array("d", [18.0, 5.0])
         assert [rule.name for rule in program.rules] == ["square_of_floats", "add", "mul"]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-import microgrid.pytest_plugin
+import microgrid.testing.pytest_plugin
 from microgrid import DataError, GradientError, check_gradients, exp
-from microgrid.pytest_plugin import GradCheck
+from microgrid.testing.pytest_plugin import GradCheck
 
 pytest_plugins = ["pytester"]
 
@@ -39,7 +39,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(text: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(_dedented(HEAD) + _dedented(text))
         return pytester.runpytest_inprocess(
-            "-p", "no:cacheprovider", "--strict-markers", *options, plugins=[microgrid.pytest_plugin]
+            "-p", "no:cacheprovider", "--strict-markers", *options, plugins=[microgrid.testing.pytest_plugin]
         )
 
     return run
@@ -402,11 +402,11 @@ def test_a_summary_of_nothing_says_so(run: Any) -> None:
 
 def test_the_plugin_imports_nothing_of_its_own() -> None:
     script = (
-        "import sys, pytest, microgrid; before = set(sys.modules); import microgrid.pytest_plugin; "
+        "import sys, pytest, microgrid; before = set(sys.modules); import microgrid.testing.pytest_plugin; "
         "print(*sorted(set(sys.modules) - before)); print('numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["microgrid.pytest_plugin", "False"]
+    assert done.stdout.split() == ["microgrid.testing.pytest_plugin", "False"]
 
 
 def test_the_readmes_example_passes(pytester: pytest.Pytester) -> None:

@@ -19,11 +19,11 @@ from helpers import Report as RuleReport
 
 import microgrid
 from microgrid import Value
-from microgrid.arithmetic import COMPLEX
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.graph import evaluate, local_partials, pullback, pushforward
-from microgrid.rules import RULES, Kink, Region, Rule, rule
-from microgrid.value import FUNCTIONS, VALUE, Comparison
+from microgrid.core.arithmetic import COMPLEX
+from microgrid.core.graph import evaluate, local_partials, pullback, pushforward
+from microgrid.core.rules import RULES, Kink, Region, Rule, rule
+from microgrid.core.value import FUNCTIONS, VALUE, Comparison
 
 every_rule = pytest.mark.parametrize("name", RULES)
 every_function = pytest.mark.parametrize("name", FUNCTIONS)

@@ -17,15 +17,15 @@ from graphs import AWKWARD, random_graph, regular_graphs
 
 import microgrid
 from microgrid import Program, Value
-from microgrid.arithmetic import FLOAT
+from microgrid.compiler.llvm import stencils
+from microgrid.compiler.llvm.chunked import BlockCode
+from microgrid.compiler.llvm.small import ScalarCode
+from microgrid.compiler.llvm.stencils import QuickCode
+from microgrid.core.arithmetic import FLOAT
+from microgrid.core.graph import topological_order
+from microgrid.core.rules import RULES
+from microgrid.core.value import recorder
 from microgrid.errors import DataError, OperationError
-from microgrid.graph import topological_order
-from microgrid.native import stencils
-from microgrid.native.blocks import BlockCode
-from microgrid.native.scalar import ScalarCode
-from microgrid.native.stencils import QuickCode
-from microgrid.rules import RULES
-from microgrid.value import recorder
 
 Make = Callable[..., Any]
 

@@ -13,7 +13,7 @@ import pytest
 
 import microgrid
 from microgrid import Value
-from microgrid.graph import pullback, pushforward, topological_order
+from microgrid.core.graph import pullback, pushforward, topological_order
 
 MILLION = 1_000_000
 

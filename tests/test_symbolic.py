@@ -33,9 +33,9 @@ from microgrid import (
 )
 from microgrid.arithmetics.latex import LATEX, Text, number, symbol
 from microgrid.arithmetics.sympy import Formula, exact
-from microgrid.graph import topological_order
-from microgrid.rules import RULES
-from microgrid.symbolic import symbol_names, written_size
+from microgrid.core.graph import topological_order
+from microgrid.core.rules import RULES
+from microgrid.formulas.sympy import symbol_names, written_size
 
 every_rule = pytest.mark.parametrize("name", RULES)
 

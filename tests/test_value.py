@@ -24,8 +24,8 @@ from helpers import record
 
 import microgrid
 from microgrid import Comparison, InvalidValueError, MicrogridError, NonFiniteError, Value, named, strict, where
-from microgrid.graph import topological_order
-from microgrid.rules import RULES
+from microgrid.core.graph import topological_order
+from microgrid.core.rules import RULES
 
 
 def _sign(number: float) -> float:
@@ -844,7 +844,7 @@ def test_threads_build_and_differentiate_their_own_graphs() -> None:
 _DETERMINISM = """
 import random
 from microgrid import Value, sum as total
-from microgrid.graph import topological_order
+from microgrid.core.graph import topological_order
 draw = random.Random(5)
 leaves = [Value(draw.uniform(-1, 1), name=f"x{i}") for i in range(6)]
 nodes = list(leaves)

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from microgrid.arithmetic import FLOAT, PLAIN, Arithmetic
-from microgrid.rules import RULES, Pair, Rule
+from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
+from microgrid.core.rules import RULES, Pair, Rule
 
 __all__ = ["LATEX", "Text", "number", "symbol"]
 

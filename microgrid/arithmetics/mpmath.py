@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from microgrid.arithmetic import COMPARISONS, ELEMENTARY, Arithmetic
+from microgrid.core.arithmetic import COMPARISONS, ELEMENTARY, Arithmetic
 from microgrid.errors import MissingPackageError
 
 try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from microgrid.arithmetic import Arithmetic
+from microgrid.core.arithmetic import Arithmetic
 
 __all__ = ["NUMPY", "as_column"]
 

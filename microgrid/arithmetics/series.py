@@ -19,8 +19,8 @@ import operator as infix
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from microgrid.arithmetic import FLOAT, PLAIN, Arithmetic
-from microgrid.rules import RULES, Pair, Rule
+from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
+from microgrid.core.rules import RULES, Pair, Rule
 
 __all__ = ["REAL", "Series", "SeriesArithmetic", "SparseVector"]
 

@@ -8,7 +8,7 @@ kind of function can say of a doubtful derivative, and ``judging`` puts the verd
 
 from __future__ import annotations
 
-from microgrid.checking.judging import assert_gradients, check_gradients
+from microgrid.checking.check import assert_gradients, check_gradients
 from microgrid.checking.nodes import Blame
 from microgrid.checking.points import Interval
 from microgrid.checking.report import Judgement, Report, Verdict

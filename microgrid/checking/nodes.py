@@ -17,12 +17,12 @@ from enum import Enum
 from typing import Literal
 
 from microgrid._public import public
-from microgrid.arithmetic import FLOAT
 from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
 from microgrid.checking.recordings import Recording, Stray
 from microgrid.checking.references import complex_step_of, high_precision_of
-from microgrid.rules import Rule
-from microgrid.value import Value, described, operands_described
+from microgrid.core.arithmetic import FLOAT
+from microgrid.core.rules import Rule
+from microgrid.core.value import Value, described, operands_described
 
 __all__ = ["Blame", "Inspection", "blame_for_infinity", "blame_for_stray", "describe", "inspect_nodes"]
 

@@ -16,10 +16,10 @@ from numbers import Real
 from typing import Any, Literal, get_args
 
 from microgrid._public import public
+from microgrid.core.value import Value
 from microgrid.errors import DataError
-from microgrid.value import Value
 
-__all__ = ["Interval", "Place", "derivatives", "places"]
+__all__ = ["Interval", "Place", "derivatives", "filled", "numbers_of", "places"]
 
 Spacing = Literal["uniform", "log"]
 

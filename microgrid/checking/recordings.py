@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from microgrid.arithmetic import IEEE_ELEMENTARY, Arithmetic
+from microgrid.core.arithmetic import IEEE_ELEMENTARY, Arithmetic
+from microgrid.core.graph import topological_order
+from microgrid.core.rules import Rule
+from microgrid.core.value import Comparison, Value
 from microgrid.errors import InvalidValueError
-from microgrid.graph import topological_order
-from microgrid.rules import Rule
-from microgrid.value import Comparison, Value
 
 __all__ = ["Crossing", "Recording", "Stray", "Surroundings", "look_around", "record", "value_of"]
 

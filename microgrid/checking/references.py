@@ -13,12 +13,12 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from microgrid.arithmetic import COMPLEX, FLOAT, Arithmetic
 from microgrid.checking.differences import Estimate
 from microgrid.checking.recordings import Recording
-from microgrid.graph import evaluate, local_partials, pullback
-from microgrid.rules import Pair, Rule
-from microgrid.value import Value
+from microgrid.core.arithmetic import COMPLEX, FLOAT, Arithmetic
+from microgrid.core.graph import evaluate, local_partials, pullback
+from microgrid.core.rules import Pair, Rule
+from microgrid.core.value import Value
 
 __all__ = ["complex_step", "complex_step_of", "high_precision", "high_precision_of", "is_portable", "rounding"]
 

@@ -11,7 +11,7 @@ from typing import Literal
 from microgrid._public import public
 from microgrid.checking.nodes import Blame
 from microgrid.checking.points import Place
-from microgrid.text import table
+from microgrid.util.tables import table
 from microgrid.util.wording import counted
 
 __all__ = ["Judgement", "Report", "Verdict"]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from microgrid._public import public
+from microgrid.core.value import Value, set_notebook_view
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError, OutputError
-from microgrid.files import write
+from microgrid.util.atomic_write import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -340,3 +341,13 @@ def _check_choice(what: str, chosen: str, choices: Iterable[str]) -> str:
     if chosen not in choices:
         raise DataError(f"{what} is one of {', '.join(choices)}, not {chosen!r}")
     return chosen
+
+
+def _notebook_view(value: Value, include: Any, exclude: Any) -> dict[str, Any]:
+    """A Value's diagram; without a layout engine, what to install."""
+    bundle = draw(value)._repr_mimebundle_(include, exclude)
+    text = repr(value) if len(bundle) > 1 else f"{value!r}\n{bundle['text/plain']}"
+    return bundle | {"text/plain": text}
+
+
+set_notebook_view(_notebook_view)

@@ -17,9 +17,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from microgrid.drawing.summary import Excerpt, Gap, excerpt
-from microgrid.drawing.text import html, number, one_line, quoted, shortened, width
-from microgrid.graph import pullback
+from microgrid.core.graph import pullback
+from microgrid.drawing.excerpt import Excerpt, Gap, excerpt
+from microgrid.util.labels import html, number, one_line, quoted, shortened, width
 
 __all__ = ["LOCAL", "Layers", "dot_text"]
 

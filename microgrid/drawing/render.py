@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from microgrid.drawing.dot import LOCAL
-from microgrid.drawing.text import width
 from microgrid.errors import DataError, MissingPackageError, OutputError
+from microgrid.util.labels import width
 
 __all__ = ["ENGINES", "check_engine", "find_engine", "render_png", "render_svg"]
 

@@ -1,0 +1,1 @@
+"""Graphs as text and back: typed formulas, SymPy expressions, LaTeX, and source text in C, Python and NumPy."""
