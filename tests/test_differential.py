@@ -25,7 +25,6 @@ from microgrid.compiler.llvm.chunked import BlockCode
 from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
 from microgrid.compiler.llvm.row_kernel import Rows
 from microgrid.compiler.llvm.small import ScalarCode
-from microgrid.compiler.llvm.stencils import QuickCode
 from microgrid.compiler.python_backend import NumpyRows
 from microgrid.core.rules import RULES, Rule
 
@@ -34,11 +33,10 @@ TOGETHER = 60  # programs that are compiled as one, side by side
 
 SCALAR: dict[str, Callable[..., Any]] = {
     "interpreter": Interpreted,
-    "quick": QuickCode,
     "full": BlockCode,
     "straight": ScalarCode,
 }
-EVERY = {"interpreter": 1, "quick": 1, "full": 4, "straight": 20, "rows": 10}
+EVERY = {"interpreter": 1, "full": 4, "straight": 20, "rows": 10}
 """How many programs there are for one that runs on a backend whose compiler takes longer."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import platform
 import random
 import struct
 from array import array
@@ -17,10 +16,8 @@ from graphs import AWKWARD, random_graph, regular_graphs
 
 import microgrid
 from microgrid import Program, Value
-from microgrid.compiler.llvm import stencils
 from microgrid.compiler.llvm.chunked import BlockCode
 from microgrid.compiler.llvm.small import ScalarCode
-from microgrid.compiler.llvm.stencils import QuickCode
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.graph import topological_order
 from microgrid.core.rules import RULES
@@ -29,7 +26,7 @@ from microgrid.errors import DataError, OperationError
 
 Make = Callable[..., Any]
 
-KINDS: dict[str, Make] = {"native": ScalarCode, "full": BlockCode, "quick": QuickCode}
+KINDS: dict[str, Make] = {"native": ScalarCode, "full": BlockCode}
 """Every kind of code by what it calls itself."""
 
 
@@ -199,14 +196,13 @@ def chained(count: int, seed: int) -> tuple[list[Value], Value]:
     return leaves, microgrid.sum(nodes[-200:])
 
 
-@pytest.mark.parametrize("kind", ["full", "quick"])
 @pytest.mark.parametrize("precise", [True, False])
-def test_a_large_graph_is_computed_as_a_small_one(kind: str, precise: bool) -> None:
-    leaves, output = chained(2_000 if kind == "quick" else 500, 1)
+def test_a_large_graph_is_computed_as_a_small_one(precise: bool) -> None:
+    leaves, output = chained(500, 1)
     program = Program.record([output], leaves, share=not precise)
     assert len(program.ops) > 1_000
     wrt, numbers = range(20), [leaf.data for leaf in leaves]
-    run = Run(KINDS[kind](program, wrt, precise=precise), program, wrt)
+    run = Run(BlockCode(program, wrt, precise=precise), program, wrt)
     of_outputs, of_gradient = expected(program, wrt, numbers, [1.0])
     for _ in range(2):  # nothing is left over from the first call
         outputs, gradient = run.at(numbers, [1.0])
@@ -232,7 +228,7 @@ def test_calls_of_one_function_on_many_numbers_go_lane_by_lane(make: Make, preci
 # ---- shapes of programs ---------------------------------------------------------------------------------------
 
 
-LONGEST: dict[Make, int] = {ScalarCode: 300, BlockCode: 1000, QuickCode: 2000}
+LONGEST: dict[Make, int] = {ScalarCode: 300, BlockCode: 1000}
 """Below this length of its lists a kind of code is made within a second."""
 
 
@@ -298,29 +294,6 @@ def test_an_operation_written_for_floats_alone_is_refused(make: Make) -> None:
         make(program, [0], precise=True)
 
 
-def test_what_its_addresses_do_not_reach_is_refused_by_the_quick_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stencils, "_REACH", 10_000)
-    leaves, output = chained(400, 5)
-    with pytest.raises(OperationError, match="too large for the quick level"):
-        QuickCode(Program.record([output], leaves), range(len(leaves)), precise=True)
-
-
-def test_machine_code_that_can_be_executed_can_not_be_written() -> None:
-    x = Value(1.0, name="x")
-    program = Program.record([microgrid.exp(x)], [x])
-    code = QuickCode(program, [0], precise=True)
-    assert rights_at(code._loaded.address("reverse")) == "r-xp"
-
-
-def rights_at(address: int) -> str:
-    """What the system lets this process do at an address."""
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        first, last = [int(end, 16) for end in line.split()[0].split("-")]
-        if first <= address < last:
-            return line.split()[1]
-    raise AssertionError(f"nothing is at {address:x}")
-
-
 def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1])
 
@@ -356,13 +329,3 @@ def test_calls_keep_the_code_alive(make: Make) -> None:
     run = Run(make(program, [0], precise=True), program, [0])
     gc.collect()
     assert run.at([0.0], [2.0]) == ([1.0], [2.0])
-
-
-def test_elsewhere_the_quick_level_is_made_by_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
-    leaves, output = random_graph(7, 40)
-    program = Program.record([output], leaves, share=False)
-    code = QuickCode(program, range(len(leaves)), precise=True)
-    assert code.backend == "quick"
-    assert "define void @reverse" in code.ir()
-    assert_eager(QuickCode, program, range(len(leaves)), [leaf.data for leaf in leaves], [1.0])

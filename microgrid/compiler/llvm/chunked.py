@@ -20,6 +20,7 @@ from microgrid.program.program import Program
 __all__ = ["BlockCode"]
 
 _SIZE = 300  # instructions: larger blocks keep more in registers, and cost more than they save
+_CODEGEN = 1  # how hard LLVM tries: 2 takes longer, and the code is no faster
 _COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
 
 
@@ -37,8 +38,6 @@ class BlockCode:
     precise : bool
         Whether the eager engine's bits are wanted. Otherwise a product and a sum may be rounded once, and calls of one
         function are computed several at once where the machine has a vector library.
-    codegen : int
-        How hard LLVM tries, 0 to 3.
 
     Raises
     ------
@@ -61,12 +60,12 @@ class BlockCode:
 
     backend = "full"
 
-    def __init__(self, program: Program, wrt: Sequence[int], *, precise: bool, codegen: int = 1) -> None:
+    def __init__(self, program: Program, wrt: Sequence[int], *, precise: bool) -> None:
         started = time.perf_counter()
         lanes = 1 if precise else machine.vector_width()
         straight = write(program, wrt, precise=precise, lanes=lanes)
         text = _Module(straight, len(program.inputs), len(program.outputs), lanes).text()
-        self._library = machine.build(text, codegen)
+        self._library = machine.build(text, _CODEGEN)
         self.compile_seconds = time.perf_counter() - started
 
     def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:

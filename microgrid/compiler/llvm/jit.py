@@ -20,6 +20,8 @@ from microgrid.compiler.llvm import libm as functions
 from microgrid.errors import MissingPackageError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import llvmlite.binding as llvm
 
 __all__ = ["Library", "build", "fingerprint", "is_available", "processor", "vector_width"]
@@ -252,18 +254,17 @@ def _key(made_from: str, codegen: int) -> str:
 
 
 @functools.cache
-def fingerprint(*sources: str) -> str:
-    """A digest of source files of the package, for the origin of a text that they decide.
+def fingerprint(*modules: ModuleType) -> str:
+    """A digest of the source of modules, for the origin of a text that they decide.
 
     Parameters
     ----------
-    *sources : str
-        Their paths inside the package.
+    *modules : module
+        Written in Python.
 
     Returns
     -------
     str
         Hexadecimal digits.
     """
-    package = Path(__file__).parent.parent
-    return hashlib.sha256(b"".join([(package / source).read_bytes() for source in sources])).hexdigest()
+    return hashlib.sha256(b"".join([Path(str(module.__file__)).read_bytes() for module in modules])).hexdigest()

@@ -1,7 +1,7 @@
 """A program as one list of instructions: written by the rules, freed of what nothing needs, put in order.
 
-The list is cut into functions in ``blocks`` and laid out as ready-made pieces in ``stencils``. No operation is known
-here: a rule has become additions, calls and choices.
+The list is cut into functions in ``chunked``. No operation is known here: a rule has become additions, calls and
+choices.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import functools
 import itertools
 import platform
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,12 +22,14 @@ from typing import Any
 
 import numpy
 
+from microgrid.compiler.llvm import builder, instructions
 from microgrid.compiler.llvm import jit as machine
 from microgrid.compiler.llvm import libm as functions
 from microgrid.compiler.llvm.builder import Array, Routine, Variable, Whole
 from microgrid.compiler.llvm.instructions import Instructions, literal
+from microgrid.compiler.llvm.interpreter import schedule
 from microgrid.compiler.llvm.interpreter.schedule import CHAINED, MASKS, SHAPES, WIDE
-from microgrid.core import rules
+from microgrid.core import arithmetic, rules, source
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.rules import Rule
 from microgrid.core.source import List, Term
@@ -456,12 +459,13 @@ def _call(name: str) -> Routine:
 
 # ---- modules ------------------------------------------------------------------------------------------------------
 
-# What decides the text of the table's cases.
-_SOURCES = (
-    *("rules.py", "arithmetic.py", "arithmetics/source.py", "arithmetics/llvm.py", "native/functions.py"),
-    *("native/routines.py", "native/schedule.py", "native/cases.py"),
-)
 _ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
+
+
+def _fingerprint() -> str:
+    """A digest of what decides the text of the table's cases."""
+    above = (rules, arithmetic, source, instructions, functions, builder, schedule)
+    return machine.fingerprint(*above, sys.modules[__name__])
 
 
 @functools.cache
@@ -474,7 +478,7 @@ def calls() -> machine.Library:
         ``forward`` and ``reverse`` take one address, that of the ``FIELDS`` of a call; ``stop`` is the case that ends
         one.
     """
-    origin = f"calls {_CONVENTION} {machine.fingerprint(*_SOURCES)}"
+    origin = f"calls {_CONVENTION} {_fingerprint()}"
     return machine.build(lambda: "\n".join([one.text() for one in _outer()]), origin=origin)
 
 
@@ -523,7 +527,7 @@ class Cases:
     def _origin(self) -> str:
         width = machine.vector_width()
         vectors = sorted(functions.vector_functions(width))
-        parts = (self.form.name, self.precise, _CONVENTION, width, vectors, machine.fingerprint(*_SOURCES))
+        parts = (self.form.name, self.precise, _CONVENTION, width, vectors, _fingerprint())
         return "cases " + " ".join(map(str, parts))
 
     def _table(self, direction: str) -> Any:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy
 
+from microgrid.compiler.llvm import builder, instructions
 from microgrid.compiler.llvm import jit as machine
 from microgrid.compiler.llvm.builder import Array, Routine, Variable, Whole
 
@@ -165,7 +167,7 @@ def _ordered(kinds: Any, starts: Any, operands: Any, active: Any, table: Kinds, 
 
 @functools.cache
 def _library() -> machine.Library:
-    origin = f"schedule {machine.fingerprint('arithmetics/llvm.py', 'native/routines.py', 'native/schedule.py')}"
+    origin = f"schedule {machine.fingerprint(instructions, builder, sys.modules[__name__])}"
     routines = (_classify, _put_in_order, _lay_out)
     return machine.build(lambda: "\n".join([write().text() for write in routines]), origin=origin)
 
