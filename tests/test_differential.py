@@ -21,10 +21,9 @@ from helpers import COMPILED, everyday, jax_arithmetic, record, tails, ulp
 import microgrid
 from microgrid import Program, Value, compile  # noqa: A004  # microgrid's own is meant
 from microgrid.compiler.llvm import jit as machine
-from microgrid.compiler.llvm.chunked import BlockCode
 from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
+from microgrid.compiler.llvm.native import NativeCode
 from microgrid.compiler.llvm.row_kernel import Rows
-from microgrid.compiler.llvm.small import ScalarCode
 from microgrid.compiler.python_backend import NumpyRows
 from microgrid.core.rules import RULES, Rule
 
@@ -33,10 +32,9 @@ TOGETHER = 60  # programs that are compiled as one, side by side
 
 SCALAR: dict[str, Callable[..., Any]] = {
     "interpreter": Interpreted,
-    "full": BlockCode,
-    "straight": ScalarCode,
+    "native": NativeCode,
 }
-EVERY = {"interpreter": 1, "full": 4, "straight": 20, "rows": 10}
+EVERY = {"interpreter": 1, "native": 4, "rows": 10}
 """How many programs there are for one that runs on a backend whose compiler takes longer."""
 
 
@@ -213,7 +211,7 @@ def test_the_compiled_logistic_gradient_is_exact_to_few_ulp_saturation_included(
 
 def test_many_calls_of_machine_code_take_no_memory() -> None:
     x = Value(0.5, name="x")
-    code = ScalarCode(Program.record([microgrid.exp(x) * x], [x]), [0], precise=False)
+    code = NativeCode(Program.record([microgrid.exp(x) * x], [x]), [0], precise=False)
     numbers = [(ctypes.c_double * 1)(number) for number in (0.5, 1.0, 0.0, 0.0)]
     _, reverse = code.bind(*map(ctypes.addressof, numbers))
     calls = int(os.environ.get("MICROGRID_CALLS", "200000"))

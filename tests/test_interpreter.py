@@ -20,7 +20,7 @@ import microgrid
 from microgrid import OperationError, Program, Value, custom
 from microgrid.compiler.llvm import jit as machine
 from microgrid.compiler.llvm import libm as functions
-from microgrid.compiler.llvm.builder import Array, Routine, Variable, Whole
+from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
 from microgrid.compiler.llvm.interpreter import interpreter
 from microgrid.compiler.llvm.interpreter import opcodes as cases
 from microgrid.compiler.llvm.interpreter import schedule as scheduling
@@ -647,7 +647,7 @@ def test_arrays_of_whole_numbers_read_and_write_every_size() -> None:
         one[1] = one[0]
         one[2] = 7
         total.value = total.value + one[0] * 2 - (one[2] >> 1)
-    with routine.each(-2, 3) as place, routine.when((place & 1).equals(0)):
+    with routine.loop_over(-2, 3) as place, routine.if_true((place & 1).equals(0)):
         total.value = total.value + place
     routine.returns(total.value)
     library = machine.build(routine.text())
@@ -657,4 +657,4 @@ def test_arrays_of_whole_numbers_read_and_write_every_size() -> None:
     function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 4)(library.address("sizes"))
     assert function(*[one.ctypes.data for one in memory]) == 2 * (200 + 60_000 - 5 + 9) - 4 * 3
     assert [one.tolist() for one in memory] == [[200, 200, 7], [60_000, 60_000, 7], [-5, -5, 7], [9, 9, 7]]
-    assert isinstance(Whole(routine, "1"), Whole)
+    assert isinstance(Integer(routine, "1"), Integer)

@@ -16,8 +16,8 @@ from graphs import AWKWARD, random_graph, regular_graphs
 
 import microgrid
 from microgrid import Program, Value
-from microgrid.compiler.llvm.chunked import BlockCode
-from microgrid.compiler.llvm.small import ScalarCode
+from microgrid.compiler.llvm import native
+from microgrid.compiler.llvm.native import NativeCode
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.graph import topological_order
 from microgrid.core.rules import RULES
@@ -26,8 +26,16 @@ from microgrid.errors import DataError, OperationError
 
 Make = Callable[..., Any]
 
-KINDS: dict[str, Make] = {"native": ScalarCode, "full": BlockCode}
-"""Every kind of code by what it calls itself."""
+
+def in_small_blocks(program: Program, wrt: Sequence[int], *, precise: bool) -> NativeCode:
+    """Native code of a small program, cut as a large one is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "_SIZE", 7)
+        return NativeCode(program, wrt, precise=precise)
+
+
+KINDS: dict[str, Make] = {"whole": NativeCode, "cut": in_small_blocks}
+"""How programs are compiled here: as large blocks allow, and cut where they don't need to be."""
 
 
 @pytest.fixture(params=sorted(KINDS))
@@ -202,7 +210,7 @@ def test_a_large_graph_is_computed_as_a_small_one(precise: bool) -> None:
     program = Program.record([output], leaves, share=not precise)
     assert len(program.ops) > 1_000
     wrt, numbers = range(20), [leaf.data for leaf in leaves]
-    run = Run(BlockCode(program, wrt, precise=precise), program, wrt)
+    run = Run(NativeCode(program, wrt, precise=precise), program, wrt)
     of_outputs, of_gradient = expected(program, wrt, numbers, [1.0])
     for _ in range(2):  # nothing is left over from the first call
         outputs, gradient = run.at(numbers, [1.0])
@@ -228,18 +236,13 @@ def test_calls_of_one_function_on_many_numbers_go_lane_by_lane(make: Make, preci
 # ---- shapes of programs ---------------------------------------------------------------------------------------
 
 
-LONGEST: dict[Make, int] = {ScalarCode: 300, BlockCode: 1000}
-"""Below this length of its lists a kind of code is made within a second."""
-
-
 @pytest.mark.parametrize("length", [1, 2, 300, 1000])
 def test_lists_of_any_length_have_the_eager_bits(make: Make, length: int) -> None:
     draw = random.Random(length)
     for name in ("sum", "dot", "logsumexp"):
         program = one_node(name, length)
         numbers = [draw.uniform(-3.0, 3.0) for _ in program.inputs]
-        if length < LONGEST[make]:
-            assert_eager(make, program, range(0, len(numbers), max(1, length // 100)), numbers, [1.5])
+        assert_eager(make, program, range(0, len(numbers), max(1, length // 100)), numbers, [1.5])
 
 
 def test_outputs_may_be_inputs_constants_and_each_other(make: Make) -> None:
@@ -317,9 +320,9 @@ def test_code_made_and_dropped_leaves_no_memory(make: Make) -> None:
 def test_code_says_what_it_is(make: Make) -> None:
     x = Value(1.0, name="x")
     code = make(Program.record([microgrid.exp(x) + x], [x]), [0], precise=True)
-    assert KINDS[code.backend] is make
+    assert code.backend == "native"
     assert code.compile_seconds > 0.0
-    assert "call double @libm.exp(double %t" in code.ir()
+    assert "call double @libm.exp(double %v" in code.ir()
     assert "addsd" in code.assembly() or "fadd" in code.assembly()
 
 

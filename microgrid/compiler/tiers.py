@@ -145,9 +145,9 @@ class ScalarRunner:
     def _first(self, optimize: str) -> str:
         if not machine.is_available() or not all([rule.portable for rule in self.program.rules]):
             return "python"
-        if self._size <= _SMALL and optimize in ("auto", "full"):
-            return "native"
-        return "interpreter" if optimize == "auto" else optimize
+        if optimize != "auto":
+            return optimize
+        return "full" if self._size <= _SMALL else "interpreter"
 
     def _enter(self, level: str) -> None:
         self.code = _make(level, self.program, self.wrt, precise=self.precise)
@@ -364,10 +364,6 @@ def _make(level: str, program: Program, wrt: Sequence[int], *, precise: bool) ->
         from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
 
         return Interpreted(program, wrt, precise=precise)
-    if level == "native":
-        from microgrid.compiler.llvm.small import ScalarCode
+    from microgrid.compiler.llvm.native import NativeCode
 
-        return ScalarCode(program, wrt, precise=precise)
-    from microgrid.compiler.llvm.chunked import BlockCode
-
-    return BlockCode(program, wrt, precise=precise)
+    return NativeCode(program, wrt, precise=precise)

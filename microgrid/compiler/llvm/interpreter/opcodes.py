@@ -25,8 +25,8 @@ import numpy
 from microgrid.compiler.llvm import builder, instructions
 from microgrid.compiler.llvm import jit as machine
 from microgrid.compiler.llvm import libm as functions
-from microgrid.compiler.llvm.builder import Array, Routine, Variable, Whole
-from microgrid.compiler.llvm.instructions import Instructions, literal
+from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
+from microgrid.compiler.llvm.instructions import ATTRIBUTES, Instr, Instructions, Op, literal
 from microgrid.compiler.llvm.interpreter import schedule
 from microgrid.compiler.llvm.interpreter.schedule import CHAINED, MASKS, SHAPES, WIDE
 from microgrid.core import arithmetic, rules, source
@@ -114,7 +114,7 @@ class Form:
         known = [*operands[:-1], self.constant] if self.constant is not None else operands
         return lambda: value(*known), lambda out: partials(out, *known)
 
-    def text_in(self, m: Instructions) -> list[str]:
+    def instructions_in(self, m: Instructions) -> list[Instr]:
         """The instructions of its value and its partials."""
         value, partials = self.runs_in(m, [m.term(f"%x{place}") for place in range(self.operands)])
         value()
@@ -122,24 +122,24 @@ class Form:
         return m.lines
 
 
-def _takes_long(lines: list[str]) -> bool:
+def _takes_long(lines: list[Instr]) -> bool:
     """Whether there are instructions that take longer than to fetch the operands."""
-    return any(["fdiv" in line or (" call " in line and "@llvm.fabs" not in line) for line in lines])
+    return any([line.op.name == "fdiv" or line.op.function not in ("", "abs") for line in lines])
 
 
-def _calls_one_by_one(lines: list[str]) -> bool:
+def _calls_one_by_one(lines: list[Instr]) -> bool:
     """Whether there are calls of functions of one number."""
-    return any(["@libm." in line for line in lines])
+    return any([line.op.calls_library and line.op.of == "double" for line in lines])
 
 
 def _is_slow(form: Form) -> bool:
-    return _takes_long(form.text_in(Instructions(contract=True)))
+    return _takes_long(form.instructions_in(Instructions(contract=True)))
 
 
 def _pays_in_registers(form: Form) -> bool:
     """Whether whole registers at a time are worth it: what takes long is computed on whole registers."""
     width = machine.vector_width()
-    lines = form.text_in(Instructions(width, functions.vector_functions(width), contract=True))
+    lines = form.instructions_in(Instructions(width, functions.vector_functions(width), contract=True))
     return _takes_long(lines) and not _calls_one_by_one(lines)
 
 
@@ -170,14 +170,14 @@ def constant_forms(rule: Rule) -> list[Form]:
     if not rule.regions[-1].constant:
         return []
     forms = [Form(rule, constant) for constant in rule.regions[-1].tails]
-    return [form for form in forms if not _calls_one_by_one(form.text_in(Instructions(contract=True)))]
+    return [form for form in forms if not _calls_one_by_one(form.instructions_in(Instructions(contract=True)))]
 
 
 # ---- a case -------------------------------------------------------------------------------------------------------
 
 
 class _Case(Routine):
-    """What all cases share: the loop over a run's nodes, and the jump to the next case.
+    """What all cases contribution: the loop over a run's nodes, and the jump to the next case.
 
     Parameters
     ----------
@@ -196,40 +196,41 @@ class _Case(Routine):
         self.run, self.table = self.array("i32", "run"), self.array("ptr", "table")
         self.count = self.run[1]
         self.at = Variable(self, self.array("i32", "operands"))
-        self.here = Variable(self, Whole(self, "%here"))
+        self.here = Variable(self, Integer(self, "%here"))
         self.last = Variable(self, self.term("%last"))
         self.zero = self.term("zeroinitializer") if self.width > 1 else 0.0
 
     @contextmanager
-    def each_node(self, operands: int) -> Iterator[tuple[Array, Whole]]:
+    def each_node(self, operands: int) -> Iterator[tuple[Array, Integer]]:
         """A loop over the run's nodes, a register of them at a time: their operands' places, and their own place."""
         left = Variable(self, self.count)
         step = self.direction * self.width
-        with self.until(lambda: left.value.equals(0)):
+        with self.loop_until(lambda: left.value.equals(0)):
             yield self.moved(operands * self.width, self.width)
             left.value = left.value - abs(step)
 
-    def moved(self, operands: Whole | int, nodes: Whole | int) -> tuple[Array, Whole]:
+    def moved(self, operands: Integer | int, nodes: Integer | int) -> tuple[Array, Integer]:
         """Where the next operands and nodes begin, and on."""
         at, here = self.at.value, self.here.value
         if self.direction > 0:
             self.at.value, self.here.value = at.at(operands), here + nodes
             return at, here
-        zero = Whole(self, "0")
+        zero = Integer(self, "0")
         at, here = at.at(zero - operands), here - nodes
         self.at.value, self.here.value = at, here
         return at, here
 
-    def arrived(self, here: Whole) -> Term:
+    def arrived(self, here: Integer) -> Term:
         """The adjoints that have arrived at the nodes, which are cleared."""
         adjoint: Term = self.adjoints.registers(here)
         self.adjoints.set_registers(here, self.zero)
         return adjoint + self.last.value if self.width == 1 else adjoint
 
-    def hand(self, slot: Whole, share: Any) -> None:
+    def accumulate(self, slot: Integer, contribution: Any) -> None:
         """Add to the adjoint of an operand: one double, however many a register holds."""
         before = self.adjoints[slot].text
-        self.adjoints[slot] = self.define(f"fadd{self._flags} double {before}, {share.text}")
+        add = Op("fadd", "double", "double", contract=self._contract)
+        self.adjoints[slot] = self.define(add, (before, contribution.text))
 
     def go_on(self, last: Any = 0.0) -> None:
         """Jump to the case of the next run."""
@@ -241,7 +242,7 @@ class _Case(Routine):
             "here": self.here.value.text,
             "last": last.text if isinstance(last, Term) else literal(float(last)),
         }
-        self.lines.append(f"  musttail call {_CONVENTION} void {target}({_HANDED_OVER.format(**state)})")
+        self.emit(f"musttail call {_CONVENTION} void {target}({_HANDED_OVER.format(**state)})")
         self.returns()
 
 
@@ -271,29 +272,29 @@ class _Fixed(_Case):
             adjoint, out = self.arrived(here), self.tape.registers(here)
             before = self.tape[here - 1] if self.chained is not None else self.zero
             _, partials = self.form.runs_in(self, self._operands(slots, before))
-            shares = [slope * adjoint for slope in partials(out)]
+            contributions = [slope * adjoint for slope in partials(out)]
             if self.width == 1:
-                self.last.value = 0.0 if self.chained is None else shares[self.chained]
-            self._hand_over(slots, shares)
+                self.last.value = 0.0 if self.chained is None else contributions[self.chained]
+            self._accumulate_all(slots, contributions)
         self.go_on(self.last.value if self.width == 1 else 0.0)
 
-    def _slots(self, at: Array) -> list[list[Whole]]:
+    def _slots(self, at: Array) -> list[list[Integer]]:
         """The places of the operands, for each the lanes."""
         count = self.form.operands
         return [[at[lane * count + place] for lane in range(self.width)] for place in range(count)]
 
-    def _operands(self, slots: list[list[Whole]], before: Any) -> list[Any]:
+    def _operands(self, slots: list[list[Integer]], before: Any) -> list[Any]:
         numbers = [self.gathered([self.tape[slot] for slot in lanes]) for lanes in slots]
         if self.chained is not None:
             numbers[self.chained] = before
         return numbers
 
-    def _hand_over(self, slots: list[list[Whole]], shares: list[Any]) -> None:
+    def _accumulate_all(self, slots: list[list[Integer]], contributions: list[Any]) -> None:
         """The last node first, each to its operands in order. What goes to the node before stays in a register."""
         for lane in reversed(range(self.width)):
-            for place, share in enumerate(shares):
+            for place, contribution in enumerate(contributions):
                 if not self.mask >> place & 1 and place != self.chained:
-                    self.hand(slots[place][lane], self.lane(share, lane))
+                    self.accumulate(slots[place][lane], self.lane(contribution, lane))
 
 
 class _OfLists(_Case):
@@ -302,7 +303,7 @@ class _OfLists(_Case):
     def __init__(self, name: str, form: Form, mask: int, *, reverse: bool, precise: bool) -> None:
         super().__init__(name, reverse=reverse, contract=not precise)
         self.of_lists, self.precise = True, precise
-        self.place = Whole(self, "0")
+        self.place = Integer(self, "0")
         self.scratch = self.array("double", "scratch")
         at, here = self.moved(self.count * form.lists, 1)
         self.slots = [at.at(self.count * place) for place in range(form.lists)]
@@ -316,17 +317,17 @@ class _OfLists(_Case):
         adjoint = self.arrived(here)
         for place, slopes in enumerate(partials(self.tape[here], *lists)):
             if not mask >> place & 1:
-                self.loop(slopes, functools.partial(self._hand_element, place, adjoint))
+                self.loop(slopes, functools.partial(self._accumulate_element, place, adjoint))
         self.go_on()
 
-    def _hand_element(self, place: int, adjoint: Term, slope: Any) -> None:
-        self.hand(self.slots[place][self.place], slope * adjoint)
+    def _accumulate_element(self, place: int, adjoint: Term, slope: Any) -> None:
+        self.accumulate(self.slots[place][self.place], slope * adjoint)
 
     @contextmanager
     def for_each(self) -> Iterator[None]:
         """A loop over the places of the lists, maybe inside another one."""
         outer = self.place
-        with self.each(0, self.count) as self.place:
+        with self.loop_over(0, self.count) as self.place:
             yield
         self.place = outer
 
@@ -343,7 +344,7 @@ class _OfLists(_Case):
         """The total or the largest of the numbers that were kept."""
         return self._of_kept(function, self.count)
 
-    def _of_kept(self, function: str, count: Whole) -> Term:
+    def _of_kept(self, function: str, count: Integer) -> Term:
         return self.define_anew(f"call double @{function}(ptr %scratch, i64 {count.text})")
 
     def total(self, terms: Iterable[Any]) -> Any:
@@ -351,11 +352,11 @@ class _OfLists(_Case):
         if self.precise:
             return super().total(terms)
         outer, blocks, start = self.place, Variable(self, 0), Variable(self, 0)
-        with self.during(lambda: start.value < self.count):
+        with self.loop_while(lambda: start.value < self.count):
             limit = start.value + _BLOCK
-            stop = self.either(limit < self.count, limit, self.count)
+            stop = self.select(limit < self.count, limit, self.count)
             chains = [Variable(self, 0.0) for _ in range(_CHAINS)]
-            with self.each(start.value, stop) as self.place:
+            with self.loop_over(start.value, stop) as self.place:
                 (term,) = terms
                 first, *others = [chain.value for chain in chains]
                 for chain, number in zip(chains, [*others, first + term], strict=True):
@@ -382,14 +383,14 @@ def _skip(name: str, form: Form) -> _Case:
 def _total() -> Routine:
     """The sum in pairs, in the order of ``Arithmetic.total``. It overwrites the terms."""
     routine = Routine("total", {"terms": "ptr", "count": "i64"}, convention="internal", result="double")
-    terms, left = routine.array("double", "terms"), Variable(routine, Whole(routine, "%count"))
-    with routine.when(left.value.equals(0)):
+    terms, left = routine.array("double", "terms"), Variable(routine, Integer(routine, "%count"))
+    with routine.if_true(left.value.equals(0)):
         terms[0] = 0.0
-    with routine.during(lambda: left.value > 1):
+    with routine.loop_while(lambda: left.value > 1):
         half, odd = left.value >> 1, left.value & 1
-        with routine.each(0, half) as place:
+        with routine.loop_over(0, half) as place:
             terms[place] = terms[place * 2] + terms[place * 2 + 1]
-        with routine.when(odd.equals(1)):
+        with routine.if_true(odd.equals(1)):
             terms[half] = terms[left.value - 1]
         left.value = half + odd
     routine.returns(terms[0])
@@ -400,7 +401,7 @@ def _largest() -> Routine:
     """The largest as ``Arithmetic.largest`` finds it."""
     m = Routine("largest", {"terms": "ptr", "count": "i64"}, convention="internal", result="double")
     terms, peak = m.array("double", "terms"), Variable(m, -m.inf)
-    with m.each(0, Whole(m, "%count")) as place:
+    with m.loop_over(0, Integer(m, "%count")) as place:
         old, term = peak.value, terms[place]
         peak.value = m.where(m.less(term, old), old, m.where(m.less_equal(old, term), term, term + old))
     m.returns(peak.value)
@@ -422,44 +423,42 @@ def _call(name: str) -> Routine:
     routine = Routine(name, {"state": "ptr"})
     numbers, pointers = routine.array("i64", "state"), routine.array("ptr", "state")
 
-    def number(field: str) -> Whole:
-        found: Whole = numbers[FIELDS.index(field)]
+    def number(field: str) -> Integer:
+        found: Integer = numbers[FIELDS.index(field)]
         return found
 
     def array(field: str, kind: str = "double") -> Array:
         return Array(routine, kind, pointers[FIELDS.index(field)].text)
 
-    def run(table: str, first_run: str, operands: str, here: Whole) -> None:
+    def run(table: str, first_run: str, operands: str, here: Integer) -> None:
         state = {field: array(field).pointer for field in ("tape", "adjoints", "scratch")}
         state |= {"run": array(first_run).pointer, "operands": array(operands).pointer, "here": here.text}
         state |= {"table": array(table).pointer, "last": "0.0"}
         case = array(table, "ptr")[array(first_run, "i32")[0]]
-        routine.lines.append(f"  call {_CONVENTION} void {case.text}({_HANDED_OVER.format(**state)})")
+        routine.emit(f"call {_CONVENTION} void {case.text}({_HANDED_OVER.format(**state)})")
 
     tape, adjoints = array("tape"), array("adjoints")
     inputs, outputs, output_places = array("inputs"), array("outputs"), array("output_places", "i32")
-    with routine.each(0, number("input_count")) as place:
+    with routine.loop_over(0, number("input_count")) as place:
         tape[place] = inputs[place]
     run("forward_table", "first_run", "operands", number("first") + 1)
-    with routine.each(0, number("output_count")) as place:
+    with routine.loop_over(0, number("output_count")) as place:
         outputs[place] = tape[output_places[place]]
     if name == "reverse":
         seeds, gradient, wrt = array("seeds"), array("gradient"), array("wrt", "i32")
-        with routine.each(0, number("output_count")) as place:
+        with routine.loop_over(0, number("output_count")) as place:
             output = output_places[place]
             adjoints[output] = adjoints[output] + seeds[place]
         run("reverse_table", "last_run", "operands_end", number("length"))
-        with routine.each(0, number("wrt_count")) as place:
+        with routine.loop_over(0, number("wrt_count")) as place:
             gradient[place] = adjoints[wrt[place]]
-        with routine.each(0, number("first") + 1) as place:
+        with routine.loop_over(0, number("first") + 1) as place:
             adjoints[place] = 0.0
     routine.returns()
     return routine
 
 
 # ---- modules ------------------------------------------------------------------------------------------------------
-
-_ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
 
 
 def _fingerprint() -> str:
@@ -551,7 +550,7 @@ class Cases:
             lines.append(f"define ptr @{direction}_table() {{\n  ret ptr @{direction}_cases\n}}\n")
         routines = [*([_total(), _largest()] if self.form.lists else []), *cases.values()]
         declarations = sorted({line for routine in routines for line in routine.declarations()})
-        return "\n".join([*declarations, *lines, *[routine.text() for routine in routines], _ATTRIBUTES, ""])
+        return "\n".join([*declarations, *lines, *[routine.text() for routine in routines], ATTRIBUTES, ""])
 
     def _entry(self, cases: dict[str, Routine], reverse: bool, shape: int, mask: int) -> str:
         """What stands in a table for a case, which is written if it is new."""

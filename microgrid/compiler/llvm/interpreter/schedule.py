@@ -19,7 +19,7 @@ import numpy
 
 from microgrid.compiler.llvm import builder, instructions
 from microgrid.compiler.llvm import jit as machine
-from microgrid.compiler.llvm.builder import Array, Routine, Variable, Whole
+from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
 
 __all__ = ["CHAINED", "MASKS", "SHAPES", "WIDE", "Kinds", "Schedule", "classify", "schedule"]
 
@@ -125,7 +125,7 @@ def schedule(
     width : int
         How many nodes are done at a time in whole registers.
     in_turn : bool
-        Whether those that an adjoint gets its shares from stay in their own order, so that the sums have the same bits.
+        Whether an adjoint's contributions are added in their own order, so that the sums have the same bits.
 
     Returns
     -------
@@ -180,31 +180,31 @@ def _call(name: str) -> Any:
     return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(_library().address(name))
 
 
-def _routine(name: str, arrays: dict[str, str], numbers: tuple[str, ...]) -> tuple[Routine, list[Array], list[Whole]]:
+def _routine(name: str, arrays: dict[str, str], numbers: tuple[str, ...]) -> tuple[Routine, list[Array], list[Integer]]:
     """A routine, the arrays that it is given, and the numbers."""
     parameters = dict.fromkeys(arrays, "ptr") | dict.fromkeys(numbers, "i64")
     routine = Routine(name, parameters, result="i64")
     given = [Array(routine, kind, f"%{parameter}") for parameter, kind in arrays.items()]
-    return routine, given, [Whole(routine, f"%{number}") for number in numbers]
+    return routine, given, [Integer(routine, f"%{number}") for number in numbers]
 
 
 def _classify() -> Routine:
     arrays = {"forms": "i32", "starts": "i32", "operands": "i32", "lists": "i32", "active": "i8", "kinds": "i32"}
     routine, given, (nodes, first) = _routine("classify", arrays, ("nodes", "first"))
     forms, starts, operands, lists, active, kinds = given
-    with routine.each(0, nodes) as node:
+    with routine.loop_over(0, nodes) as node:
         form, start, stop = forms[node], starts[node], starts[node + 1]
         halves = lists[form].equals(2)
-        middle = routine.either(halves, start + ((stop - start) >> 1), stop)
+        middle = routine.select(halves, start + ((stop - start) >> 1), stop)
         wanted = []
         for begin, end in ((start, middle), (middle, stop)):
             found = Variable(routine, 0)
-            with routine.each(begin, end) as place:
+            with routine.loop_over(begin, end) as place:
                 found.value = found.value | active[operands[place]]
             wanted.append(found.value)
         one, other = wanted
         active[first + node] = one | other
-        mask = (one ^ 1) + (routine.either(halves, other, one) ^ 1) * 2
+        mask = (one ^ 1) + (routine.select(halves, other, one) ^ 1) * 2
         kinds[node] = form * MASKS + mask
     routine.returns(0)
     return routine
@@ -213,8 +213,8 @@ def _classify() -> Routine:
 def _put_in_order() -> Routine:
     """Nodes wait for their operands in lists; those that wait no more stand in a queue for each kind.
 
-    Where the order of shares matters, a node waits for an operand and for all that use it before: of those in the
-    operand's list, only the first one is told that the operand is done, and each tells the next one.
+    Where the order of contributions matters, a node waits for an operand and for all that use it before: of those in
+    the operand's list, only the first one is told that the operand is done, and each tells the next one.
     """
     arrays = dict.fromkeys(("kinds", "starts", "operands", "shapes", "used", "order", "ends"), "i32")
     scratch = dict.fromkeys(("heads", "missing", "following", "links", "owners", "fronts", "backs", "sizes"), "i32")
@@ -225,86 +225,86 @@ def _put_in_order() -> Routine:
     heads, missing, following, links, owners, fronts, backs, sizes, in_turns = given[7:]
     batches, done, begin = Variable(routine, 0), Variable(routine, 0), Variable(routine, 0)
 
-    def stand(node: Whole) -> None:
+    def stand(node: Integer) -> None:
         """Put a node at the back of its kind's queue."""
         kind = kinds[node]
         size = sizes[kind]
-        with routine.when(size.equals(0)):
+        with routine.if_true(size.equals(0)):
             fronts[kind] = node
-        with routine.when(size.differs(0)):
+        with routine.if_true(size.differs(0)):
             following[backs[kind]] = node
         backs[kind] = node
         sizes[kind] = size + 1
 
-    def wait_one_more(place: Whole) -> None:
+    def wait_one_more(place: Integer) -> None:
         """The node of an operand waits for one thing more, if there is such a node."""
-        with routine.when(place >= 0):
+        with routine.if_true(place >= 0):
             missing[owners[place]] = missing[owners[place]] + 1
 
-    def wait(node: Whole) -> None:
+    def wait(node: Integer) -> None:
         """Enter a node into the lists of its operands. Later nodes are there already."""
         missing[node] = 0
         start = starts[node] - 1
-        with routine.each(0, starts[node + 1] - start - 1) as place:
+        with routine.loop_over(0, starts[node + 1] - start - 1) as place:
             here = starts[node + 1] - 1 - place
             operand = operands[here]
             after, turn = heads[operand], in_turns[operand].differs(0)
             heads[operand], links[here], owners[here] = here, after, node
-            with routine.when(turn):
-                other = routine.both(after >= 0, owners[routine.either(after >= 0, after, here)].differs(node))
-                wait_one_more(routine.either(other, after, -1))
-            with routine.when(routine.both(operand >= first + begin.value, in_turns[operand].equals(0))):
+            with routine.if_true(turn):
+                other = routine.both(after >= 0, owners[routine.select(after >= 0, after, here)].differs(node))
+                wait_one_more(routine.select(other, after, -1))
+            with routine.if_true(routine.both(operand >= first + begin.value, in_turns[operand].equals(0))):
                 wait_one_more(here)
 
-    def enter_block(end: Whole) -> None:
+    def enter_block(end: Integer) -> None:
         """Let all nodes of a block wait, and those stand that wait for nothing."""
-        with routine.each(1, end - begin.value + 1) as back:
+        with routine.loop_over(1, end - begin.value + 1) as back:
             wait(end - back)
-        with routine.each(begin.value, end) as node, routine.when(in_turns[first + node].differs(0)):
+        with routine.loop_over(begin.value, end) as node, routine.if_true(in_turns[first + node].differs(0)):
             wait_one_more(heads[first + node])
-        with routine.each(begin.value, end) as node, routine.when(missing[node].equals(0)):
+        with routine.loop_over(begin.value, end) as node, routine.if_true(missing[node].equals(0)):
             stand(node)
 
-    def leave_block(end: Whole) -> None:
+    def leave_block(end: Integer) -> None:
         """Forget who waits for what was done before the block."""
-        with routine.each(starts[begin.value], starts[end]) as place:
+        with routine.loop_over(starts[begin.value], starts[end]) as place:
             heads[operands[place]] = -1
 
-    def tell(node: Whole) -> None:
+    def tell(node: Integer) -> None:
         """Tell a node that one of the things that it waits for is done."""
         left = missing[node] - 1
         missing[node] = left
-        with routine.when(left.equals(0)):
+        with routine.if_true(left.equals(0)):
             stand(node)
 
-    def release(node: Whole) -> None:
+    def release(node: Integer) -> None:
         """Tell those that wait for a node, or the first of them, that it is done; and who is next with its operands."""
         slot = first + node
         place, last = Variable(routine, heads[slot]), in_turns[slot].differs(0)
-        with routine.during(lambda: place.value >= 0):
+        with routine.loop_while(lambda: place.value >= 0):
             waiting = place.value
-            place.value = routine.either(last, -1, links[waiting])
+            place.value = routine.select(last, -1, links[waiting])
             tell(owners[waiting])
-        with routine.each(starts[node], starts[node + 1]) as at:
+        with routine.loop_over(starts[node], starts[node + 1]) as at:
             following_place = links[at]
             turn = routine.both(following_place >= 0, in_turns[operands[at]].differs(0))
-            other = owners[routine.either(turn, following_place, at)].differs(node)
-            with routine.when(routine.both(turn, other)):
+            other = owners[routine.select(turn, following_place, at)].differs(node)
+            with routine.if_true(routine.both(turn, other)):
                 tell(owners[following_place])
 
-    def most_ready() -> Whole:
+    def most_ready() -> Integer:
         """The kind with the longest queue."""
         best, size = Variable(routine, 0), Variable(routine, 0)
-        with routine.each(0, used_count) as place, routine.when(size.value < sizes[used[place]]):
+        with routine.loop_over(0, used_count) as place, routine.if_true(size.value < sizes[used[place]]):
             best.value, size.value = used[place], sizes[used[place]]
-        kind: Whole = best.value
+        kind: Integer = best.value
         return kind
 
-    def take(kind: Whole) -> None:
+    def take(kind: Integer) -> None:
         """Do all that stand in a queue. What is done one at a time may follow on what is done just before it."""
         wide = (shapes[kind] & (1 << WIDE)).differs(0)
-        left = Variable(routine, routine.either(wide, sizes[kind], nodes))
-        with routine.during(lambda: routine.both(sizes[kind] > 0, left.value > 0)):
+        left = Variable(routine, routine.select(wide, sizes[kind], nodes))
+        with routine.loop_while(lambda: routine.both(sizes[kind] > 0, left.value > 0)):
             node = fronts[kind]
             fronts[kind] = following[node]
             sizes[kind] = sizes[kind] - 1
@@ -313,11 +313,11 @@ def _put_in_order() -> Routine:
             done.value = done.value + 1
             release(node)
 
-    with routine.during(lambda: done.value < nodes):
+    with routine.loop_while(lambda: done.value < nodes):
         limit = begin.value + _BLOCK
-        end = routine.either(limit < nodes, limit, nodes)
+        end = routine.select(limit < nodes, limit, nodes)
         enter_block(end)
-        with routine.during(lambda: done.value < end):
+        with routine.loop_while(lambda: done.value < end):
             take(most_ready())
             ends[batches.value] = done.value
             batches.value = batches.value + 1
@@ -335,92 +335,92 @@ def _lay_out() -> Routine:
     at, run, used, here = [Variable(routine, start) for start in (0, 0, 0, first + 1)]
     before = Variable(routine, -1)  # the place of the last node, if it was done one at a time
 
-    def new_run(case: Whole, count: Whole | int) -> None:
+    def new_run(case: Integer, count: Integer | int) -> None:
         run.value = run.value + 1
         runs[run.value * 2] = case
         runs[run.value * 2 + 1] = count
 
-    def same_kind(place: Whole, end: Whole, kind: Whole) -> str:
+    def same_kind(place: Integer, end: Integer, kind: Integer) -> str:
         """Whether the batch has a node of the kind at a place: one beyond its end is not looked at."""
         inside = place < end
-        return routine.both(inside, kinds[order[routine.either(inside, place, at.value)]].equals(kind))
+        return routine.both(inside, kinds[order[routine.select(inside, place, at.value)]].equals(kind))
 
-    def put(node: Whole) -> None:
+    def put(node: Integer) -> None:
         """A node's operands, and its place."""
-        with routine.each(starts[node], starts[node + 1]) as place:
+        with routine.loop_over(starts[node], starts[node + 1]) as place:
             laid[used.value] = places[operands[place]]
             used.value = used.value + 1
         places[first + node] = here.value
         here.value = here.value + 1
 
-    def put_filling(node: Whole) -> None:
+    def put_filling(node: Integer) -> None:
         """A node that only fills up a register: its operands are the place that belongs to no slot."""
-        with routine.each(starts[node], starts[node + 1]):
+        with routine.loop_over(starts[node], starts[node + 1]):
             laid[used.value] = first
             used.value = used.value + 1
         here.value = here.value + 1
 
-    def put_wide(kind: Whole, count: Whole) -> Whole:
+    def put_wide(kind: Integer, count: Integer) -> Integer:
         """The nodes of a batch that fill registers, the last one at least by half; how many these are."""
         rest = Variable(routine, count)
-        with routine.during(lambda: width <= rest.value):
+        with routine.loop_while(lambda: width <= rest.value):
             rest.value = rest.value - width
-        filled = routine.either(width <= rest.value * 2, rest.value, 0)
-        done: Whole = count - rest.value + filled
-        with routine.when(done.differs(0)):
-            total = routine.either(filled.differs(0), done - filled + width, done)
+        filled = routine.select(width <= rest.value * 2, rest.value, 0)
+        done: Integer = count - rest.value + filled
+        with routine.if_true(done.differs(0)):
+            total = routine.select(filled.differs(0), done - filled + width, done)
             new_run(cases[kind] + WIDE * MASKS, total)
             last = order[at.value]
-            with routine.each(0, done) as place:
+            with routine.loop_over(0, done) as place:
                 put(order[at.value + place])
-            with routine.each(done, total):
+            with routine.loop_over(done, total):
                 put_filling(last)
             before.value = -1
         return done
 
-    def shape_of(kind: Whole, node: Whole) -> Whole:
+    def shape_of(kind: Integer, node: Integer) -> Integer:
         """Whether the node before is one of two operands, and which."""
         start, shape = starts[node], Variable(routine, 0)
         for place, of in enumerate(CHAINED):
-            with routine.when((shapes[kind] & (1 << of)).differs(0)):
+            with routine.if_true((shapes[kind] & (1 << of)).differs(0)):
                 is_it = places[operands[start + place]].equals(before.value)
-                shape.value = routine.either(is_it, shape.value + of, shape.value)
-        return routine.either(shape.value.equals(sum(CHAINED)), 0, shape.value)
+                shape.value = routine.select(is_it, shape.value + of, shape.value)
+        return routine.select(shape.value.equals(sum(CHAINED)), 0, shape.value)
 
-    def put_single(kind: Whole, node: Whole, last_case: Variable) -> None:
+    def put_single(kind: Integer, node: Integer, last_case: Variable) -> None:
         """A node that is done by itself, in the run of the one before if that has the same case."""
         case = cases[kind] + shape_of(kind, node) * MASKS
-        with routine.when(case.equals(last_case.value)):
+        with routine.if_true(case.equals(last_case.value)):
             runs[run.value * 2 + 1] = runs[run.value * 2 + 1] + 1
-        with routine.when(case.differs(last_case.value)):
+        with routine.if_true(case.differs(last_case.value)):
             new_run(case, 1)
         last_case.value = case
         before.value = here.value
         put(node)
 
-    def put_list(kind: Whole, node: Whole) -> None:
+    def put_list(kind: Integer, node: Integer) -> None:
         """A node of a rule on lists, which is a run of its own."""
         length = starts[node + 1] - starts[node]
-        new_run(cases[kind], routine.either(lists[kind].equals(2), length >> 1, length))
+        new_run(cases[kind], routine.select(lists[kind].equals(2), length >> 1, length))
         before.value = here.value
         put(node)
 
     runs[0] = runs[1] = 0
-    with routine.each(0, batches) as batch, routine.during(lambda: at.value < ends[batch]):
+    with routine.loop_over(0, batches) as batch, routine.loop_while(lambda: at.value < ends[batch]):
         kind, stop = kinds[order[at.value]], Variable(routine, at.value + 1)
-        with routine.during(lambda: same_kind(stop.value, ends[batch], kind)):
+        with routine.loop_while(lambda: same_kind(stop.value, ends[batch], kind)):
             stop.value = stop.value + 1
-        with routine.when((shapes[kind] & (1 << WIDE)).differs(0)):
+        with routine.if_true((shapes[kind] & (1 << WIDE)).differs(0)):
             at.value = at.value + put_wide(kind, stop.value - at.value)
         last_case = Variable(routine, -1)
-        with routine.during(lambda: at.value < stop.value):
+        with routine.loop_while(lambda: at.value < stop.value):
             node = order[at.value]
-            with routine.when(lists[kind].equals(0)):
+            with routine.if_true(lists[kind].equals(0)):
                 put_single(kind, node, last_case)
-            with routine.when(lists[kind].differs(0)):
+            with routine.if_true(lists[kind].differs(0)):
                 put_list(kind, node)
             at.value = at.value + 1
-    new_run(Whole(routine, "0"), 0)
+    new_run(Integer(routine, "0"), 0)
     counts[0], counts[1], counts[2] = run.value + 1, used.value, here.value
     routine.returns(0)
     return routine
