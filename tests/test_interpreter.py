@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scheduling as reference
 from graphs import AWKWARD, random_graph, regular_graphs
 
 import microgrid
@@ -21,8 +22,7 @@ from microgrid import OperationError, Program, Value, custom
 from microgrid.compiler.llvm import jit as machine
 from microgrid.compiler.llvm import libm as functions
 from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
-from microgrid.compiler.llvm.interpreter import interpreter
-from microgrid.compiler.llvm.interpreter import opcodes as cases
+from microgrid.compiler.llvm.interpreter import interpreter, opcodes
 from microgrid.compiler.llvm.interpreter import schedule as scheduling
 from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
 from microgrid.core.arithmetic import FLOAT
@@ -252,7 +252,7 @@ def test_different_exponents_in_one_program(precise: bool) -> None:
     x = Value(1.7, name="x")
     outputs = [x**2, x**3.0, (x + 1.0) ** 2, x**0.5, x**-1, (x + 2.0) ** 3, x**1.5, x ** Value(2.0)]
     run = Run(Program.record(outputs, [x]), precise=precise)
-    assert ("case.power.2.0" in run.code.ir()) is not precise
+    assert ("handler.power.2.0" in run.code.ir()) is not precise
     assert worst(run.at([1.7]), run.wanted([1.7])) <= (0.0 if precise else BOUND)
 
 
@@ -336,7 +336,7 @@ def test_an_operand_may_come_twice_and_outputs_may_be_anything(precise: bool) ->
             check(run, numbers, seeds)
 
 
-def test_shares_of_an_operand_that_comes_twice_and_just_before_are_added_in_order() -> None:
+def test_contributions_to_an_operand_that_comes_twice_and_just_before_are_added_in_order() -> None:
     x, y = Value(0.3, name="x"), Value(0.7, name="y")
     product = x * y
     program = Program.record([microgrid.sum([product - product, product, product])], [x, y])
@@ -406,7 +406,7 @@ def _slope_of_hump(out: Any, x: Any, *, m: Any) -> Any:
 
 
 @either_way
-def test_a_users_operations_have_cases_of_their_own(precise: bool) -> None:
+def test_a_users_operations_have_handlers_of_their_own(precise: bool) -> None:
     hump = custom(lambda x, *, m: m.exp(-x * x), _slope_of_hump, name="hump")
     three = custom(
         lambda x, y, z, *, m: m.sin(x) * y / z,
@@ -496,11 +496,11 @@ def test_a_planted_fault_is_found(part: str) -> None:
 
 @pytest.fixture
 def anew() -> Iterator[None]:
-    """Cases are written anew, and again afterwards."""
-    for cache in (cases.cases_of, cases.calls, cases.constant_forms, cases._shapes):
+    """Handlers are built anew, and again afterwards."""
+    for cache in (opcodes.handlers_of, opcodes.calls, opcodes.constant_forms, opcodes._shapes):
         cache.cache_clear()
     yield
-    for cache in (cases.cases_of, cases.calls, cases.constant_forms, cases._shapes):
+    for cache in (opcodes.handlers_of, opcodes.calls, opcodes.constant_forms, opcodes._shapes):
         cache.cache_clear()
 
 
@@ -520,7 +520,7 @@ def _mixed(precise: bool) -> None:
 @either_way
 @pytest.mark.usefixtures("anew")
 def test_where_llvm_has_no_convention_that_saves_nothing(monkeypatch: pytest.MonkeyPatch, precise: bool) -> None:
-    monkeypatch.setattr(cases, "_CONVENTION", "ccc")
+    monkeypatch.setattr(opcodes, "_CONVENTION", "ccc")
     _mixed(precise)
 
 
@@ -577,6 +577,39 @@ def test_a_schedule_does_each_node_once_behind_its_operands(monkeypatch: pytest.
             assert all(found == sorted(found) for found in users.values())
         assert plan.runs[0].tolist() == plan.runs[-1].tolist() == [0, 0]
         assert (plan.runs[1:-1] > 0).all()
+
+
+@either_way
+@pytest.mark.parametrize("block", [50, 1 << 15])
+def test_schedules_are_those_of_plain_python(monkeypatch: pytest.MonkeyPatch, precise: bool, block: int) -> None:
+    compared = []
+
+    def classify(forms: Any, starts: Any, operands: Any, lists: Any, active: Any) -> Any:
+        plain = reference.classify(*[part.tolist() for part in (forms, starts, operands, lists, active)])
+        kinds = scheduling.classify(forms, starts, operands, lists, active)
+        assert (kinds.tolist(), active.tolist()) == plain
+        return kinds
+
+    def schedule(kinds: Any, starts: Any, operands: Any, active: Any, table: Any, **options: Any) -> Any:
+        found = scheduling.schedule(kinds, starts, operands, active, table, **options)
+        columns = [part.tolist() for part in (kinds, starts, operands)]
+        in_turn = active.tolist() if options["in_turn"] else [0] * len(active)
+        order, ends = reference.put_in_order(*columns, table.shapes.tolist(), in_turn, block)
+        first = len(active) - len(kinds)
+        plain = reference.lay_out(order, ends, *columns, table, first, options["width"])
+        assert (found.runs.tolist(), found.operands.tolist(), found.places.tolist(), found.length) == plain
+        compared.append(len(order))
+        return found
+
+    monkeypatch.setattr(interpreter, "classify", classify)
+    monkeypatch.setattr(interpreter, "schedule", schedule)
+    monkeypatch.setattr(scheduling, "_BLOCK", block)
+    for seed in range(25):
+        leaves, output = random_graph(seed, operations=300)
+        program = Program.record([output], leaves, share=False)
+        Interpreted(program, range(0, len(leaves), 1 + seed % 3), precise=precise)
+    Interpreted(_large(2_000, 100), range(20), precise=precise)
+    assert sum(compared) > 3_000
 
 
 def test_runs_are_long() -> None:
@@ -638,7 +671,7 @@ def test_a_bound_call_outlives_what_made_it() -> None:
 # ---- routines -------------------------------------------------------------------------------------------------
 
 
-def test_arrays_of_whole_numbers_read_and_write_every_size() -> None:
+def test_arrays_of_integers_read_and_write_every_size() -> None:
     routine = Routine("sizes", {"a": "ptr", "b": "ptr", "c": "ptr", "d": "ptr"}, result="i64")
     kinds = ("i8", "i16", "i32", "i64")
     arrays = [Array(routine, kind, f"%{name}") for kind, name in zip(kinds, "abcd", strict=True)]

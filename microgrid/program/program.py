@@ -1,7 +1,7 @@
 """``Program``: a recorded graph as flat arrays, the stepping stone of everything that runs it faster than ``Value``.
 
-How a graph is flattened stands in ``lowering``; how a program becomes machine code is decided in the compiler. Here
-are its evaluation and pullback in any arithmetic, and its listing.
+How a graph is lowered stands in ``lowering``; how a program becomes native code is decided in the compiler. Here are
+its evaluation and pullback in any arithmetic, and its listing.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Program:
     """A recorded graph as flat arrays: what is computed from what, without the numbers that it was recorded at.
 
     Every number has a *slot*: inputs first, then constants, then nodes in topological order, operands before what is
-    made of them. ``Program.record`` makes a program of Values. It is immutable by convention: nobody writes into its
-    arrays.
+    made of them. ``Program.record`` makes a program of Values. It is immutable by convention: its arrays are
+    never written to.
 
     Parameters
     ----------
@@ -298,7 +298,7 @@ class Program:
     # ---- reading it -------------------------------------------------------------------------------------------
 
     def listing(self) -> str:
-        """The program in words, one line for each slot.
+        """The program as text, one line for each slot.
 
         Returns
         -------
@@ -312,7 +312,9 @@ class Program:
             f"{name} = {number!r}" for name, number in zip(names[len(self.inputs) :], self.constants, strict=False)
         ]
         for slot, rule, operands in self.nodes():
-            lines.append(f"{names[slot]} = {rule.name}({_in_words(rule, [names[operand] for operand in operands])})")
+            lines.append(
+                f"{names[slot]} = {rule.name}({_arguments_text(rule, [names[operand] for operand in operands])})"
+            )
         remarks: dict[int, list[str]] = {}
         for place, slot in enumerate(self.outputs):
             remarks.setdefault(slot, []).append(f"output {place}")
@@ -389,7 +391,7 @@ def _check_count(given: Sequence[Any], what: str, wanted: int, of: str, fix: str
         raise DataError(f"got {len(given):,} {what} for {wanted:,} {of}: give {fix}")
 
 
-# ---- words ----------------------------------------------------------------------------------------------------
+# ---- text -----------------------------------------------------------------------------------------------------
 
 
 def _unlike(letter: str, names: Sequence[str]) -> str:
@@ -399,7 +401,7 @@ def _unlike(letter: str, names: Sequence[str]) -> str:
     return letter
 
 
-def _in_words(rule: Rule, operands: list[str]) -> str:
+def _arguments_text(rule: Rule, operands: list[str]) -> str:
     if rule.arity is not None:
         return ", ".join(operands)
     length = len(operands) // len(rule.regions)

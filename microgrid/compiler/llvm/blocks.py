@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
+from microgrid.compiler.llvm import libm
 from microgrid.compiler.llvm.instructions import vector_type
-from microgrid.compiler.llvm.libm import vector_functions
 from microgrid.compiler.llvm.straight_line import SOURCES, Group, Straight
 
 __all__ = ["Block", "BlockEmitter", "cut", "places"]
@@ -188,7 +188,7 @@ class BlockEmitter:
         lanes, first = len(group), f"%v{group[0]}"
         kind = vector_type("double", lanes)
         called = [self.straight.instructions[number] for number in group]
-        symbol = vector_functions(lanes)[called[0][0].function]
+        symbol = libm.vector_functions(lanes)[called[0][0].function]
         gathered = []
         for place, column in enumerate(zip(*[operands for _, operands in called], strict=True)):
             vector = "poison"

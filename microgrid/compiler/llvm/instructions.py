@@ -168,8 +168,8 @@ class Op(NamedTuple):
         if name == "fcmp":
             return f"fcmp {self.symbol} {of} {', '.join(operands)}"
         if name == "select":
-            truth, then, otherwise = operands
-            return f"select {of} {truth}, {self.type} {then}, {self.type} {otherwise}"
+            condition, then, otherwise = operands
+            return f"select {of} {condition}, {self.type} {then}, {self.type} {otherwise}"
         if name == "extractelement":
             return f"extractelement {of} {operands[0]}, i32 {self.indices[0]}"
         if name == "insertelement":
@@ -271,7 +271,7 @@ class Instructions(Source):
         self.width, self.pieces = width, pieces
         self.type = vector_type("double", width)
         self.functions: set[str] = set()
-        self._truth_type = vector_type("i1", width)
+        self._condition_type = vector_type("i1", width)
         self._suffix = "f64" if width == 1 else f"v{width}f64"
         self._vector_functions = vector_functions or {}
         self._contract = contract
@@ -501,13 +501,13 @@ class Instructions(Source):
 
     def _compare(self, name: str, operator: str, x: Any, y: Any) -> str | bool:
         if isinstance(x, Term) or isinstance(y, Term):
-            op = Op("fcmp", self._truth_type, self.type, _ORDERED[operator])
+            op = Op("fcmp", self._condition_type, self.type, _ORDERED[operator])
             return self.define(op, (self.write(x), self.write(y))).text
         return bool(getattr(PLAIN, name)(x, y))
 
-    def where(self, truth: str | bool, then: Any, otherwise: Any) -> Any:
+    def where(self, condition: str | bool, then: Any, otherwise: Any) -> Any:
         """One of two numbers, by a comparison."""
-        if isinstance(truth, bool):
-            return then if truth else otherwise
-        op = Op("select", self.type, self._truth_type)
-        return self.define(op, (truth, self.write(then), self.write(otherwise)))
+        if isinstance(condition, bool):
+            return then if condition else otherwise
+        op = Op("select", self.type, self._condition_type)
+        return self.define(op, (condition, self.write(then), self.write(otherwise)))

@@ -6,10 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from microgrid.compiler.llvm import jit
+from microgrid.compiler.llvm import jit, libm
 from microgrid.compiler.llvm.blocks import Block, BlockEmitter, cut, places
 from microgrid.compiler.llvm.instructions import ATTRIBUTES, Instructions, Op
-from microgrid.compiler.llvm.libm import vector_functions
 from microgrid.compiler.llvm.straight_line import Group, Straight, emit, side_by_side
 from microgrid.compiler.llvm.trampoline import Calls, bound_calls
 from microgrid.program.program import Program
@@ -102,7 +101,7 @@ class _Module:
 
     def __init__(self, straight: Straight, lanes: int) -> None:
         self.straight = straight
-        vectorised = vector_functions(lanes) if lanes > 1 else {}
+        vectorised = libm.vector_functions(lanes) if lanes > 1 else {}
         forward = side_by_side(straight.instructions, straight.forward, vectorised, lanes)
         reverse = side_by_side(straight.instructions, straight.reverse, vectorised, lanes)
         self._forward = self._with_results(forward, "outputs", straight.outputs)

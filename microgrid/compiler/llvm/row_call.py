@@ -65,7 +65,7 @@ class Call:
     outputs, slopes, by_rows : numpy.ndarray of float64
         Where ``run`` leaves the results.
     arrays : list of numpy.ndarray
-        Those of a call that is under way; between calls nobody's data is held.
+        Those of a call that is under way; between calls none is kept alive.
     divisor : int
         What ``by_rows`` have still to be divided by: of a mean, the number of rows.
     """

@@ -120,12 +120,12 @@ def emit(
 
 
 def check(program: Program, wrt: Sequence[int]) -> None:
-    """Refuse a program that can't become machine code, and what is no input; as ``emit``."""
+    """Refuse a program that can't become native code, and what is no input; as ``emit``."""
     for rule in program.rules:
         if not rule.portable:
             raise OperationError(
                 f"the operation {rule.name} ({rule.value_source}) is written for floats alone and can't become "
-                "machine code: let its value and its partials take a keyword-only m, and take every function from it"
+                "native code: let its value and its partials take a keyword-only m, and take every function from it"
             )
     for slot in wrt:
         if not 0 <= slot < len(program.inputs):

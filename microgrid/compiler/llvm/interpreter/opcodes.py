@@ -1,8 +1,9 @@
-"""The interpreter's cases: the rule table, run in LLVM's language, as loops over nodes of one kind.
+"""The interpreter's opcodes: a handler for each, which is the rule table run on LLVM registers in a loop over nodes.
 
-A case does a run of nodes and jumps to the case of the next run. The values of all nodes stand on one tape, their
-adjoints on another; a node's place on both follows from the order in which nodes are done, so that only the places of
-operands are read. Going back, a case clears each adjoint that it has read: between two calls that tape is all zeros.
+A handler does a run of nodes and jumps to the handler of the next run (threaded code). The values of all nodes stand on
+one tape, their adjoints on another; a node's place on both follows from the schedule, so that only the places of
+operands are read. In the backward pass a handler clears each adjoint that it has read: between two calls that tape is
+all zeros.
 
 How a program becomes runs is told in ``schedule``, and how it is called in ``interpreter``.
 """
@@ -22,9 +23,7 @@ from typing import Any
 
 import numpy
 
-from microgrid.compiler.llvm import builder, instructions
-from microgrid.compiler.llvm import jit as machine
-from microgrid.compiler.llvm import libm as functions
+from microgrid.compiler.llvm import builder, instructions, jit, libm
 from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
 from microgrid.compiler.llvm.instructions import ATTRIBUTES, Instr, Instructions, Op, literal
 from microgrid.compiler.llvm.interpreter import schedule
@@ -34,12 +33,12 @@ from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.rules import Rule
 from microgrid.core.source import List, Term
 
-__all__ = ["FIELDS", "Cases", "Form", "calls", "cases_of", "constant_forms"]
+__all__ = ["FIELDS", "Form", "Handlers", "calls", "constant_forms", "handlers_of"]
 
-_SHAPES = ("single", "after_x", "after_y", "wide")  # what cases of each shape are called
-_SINGLE, _UNWANTED = 0, MASKS - 1  # the shape of one node at a time; the mask of a node whose adjoint nobody wants
+_SHAPES = ("single", "after_x", "after_y", "wide")  # what handlers of each shape are called
+_SINGLE, _NO_GRADIENT = 0, MASKS - 1  # the shape of one node at a time; the mask of a node that needs no gradient
 
-# A case hands over to the next one with all that it knows in registers. The convention that saves none of them takes
+# A handler hands over to the next one with all that it knows in registers. The convention that saves none of them takes
 # those that a C function leaves alone; where LLVM doesn't have it, C's own will do.
 _CONVENTION = "preserve_nonecc" if platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64") else "ccc"
 _STATE = {
@@ -56,15 +55,15 @@ _HANDED_OVER = ", ".join([f"{kind} {{{name}}}" for name, kind in _STATE.items()]
 
 _CHAINS, _BLOCK = 4, 256  # the sums of a list that run side by side, and how many terms are added to them
 
-_MANY = 300  # operands: above, LLVM takes too long over the case of a user's rule to optimise it
+_MANY = 300  # operands: above, LLVM takes too long over the handler of a user's rule to optimise it
 
 
-# ---- what there are cases for -------------------------------------------------------------------------------------
+# ---- what there are handlers for -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Form:
-    """What the interpreter has cases for: a rule, or a rule with something more that is known.
+    """What the interpreter has handlers for: a rule, or a rule with something more that is known.
 
     Parameters
     ----------
@@ -104,8 +103,12 @@ class Form:
 
     @property
     def name(self) -> str:
-        """What its cases are called."""
-        parts = ["case", self.rule.name, *[str(number) for number in (self.constant, self.count) if number is not None]]
+        """What its handlers are called."""
+        parts = [
+            "handler",
+            self.rule.name,
+            *[str(number) for number in (self.constant, self.count) if number is not None],
+        ]
         return re.sub(r"[^-\w.]", "_", ".".join(parts), flags=re.ASCII)
 
     def runs_in(self, m: Any, operands: list[Term]) -> tuple[Callable[[], Any], Callable[[Any], Sequence[Any]]]:
@@ -138,14 +141,14 @@ def _is_slow(form: Form) -> bool:
 
 def _pays_in_registers(form: Form) -> bool:
     """Whether whole registers at a time are worth it: what takes long is computed on whole registers."""
-    width = machine.vector_width()
-    lines = form.instructions_in(Instructions(width, functions.vector_functions(width), contract=True))
+    width = jit.vector_width()
+    lines = form.instructions_in(Instructions(width, libm.vector_functions(width), contract=True))
     return _takes_long(lines) and not _calls_one_by_one(lines)
 
 
 @functools.cache
 def _shapes(form: Form, *, precise: bool) -> tuple[int, ...]:
-    """The shapes of the cases of a form."""
+    """The shapes of the handlers of a form."""
     if form.lists or form.operands > len(CHAINED):
         return (_SINGLE,)
     if _is_slow(form):
@@ -173,11 +176,11 @@ def constant_forms(rule: Rule) -> list[Form]:
     return [form for form in forms if not _calls_one_by_one(form.instructions_in(Instructions(contract=True)))]
 
 
-# ---- a case -------------------------------------------------------------------------------------------------------
+# ---- a handler -------------------------------------------------------------------------------------------------------
 
 
-class _Case(Routine):
-    """What all cases contribution: the loop over a run's nodes, and the jump to the next case.
+class _Handler(Routine):
+    """What all handlers contribution: the loop over a run's nodes, and the jump to the next handler.
 
     Parameters
     ----------
@@ -233,7 +236,7 @@ class _Case(Routine):
         self.adjoints[slot] = self.define(add, (before, contribution.text))
 
     def go_on(self, last: Any = 0.0) -> None:
-        """Jump to the case of the next run."""
+        """Jump to the handler of the next run."""
         following = self.run.at(2 * self.direction)
         target = self.table[following[0]].text
         state = {name: f"%{name}" for name in _STATE} | {
@@ -246,12 +249,12 @@ class _Case(Routine):
         self.returns()
 
 
-class _Fixed(_Case):
-    """A case of a form with so many operands."""
+class _Fixed(_Handler):
+    """A handler of a form with so many operands."""
 
     def __init__(self, name: str, form: Form, shape: int, mask: int, *, reverse: bool, precise: bool) -> None:
-        width = machine.vector_width() if shape == WIDE else 1
-        vectors = functions.vector_functions(width) if width > 1 else None
+        width = jit.vector_width() if shape == WIDE else 1
+        vectors = libm.vector_functions(width) if width > 1 else None
         super().__init__(name, reverse=reverse, width=width, vector_functions=vectors, contract=not precise)
         self.form, self.mask = form, mask
         self.chained = CHAINED.index(shape) if shape in CHAINED else None
@@ -297,8 +300,8 @@ class _Fixed(_Case):
                     self.accumulate(slots[place][lane], self.lane(contribution, lane))
 
 
-class _OfLists(_Case):
-    """A case of a rule on lists: a run is one node, and its count that of a list."""
+class _OfLists(_Handler):
+    """A handler of a rule on lists: a run is one node, and its count that of a list."""
 
     def __init__(self, name: str, form: Form, mask: int, *, reverse: bool, precise: bool) -> None:
         super().__init__(name, reverse=reverse, contract=not precise)
@@ -367,17 +370,17 @@ class _OfLists(_Case):
         return self._of_kept("total", blocks.value)
 
 
-def _skip(name: str, form: Form) -> _Case:
-    """Going back past nodes whose adjoints nobody wants."""
-    case = _Case(name, reverse=True)
+def _skip(name: str, form: Form) -> _Handler:
+    """The backward pass past nodes that need no gradient."""
+    handler = _Handler(name, reverse=True)
     if form.lists:
-        _, here = case.moved(case.count * form.lists, 1)
-        case.adjoints[here] = 0.0
+        _, here = handler.moved(handler.count * form.lists, 1)
+        handler.adjoints[here] = 0.0
     else:
-        with case.each_node(form.operands) as (_, here):
-            case.adjoints[here] = 0.0
-    case.go_on()
-    return case
+        with handler.each_node(form.operands) as (_, here):
+            handler.adjoints[here] = 0.0
+    handler.go_on()
+    return handler
 
 
 def _total() -> Routine:
@@ -419,7 +422,7 @@ FIELDS = (
 
 
 def _call(name: str) -> Routine:
-    """A call from outside: inputs are read, cases run, results written."""
+    """A call from outside: inputs are read, handlers run, results written."""
     routine = Routine(name, {"state": "ptr"})
     numbers, pointers = routine.array("i64", "state"), routine.array("ptr", "state")
 
@@ -434,8 +437,8 @@ def _call(name: str) -> Routine:
         state = {field: array(field).pointer for field in ("tape", "adjoints", "scratch")}
         state |= {"run": array(first_run).pointer, "operands": array(operands).pointer, "here": here.text}
         state |= {"table": array(table).pointer, "last": "0.0"}
-        case = array(table, "ptr")[array(first_run, "i32")[0]]
-        routine.emit(f"call {_CONVENTION} void {case.text}({_HANDED_OVER.format(**state)})")
+        handler = array(table, "ptr")[array(first_run, "i32")[0]]
+        routine.emit(f"call {_CONVENTION} void {handler.text}({_HANDED_OVER.format(**state)})")
 
     tape, adjoints = array("tape"), array("adjoints")
     inputs, outputs, output_places = array("inputs"), array("outputs"), array("output_places", "i32")
@@ -462,23 +465,23 @@ def _call(name: str) -> Routine:
 
 
 def _fingerprint() -> str:
-    """A digest of what decides the text of the table's cases."""
-    above = (rules, arithmetic, source, instructions, functions, builder, schedule)
-    return machine.fingerprint(*above, sys.modules[__name__])
+    """A digest of what decides the text of the table's handlers."""
+    above = (rules, arithmetic, source, instructions, libm, builder, schedule)
+    return jit.fingerprint(*above, sys.modules[__name__])
 
 
 @functools.cache
-def calls() -> machine.Library:
-    """The functions that run cases.
+def calls() -> jit.Library:
+    """The functions that run handlers.
 
     Returns
     -------
-    machine.Library
-        ``forward`` and ``reverse`` take one address, that of the ``FIELDS`` of a call; ``stop`` is the case that ends
+    jit.Library
+        ``forward`` and ``reverse`` take the address of the ``FIELDS`` of a call; ``stop`` is the handler that ends
         one.
     """
     origin = f"calls {_CONVENTION} {_fingerprint()}"
-    return machine.build(lambda: "\n".join([one.text() for one in _outer()]), origin=origin)
+    return jit.build(lambda: "\n".join([one.text() for one in _outer()]), origin=origin)
 
 
 def _outer() -> list[Routine]:
@@ -487,8 +490,8 @@ def _outer() -> list[Routine]:
     return [stop, _call("forward"), _call("reverse")]
 
 
-class Cases:
-    """The machine code of the cases of a form.
+class Handlers:
+    """The native code of the handlers of a form.
 
     Parameters
     ----------
@@ -499,21 +502,21 @@ class Cases:
 
     Attributes
     ----------
-    library : machine.Library
+    library : jit.Library
         Where they are.
     tables : list of numpy.ndarray of uint64, shape (SHAPES * MASKS,)
-        The addresses of the cases that go forward, and of those that go back; 0 for what there is no case of.
+        The addresses of the handlers that go forward, and of those that go back; 0 for what there is no handler of.
     shapes : list of int
-        For each mask, the sum of ``1 << shape`` over the shapes that there is a case of.
+        For each mask, the sum of ``1 << shape`` over the shapes that there is a handler of.
     """
 
     def __init__(self, form: Form, *, precise: bool) -> None:
         self.form, self.precise = form, precise
         codegen = 2 if form.operands <= _MANY else 0
         if self._is_of_the_table():
-            self.library = machine.build(self._text, codegen, origin=self._origin())
+            self.library = jit.build(self._text, codegen, origin=self._origin())
         else:
-            self.library = machine.build(self._text(), codegen)
+            self.library = jit.build(self._text(), codegen)
         self.tables = [self._table("forward"), self._table("reverse")]
         there = self.tables[0].reshape(SHAPES, MASKS) != 0
         self.shapes = (there * (1 << numpy.arange(SHAPES))[:, None]).sum(axis=0).tolist()
@@ -524,47 +527,47 @@ class Cases:
         return rules.RULES.get(rule.name) is rule and rule.make.__module__ == rules.__name__
 
     def _origin(self) -> str:
-        width = machine.vector_width()
-        vectors = sorted(functions.vector_functions(width))
+        width = jit.vector_width()
+        vectors = sorted(libm.vector_functions(width))
         parts = (self.form.name, self.precise, _CONVENTION, width, vectors, _fingerprint())
-        return "cases " + " ".join(map(str, parts))
+        return "handlers " + " ".join(map(str, parts))
 
     def _table(self, direction: str) -> Any:
         find = ctypes.CFUNCTYPE(ctypes.c_void_p)(self.library.address(f"{direction}_table"))
         return numpy.ctypeslib.as_array((ctypes.c_uint64 * (SHAPES * MASKS)).from_address(find())).copy()
 
     def _has(self, shape: int, mask: int) -> bool:
-        """Whether there is a case. That an operand is the node before is of no use if its adjoint is not wanted."""
+        """Whether there is a handler. That an operand is the node before is of no use if its adjoint is not wanted."""
         if shape in CHAINED and mask >> CHAINED.index(shape) & 1:
             return False
-        return shape in _shapes(self.form, precise=self.precise) and mask in (*self.form.masks, _UNWANTED)
+        return shape in _shapes(self.form, precise=self.precise) and mask in (*self.form.masks, _NO_GRADIENT)
 
     def _text(self) -> str:
-        cases: dict[str, Routine] = {}
+        handlers: dict[str, Routine] = {}
         lines = []
         for direction in ("forward", "reverse"):
             places = itertools.product(range(SHAPES), range(MASKS))
-            entries = [self._entry(cases, direction == "reverse", shape, mask) for shape, mask in places]
+            entries = [self._entry(handlers, direction == "reverse", shape, mask) for shape, mask in places]
             table = ", ".join([f"ptr {entry}" for entry in entries])
-            lines.append(f"@{direction}_cases = internal constant [{SHAPES * MASKS} x ptr] [{table}]")
-            lines.append(f"define ptr @{direction}_table() {{\n  ret ptr @{direction}_cases\n}}\n")
-        routines = [*([_total(), _largest()] if self.form.lists else []), *cases.values()]
+            lines.append(f"@{direction}_handlers = internal constant [{SHAPES * MASKS} x ptr] [{table}]")
+            lines.append(f"define ptr @{direction}_table() {{\n  ret ptr @{direction}_handlers\n}}\n")
+        routines = [*([_total(), _largest()] if self.form.lists else []), *handlers.values()]
         declarations = sorted({line for routine in routines for line in routine.declarations()})
         return "\n".join([*declarations, *lines, *[routine.text() for routine in routines], ATTRIBUTES, ""])
 
-    def _entry(self, cases: dict[str, Routine], reverse: bool, shape: int, mask: int) -> str:
-        """What stands in a table for a case, which is written if it is new."""
+    def _entry(self, handlers: dict[str, Routine], reverse: bool, shape: int, mask: int) -> str:
+        """What stands in a table for a handler, which is written if it is new."""
         if not self._has(shape, mask):
             return "null"
         name = f"{self.form.name}.{_SHAPES[shape]}"
         if reverse:
-            name = f"{self.form.name}.skip" if mask == _UNWANTED else f"{name}.back{mask}"
-        if name not in cases:
-            cases[name] = self._case(name, reverse, shape, mask)
+            name = f"{self.form.name}.skip" if mask == _NO_GRADIENT else f"{name}.back{mask}"
+        if name not in handlers:
+            handlers[name] = self._handler(name, reverse, shape, mask)
         return f"@{name}"
 
-    def _case(self, name: str, reverse: bool, shape: int, mask: int) -> Routine:
-        if reverse and mask == _UNWANTED:
+    def _handler(self, name: str, reverse: bool, shape: int, mask: int) -> Routine:
+        if reverse and mask == _NO_GRADIENT:
             return _skip(name, self.form)
         if self.form.lists:
             return _OfLists(name, self.form, mask, reverse=reverse, precise=self.precise)
@@ -572,8 +575,8 @@ class Cases:
 
 
 @functools.lru_cache(maxsize=512)
-def cases_of(form: Form, *, precise: bool) -> Cases:
-    """The cases of a form, made once.
+def handlers_of(form: Form, *, precise: bool) -> Handlers:
+    """The handlers of a form, made once.
 
     Parameters
     ----------
@@ -584,7 +587,7 @@ def cases_of(form: Form, *, precise: bool) -> Cases:
 
     Returns
     -------
-    Cases
-        In machine code.
+    Handlers
+        Loaded.
     """
-    return Cases(form, precise=precise)
+    return Handlers(form, precise=precise)

@@ -1,10 +1,14 @@
-"""In which order an interpreter does a program's nodes, so that one kind of node comes many times in a row.
+"""Schedule a program's nodes for the interpreter, so that nodes of one opcode come many times in a row.
 
-A *kind* is what the interpreter has a case for: a rule, with the operands whose adjoints nobody wants. A *batch* is a
-stretch of nodes of one kind; a *run* is what is done in one loop of a case. To choose the next batch is to take the
-kind of which most nodes are ready, their operands being done, and all that are ready.
+A *kind* is a rule and a mask of the operands that need no gradient. A *batch* is a stretch of nodes of one kind; a
+*run* is what one opcode does in one loop. List scheduling: the next batch is of the kind of which most nodes are
+ready, their operands being done, and takes all that are ready.
 
-The routines below are machine code, for a program may have millions of nodes. Nothing here knows what a node computes.
+The routines below are built as native code, for a program may have millions of nodes and the interpreter is to be
+ready within milliseconds; in Python they would take a hundred times as long, and in C they would need a C compiler
+where LLVM is there already. A debugger can't enter them. It can enter ``tests/scheduling.py``, where the same
+algorithms stand in plain Python: a test holds both to the same schedules on random programs, in blocks of every size.
+Nothing here knows what a node computes.
 """
 
 from __future__ import annotations
@@ -17,19 +21,18 @@ from typing import Any
 
 import numpy
 
-from microgrid.compiler.llvm import builder, instructions
-from microgrid.compiler.llvm import jit as machine
+from microgrid.compiler.llvm import builder, instructions, jit
 from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
 
 __all__ = ["CHAINED", "MASKS", "SHAPES", "WIDE", "Kinds", "Schedule", "classify", "schedule"]
 
 MASKS = 4
-"""A kind's two low bits: whether nothing depends on the first operand's adjoint, and on the second's. All nodes whose
-adjoint nobody wants have both."""
+"""A kind's two low bits: whether the first operand needs no gradient, and whether the second needs none. Nodes that
+need no gradient themselves have both."""
 
 SHAPES = 4
-"""How a case does its nodes: one at a time; likewise, with the first or the second operand being the node before; whole
-registers at a time."""
+"""How an opcode does its nodes: one at a time; likewise, with the first or the second operand being the node before;
+whole registers at a time."""
 
 CHAINED, WIDE = (1, 2), 3  # the shapes with an operand that is the node before, and the one of whole registers
 
@@ -38,21 +41,21 @@ _BLOCK = 1 << 15  # nodes that are put in order together: what they read and wri
 
 @dataclass(frozen=True)
 class Kinds:
-    """What has to be known of each kind of node; one entry of an array for each.
+    """The properties of each kind of node; one entry of an array for each.
 
     Parameters
     ----------
     lists : numpy.ndarray of int32
         How many lists a rule has, each of any length; 0 for a rule of so many operands.
     shapes : numpy.ndarray of int32
-        The sum of 1 << shape over the shapes that there is a case of.
-    cases : numpy.ndarray of int32
-        Which case does it in the first shape; the others follow in steps of ``MASKS``.
+        The sum of 1 << shape over the shapes that there is a handler of.
+    handlers : numpy.ndarray of int32
+        Which handler does it in the first shape; the others follow in steps of ``MASKS``.
     """
 
     lists: Any
     shapes: Any
-    cases: Any
+    handlers: Any
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Schedule:
     Parameters
     ----------
     runs : numpy.ndarray of int32, shape (runs + 2, 2)
-        The case and the count of each run, between two of zeros. The count is of nodes, for lists that of one list.
+        The handler and the count of each run, between two of zeros. The count is of nodes, for lists that of one list.
     operands : numpy.ndarray of int32
         The places of the operands on the tape, run after run.
     places : numpy.ndarray of int32
@@ -93,7 +96,7 @@ def classify(forms: Any, starts: Any, operands: Any, lists: Any, active: Any) ->
     lists : numpy.ndarray of int32
         For each rule, how many operands or lists it has.
     active : numpy.ndarray of uint8
-        For each input and constant, 1 if its adjoint is wanted; nodes follow, and are filled in.
+        For each input and constant, 1 if it needs a gradient; nodes follow, and are filled in.
 
     Returns
     -------
@@ -119,9 +122,9 @@ def schedule(
     starts, operands : numpy.ndarray of int32
         As a program has them.
     active : numpy.ndarray of uint8
-        For each slot, 1 if its adjoint is wanted.
+        For each slot, 1 if it needs a gradient.
     table : Kinds
-        What there is to know of the kinds.
+        The properties of the kinds.
     width : int
         How many nodes are done at a time in whole registers.
     in_turn : bool
@@ -141,7 +144,7 @@ def schedule(
     places = numpy.empty(first + nodes, dtype=numpy.int32)
     places[:first] = numpy.arange(first)
     counts = numpy.zeros(3, dtype=numpy.int64)
-    arrays = _addresses(order, ends, kinds, starts, operands, table.lists, table.shapes, table.cases)
+    arrays = _addresses(order, ends, kinds, starts, operands, table.lists, table.shapes, table.handlers)
     _call("lay_out")(*arrays, *_addresses(runs, laid, places, counts), len(ends), first, width)
     ran, used, length = counts.tolist()
     return Schedule(runs[:ran], laid[:used], places, length)
@@ -158,7 +161,7 @@ def _ordered(kinds: Any, starts: Any, operands: Any, active: Any, table: Kinds, 
     in_turns = active if in_turn else numpy.zeros_like(active)
     arrays = _addresses(kinds, starts, operands, table.shapes, used, order, ends)
     scratch = _addresses(heads, missing, following, links, owners, *queues, in_turns)
-    batches = _call("put_in_order")(*arrays, *scratch, nodes, len(used), len(active) - nodes)
+    batches = _call("put_in_order")(*arrays, *scratch, nodes, len(used), len(active) - nodes, _BLOCK)
     return order, ends[:batches]
 
 
@@ -166,15 +169,15 @@ def _ordered(kinds: Any, starts: Any, operands: Any, active: Any, table: Kinds, 
 
 
 @functools.cache
-def _library() -> machine.Library:
-    origin = f"schedule {machine.fingerprint(instructions, builder, sys.modules[__name__])}"
+def _library() -> jit.Library:
+    origin = f"schedule {jit.fingerprint(instructions, builder, sys.modules[__name__])}"
     routines = (_classify, _put_in_order, _lay_out)
-    return machine.build(lambda: "\n".join([write().text() for write in routines]), origin=origin)
+    return jit.build(lambda: "\n".join([write().text() for write in routines]), origin=origin)
 
 
 @functools.cache
 def _call(name: str) -> Any:
-    counts = {"classify": (6, 2), "put_in_order": (16, 3), "lay_out": (12, 3)}
+    counts = {"classify": (6, 2), "put_in_order": (16, 4), "lay_out": (12, 3)}
     arrays, numbers = counts[name]
     kinds = [*[ctypes.c_void_p] * arrays, *[ctypes.c_int64] * numbers]
     return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(_library().address(name))
@@ -218,8 +221,8 @@ def _put_in_order() -> Routine:
     """
     arrays = dict.fromkeys(("kinds", "starts", "operands", "shapes", "used", "order", "ends"), "i32")
     scratch = dict.fromkeys(("heads", "missing", "following", "links", "owners", "fronts", "backs", "sizes"), "i32")
-    routine, given, (nodes, used_count, first) = _routine(
-        "put_in_order", {**arrays, **scratch, "in_turns": "i8"}, ("nodes", "used_count", "first")
+    routine, given, (nodes, used_count, first, block) = _routine(
+        "put_in_order", {**arrays, **scratch, "in_turns": "i8"}, ("nodes", "used_count", "first", "block")
     )
     kinds, starts, operands, shapes, used, order, ends = given[:7]
     heads, missing, following, links, owners, fronts, backs, sizes, in_turns = given[7:]
@@ -314,8 +317,7 @@ def _put_in_order() -> Routine:
             release(node)
 
     with routine.loop_while(lambda: done.value < nodes):
-        limit = begin.value + _BLOCK
-        end = routine.select(limit < nodes, limit, nodes)
+        end = routine.minimum(begin.value + block, nodes)
         enter_block(end)
         with routine.loop_while(lambda: done.value < end):
             take(most_ready())
@@ -328,16 +330,16 @@ def _put_in_order() -> Routine:
 
 
 def _lay_out() -> Routine:
-    names = ("order", "ends", "kinds", "starts", "operands", "lists", "shapes", "cases", "runs", "laid", "places")
+    names = ("order", "ends", "kinds", "starts", "operands", "lists", "shapes", "handlers", "runs", "laid", "places")
     arrays = dict.fromkeys(names, "i32") | {"counts": "i64"}
     routine, given, (batches, first, width) = _routine("lay_out", arrays, ("batches", "first", "width"))
-    order, ends, kinds, starts, operands, lists, shapes, cases, runs, laid, places, counts = given
+    order, ends, kinds, starts, operands, lists, shapes, handlers, runs, laid, places, counts = given
     at, run, used, here = [Variable(routine, start) for start in (0, 0, 0, first + 1)]
     before = Variable(routine, -1)  # the place of the last node, if it was done one at a time
 
-    def new_run(case: Integer, count: Integer | int) -> None:
+    def new_run(handler: Integer, count: Integer | int) -> None:
         run.value = run.value + 1
-        runs[run.value * 2] = case
+        runs[run.value * 2] = handler
         runs[run.value * 2 + 1] = count
 
     def same_kind(place: Integer, end: Integer, kind: Integer) -> str:
@@ -369,7 +371,7 @@ def _lay_out() -> Routine:
         done: Integer = count - rest.value + filled
         with routine.if_true(done.differs(0)):
             total = routine.select(filled.differs(0), done - filled + width, done)
-            new_run(cases[kind] + WIDE * MASKS, total)
+            new_run(handlers[kind] + WIDE * MASKS, total)
             last = order[at.value]
             with routine.loop_over(0, done) as place:
                 put(order[at.value + place])
@@ -387,21 +389,21 @@ def _lay_out() -> Routine:
                 shape.value = routine.select(is_it, shape.value + of, shape.value)
         return routine.select(shape.value.equals(sum(CHAINED)), 0, shape.value)
 
-    def put_single(kind: Integer, node: Integer, last_case: Variable) -> None:
-        """A node that is done by itself, in the run of the one before if that has the same case."""
-        case = cases[kind] + shape_of(kind, node) * MASKS
-        with routine.if_true(case.equals(last_case.value)):
+    def put_single(kind: Integer, node: Integer, last_handler: Variable) -> None:
+        """A node that is done by itself, in the run of the one before if that has the same handler."""
+        handler = handlers[kind] + shape_of(kind, node) * MASKS
+        with routine.if_true(handler.equals(last_handler.value)):
             runs[run.value * 2 + 1] = runs[run.value * 2 + 1] + 1
-        with routine.if_true(case.differs(last_case.value)):
-            new_run(case, 1)
-        last_case.value = case
+        with routine.if_true(handler.differs(last_handler.value)):
+            new_run(handler, 1)
+        last_handler.value = handler
         before.value = here.value
         put(node)
 
     def put_list(kind: Integer, node: Integer) -> None:
         """A node of a rule on lists, which is a run of its own."""
         length = starts[node + 1] - starts[node]
-        new_run(cases[kind], routine.select(lists[kind].equals(2), length >> 1, length))
+        new_run(handlers[kind], routine.select(lists[kind].equals(2), length >> 1, length))
         before.value = here.value
         put(node)
 
@@ -412,11 +414,11 @@ def _lay_out() -> Routine:
             stop.value = stop.value + 1
         with routine.if_true((shapes[kind] & (1 << WIDE)).differs(0)):
             at.value = at.value + put_wide(kind, stop.value - at.value)
-        last_case = Variable(routine, -1)
+        last_handler = Variable(routine, -1)
         with routine.loop_while(lambda: at.value < stop.value):
             node = order[at.value]
             with routine.if_true(lists[kind].equals(0)):
-                put_single(kind, node, last_case)
+                put_single(kind, node, last_handler)
             with routine.if_true(lists[kind].differs(0)):
                 put_list(kind, node)
             at.value = at.value + 1
