@@ -32,10 +32,10 @@ from microgrid.errors import (
 from microgrid.formulas.source_code import to_c, to_numpy, to_python
 
 if TYPE_CHECKING:
+    from microgrid.calculus.reverse import gradients
     from microgrid.calculus.transforms import (
         derivative,
         grad,
-        gradients,
         hessian,
         hvp,
         jacobian,
@@ -110,8 +110,9 @@ globals().update(FUNCTIONS)
 
 # Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
 _LATER = {
+    "calculus.reverse": ("gradients",),
     "calculus.transforms": (
-        *("derivative", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
+        *("derivative", "grad", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
     "compiler.api": ("Compiled", "compile"),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from microgrid._public import public
-from microgrid.calculus.transforms import gradients
+from microgrid.calculus.reverse import gradients
 from microgrid.checking.differences import Estimate, taylor_order
 from microgrid.checking.nodes import Blame
 from microgrid.checking.points import Place, derivatives, places

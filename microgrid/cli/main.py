@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import microgrid
-from microgrid.calculus.transforms import gradients
+from microgrid.calculus.reverse import gradients
 from microgrid.checking import Interval, check_gradients
 from microgrid.checking.points import Place
 from microgrid.cli import demo
