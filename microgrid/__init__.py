@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from microgrid.core.custom_operations import custom
     from microgrid.derivations.derivation import Derivation, explain
     from microgrid.derivations.proof import Proof, prove
-    from microgrid.formulas.sympy import Precise, from_sympy, latex, precise, to_sympy
+    from microgrid.formulas.high_precision import Precise, precise
+    from microgrid.formulas.sympy import from_sympy, latex, to_sympy
     from microgrid.program.program import Program
 
 engine: str = _chosen.engine.NAME
@@ -120,7 +121,8 @@ _LATER = {
     "core.custom_operations": ("custom",),
     "program.program": ("Program",),
     "derivations.proof": ("Proof", "prove"),
-    "formulas.sympy": ("Precise", "from_sympy", "latex", "precise", "to_sympy"),
+    "formulas.high_precision": ("Precise", "precise"),
+    "formulas.sympy": ("from_sympy", "latex", "to_sympy"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}
 

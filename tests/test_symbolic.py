@@ -35,7 +35,7 @@ from microgrid.arithmetics.latex import LATEX, Text, number, symbol
 from microgrid.arithmetics.sympy import Formula, exact
 from microgrid.core.graph import topological_order
 from microgrid.core.rules import RULES
-from microgrid.formulas.sympy import symbol_names, written_size
+from microgrid.formulas.names import symbol_names, written_size
 
 every_rule = pytest.mark.parametrize("name", RULES)
 

@@ -16,14 +16,10 @@ from microgrid._public import public
 from microgrid.core.graph import evaluate, topological_order
 from microgrid.core.value import Value, as_value
 from microgrid.errors import InvalidValueError
+from microgrid.formulas.high_precision import mpmath_package
+from microgrid.formulas.names import symbol_names, written_size
 from microgrid.formulas.parse import recorded_on
-from microgrid.formulas.sympy import (
-    mpmath_package,
-    symbol_names,
-    sympy_formulas,
-    sympy_package,
-    written_size,
-)
+from microgrid.formulas.sympy import sympy_formulas, sympy_package
 
 __all__ = ["Proof", "prove"]
 

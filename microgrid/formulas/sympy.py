@@ -1,14 +1,10 @@
-"""Recorded graphs as formulas and in high precision: SymPy's expressions there and back, LaTeX, exact values.
-
-SymPy and mpmath are imported where they are needed; LaTeX needs neither.
-"""
+"""Recorded graphs as SymPy expressions and back, and as LaTeX, which needs no SymPy; SymPy is imported on first use."""
 
 from __future__ import annotations
 
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
@@ -16,29 +12,10 @@ from microgrid.arithmetics.latex import LATEX, Text, symbol
 from microgrid.core.graph import evaluate, topological_order
 from microgrid.core.rules import RULES
 from microgrid.core.value import FUNCTIONS, Value, as_value
-from microgrid.errors import DataError, InvalidValueError
+from microgrid.errors import DataError
+from microgrid.formulas.names import check_is_value, check_size, shown, symbol_names
 
-__all__ = [
-    "Precise",
-    "from_sympy",
-    "latex",
-    "mpmath_package",
-    "precise",
-    "symbol_names",
-    "sympy_formulas",
-    "sympy_package",
-    "sympy_symbols",
-    "to_sympy",
-    "written_size",
-]
-
-_LARGEST = 20_000  # symbols in one formula
-_MOST_DIGITS = 4_000  # of the working precision, before what is left of a difference counts as 0
-
-
-def _check(value: Any, what: str) -> None:
-    if not isinstance(value, Value):
-        raise InvalidValueError(f"only a Value can be {what}, not {value!r}")
+__all__ = ["from_sympy", "latex", "sympy_formulas", "sympy_package", "sympy_symbols", "to_sympy"]
 
 
 def sympy_package() -> Any:
@@ -46,109 +23,6 @@ def sympy_package() -> Any:
     import microgrid.arithmetics.sympy
 
     return microgrid.arithmetics.sympy.sympy
-
-
-def mpmath_package() -> Any:
-    """mpmath, or an error that says what to install."""
-    import microgrid.arithmetics.mpmath
-
-    return microgrid.arithmetics.mpmath.mpmath
-
-
-# ---- names and sizes ------------------------------------------------------------------------------------------
-
-
-def symbol_names(roots: Iterable[Value], stop: Iterable[Value] = ()) -> dict[Value, str]:
-    """A name for every node that stands as a symbol in the roots' formulas, no two of them the same.
-
-    Parameters
-    ----------
-    roots : iterable of Value
-        The outputs.
-    stop : iterable of Value
-        Interior nodes that stand as symbols as well.
-
-    Returns
-    -------
-    dict
-        A node's own name where it has one that no other symbol has before it; ``x1_2`` for a second x1; ``v1``, ``v2``
-        and so on for those without a name. Constants are numbers, and not among them.
-
-    Examples
-    --------
-    >>> from microgrid import Value
-    >>> from microgrid.formulas.sympy import symbol_names
-    >>> list(symbol_names([Value(1.0, "x") * Value(2.0, "x") + Value(3.0)]).values())
-    ['x', 'x_2', 'v1']
-    """
-    stops = set(stop)
-    order = topological_order(*roots)
-    nodes = [node for node in order if node in stops or (node.op is None and not node.is_constant)]
-    taken = {node.name for node in nodes if node.name}
-    given: dict[Value, str] = {}
-    used: set[str] = set()
-    counts: dict[str, int] = {}
-    for node in nodes:
-        name = node.name
-        if name is None or name in used:
-            stem, count = ("v", 0) if name is None else (f"{name}_", 1)
-            name = _next_name(stem, counts, count, taken)
-        used.add(name)
-        given[node] = name
-    return given
-
-
-def _next_name(stem: str, counts: dict[str, int], start: int, taken: set[str]) -> str:
-    """The stem with the next number that makes a name which no node has."""
-    while True:
-        counts[stem] = counts.get(stem, start) + 1
-        if f"{stem}{counts[stem]}" not in taken:
-            return f"{stem}{counts[stem]}"
-
-
-def _reached(roots: Iterable[Value], stops: set[Value]) -> list[Value]:
-    """The roots' graph without what lies behind the stops, in topological order."""
-    roots = list(roots)
-    wanted, stack = set(roots), list(roots)
-    while stack:
-        node = stack.pop()
-        for parent in () if node in stops else node.parents:
-            if parent not in wanted:
-                wanted.add(parent)
-                stack.append(parent)
-    return [node for node in topological_order(*roots) if node in wanted]
-
-
-def written_size(value: Value, stop: Iterable[Value] = ()) -> int:
-    """How many symbols, numbers and operations the formula of a value has, what is shared written out each time.
-
-    Parameters
-    ----------
-    value : Value
-        The output.
-    stop : iterable of Value
-        Interior nodes that stand as symbols.
-
-    Returns
-    -------
-    int
-        The count, which may be far larger than the graph.
-    """
-    stops = set(stop)
-    sizes: dict[Value, int] = {}
-    for node in _reached([value], stops):
-        sizes[node] = 1 + (0 if node in stops else sum([sizes[parent] for parent in node.parents]))
-    return sizes[value]
-
-
-def _check_size(value: Value, stop: Iterable[Value]) -> None:
-    size = written_size(value, stop)
-    if size > _LARGEST:
-        told = f"{size:,}" if size < 1e15 else f"about 10^{len(str(size)) - 1}"
-        raise DataError(
-            f"the formula would have {told} symbols and operations, and {_LARGEST:,} is the most that is written: "
-            "name interior nodes to stop at (stop=[...])"
-        )
 
 
 # ---- LaTeX ----------------------------------------------------------------------------------------------------
@@ -184,11 +58,13 @@ def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
     >>> print(latex(1 - sigmoid(w1 * x1) ** 2))
     1 - \sigma\left(w_{1} \cdot x_{1}\right)^{2}
     """
-    _check(value, "written")
-    stops = list(stop)
-    _check_size(value, stops)
-    named = {node: Text(symbol(name)) for node, name in symbol_names([value], stops).items() if node.name}
-    return Text.of(evaluate([value], LATEX, _behind([value], stops) | named, constant=Text.of)[value]).text
+    check_is_value(value, "written")
+    stops = set(stop)
+    order = topological_order(value)
+    check_size(value, stops, order)
+    named = {node: Text(symbol(name)) for node, name in symbol_names([value], stops, order).items() if node.name}
+    written = evaluate([value], LATEX, named, constant=Text.of, order=shown([value], stops, order))
+    return Text.of(written[value]).text
 
 
 # ---- SymPy ----------------------------------------------------------------------------------------------------
@@ -230,28 +106,48 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     >>> to_sympy(gradients((x * x).exp(), x))
     2*x*exp(x**2)
     """
-    _check(value, "made a SymPy expression")
-    stops = list(stop)
-    _check_size(value, stops)
-    return sympy_formulas([value], symbol_names([value], stops), positive)[value]
-
-
-def _behind(roots: Sequence[Value], stops: Iterable[Value]) -> dict[Value, None]:
-    """What the roots depend on through the stops alone: nothing is to be computed there."""
-    reached = set(_reached(roots, set(stops)))
-    return {node: None for node in topological_order(*roots) if node not in reached}
+    check_is_value(value, "made a SymPy expression")
+    stops = set(stop)
+    order = topological_order(value)
+    check_size(value, stops, order)
+    return sympy_formulas([value], symbol_names([value], stops, order), positive, order=order)[value]
 
 
 def sympy_formulas(
-    roots: Sequence[Value], names: Mapping[Value, str], positive: Iterable[Value] = (), *, everywhere: bool = False
-) -> Any:
-    """The SymPy expressions of the nodes, where those that have names are symbols; behind these only if asked for."""
+    roots: Sequence[Value],
+    names: Mapping[Value, str],
+    positive: Iterable[Value] = (),
+    *,
+    everywhere: bool = False,
+    order: Sequence[Value] | None = None,
+) -> dict[Value, Any]:
+    """The SymPy expressions of a graph's nodes, in which named nodes are symbols.
+
+    Parameters
+    ----------
+    roots : sequence of Value
+        The outputs.
+    names : mapping
+        From nodes to the names of their symbols.
+    positive : iterable of Value
+        The nodes whose symbols are positive; all others are real.
+    everywhere : bool, default False
+        Include nodes that the roots reach through named nodes alone.
+    order : sequence of Value, optional
+        A graph that holds the roots', parents before children, if it is sorted already.
+
+    Returns
+    -------
+    dict
+        From each node to its expression.
+    """
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
     symbols = {node: Formula(one) for node, one in sympy_symbols(names, positive).items()}
-    hidden = {} if everywhere else _behind(roots, names)
-    values = evaluate(roots, SYMPY, hidden | symbols, constant=Formula)
-    return {node: exact(formula) for node, formula in values.items() if formula is not None}
+    order = topological_order(*roots) if order is None else order
+    visited = order if everywhere else shown(roots, names, order)
+    values = evaluate(roots, SYMPY, symbols, constant=Formula, order=visited)
+    return {node: exact(formula) for node, formula in values.items()}
 
 
 def sympy_symbols(names: Mapping[Value, str], positive: Iterable[Value] = ()) -> dict[Value, Any]:
@@ -435,109 +331,3 @@ def _heads() -> dict[Any, str]:
     found |= {sympy.Max: "maximum", sympy.Min: "minimum"}
     relations = {sympy.StrictLessThan: "less", sympy.LessThan: "less_equal", sympy.Equality: "equal"}
     return found | relations
-
-
-# ---- high precision -------------------------------------------------------------------------------------------
-
-
-@public()
-@dataclass(frozen=True, slots=True)
-class Precise:
-    """A value in high precision beside the recorded one.
-
-    Parameters
-    ----------
-    value : mpmath.mpf
-        What the graph's formula gives at exactly the numbers in its leaves.
-    digits : int
-        How many digits of it are right.
-    recorded : float
-        What floats gave.
-    """
-
-    value: Any
-    digits: int
-    recorded: float
-
-    @property
-    def error(self) -> float:
-        """The true rounding error of the recorded value: recorded minus exact."""
-        import mpmath
-
-        with mpmath.workdps(self.digits + 20):
-            return float(mpmath.mpf(self.recorded) - self.value)
-
-    @property
-    def ulp(self) -> float:
-        """Its size in units in the last place of the exact value."""
-        return abs(self.error) / math.ulp(float(self.value))
-
-    def __str__(self) -> str:
-        import mpmath
-
-        return str(mpmath.nstr(self.value, self.digits))
-
-
-@public()
-def precise(value: Value, digits: int = 50) -> Precise:
-    """A recorded value anew in high precision, and how far off the floats were.
-
-    The graph is replayed at the exact numbers in its leaves, with more and more digits until those that are asked for
-    no longer change.
-
-    Parameters
-    ----------
-    value : Value
-        The output.
-    digits : int
-        How many digits have to be right.
-
-    Returns
-    -------
-    Precise
-        The number, and the rounding error of the recorded one.
-
-    Raises
-    ------
-    InvalidValueError
-        If it is no Value.
-    DataError
-        If there is no finite value, or ``digits`` is not a whole number from 1.
-    MissingPackageError
-        If mpmath is not installed.
-
-    Examples
-    --------
-    >>> from microgrid import Value, precise
-    >>> x = Value(1e-9, name="x")
-    >>> result = precise((1 + x) - 1, digits=20)
-    >>> print(result)
-    1.0000000000000000623e-9
-    >>> result.error, round(result.ulp)
-    (8.274037093680878e-17, 400107883)
-    """
-    _check(value, "computed anew")
-    if isinstance(digits, bool) or not isinstance(digits, int) or digits < 1:
-        raise DataError(f"digits is a whole number from 1, not {digits!r}")
-    mpmath = mpmath_package()
-    before, working = None, digits + 15
-    while True:
-        with mpmath.workdps(working):
-            now = _exactly(value)
-            agreed = before is not None and abs(now - before) <= abs(now) * mpmath.mpf(10) ** -(digits + 2)
-        if agreed and (now or working > _MOST_DIGITS):
-            return Precise(now, digits, value.data)
-        before, working = now, 2 * working
-
-
-def _exactly(value: Value) -> Any:
-    from microgrid.arithmetics.mpmath import MPMATH
-
-    mpmath = mpmath_package()
-    try:
-        result = evaluate([value], MPMATH, {}, constant=mpmath.mpf)[value]
-    except ZeroDivisionError:
-        result = mpmath.nan
-    if not mpmath.isfinite(result):
-        raise DataError(f"the graph has no finite value at the numbers in its leaves: floats gave {value.data!r}")
-    return result

@@ -1,0 +1,134 @@
+"""Which nodes a formula shows, how they are named in it, and how long it is; the formulas are written elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from microgrid.core.graph import topological_order
+from microgrid.core.value import Value
+from microgrid.errors import DataError, InvalidValueError
+
+__all__ = ["check_is_value", "check_size", "shown", "symbol_names", "written_size"]
+
+_LARGEST = 20_000  # symbols in one formula
+
+
+def check_is_value(value: Any, what: str) -> None:
+    """Raise unless a thing to be ``what`` (written, computed again, …) is a Value."""
+    if not isinstance(value, Value):
+        raise InvalidValueError(f"only a Value can be {what}, not {value!r}")
+
+
+def symbol_names(
+    roots: Iterable[Value], stop: Iterable[Value] = (), order: Sequence[Value] | None = None
+) -> dict[Value, str]:
+    """A distinct name for each node that is a symbol in the roots' formulas.
+
+    Parameters
+    ----------
+    roots : iterable of Value
+        The outputs.
+    stop : iterable of Value
+        Interior nodes that are symbols as well.
+    order : sequence of Value, optional
+        The roots' graph, parents before children, if it is sorted already.
+
+    Returns
+    -------
+    dict
+        A node's own name, unless an earlier symbol has it; ``x1_2`` for a second x1; ``v1``, ``v2`` and so on for
+        nodes without a name. Constants are numbers, and get no name.
+
+    Examples
+    --------
+    >>> from microgrid import Value
+    >>> from microgrid.formulas.names import symbol_names
+    >>> list(symbol_names([Value(1.0, "x") * Value(2.0, "x") + Value(3.0)]).values())
+    ['x', 'x_2', 'v1']
+    """
+    stops = set(stop)
+    nodes = [
+        node
+        for node in (topological_order(*roots) if order is None else order)
+        if node in stops or (node.op is None and not node.is_constant)
+    ]
+    taken = {node.name for node in nodes if node.name}
+    given: dict[Value, str] = {}
+    used: set[str] = set()
+    counts: dict[str, int] = {}
+    for node in nodes:
+        name = node.name
+        if name is None or name in used:
+            stem, count = ("v", 0) if name is None else (f"{name}_", 1)
+            name = _next_name(stem, counts, count, taken)
+        used.add(name)
+        given[node] = name
+    return given
+
+
+def _next_name(stem: str, counts: dict[str, int], start: int, taken: set[str]) -> str:
+    """The stem with the next number that gives a name not yet taken."""
+    while True:
+        counts[stem] = counts.get(stem, start) + 1
+        if f"{stem}{counts[stem]}" not in taken:
+            return f"{stem}{counts[stem]}"
+
+
+def shown(roots: Iterable[Value], stops: Collection[Value], order: Sequence[Value]) -> list[Value]:
+    """The nodes that the roots' formulas show: all of the graph but what the roots reach through stops alone.
+
+    Parameters
+    ----------
+    roots : iterable of Value
+        The outputs.
+    stops : set or dict of Value
+        Nodes that are symbols.
+    order : sequence of Value
+        A graph that holds the roots', parents before children.
+
+    Returns
+    -------
+    list of Value
+        In that order.
+    """
+    found = set(roots)
+    for node in reversed(order):
+        if node in found and node not in stops:
+            found.update(node.parents)
+    return [node for node in order if node in found]
+
+
+def written_size(value: Value, stop: Iterable[Value] = (), order: Sequence[Value] | None = None) -> int:
+    """The number of symbols, numbers and operations in the formula of a value, shared parts counted each time.
+
+    Parameters
+    ----------
+    value : Value
+        The output.
+    stop : iterable of Value
+        Interior nodes that are symbols.
+    order : sequence of Value, optional
+        The value's graph, parents before children, if it is sorted already.
+
+    Returns
+    -------
+    int
+        The count, which may be far larger than the graph.
+    """
+    stops = set(stop)
+    sizes: dict[Value, int] = {}
+    for node in shown([value], stops, topological_order(value) if order is None else order):
+        sizes[node] = 1 + (0 if node in stops else sum([sizes[parent] for parent in node.parents]))
+    return sizes[value]
+
+
+def check_size(value: Value, stop: Iterable[Value], order: Sequence[Value]) -> None:
+    """Raise if the formula of a value, with the stops as symbols, is too long to be written."""
+    size = written_size(value, stop, order)
+    if size > _LARGEST:
+        rounded = f"{size:,}" if size < 1e15 else f"about 10^{len(str(size)) - 1}"
+        raise DataError(
+            f"the formula would have {rounded} symbols and operations, and {_LARGEST:,} is the most that is written: "
+            "name interior nodes to stop at (stop=[...])"
+        )
