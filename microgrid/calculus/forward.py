@@ -29,21 +29,22 @@ class Replay:
     def __init__(self, trace: Trace, tangents: Sequence[Any]) -> None:
         self.trace = trace
         self.arithmetic = SeriesArithmetic(REAL) if trace.plain else SeriesArithmetic(VALUE, _apply)
-        self.between = dependents(trace.outputs, trace.variables)
+        self.between = dependents(trace.outputs, trace.variables, trace.order)
         values: dict[Value, Series] = {
             node: self.arithmetic.lift(node.data if trace.plain or node.is_constant else node)
-            for node in topological_order(*trace.outputs)
+            for node in trace.order
             if node not in self.between
         }
         for variable, tangent in zip(trace.variables, tangents, strict=True):
             values[variable] = self.arithmetic.variable(trace.as_result(variable), tangent)
-        self.values = evaluate(trace.outputs, self.arithmetic, values)
+        self.values = evaluate(trace.outputs, self.arithmetic, values, order=trace.order)
 
     def adjoints(self) -> list[Series]:
         """The derivatives of the only output with respect to the variables, as series."""
-        output, variables = self.trace.output, self.trace.variables
-        partials = local_partials(self.arithmetic, self.values)
-        found = pullback(output, partials, through=self.between, times=times) if output in self.between else {}
+        output, variables, found = self.trace.output, self.trace.variables, {}
+        if output in self.between:
+            partials = local_partials(self.arithmetic, self.values)
+            found = pullback(output, partials, through=self.between, times=times, order=self.trace.order)
         return [self.arithmetic.lift(found.get(variable, 0.0)) for variable in variables]
 
     def coefficient(self, series: Series, order: int) -> Any:
@@ -102,4 +103,4 @@ def recorded_hessian(variables: list[Value], output: Value) -> list[list[Value]]
 
 
 def _recorded_trace(variables: list[Value], outputs: list[Value]) -> Trace:
-    return Trace(variables, list, outputs, list, plain=False)
+    return Trace(variables, list, outputs, topological_order(*outputs), list, plain=False)

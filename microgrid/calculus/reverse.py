@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from microgrid._public import public
-from microgrid.core.graph import dependents, pullback
+from microgrid.core.graph import dependents, pullback, topological_order
 from microgrid.core.value import VALUE, Value, as_value
 from microgrid.errors import InvalidValueError
 from microgrid.util.pytree import flatten
@@ -81,6 +81,9 @@ def gradients(output: Value, wrt: Any) -> Any:
 
 def recorded_gradient(output: Value, nodes: Sequence[Value]) -> list[Value]:
     """The derivatives of a node with respect to others, as graphs; a constant 0 where it doesn't depend on one."""
-    between = dependents([output], nodes)
-    adjoints = pullback(output, _value_partials, through=between, times=times) if output in between else {}
+    order = topological_order(output)
+    between = dependents([output], nodes, order)
+    if output not in between:
+        return [as_value(0.0) for _ in nodes]
+    adjoints = pullback(output, _value_partials, through=between, times=times, order=order)
     return [as_value(adjoints.get(node, 0.0)) for node in nodes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,7 @@ class Trace:
     variables: list[Value]
     arguments: Rebuild  # from one number per variable to the structure of the chosen argument
     outputs: list[Value]
+    order: list[Value]  # the outputs' graph, parents before children
     results: Rebuild  # from one number per output to the structure of the function's result
     plain: bool  # whether the transform returns plain numbers
 
@@ -64,7 +65,8 @@ def record(f: Callable[..., Any], wrt: Wrt, args: tuple[Any, ...], more: Mapping
         _outer.reset(token)
     outputs = [_output(result) for result in results]
     plain = not any([isinstance(number, Value) for number in numbers])
-    return Trace(variables, rebuild, outputs, rebuild_results, plain and _is_closed(outputs, outer))
+    order = topological_order(*outputs)
+    return Trace(variables, rebuild, outputs, order, rebuild_results, plain and _is_closed(order, outer))
 
 
 def _choose_arguments(
@@ -122,7 +124,6 @@ def _output(result: Any) -> Value:
 _outer: ContextVar[tuple[set[Value], ...]] = ContextVar("microgrid_outer", default=())
 
 
-def _is_closed(outputs: Iterable[Value], outer: Sequence[set[Value]]) -> bool:
-    """Whether the outputs depend on no variable of an outer call, and on no leaf but constants."""
-    order = topological_order(*outputs)
+def _is_closed(order: Sequence[Value], outer: Sequence[set[Value]]) -> bool:
+    """Whether a graph has no variable of an outer call, and no leaf but constants."""
     return all([node.op or node.is_constant for node in order]) and all([known.isdisjoint(order) for known in outer])

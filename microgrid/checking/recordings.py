@@ -161,15 +161,26 @@ def _short(thing: Any) -> str:
 # ---- decisions: what a rule with kinks compared, and how it came out ---------------------------------------------
 
 
-class _Witness(Arithmetic):
-    """Floats whose comparisons are written down."""
+class _DecisionLog(Arithmetic):
+    """Floats whose comparisons are logged."""
 
     def __init__(self) -> None:
-        super().__init__("witness", floats=True, abs=abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
-        self.taken: list[bool] = []
+        super().__init__("decisions", floats=True, abs=abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
+        self._taken: list[bool] = []
+
+    def decisions(self, node: Value) -> list[bool]:
+        """The outcomes of the comparisons of a node's rule at its operands; none for a rule without kinks."""
+        rule: Rule | None = node.op
+        if rule is None or not rule.kinks:
+            return []
+        self._taken = []
+        value, partials = self.bind(rule)
+        operands = [parent.data for parent in node.parents]
+        partials(value(*operands), *operands)
+        return self._taken
 
     def _note(self, truth: bool) -> bool:
-        self.taken.append(truth)
+        self._taken.append(truth)
         return truth
 
     def less(self, x: float, y: float) -> bool:
@@ -183,21 +194,6 @@ class _Witness(Arithmetic):
 
     def where(self, truth: bool, then: Any, otherwise: Any) -> Any:
         return then if truth else otherwise
-
-
-_WITNESS = _Witness()
-
-
-def _decisions(node: Value) -> list[bool]:
-    """Which side of its kinks a node is on; nothing for a rule without any."""
-    rule: Rule | None = node.op
-    if rule is None or not rule.kinks:
-        return []
-    _WITNESS.taken = []
-    value, partials = _WITNESS.bind(rule)
-    operands = [parent.data for parent in node.parents]
-    partials(value(*operands), *operands)
-    return _WITNESS.taken
 
 
 # ---- beside the point -----------------------------------------------------------------------------------------
@@ -358,8 +354,9 @@ def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | 
 
 def _decider(base: Recording, left: Recording, right: Recording) -> Value | None:
     """The first node that decides differently on the two sides."""
+    log = _DecisionLog()
     for node, before, after in zip(base.order, left.order, right.order, strict=True):
-        if _decisions(before) != _decisions(after):
+        if log.decisions(before) != log.decisions(after):
             return node
     return None
 

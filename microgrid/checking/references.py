@@ -78,8 +78,8 @@ def rounding(recording: Recording) -> list[float]:
     worst = [0.0] * len(recording.inputs)
     for seed in range(_REPLAYS):
         arithmetic = _Jittered(FLOAT, seed)
-        values = evaluate([recording.output], arithmetic, {})
-        adjoints = pullback(recording.output, local_partials(arithmetic, values))
+        values = evaluate([recording.output], arithmetic, {}, order=recording.order)
+        adjoints = pullback(recording.output, local_partials(arithmetic, values), order=recording.order)
         for place, (leaf, slope) in enumerate(zip(recording.inputs, recording.gradient, strict=True)):
             worst[place] = max(worst[place], abs(adjoints.get(leaf, 0.0) - slope))
     return [_SAFETY * spread for spread in worst]
@@ -107,7 +107,7 @@ def complex_step(recording: Recording, place: int) -> Estimate | None:
     given: Values = {leaf: leaf.data for leaf in recording.inputs}
 
     def replayed(arithmetic: Any, x: complex) -> Any:
-        return evaluate([recording.output], arithmetic, given | {moving: x})[recording.output]
+        return evaluate([recording.output], arithmetic, given | {moving: x}, order=recording.order)[recording.output]
 
     slope = _imaginary(replayed, COMPLEX, moving.data)
     others = [_imaginary(replayed, _Jittered(COMPLEX, seed), moving.data) for seed in range(_REPLAYS // 2)]
@@ -180,7 +180,7 @@ def high_precision(recording: Recording, place: int) -> Estimate | None:
 
     def function(arithmetic: Any, number: Callable[[float], Any], x: Any) -> Any:
         given = {leaf: number(leaf.data) for leaf in recording.inputs} | {moving: x}
-        return evaluate([recording.output], arithmetic, given, number)[recording.output]
+        return evaluate([recording.output], arithmetic, given, number, recording.order)[recording.output]
 
     return _two_precisions(function, moving.data)
 

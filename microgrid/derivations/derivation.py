@@ -167,14 +167,14 @@ class _Explainer:
         self.active = [node for node in self.order if node in self.between]
         self.landmarks = self._landmarks() if output in self.between else []
         words = [node for node in self.order if is_word(node.name)]
-        names = symbol_names([], [output, wrt, *self.landmarks, *words, *extra], self.all)
+        names = symbol_names(self.all, [output, wrt, *self.landmarks, *words, *extra])
         self.vocabulary = {node: name for node, name in names.items() if not node.is_constant}
         self.places = {node: index for index, node in enumerate(self.order)}
         self.definitions: dict[Value, Any] = {}
         self.small = len(self.active) <= _MOST_NODES and self._sizes_are_small()
         if self.small:
             self.symbols = sympy_symbols(self.vocabulary)
-            self.formulas = sympy_formulas([output, *extra], self.vocabulary, everywhere=True, order=self.all)
+            self.formulas = sympy_formulas([output, *extra], self.vocabulary, self.all, everywhere=True)
 
     def _sizes_are_small(self) -> bool:
         sizes: dict[Value, int] = {}
@@ -248,7 +248,7 @@ class _Explainer:
         """The formula of a named node in the names below it."""
         if node not in self.definitions:
             others = {one: name for one, name in self.vocabulary.items() if one is not node}
-            self.definitions[node] = sympy_formulas([node], others, order=self.all)[node]
+            self.definitions[node] = sympy_formulas([node], others, self.all)[node]
         return self.definitions[node]
 
     def _components(self, landmarks: Sequence[Value]) -> Iterable[Component]:

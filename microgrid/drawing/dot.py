@@ -154,7 +154,7 @@ class _Writer:
         self.names = _names(root, self.excerpt)
         self.uses = Counter([node.parents[place] for node, places in self.excerpt.nodes.items() for place in places])
         self.trees = _trees(self.excerpt, self.uses)
-        self.adjoints = pullback(root) if layers.gradients else {}
+        self.adjoints = pullback(root, order=self.excerpt.order) if layers.gradients else {}
         self.paths = _paths(self.excerpt, self.adjoints) if layers.gradients else {}
 
     def title(self) -> str:

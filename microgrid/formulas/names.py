@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from microgrid.core.graph import topological_order
 from microgrid.core.value import Value
 from microgrid.errors import DataError, InvalidValueError
 
@@ -20,19 +19,15 @@ def check_is_value(value: Any, what: str) -> None:
         raise InvalidValueError(f"only a Value can be {what}, not {value!r}")
 
 
-def symbol_names(
-    roots: Iterable[Value], stop: Iterable[Value] = (), order: Sequence[Value] | None = None
-) -> dict[Value, str]:
-    """A distinct name for each node that is a symbol in the roots' formulas.
+def symbol_names(order: Iterable[Value], stop: Iterable[Value] = ()) -> dict[Value, str]:
+    """A distinct name for each node of a graph that is a symbol in formulas.
 
     Parameters
     ----------
-    roots : iterable of Value
-        The outputs.
-    stop : iterable of Value
-        Interior nodes that are symbols as well.
-    order : sequence of Value, optional
-        The roots' graph, parents before children, if it is sorted already.
+    order : iterable of Value
+        The graph, parents before children.
+    stop : iterable of Value, default ()
+        Interior nodes that are symbols as well as the leaves.
 
     Returns
     -------
@@ -44,15 +39,11 @@ def symbol_names(
     --------
     >>> from microgrid import Value
     >>> from microgrid.formulas.names import symbol_names
-    >>> list(symbol_names([Value(1.0, "x") * Value(2.0, "x") + Value(3.0)]).values())
+    >>> list(symbol_names([Value(1.0, "x"), Value(2.0, "x"), Value(3.0)]).values())
     ['x', 'x_2', 'v1']
     """
     stops = set(stop)
-    nodes = [
-        node
-        for node in (topological_order(*roots) if order is None else order)
-        if node in stops or (node.op is None and not node.is_constant)
-    ]
+    nodes = [node for node in order if node in stops or (node.op is None and not node.is_constant)]
     taken = {node.name for node in nodes if node.name}
     given: dict[Value, str] = {}
     used: set[str] = set()
@@ -99,33 +90,32 @@ def shown(roots: Iterable[Value], stops: Collection[Value], order: Sequence[Valu
     return [node for node in order if node in found]
 
 
-def written_size(value: Value, stop: Iterable[Value] = (), order: Sequence[Value] | None = None) -> int:
+def written_size(value: Value, stops: Collection[Value], order: Sequence[Value]) -> int:
     """The number of symbols, numbers and operations in the formula of a value, shared parts counted each time.
 
     Parameters
     ----------
     value : Value
         The output.
-    stop : iterable of Value
+    stops : set or dict of Value
         Interior nodes that are symbols.
-    order : sequence of Value, optional
-        The value's graph, parents before children, if it is sorted already.
+    order : sequence of Value
+        A graph that holds the value's, parents before children.
 
     Returns
     -------
     int
         The count, which may be far larger than the graph.
     """
-    stops = set(stop)
     sizes: dict[Value, int] = {}
-    for node in shown([value], stops, topological_order(value) if order is None else order):
+    for node in shown([value], stops, order):
         sizes[node] = 1 + (0 if node in stops else sum([sizes[parent] for parent in node.parents]))
     return sizes[value]
 
 
-def check_size(value: Value, stop: Iterable[Value], order: Sequence[Value]) -> None:
+def check_size(value: Value, stops: Collection[Value], order: Sequence[Value]) -> None:
     """Raise if the formula of a value, with the stops as symbols, is too long to be written."""
-    size = written_size(value, stop, order)
+    size = written_size(value, stops, order)
     if size > _LARGEST:
         rounded = f"{size:,}" if size < 1e15 else f"about 10^{len(str(size)) - 1}"
         raise DataError(

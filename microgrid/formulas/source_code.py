@@ -187,8 +187,9 @@ def _written(value: Value, leaves: Sequence[Value], language: Language) -> tuple
     """The statements, and the texts of the value and of its derivatives with respect to the leaves."""
     source = Source(language)
     terms = {leaf: source.define(f"x[{place}]") for place, leaf in enumerate(leaves)}
-    values = evaluate([value], source, terms)
-    adjoints = pullback(value, local_partials(source, values))
+    order = topological_order(value)
+    values = evaluate([value], source, terms, order=order)
+    adjoints = pullback(value, local_partials(source, values), order=order)
     return source, source.write(values[value]), [source.write(adjoints[leaf]) for leaf in leaves]
 
 

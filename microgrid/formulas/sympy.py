@@ -62,7 +62,7 @@ def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
     stops = set(stop)
     order = topological_order(value)
     check_size(value, stops, order)
-    named = {node: Text(symbol(name)) for node, name in symbol_names([value], stops, order).items() if node.name}
+    named = {node: Text(symbol(name)) for node, name in symbol_names(order, stops).items() if node.name}
     written = evaluate([value], LATEX, named, constant=Text.of, order=shown([value], stops, order))
     return Text.of(written[value]).text
 
@@ -110,16 +110,16 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     stops = set(stop)
     order = topological_order(value)
     check_size(value, stops, order)
-    return sympy_formulas([value], symbol_names([value], stops, order), positive, order=order)[value]
+    return sympy_formulas([value], symbol_names(order, stops), order, positive)[value]
 
 
 def sympy_formulas(
     roots: Sequence[Value],
     names: Mapping[Value, str],
+    order: Sequence[Value],
     positive: Iterable[Value] = (),
     *,
     everywhere: bool = False,
-    order: Sequence[Value] | None = None,
 ) -> dict[Value, Any]:
     """The SymPy expressions of a graph's nodes, in which named nodes are symbols.
 
@@ -129,12 +129,12 @@ def sympy_formulas(
         The outputs.
     names : mapping
         From nodes to the names of their symbols.
-    positive : iterable of Value
+    order : sequence of Value
+        A graph that holds the roots', parents before children.
+    positive : iterable of Value, default ()
         The nodes whose symbols are positive; all others are real.
     everywhere : bool, default False
         Include nodes that the roots reach through named nodes alone.
-    order : sequence of Value, optional
-        A graph that holds the roots', parents before children, if it is sorted already.
 
     Returns
     -------
@@ -144,7 +144,6 @@ def sympy_formulas(
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
     symbols = {node: Formula(one) for node, one in sympy_symbols(names, positive).items()}
-    order = topological_order(*roots) if order is None else order
     visited = order if everywhere else shown(roots, names, order)
     values = evaluate(roots, SYMPY, symbols, constant=Formula, order=visited)
     return {node: exact(formula) for node, formula in values.items()}
