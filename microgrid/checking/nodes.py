@@ -140,7 +140,7 @@ def describe(recording: Recording, node: Value) -> str:
     str
         Such as ``node 3 of 7, z = mul(w = 0.5, x = 2.0)``.
     """
-    number = f"node {recording.places[node] + 1} of {len(recording.order)}"
+    number = f"node {recording.positions[node] + 1} of {len(recording.order)}"
     if node.op is None:
         return f"{number}, the {'constant' if node.is_constant else 'leaf'} {described(node)}"
     name = f"{node.name} = " if node.name else ""
@@ -167,34 +167,34 @@ def _check_slopes(recording: Recording, node: Value, tol: float) -> Inspection:
     """The local derivatives of one node."""
     assert node.op is not None
     operands = [parent.data for parent in node.parents]
-    places = _varying(node.op, len(operands))
+    indices = _varying(node.op, len(operands))
     if not all(map(math.isfinite, (*operands, node.data))):
-        return Inspection(None, 0, len(places), None)
-    if len(places) > _MANY and _right_along_directions(node, operands, tol):
-        return Inspection(None, len(places), 0, None)
+        return Inspection(None, 0, len(indices), None)
+    if len(indices) > _MANY and _right_along_directions(node, operands, tol):
+        return Inspection(None, len(indices), 0, None)
     blame: Blame | None = None
     kinked: Value | None = None
     unverified = 0
-    for place in places:
-        recorded = node.partials[place]
-        outcome = _held_against_references(node.op, operands, place, recorded, tol)
+    for index in indices:
+        recorded = node.partials[index]
+        outcome = _held_against_references(node.op, operands, index, recorded, tol)
         if not isinstance(outcome, Estimate):
             unverified += outcome is not _Outcome.RIGHT
             kinked = node if outcome is _Outcome.KINK else kinked
         elif blame is None:
-            parent = node.parents[place]
-            operand = parent.name or (f"operand {place + 1}" if len(operands) > 1 else "its operand")
+            parent = node.parents[index]
+            operand = parent.name or (f"operand {index + 1}" if len(operands) > 1 else "its operand")
             what = f"d{node.op.name}/d({operand})"
             where, source = describe(recording, node), node.op.source
             blame = Blame("local derivative", node, what, recorded, outcome.value, outcome.how, where, source)
-    return Inspection(blame, len(places) - unverified, unverified, kinked)
+    return Inspection(blame, len(indices) - unverified, unverified, kinked)
 
 
 def _varying(rule: Rule, count: int) -> list[int]:
-    """The places of the operands that a rule is differentiated with respect to."""
+    """The indices of the operands that a rule is differentiated with respect to."""
     if rule.arity is None:
         return list(range(count))
-    return [place for place, region in enumerate(rule.regions) if not region.constant]
+    return [index for index, region in enumerate(rule.regions) if not region.constant]
 
 
 class _Outcome(Enum):
@@ -204,7 +204,7 @@ class _Outcome(Enum):
 
 
 def _held_against_references(
-    rule: Rule, operands: Sequence[float], place: int, recorded: float, tol: float
+    rule: Rule, operands: Sequence[float], index: int, recorded: float, tol: float
 ) -> Estimate | _Outcome:
     """Whether a local derivative is right, by the first reference that can tell; if not, the estimate that refutes it.
 
@@ -213,22 +213,22 @@ def _held_against_references(
     if not math.isfinite(recorded):
         return _Outcome.UNKNOWN  # told as such elsewhere, where the gradient feels it
     if rule.portable:
-        first = complex_step_of(rule, operands, place)
+        first = complex_step_of(rule, operands, index)
         if first is not None and _agrees(recorded, first, tol):
             return _Outcome.RIGHT
-        second = high_precision_of(rule, operands, place)
+        second = high_precision_of(rule, operands, index)
         if second is not None and _agrees(recorded, second, tol):
             return _Outcome.RIGHT
     else:
         second = None
 
     def along(x: float) -> float:
-        return _value_or_nan(rule, [*operands[:place], x, *operands[place + 1 :]])
+        return _value_or_nan(rule, [*operands[:index], x, *operands[index + 1 :]])
 
     may_have_kinks = rule.kinks or rule.source is not None  # an operation of the user's own declares none
-    if may_have_kinks and slopes_beside(along, operands[place]) is not None:
+    if may_have_kinks and slopes_beside(along, operands[index]) is not None:
         return _Outcome.KINK
-    estimate = second or differentiate(along, operands[place])
+    estimate = second or differentiate(along, operands[index])
     size = max(abs(recorded), abs(estimate.value), estimate.scale)
     if recorded == 0.0 and estimate.is_still:
         return _Outcome.RIGHT
@@ -236,7 +236,7 @@ def _held_against_references(
         return _Outcome.UNKNOWN  # so small that floats have lost their digits
     if estimate.bound <= tol * size + _SMALLEST:
         return _Outcome.RIGHT if _agrees(recorded, estimate, tol) else estimate
-    order = None if second else taylor_order(along, operands[place], recorded)
+    order = None if second else taylor_order(along, operands[index], recorded)
     return estimate if order is not None and order < WRONG_ORDER else _Outcome.UNKNOWN
 
 
@@ -336,9 +336,9 @@ def blame_for_infinity(recording: Recording) -> Blame | None:
         where = describe(recording, node)
         if not math.isfinite(node.data):
             return Blame("not finite", node, "its value", node.data, math.nan, "", where)
-        for place, partial in enumerate(node.partials):
+        for index, partial in enumerate(node.partials):
             if not math.isfinite(partial):
-                what = f"its derivative with respect to {described(node.parents[place])}"
+                what = f"its derivative with respect to {described(node.parents[index])}"
                 return Blame("not finite", node, what, partial, math.nan, "", where)
     for node, adjoint in zip(reversed(recording.order), reversed(recording.adjoints), strict=True):
         if not math.isfinite(adjoint):

@@ -19,7 +19,7 @@ from microgrid._public import public
 from microgrid.core.value import Value
 from microgrid.errors import DataError
 
-__all__ = ["Interval", "Place", "derivatives", "filled", "numbers_of", "places"]
+__all__ = ["Interval", "Point", "derivatives", "filled", "numbers_of", "sample_points"]
 
 Spacing = Literal["uniform", "log"]
 
@@ -86,7 +86,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Point:
     """One point: its numbers in a row, their names, and how they are arranged in f's arguments.
 
     Parameters
@@ -115,7 +115,7 @@ class Place:
         return _source(filled(self.template, iter(self.numbers)))
 
 
-def places(function: Callable[..., Any], at: Any, count: int, seed: int) -> list[Place]:
+def sample_points(function: Callable[..., Any], at: Any, count: int, seed: int) -> list[Point]:
     """Every point that is meant.
 
     Parameters
@@ -131,7 +131,7 @@ def places(function: Callable[..., Any], at: Any, count: int, seed: int) -> list
 
     Returns
     -------
-    list of Place
+    list of Point
         The points in order.
 
     Raises
@@ -151,20 +151,20 @@ def places(function: Callable[..., Any], at: Any, count: int, seed: int) -> list
         names = tuple([name for name, _ in leaves])
         drawn = any([isinstance(leaf, Interval) for _, leaf in leaves])
         found += [
-            Place(names, tuple([_number(leaf, source) for _, leaf in leaves]), template)
+            Point(names, tuple([_number(leaf, source) for _, leaf in leaves]), template)
             for _ in range(count if drawn else 1)
         ]
     return found
 
 
-def derivatives(gradient: Any, place: Place, of: str) -> list[float]:
+def derivatives(gradient: Any, point: Point, of: str) -> list[float]:
     """A gradient that somebody's function gave, as one number per coordinate.
 
     Parameters
     ----------
     gradient : number, sequence, array or dict
         Arranged as the arguments are; entries that are None are left out.
-    place : Place
+    point : Point
         The point.
     of : str
         Whose gradient it is, for the message.
@@ -179,17 +179,17 @@ def derivatives(gradient: Any, place: Place, of: str) -> list[float]:
     DataError
         If there are more or fewer numbers than coordinates, or something is no number.
     """
-    if isinstance(gradient, dict) and isinstance(place.template, dict):
-        missing = [name for name in place.template if name not in gradient]
-        gradient = [gradient[name] for name in place.template if name not in missing]
+    if isinstance(gradient, dict) and isinstance(point.template, dict):
+        missing = [name for name in point.template if name not in gradient]
+        gradient = [gradient[name] for name in point.template if name not in missing]
     try:
         numbers = [float(number) for number in _flat(gradient)]
     except (TypeError, ValueError) as error:
         raise DataError(f"the {of} gave {gradient!r}, which is not made of numbers") from error
-    if len(numbers) != len(place.names):
+    if len(numbers) != len(point.names):
         raise DataError(
-            f"the {of} gave {len(numbers)} derivatives, and the point has {len(place.names)} coordinates: "
-            f"{', '.join(place.names[:8])}{' …' if len(place.names) > 8 else ''}"
+            f"the {of} gave {len(numbers)} derivatives, and the point has {len(point.names)} coordinates: "
+            f"{', '.join(point.names[:8])}{' …' if len(point.names) > 8 else ''}"
         )
     return numbers
 
@@ -234,7 +234,7 @@ def _top_names(function: Callable[..., Any], template: Any) -> list[str]:
     except (TypeError, ValueError):
         parameters = []
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return [*named[:count], *[f"x{place + 1}" for place in range(len(named), count)]]
+    return [*named[:count], *[f"x{index + 1}" for index in range(len(named), count)]]
 
 
 def _leaves(template: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:

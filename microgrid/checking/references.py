@@ -80,22 +80,22 @@ def rounding(recording: Recording) -> list[float]:
         arithmetic = _Jittered(FLOAT, seed)
         values = evaluate([recording.output], arithmetic, {}, order=recording.order)
         adjoints = pullback(recording.output, local_partials(arithmetic, values), order=recording.order)
-        for place, (leaf, slope) in enumerate(zip(recording.inputs, recording.gradient, strict=True)):
-            worst[place] = max(worst[place], abs(adjoints.get(leaf, 0.0) - slope))
+        for index, (leaf, slope) in enumerate(zip(recording.inputs, recording.gradient, strict=True)):
+            worst[index] = max(worst[index], abs(adjoints.get(leaf, 0.0) - slope))
     return [_SAFETY * spread for spread in worst]
 
 
 # ---- the complex step -----------------------------------------------------------------------------------------
 
 
-def complex_step(recording: Recording, place: int) -> Estimate | None:
+def complex_step(recording: Recording, coordinate: int) -> Estimate | None:
     """The derivative with respect to one input, Im f(x + ih)/h (Squire and Trapp, SIAM Review 40, 1998).
 
     Parameters
     ----------
     recording : Recording
         The graph, of operations that run in every arithmetic.
-    place : int
+    coordinate : int
         Which input.
 
     Returns
@@ -103,7 +103,7 @@ def complex_step(recording: Recording, place: int) -> Estimate | None:
     Estimate or None
         None where complex numbers overflow or have a pole.
     """
-    moving = recording.inputs[place]
+    moving = recording.inputs[coordinate]
     given: Values = {leaf: leaf.data for leaf in recording.inputs}
 
     def replayed(arithmetic: Any, x: complex) -> Any:
@@ -117,7 +117,7 @@ def complex_step(recording: Recording, place: int) -> Estimate | None:
     return Estimate(slope, _SAFETY * spread + _LAST_DIGITS * abs(slope) + _SMALLEST, "complex step")
 
 
-def complex_step_of(rule: Rule, operands: Sequence[float], place: int) -> Estimate | None:
+def complex_step_of(rule: Rule, operands: Sequence[float], index: int) -> Estimate | None:
     """The local derivative of one operation, likewise.
 
     Parameters
@@ -126,7 +126,7 @@ def complex_step_of(rule: Rule, operands: Sequence[float], place: int) -> Estima
         The operation.
     operands : sequence of float
         Where.
-    place : int
+    index : int
         With respect to which operand.
 
     Returns
@@ -136,9 +136,9 @@ def complex_step_of(rule: Rule, operands: Sequence[float], place: int) -> Estima
     """
 
     def replayed(arithmetic: Any, x: complex) -> Any:
-        return arithmetic.bind(rule)[0](*operands[:place], x, *operands[place + 1 :])
+        return arithmetic.bind(rule)[0](*operands[:index], x, *operands[index + 1 :])
 
-    slope = _imaginary(replayed, COMPLEX, operands[place])
+    slope = _imaginary(replayed, COMPLEX, operands[index])
     return None if slope is None else Estimate(slope, _LAST_DIGITS * abs(slope) + _SMALLEST, "complex step")
 
 
@@ -161,14 +161,14 @@ def _imaginary(replayed: Callable[[Any, complex], Any], arithmetic: Any, x: floa
 # ---- high precision -------------------------------------------------------------------------------------------
 
 
-def high_precision(recording: Recording, place: int) -> Estimate | None:
+def high_precision(recording: Recording, coordinate: int) -> Estimate | None:
     """The derivative with respect to one input, by differences of the graph's values in hundreds of digits.
 
     Parameters
     ----------
     recording : Recording
         The graph, of operations that run in every arithmetic.
-    place : int
+    coordinate : int
         Which input.
 
     Returns
@@ -176,7 +176,7 @@ def high_precision(recording: Recording, place: int) -> Estimate | None:
     Estimate or None
         Its bound is how far two precisions lie apart. None without mpmath, or where it finds no finite number.
     """
-    moving = recording.inputs[place]
+    moving = recording.inputs[coordinate]
 
     def function(arithmetic: Any, number: Callable[[float], Any], x: Any) -> Any:
         given = {leaf: number(leaf.data) for leaf in recording.inputs} | {moving: x}
@@ -185,12 +185,12 @@ def high_precision(recording: Recording, place: int) -> Estimate | None:
     return _two_precisions(function, moving.data)
 
 
-def high_precision_of(rule: Rule, operands: Sequence[float], place: int) -> Estimate | None:
+def high_precision_of(rule: Rule, operands: Sequence[float], index: int) -> Estimate | None:
     """The local derivative of one operation, likewise.
 
     Parameters
     ----------
-    rule, operands, place
+    rule, operands, index
         As for ``complex_step_of``.
 
     Returns
@@ -200,10 +200,10 @@ def high_precision_of(rule: Rule, operands: Sequence[float], place: int) -> Esti
     """
 
     def function(arithmetic: Any, number: Callable[[float], Any], x: Any) -> Any:
-        moved = [x if at == place else number(operand) for at, operand in enumerate(operands)]
+        moved = [x if at == index else number(operand) for at, operand in enumerate(operands)]
         return arithmetic.bind(rule)[0](*moved)
 
-    return _two_precisions(function, operands[place])
+    return _two_precisions(function, operands[index])
 
 
 def _two_precisions(function: Callable[[Any, Callable[[float], Any], Any], Any], x: float) -> Estimate | None:

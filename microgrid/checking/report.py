@@ -10,7 +10,7 @@ from typing import Literal
 
 from microgrid._public import public
 from microgrid.checking.nodes import Blame
-from microgrid.checking.points import Place
+from microgrid.checking.points import Point
 from microgrid.util.tables import table
 from microgrid.util.wording import counted
 
@@ -123,7 +123,7 @@ class Report:
         Every derivative that was compared, the worst first.
     blames : tuple of Blame
         The nodes at which something is wrong or infinite, one at most for each point and graph.
-    points : tuple of Place
+    points : tuple of Point
         The points.
     local : int
         How many local derivatives of nodes were held against a reference besides.
@@ -143,7 +143,7 @@ class Report:
 
     judgements: tuple[Judgement, ...]
     blames: tuple[Blame, ...]
-    points: tuple[Place, ...]
+    points: tuple[Point, ...]
     local: int
     unverified: int
     tol: float

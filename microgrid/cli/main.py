@@ -17,7 +17,7 @@ from typing import Any
 import microgrid
 from microgrid.calculus.reverse import gradients
 from microgrid.checking import Interval, check_gradients
-from microgrid.checking.points import Place
+from microgrid.checking.points import Point
 from microgrid.cli import demo
 from microgrid.cli.timing import timings
 from microgrid.compiler.api import compile  # noqa: A004  # microgrid's own is meant
@@ -262,12 +262,12 @@ def _command(arguments: argparse.Namespace) -> tuple[str, str]:
     return f"{head} ", "".join([f" {shlex.quote(option)}" for option in asked])
 
 
-class _Typed(Place):
+class _Typed(Point):
     """A point as it is typed after the command."""
 
     @classmethod
-    def of(cls, place: Place) -> _Typed:
-        return cls(place.names, place.numbers, place.template)
+    def of(cls, point: Point) -> _Typed:
+        return cls(point.names, point.numbers, point.template)
 
     def written(self) -> str:
         return " ".join([f"{name}={number!r}" for name, number in zip(self.names, self.numbers, strict=True)])

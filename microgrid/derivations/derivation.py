@@ -169,7 +169,7 @@ class _Explainer:
         words = [node for node in self.order if is_word(node.name)]
         names = symbol_names(self.all, [output, wrt, *self.landmarks, *words, *extra])
         self.vocabulary = {node: name for node, name in names.items() if not node.is_constant}
-        self.places = {node: index for index, node in enumerate(self.order)}
+        self.positions = {node: index for index, node in enumerate(self.order)}
         self.definitions: dict[Value, Any] = {}
         self.small = len(self.active) <= _MOST_NODES and self._sizes_are_small()
         if self.small:
@@ -208,7 +208,7 @@ class _Explainer:
         formulas = [formula for one in components for formula in (one.formula, one.closed_form)]
         free = {free for formula in formulas for free in formula.free_symbols} | {self.symbols[self.output]}
         found: set[Value] = set()
-        for node in sorted(self.vocabulary, key=lambda node: self.places.get(node, len(self.order)), reverse=True):
+        for node in sorted(self.vocabulary, key=lambda node: self.positions.get(node, len(self.order)), reverse=True):
             if self.symbols[node] in free or (node in self.between and node.op is not None):
                 found.add(node)
                 free |= self._definition(node).free_symbols if node.op is not None else set()
@@ -217,7 +217,7 @@ class _Explainer:
     def _defined(self, symbols: set[Value]) -> list[Value]:
         """The nodes with a definition: those of the graph from the output down, then those from outside of it."""
         inner = [node for node in symbols if node.op is not None]
-        return sorted(inner, key=lambda node: self.places.get(node, -1), reverse=True)
+        return sorted(inner, key=lambda node: self.positions.get(node, -1), reverse=True)
 
     def label(self, node: Value) -> str:
         """A node's name, or its formula if that is short, or its operation."""

@@ -9,7 +9,7 @@ from typing import Any
 from microgrid._public import public
 from microgrid.checking import Blame, Judgement, Report, Verdict
 from microgrid.checking.nodes import blame_for_infinity, inspect_nodes
-from microgrid.checking.points import Place
+from microgrid.checking.points import Point
 from microgrid.checking.recordings import Recording
 from microgrid.checking.references import rounding
 from microgrid.core.value import Value
@@ -76,7 +76,7 @@ def check(
         doubts = None if all([row.ulp <= tolerance for row in rows]) else _Doubts(sample)
         judgements += [_judgement(row, index, tolerance, doubts) for row in rows]
         blames += [doubts.blame] if doubts is not None and doubts.blame is not None else []
-    parameters = Place((), tuple([leaf.data for leaf in (*graph.w, graph.b)]), {"w": [0.0] * len(graph.w), "b": 0.0})
+    parameters = Point((), tuple([leaf.data for leaf in (*graph.w, graph.b)]), {"w": [0.0] * len(graph.w), "b": 0.0})
     return Report(
         tuple(sorted(judgements, key=lambda one: one.severity, reverse=True)),
         tuple(blames),
@@ -121,7 +121,7 @@ def _judgement(row: Agreement, sample: int, tolerance: float, doubts: _Doubts | 
     return Judgement("autodiff", name, sample, row.autodiff, row.closed_form, 0.0, "closed form", verdict)
 
 
-def _place(sample: SampleLoss) -> Place:
+def _place(sample: SampleLoss) -> Point:
     x = [feature.data for feature in sample.x]
     names = tuple([leaf.name or "" for leaf in (*sample.x, sample.y)])
-    return Place(names, (*x, sample.y.data), ([x], [sample.y.data]))
+    return Point(names, (*x, sample.y.data), ([x], [sample.y.data]))

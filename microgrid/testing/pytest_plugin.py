@@ -217,7 +217,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _points(metafunc: pytest.Metafunc, marker: pytest.Mark) -> list[dict[str, float]]:
-    from microgrid.checking.points import Interval, places
+    from microgrid.checking.points import Interval, sample_points
     from microgrid.errors import DataError
 
     marks = [mark for mark in metafunc.definition.own_markers if mark.name == _MARKER]
@@ -236,8 +236,8 @@ def _points(metafunc: pytest.Metafunc, marker: pytest.Mark) -> list[dict[str, fl
     seed = marker.kwargs.get("seed", _seed(metafunc.config))
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise DataError(f"the seed of {_MARKER} is a whole number, not {seed!r}")
-    drawn = places(dict, region, marker.kwargs.get("count", _COUNT), seed)
-    return [dict(zip(region, place.numbers, strict=True)) for place in drawn]
+    drawn = sample_points(dict, region, marker.kwargs.get("count", _COUNT), seed)
+    return [dict(zip(region, point.numbers, strict=True)) for point in drawn]
 
 
 def _id(point: dict[str, float]) -> str:
