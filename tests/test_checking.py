@@ -589,7 +589,7 @@ def test_what_no_reference_can_tell_is_counted() -> None:
     found = inspect_nodes(record(lambda v: rough(v[0]) * 2.0, ["x"], [1.1]), 1e-6)
     assert (found.blame, found.checked, found.unverified) == (None, 2, 1)
     report = check_gradients(lambda x: rough(x) * 2.0, 1.1)
-    assert "2 local derivatives of nodes, and 1 that no reference could tell" in str(report)
+    assert "2 local derivatives of nodes, and 1 that no reference could decide" in str(report)
     assert report.verdict is Verdict.NOISY
 
 
@@ -666,7 +666,7 @@ def test_nothing_checked_is_a_failure() -> None:
     assert not report
     assert report.worst is None
     assert report.blame is None
-    assert str(report).startswith("nothing checked: no derivative was compared, and that is no success")
+    assert str(report).startswith("nothing checked: no derivative was compared, which is no success")
     assert report.reproduce == "check_gradients(f, [], seed=0)"
     with pytest.raises(GradientError, match="nothing checked"):
         assert_gradients(lambda x: x, [])

@@ -1,9 +1,9 @@
-"""Which node is to blame: every node's value, local derivatives and adjoint, each held against what it should be.
+"""Which node is to blame: the value, local derivatives and adjoint of each node, compared with what they should be.
 
-A gradient is a product of three claims at each node: its value is its rule's at its operands, its local derivatives are
-the derivatives of that value, and its adjoint is the sum of what its children hand it. Each claim is about one node and
-exact numbers that are at hand, so that it can be checked without any error from elsewhere in the graph: what is found
-here is wrong, however badly conditioned the rest is, and even where the output doesn't feel it.
+A gradient is right if three things hold at each node: its value is its rule's value at its operands, its local
+derivatives are the derivatives of that value, and its adjoint is the sum of its children's contributions. Each can be
+checked from recorded numbers alone, without errors from elsewhere in the graph. So a node found here is wrong however
+ill-conditioned the graph is, and even if the output doesn't depend on it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Kind = Literal["local derivative", "stale value", "sum over paths", "missing pat
 
 _EPSILON = sys.float_info.epsilon
 _SMALLEST = 4 * 5e-324
-_MANY = 64  # operands beyond which a node's derivatives are checked along directions, not one by one
+_MANY = 64  # operands beyond which a node's derivatives are checked along random directions, not one by one
 _DIRECTIONS = 8
 
 
@@ -42,19 +42,19 @@ class Blame:
     Parameters
     ----------
     kind : str
-        What is wrong: "local derivative", "stale value", "sum over paths", "missing path" or "not finite".
+        The kind of fault: "local derivative", "stale value", "sum over paths", "missing path" or "not finite".
     node : Value
         The node.
     what : str
         The number that is wrong, such as ``dhump/dz``.
     recorded, expected : float
-        What it is and what it should be; nan where that isn't known.
+        The number, and its right value; nan if that isn't known.
     how : str
-        Where the expected number comes from.
+        The source of the expected number.
     where : str
-        The node in words: its place in the graph, its operation and its operands.
-    source : str or None
-        File and line of the derivatives of an operation of the user's own.
+        The node in words: its index in the graph, its operation and its operands.
+    source : str or None, default None
+        File and line of the derivatives of a custom operation.
     """
 
     kind: Kind
@@ -76,18 +76,18 @@ class Blame:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a walk over a graph found.
+    """The findings of an inspection of all nodes of a graph.
 
     Parameters
     ----------
     blame : Blame or None
-        The first node, parents before children, at which something is wrong.
+        The first wrong node, parents before children.
     checked : int
-        How many local derivatives were held against a reference.
+        The number of local derivatives compared with a reference.
     unverified : int
-        How many no reference could tell: on a kink, or lost in rounding.
+        The number of local derivatives that no reference could decide: on a kink, or lost to rounding.
     kinked : Value or None
-        The first node whose own operands lie on a kink of it.
+        The first node whose operands lie on a kink of its rule.
     """
 
     blame: Blame | None
@@ -97,19 +97,19 @@ class Inspection:
 
 
 def inspect_nodes(recording: Recording, tol: float) -> Inspection:
-    """Walk a graph and hold every node against its rule.
+    """Compare every node of a graph with its rule.
 
     Parameters
     ----------
     recording : Recording
         The graph.
     tol : float
-        The relative error that a local derivative may have.
+        The relative error that counts as agreement for a local derivative.
 
     Returns
     -------
     Inspection
-        The first wrong node, and how much was checked.
+        The first wrong node, and the numbers of derivatives checked.
     """
     checked = unverified = 0
     blame: Blame | None = None
@@ -126,7 +126,7 @@ def inspect_nodes(recording: Recording, tol: float) -> Inspection:
 
 
 def describe(recording: Recording, node: Value) -> str:
-    """A node in words: its place in the graph, its operation and its operands.
+    """A node in words: its index in the graph, its operation and its operands.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def describe(recording: Recording, node: Value) -> str:
 
 
 def _stale(recording: Recording, node: Value) -> Blame | None:
-    """Blame for a value that isn't its operands' any more: one of them was changed after the node was recorded."""
+    """A stale value: an operand was changed after the node was recorded."""
     assert node.op is not None
     fresh = FLOAT.bind(node.op)[0](*[parent.data for parent in node.parents])
     if fresh == node.data or (math.isnan(fresh) and math.isnan(node.data)):
@@ -177,7 +177,7 @@ def _check_slopes(recording: Recording, node: Value, tol: float) -> Inspection:
     unverified = 0
     for index in indices:
         recorded = node.partials[index]
-        outcome = _held_against_references(node.op, operands, index, recorded, tol)
+        outcome = _compared_with_references(node.op, operands, index, recorded, tol)
         if not isinstance(outcome, Estimate):
             unverified += outcome is not _Outcome.RIGHT
             kinked = node if outcome is _Outcome.KINK else kinked
@@ -198,20 +198,20 @@ def _varying(rule: Rule, count: int) -> list[int]:
 
 
 class _Outcome(Enum):
-    """What references say of a local derivative that they don't contradict."""
+    """The outcome for a local derivative that no reference refutes."""
 
     RIGHT, KINK, UNKNOWN = range(3)
 
 
-def _held_against_references(
+def _compared_with_references(
     rule: Rule, operands: Sequence[float], index: int, recorded: float, tol: float
 ) -> Estimate | _Outcome:
-    """Whether a local derivative is right, by the first reference that can tell; if not, the estimate that refutes it.
+    """The outcome by the first reference that decides, or the estimate that refutes the local derivative.
 
-    A doubt that the complex step raises has to be borne out by another reference.
+    A disagreement with the complex step has to be confirmed by another reference.
     """
     if not math.isfinite(recorded):
-        return _Outcome.UNKNOWN  # told as such elsewhere, where the gradient feels it
+        return _Outcome.UNKNOWN  # reported as not finite if the gradient depends on it
     if rule.portable:
         first = complex_step_of(rule, operands, index)
         if first is not None and _agrees(recorded, first, tol):
@@ -225,7 +225,7 @@ def _held_against_references(
     def along(x: float) -> float:
         return _value_or_nan(rule, [*operands[:index], x, *operands[index + 1 :]])
 
-    may_have_kinks = rule.kinks or rule.source is not None  # an operation of the user's own declares none
+    may_have_kinks = rule.kinks or rule.source is not None  # a custom operation declares no kinks
     if may_have_kinks and slopes_beside(along, operands[index]) is not None:
         return _Outcome.KINK
     estimate = second or differentiate(along, operands[index])
@@ -233,7 +233,7 @@ def _held_against_references(
     if recorded == 0.0 and estimate.is_still:
         return _Outcome.RIGHT
     if size < sys.float_info.min:
-        return _Outcome.UNKNOWN  # so small that floats have lost their digits
+        return _Outcome.UNKNOWN  # subnormal numbers have too few digits
     if estimate.bound <= tol * size + _SMALLEST:
         return _Outcome.RIGHT if _agrees(recorded, estimate, tol) else estimate
     order = None if second else taylor_order(along, operands[index], recorded)
@@ -241,10 +241,10 @@ def _held_against_references(
 
 
 def _value_or_nan(rule: Rule, operands: Sequence[float]) -> float:
-    """An operation's value beside the point, where one of the user's own may raise, as ``math.sqrt(-1e-9)`` does."""
+    """An operation's value near the point; nan where a custom one raises, as with ``math.sqrt(-1e-9)``."""
     try:
         return FLOAT.bind(rule)[0](*operands)  # type: ignore[no-any-return]
-    except Exception:  # noqa: BLE001  # it gave a number at the point: whatever this is, it has none here
+    except Exception:  # noqa: BLE001  # defined at the point itself, so any exception means: undefined here
         return math.nan
 
 
@@ -254,12 +254,12 @@ def _agrees(recorded: float, estimate: Estimate, tol: float) -> bool:
 
 
 def _right_along_directions(node: Value, operands: Sequence[float], tol: float) -> bool:
-    """Whether a node of very many operands has the right derivatives along a few directions of chance."""
+    """Whether a node of many operands has the right derivatives along a few random directions."""
     assert node.op is not None
     rule = node.op
-    chance = random.Random(len(operands))
+    source = random.Random(len(operands))
     for _ in range(_DIRECTIONS):
-        direction = [chance.choice((-1.0, 1.0)) * chance.uniform(1.0, 2.0) * (abs(x) or 1.0) for x in operands]
+        direction = [source.choice((-1.0, 1.0)) * source.uniform(1.0, 2.0) * (abs(x) or 1.0) for x in operands]
 
         def along(t: float, direction: Sequence[float] = direction) -> float:
             return _value_or_nan(rule, [x + t * step for x, step in zip(operands, direction, strict=True)])
@@ -276,7 +276,7 @@ def _right_along_directions(node: Value, operands: Sequence[float], tol: float) 
 
 
 def _wrong_sum(recording: Recording) -> Blame | None:
-    """Blame for an adjoint that isn't the sum over the node's children."""
+    """Blame for an adjoint that is not the sum of the children's contributions."""
     sums = dict.fromkeys(recording.order, 0.0)
     sizes = dict.fromkeys(recording.order, 0.0)
     counts = dict.fromkeys(recording.order, 0)
@@ -294,18 +294,18 @@ def _wrong_sum(recording: Recording) -> Blame | None:
     return None
 
 
-# ---- what only the whole function shows -----------------------------------------------------------------------
+# ---- faults that no single node shows --------------------------------------------------------------------------
 
 
 def blame_for_stray(recording: Recording, stray: Stray) -> Blame:
-    """Blame for a number that was computed from the inputs where the graph could not see it.
+    """Blame for a constant that was computed from the inputs outside of the graph.
 
     Parameters
     ----------
     recording : Recording
         The graph.
     stray : Stray
-        The number.
+        The constant.
 
     Returns
     -------
@@ -330,7 +330,7 @@ def blame_for_infinity(recording: Recording) -> Blame | None:
     Returns
     -------
     Blame or None
-        Of the kind "not finite"; None if all is finite.
+        Of the kind "not finite"; None if all numbers are finite.
     """
     for node in recording.order:
         where = describe(recording, node)

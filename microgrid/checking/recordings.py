@@ -149,8 +149,8 @@ def _single(result: Any) -> Value:
         return Value(result)
     except InvalidValueError as error:
         raise InvalidValueError(
-            f"f gave {shortened(repr(result), 60)}, and only a single number has a gradient: check one output at a time, "
-            "such as lambda x: f(x)[0]"
+            f"f gave {shortened(repr(result), 60)}, and only a single number has a gradient: check one output at a "
+            "time, such as lambda x: f(x)[0]"
         ) from error
 
 
