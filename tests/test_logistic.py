@@ -476,7 +476,7 @@ def test_one_value_in_two_places_is_refused(places: str) -> None:
     one = Value(1.0, "one")
     w, b = ([one, one], 0.0) if places == "two weights" else ([one, 2.0], one if "intercept" in places else 0.0)
     x, y = [one if "feature" in places else 3.0, 4.0], one if "label" in places else 1
-    with pytest.raises(DataError, match="one Value is given for two places"):
+    with pytest.raises(DataError, match="one Value is used twice"):
         logistic.sample_loss(x, y, w, b)
 
 

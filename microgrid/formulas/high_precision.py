@@ -27,16 +27,16 @@ def mpmath_package() -> Any:
 @public()
 @dataclass(frozen=True, slots=True)
 class Precise:
-    """A value in high precision beside the recorded one.
+    """A value in high precision, and the recorded one.
 
     Parameters
     ----------
     value : mpmath.mpf
-        What the graph's formula gives at exactly the numbers in its leaves.
+        The value of the graph's formula at the exact numbers in its leaves.
     digits : int
-        How many digits of it are right.
+        The number of its digits that are right.
     recorded : float
-        What floats gave.
+        The value as recorded in floats.
     """
 
     value: Any
@@ -45,7 +45,7 @@ class Precise:
 
     @property
     def error(self) -> float:
-        """The true rounding error of the recorded value: recorded minus exact."""
+        """The rounding error of the recorded value: recorded minus exact."""
         import mpmath
 
         with mpmath.workdps(self.digits + 20):
@@ -53,7 +53,7 @@ class Precise:
 
     @property
     def ulp(self) -> float:
-        """Its size in units in the last place of the exact value."""
+        """The size of the error in units in the last place of the exact value."""
         return abs(self.error) / math.ulp(float(self.value))
 
     def __str__(self) -> str:
@@ -64,17 +64,17 @@ class Precise:
 
 @public()
 def precise(value: Value, digits: int = 50) -> Precise:
-    """A recorded value anew in high precision, and how far off the floats were.
+    """A recorded value computed again in high precision, and its rounding error.
 
-    The graph is replayed at the exact numbers in its leaves, with more and more digits until those that are asked for
-    no longer change.
+    The graph is replayed at the exact numbers in its leaves, with more and more digits until the first ``digits`` of
+    the result no longer change.
 
     Parameters
     ----------
     value : Value
         The output.
-    digits : int
-        How many digits have to be right.
+    digits : int, default 50
+        The number of digits that have to be right.
 
     Returns
     -------
@@ -84,9 +84,9 @@ def precise(value: Value, digits: int = 50) -> Precise:
     Raises
     ------
     InvalidValueError
-        If it is no Value.
+        If ``value`` is not a Value.
     DataError
-        If there is no finite value, or ``digits`` is not a whole number from 1.
+        If the value is not finite, or ``digits`` is not a whole number from 1.
     MissingPackageError
         If mpmath is not installed.
 
@@ -107,14 +107,14 @@ def precise(value: Value, digits: int = 50) -> Precise:
     before, working = None, digits + 15
     while True:
         with mpmath.workdps(working):
-            now = _exactly(value)
+            now = _replayed(value)
             agreed = before is not None and abs(now - before) <= abs(now) * mpmath.mpf(10) ** -(digits + 2)
         if agreed and (now or working > _MOST_DIGITS):
             return Precise(now, digits, value.data)
         before, working = now, 2 * working
 
 
-def _exactly(value: Value) -> Any:
+def _replayed(value: Value) -> Any:
     from microgrid.arithmetics.mpmath import MPMATH
 
     mpmath = mpmath_package()

@@ -30,14 +30,14 @@ def sympy_package() -> Any:
 
 @public()
 def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
-    r"""The formula of a recorded graph in LaTeX, down to the leaves, as the rules write themselves.
+    r"""The formula of a recorded graph in LaTeX, down to the leaves.
 
     Parameters
     ----------
     value : Value
         The output.
-    stop : iterable of Value
-        Interior nodes that are written by their names.
+    stop : iterable of Value, default ()
+        Interior nodes that are written as symbols.
 
     Returns
     -------
@@ -47,9 +47,9 @@ def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
     Raises
     ------
     InvalidValueError
-        If it is no Value.
+        If ``value`` is not a Value.
     DataError
-        If the formula would be too large to be read.
+        If the formula would be too long.
 
     Examples
     --------
@@ -80,10 +80,10 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     ----------
     value : Value
         The output.
-    stop : iterable of Value
-        Interior nodes that become symbols as well, instead of their formulas.
-    positive : iterable of Value
-        Which of the symbols are positive.
+    stop : iterable of Value, default ()
+        Interior nodes that become symbols as well.
+    positive : iterable of Value, default ()
+        The nodes whose symbols are positive; all others are real.
 
     Returns
     -------
@@ -93,9 +93,9 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     Raises
     ------
     InvalidValueError
-        If it is no Value.
+        If ``value`` is not a Value.
     DataError
-        If the expression would be too large.
+        If the expression would be too long.
     MissingPackageError
         If SymPy is not installed.
 
@@ -150,7 +150,7 @@ def sympy_formulas(
 
 
 def sympy_symbols(names: Mapping[Value, str], positive: Iterable[Value] = ()) -> dict[Value, Any]:
-    """The symbols of named nodes: real, and positive where that is said."""
+    """The symbols of named nodes: positive or, unless listed as such, real."""
     sympy = sympy_package()
     signs = set(positive)
     return {
@@ -166,19 +166,19 @@ def from_sympy(expression: Any, numbers: Mapping[str, Any] | None = None) -> Val
     Parameters
     ----------
     expression : sympy.Expr
-        The expression, made of what the rule table has.
-    numbers : dict
-        A float or a Value for the name of each free symbol. A float becomes a leaf of that name.
+        The expression, whose functions have to be operations of the rule table.
+    numbers : dict, optional
+        From the name of each free symbol to a float or a Value. A float becomes a leaf of that name.
 
     Returns
     -------
     Value
-        The output. What occurs twice in the expression is one node.
+        The output. Equal subexpressions become one node.
 
     Raises
     ------
     DataError
-        If a symbol has no number, or something in the expression has no operation in the rule table.
+        If a symbol has no number, or a function in the expression is not in the rule table.
     MissingPackageError
         If SymPy is not installed.
 
@@ -215,7 +215,7 @@ def _leaf(given: Any, name: str) -> Value:
 
 
 def _parts(one: Any) -> tuple[Any, ...]:
-    """What has to be made before: its arguments, or of a choice everything in its branches."""
+    """The subexpressions that need a node first: its arguments, or everything in the branches of a Piecewise."""
     sympy = sympy_package()
     if isinstance(one, sympy.Piecewise):
         return tuple([part for branch in one.args for part in branch.args if part is not sympy.true])
@@ -223,7 +223,7 @@ def _parts(one: Any) -> tuple[Any, ...]:
 
 
 def _node(one: Any, made: Mapping[Any, Any], leaves: Mapping[str, Value]) -> Any:
-    """The node of an expression whose arguments are made: a Value, or a float where no symbol is in it."""
+    """The node of an expression whose arguments have theirs: a Value, or a float if it has no symbols."""
     sympy = sympy_package()
     if one.is_Symbol:
         return leaves[str(one)]
@@ -261,7 +261,7 @@ def _number(one: Any) -> float:
 
 
 def _total(terms: Iterable[Any], made: Mapping[Any, Any]) -> Any:
-    """A sum, in which what begins with a minus is subtracted."""
+    """A sum, in which terms with a leading minus are subtracted."""
     total = None
     for term in sorted(terms, key=lambda term: term.could_extract_minus_sign()):
         if total is None:
@@ -274,24 +274,24 @@ def _total(terms: Iterable[Any], made: Mapping[Any, Any]) -> Any:
 
 
 def _product(factors: Iterable[Any], made: Mapping[Any, Any]) -> Any:
-    """A product, in which powers with a negative number as their exponent are divided by."""
-    above = [factor for factor in factors if not _is_below(factor)]
-    below = [1 / factor for factor in factors if _is_below(factor)]
+    """A product, in which powers with a negative exponent become divisions."""
+    above = [factor for factor in factors if not _is_denominator(factor)]
+    below = [1 / factor for factor in factors if _is_denominator(factor)]
     sign = bool(above) and above[0] == -1 and len(above) + len(below) > 1
     result: Any = None
     for factor in above[1:] if sign else above:
         result = made[factor] if result is None else FUNCTIONS["mul"](result, made[factor])
     for factor in below:
-        result = FUNCTIONS["div"](1.0 if result is None else result, _inverse_of(factor, made))
+        result = FUNCTIONS["div"](1.0 if result is None else result, _denominator(factor, made))
     return FUNCTIONS["neg"](result) if sign else result
 
 
-def _is_below(factor: Any) -> bool:
+def _is_denominator(factor: Any) -> bool:
     return bool(factor.is_Pow and factor.exp.is_number and factor.exp.is_negative)
 
 
-def _inverse_of(factor: Any, made: Mapping[Any, Any]) -> Any:
-    """What a negative power is one over."""
+def _denominator(factor: Any, made: Mapping[Any, Any]) -> Any:
+    """The node of the denominator of a negative power, from the denominator's expression."""
     base, exponent = factor.as_base_exp()
     node = made[base]
     if exponent == 1:
@@ -300,8 +300,8 @@ def _inverse_of(factor: Any, made: Mapping[Any, Any]) -> Any:
 
 
 def _power(one: Any, made: Mapping[Any, Any]) -> Any:
-    if _is_below(one):
-        return FUNCTIONS["div"](1.0, _inverse_of(1 / one, made))
+    if _is_denominator(one):
+        return FUNCTIONS["div"](1.0, _denominator(1 / one, made))
     return FUNCTIONS["pow"](made[one.base], made[one.exp])
 
 
@@ -314,7 +314,7 @@ def _choice(one: Any, made: Mapping[Any, Any]) -> Any:
 
 @functools.cache
 def _heads() -> dict[Any, str]:
-    """From SymPy's own functions to the rules that are written with them, read off by running the rules in SymPy."""
+    """From SymPy's functions to the rules that they stand for, found by running each rule in SymPy."""
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
     sympy = sympy_package()

@@ -38,17 +38,17 @@ def check(
     ----------
     X, y, w, b, form
         The data set, the parameters and the form of the loss, as for ``dataset_loss``.
-    tolerance : float
-        How far autodiff and closed form may lie apart, in ulp of the closed form's value. The form from the logit
-        stays within 2 everywhere. The textbook form does not: its 1 - a, or else the closed form's a - y, loses
-        digits as z grows, and the two part by some e^z ulp.
+    tolerance : float, default 2.0
+        The allowed difference between autodiff and closed form, in ulp of the closed form's value. The form from the
+        logit stays within 2 everywhere. The textbook form does not: its 1 - a, or the closed form's a - y, loses
+        digits as z grows, and the two differ by about e^z ulp.
 
     Returns
     -------
     Report
-        Of ``microgrid.checking``, in which the samples are the points. Where the two disagree, the sample's graph is
-        walked: the derivative is wrong if a node is, or if rounding can't explain the distance; else it is lost to
-        rounding, or not finite.
+        A report of ``microgrid.checking``, in which the samples are the points. If a derivative differs from its closed
+        form, every node of the sample's graph is inspected: the derivative is wrong if a node is wrong, or if rounding
+        can't explain the difference; otherwise it is lost to rounding, or not finite.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def check(
     return Report(
         tuple(sorted(judgements, key=lambda one: one.severity, reverse=True)),
         tuple(blames),
-        tuple([_place(sample) for sample in graph.samples]),
+        tuple([_point(sample) for sample in graph.samples]),
         0,
         0,
         tolerance,
@@ -91,7 +91,7 @@ def check(
 
 
 class _Doubts:
-    """What a sample's graph says of derivatives that disagree with their closed forms."""
+    """The inspection of a sample's graph, to explain derivatives that differ from their closed forms."""
 
     def __init__(self, sample: SampleLoss) -> None:
         recordings = [
@@ -107,7 +107,7 @@ class _Doubts:
         }
 
     def verdict(self, row: Agreement) -> Verdict:
-        """Why a derivative and its closed form lie apart."""
+        """The reason why a derivative and its closed form differ."""
         if not (math.isfinite(row.autodiff) and math.isfinite(row.closed_form)):
             return Verdict.NON_FINITE
         is_wrong = self.blame is not None and self.blame.kind != "not finite"
@@ -121,7 +121,7 @@ def _judgement(row: Agreement, sample: int, tolerance: float, doubts: _Doubts | 
     return Judgement("autodiff", name, sample, row.autodiff, row.closed_form, 0.0, "closed form", verdict)
 
 
-def _place(sample: SampleLoss) -> Point:
+def _point(sample: SampleLoss) -> Point:
     x = [feature.data for feature in sample.x]
     names = tuple([leaf.name or "" for leaf in (*sample.x, sample.y)])
     return Point(names, (*x, sample.y.data), ([x], [sample.y.data]))

@@ -32,9 +32,9 @@ class Agreement:
         Its value from the graph.
     closed_form : float
         The formula's value.
-    size : float
-        How large the terms are that were added or subtracted: a and y in a - y, and the sum of such sizes in a mean.
-        0 for a formula in which nothing cancels.
+    size : float, default 0.0
+        The size of the terms that are added or subtracted: the larger of a and y in a - y, and the sum of such sizes
+        in a mean. 0 for a formula without cancellation.
 
     Examples
     --------
@@ -51,23 +51,22 @@ class Agreement:
 
     @property
     def ulp(self) -> float:
-        """How far the two lie apart, in units in the last place of the closed form's value.
+        """The difference of the two in units in the last place of the closed form's value.
 
-        Infinite where one of the two is nan, or where they disagree and one of them is infinite: that never counts
-        as agreement.
+        Infinite if one of the two is nan, or if they differ and one of them is infinite.
         """
-        return self._apart(self.closed_form)
+        return self._difference_in_ulp_of(self.closed_form)
 
     @property
     def ulp_of_terms(self) -> float:
-        """The same distance in units in the last place of ``size``; without a size, the same as ``ulp``.
+        """The difference in units in the last place of ``size``; without a size, the same as ``ulp``.
 
-        At the minimum of a mean loss its terms cancel: their rounding is little beside the terms, and many ulp of
-        what is left of them.
+        At the minimum of a mean loss its terms cancel. Their rounding error is small relative to the terms, but many
+        ulp of the mean.
         """
-        return self._apart(max(abs(self.closed_form), self.size))
+        return self._difference_in_ulp_of(max(abs(self.closed_form), self.size))
 
-    def _apart(self, number: float) -> float:
+    def _difference_in_ulp_of(self, number: float) -> float:
         if self.autodiff == self.closed_form:
             return 0.0
         distance = abs(self.autodiff - self.closed_form) / math.ulp(number)
@@ -79,20 +78,20 @@ def components(graph: SampleLoss) -> list[Agreement]:
     """The five components of the gradient and the final products, each by autodiff and by its closed form.
 
     Every value by autodiff is an adjoint of the recorded graph: of L, of a, or of z. Every closed form is evaluated in
-    floats at the graph's own a, and a - y is what floats give for it; as a nears y, it keeps fewer digits of the true
-    derivative, and so does a gradient from the logit, which is the same subtraction. In a(1 - a), which neither form of
-    the graph finds by a subtraction, 1 - a is evaluated as σ(-z) and keeps them all.
+    floats at the graph's a. As a nears y, the subtraction a - y keeps fewer digits of the true derivative, and so does
+    the gradient from the logit, which is the same subtraction. In a(1 - a), which neither form of the graph computes by
+    a subtraction, 1 - a is evaluated as σ(-z) and keeps all digits.
 
     Parameters
     ----------
     graph : SampleLoss
-        One sample's graph. In the form from the logit L does not pass through a, so dL/da is not among the rows.
+        One sample's graph. In the form from the logit L does not depend on a, so dL/da is not among the rows.
 
     Returns
     -------
     list of Agreement
-        dL/da, da/dz, dL/dz, the dz/dw_i, dz/db, the dL/dw_i, dL/db. They bear the names of the leaves, and come in
-        the order of the weights where two of these have one name.
+        dL/da, da/dz, dL/dz, the dz/dw_i, dz/db, the dL/dw_i, dL/db, with the names of the leaves and in the order of
+        the weights.
 
     Examples
     --------
@@ -108,7 +107,7 @@ def components(graph: SampleLoss) -> list[Agreement]:
     of_loss, of_a, of_z = pullback(graph.loss), pullback(graph.a), pullback(graph.z)
     rows = []
     if graph.form == "textbook":
-        # y switches one of the two off, so that nothing cancels.
+        # One of the two is 0, since y is 0 or 1, so that nothing cancels.
         if_zero, if_one = FLOAT.div(1.0 - y, 1.0 - a), FLOAT.div(y, a)
         rows.append(Agreement("dL/da", "(1 - y)/(1 - a) - y/a", of_loss[graph.a], if_zero - if_one))
     rows.append(Agreement("da/dz", "a(1 - a)", of_a[graph.z], a * _sigmoid(-graph.z.data)))
@@ -127,9 +126,9 @@ def components(graph: SampleLoss) -> list[Agreement]:
 def mean_gradient(graph: DatasetLoss) -> list[Agreement]:
     """The gradient of the mean loss, by autodiff and by the mean of the closed forms.
 
-    The closed forms are added up exactly. Their terms cancel where the loss is least, so that autodiff, which rounds
-    after each addition, is as good there as its ``ulp_of_terms`` says: n terms are known to within some n ulp of their
-    size, here the mean of max(a, y) times the size of x_i, in whatever order they are added.
+    The closed forms are summed exactly. Near the minimum of the loss the terms cancel, so judge autodiff, which rounds
+    after each addition, by its ``ulp_of_terms``: in any order of addition, the sum of n terms is accurate to about n
+    ulp of their size, which is the mean of max(a, y) times the size of x_i.
 
     Parameters
     ----------
@@ -156,7 +155,7 @@ def mean_gradient(graph: DatasetLoss) -> list[Agreement]:
 def _mean_agreement(
     samples: Sequence[SampleLoss], formula: str, leaf: Value, autodiff: float, factors: Sequence[float]
 ) -> Agreement:
-    """The mean of a - y times a factor of each sample, divided before it is summed, so that no sum overflows."""
+    """The mean of a - y times a factor of each sample; each term is divided by n first, so that no sum overflows."""
     terms, sizes = [], []
     for sample, factor in zip(samples, factors, strict=True):
         a, y = sample.a.data, sample.y.data

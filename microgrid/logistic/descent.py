@@ -20,7 +20,7 @@ __all__ = ["Step", "gradient_descent"]
 @public("microgrid.logistic")
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of gradient descent, with the gradient that it took compared with the closed form.
+    """One step of gradient descent, with its gradient by autodiff and by the closed form.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Step:
     b : float
         The intercept before the step.
     gradient : tuple of Agreement
-        The gradient at that point, weights first.
+        The gradient at that point, weights first, each entry by autodiff and by its closed form.
     """
 
     loss: float
@@ -41,7 +41,7 @@ class Step:
 
     @property
     def worst(self) -> Agreement:
-        """The gradient's entry that lies farthest from its closed form, measured by the size of its terms."""
+        """The entry of the gradient that differs most from its closed form, relative to the size of its terms."""
         return max(self.gradient, key=lambda row: row.ulp_of_terms)
 
 
@@ -56,28 +56,27 @@ def gradient_descent(
 ) -> Iterator[Step]:
     """Minimise the mean logistic loss from w = 0, b = 0, and yield every step.
 
-    Each step records the graph of the whole data set anew and compares the gradient that autodiff finds with the
-    closed form.
+    Each step records the graph of the whole data set and compares the gradient by autodiff with the closed form.
 
     Parameters
     ----------
     X, y, form
         The data set and the form of the loss, as for ``dataset_loss``.
-    steps : int
-        How many steps to take. One more is yielded: the last one shows where the descent ended.
-    rate : float
-        The learning rate: how much of the gradient is subtracted in each step.
+    steps : int, default 100
+        The number of steps, from 0. One more is yielded, which shows where the descent ended.
+    rate : float, default 1.0
+        The learning rate, by which the gradient is multiplied before it is subtracted.
 
     Returns
     -------
     iterator of Step
-        Where the descent stands, and how well its gradient agrees; each step is taken when it is asked for.
+        The steps, each computed when the iterator reaches it.
 
     Raises
     ------
     DataError
-        As for ``dataset_loss``, and if ``steps`` is not a whole number from 0: at once. If the descent diverges: at the
-        step that leads to numbers which are not finite.
+        At the call: as for ``dataset_loss``, and if ``steps`` is not a whole number from 0. During the iteration: if
+        the descent diverges, at the step that leads to a number which is not finite.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The graph of the logistic loss: of one sample, and the mean over a data set.
+"""The graph of the logistic loss, of one sample and of a data set; derivatives and descent are in other modules.
 
     z = w1·x1 + … + wn·xn + b
     a = σ(z) = 1 / (1 + e^(-z))
@@ -7,9 +7,9 @@
 The chain rule along the edges, backwards, gives dL/dw_i = dL/da · da/dz · dz/dw_i and dL/db = dL/da · da/dz · dz/db.
 The two leftmost factors multiply to a - y, so that dL/dw_i = (a - y)·x_i and dL/db = a - y.
 
-There are two ways to build L, the same function with different roundings. The *textbook* form follows the formulas
-above from exp, add, div, log and mul; as a nears 1 its gradient loses its digits, and where a rounds to 0 or 1 it is
-0·inf. The form from the *logit*, L = softplus(z) - y·z, has the gradient a - y for every finite z.
+L can be built in two forms, the same function with different rounding errors. The *textbook* form follows the formulas
+above with exp, add, div, log and mul; its gradient loses digits as a nears 1, and is 0·inf where a rounds to 0 or 1.
+The form from the *logit*, L = softplus(z) - y·z, has the gradient a - y for every finite z.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _sigmoid, _softplus = FUNCTIONS["sigmoid"], FUNCTIONS["softplus"]
 # ---- building the graph ---------------------------------------------------------------------------------------
 
 
-class _Whole:
-    """Copied, deep-copied and pickled as one graph, so that the nodes of its fields stay shared between them."""
+class _OneGraph:
+    """A dataclass of nodes that is copied and pickled as one graph, so that its fields still share their nodes."""
 
     __slots__ = ()
 
     def __copy__(self) -> Self:
-        return self  # as a tuple's copy is the tuple
+        return self  # immutable, as a tuple is
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         parts: Any = [copy.deepcopy(getattr(self, field.name), memo) for field in fields(self)]  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ class _Whole:
 
 @public("microgrid.logistic")
 @dataclass(frozen=True, slots=True, eq=False)
-class SampleLoss(_Whole):
+class SampleLoss(_OneGraph):
     """The graph of one sample's loss, node by node.
 
     Parameters
@@ -71,7 +71,7 @@ class SampleLoss(_Whole):
     loss : Value
         L.
     form : {"textbook", "logit"}
-        How L was built.
+        The form of L.
     """
 
     x: tuple[Value, ...]
@@ -89,7 +89,7 @@ class SampleLoss(_Whole):
 
 @public("microgrid.logistic")
 @dataclass(frozen=True, slots=True, eq=False)
-class DatasetLoss(_Whole):
+class DatasetLoss(_OneGraph):
     """The graph of the mean loss over a data set.
 
     Parameters
@@ -146,8 +146,8 @@ def sample_loss(
 ) -> SampleLoss:
     """Build the graph of one sample's logistic loss, every node named.
 
-    Plain numbers become leaves named x1, …, xn, y, w1, …, wn and b. Values are used themselves: a name that they
-    have is kept, and one that has none is given the name of its place.
+    Plain numbers become leaves named x1, …, xn, y, w1, …, wn and b. Values are used as they are; a Value without a
+    name gets the name that a number would have.
 
     Parameters
     ----------
@@ -159,9 +159,9 @@ def sample_loss(
         The n weights.
     b : float or Value
         The intercept.
-    form : {"textbook", "logit"}
-        L from the probability a, by exp, add, div, log and mul; or from the logit z, as softplus(z) - y·z, which
-        saturation does not harm.
+    form : {"textbook", "logit"}, default "textbook"
+        L from the probability a, by exp, add, div, log and mul; or from the logit z, as softplus(z) - y·z, which keeps
+        its digits under saturation.
 
     Returns
     -------
@@ -171,8 +171,8 @@ def sample_loss(
     Raises
     ------
     DataError
-        If there are no features, as many weights as features are not given, something is not a finite number, the
-        label is not 0 or 1, one Value is given for two parameters, or the form is unknown.
+        If there are no features, the numbers of weights and features differ, a number is not finite, the label is not
+        0 or 1, one Value is given for two parameters, or the form is unknown.
 
     Examples
     --------
@@ -236,8 +236,8 @@ def dataset_loss(
         The weights, shared by all samples.
     b : float or Value
         The intercept, shared by all samples.
-    form : {"textbook", "logit"}
-        How each sample's loss is built.
+    form : {"textbook", "logit"}, default "logit"
+        The form of each sample's loss, as for ``sample_loss``.
 
     Returns
     -------
@@ -247,7 +247,7 @@ def dataset_loss(
     Raises
     ------
     DataError
-        As for ``sample_loss``, naming the sample; if X and y differ in length, or are empty.
+        As for ``sample_loss``, with the index of the sample; also if X and y differ in length, or are empty.
     """
     rows, labels = read_samples(X, y)
     weights, intercept = _leaves(w, "w"), _leaf(b, "b")
@@ -260,9 +260,9 @@ def dataset_loss(
     return DatasetLoss(tuple(samples), mean)
 
 
-# ---- reading what was given -----------------------------------------------------------------------------------
+# ---- reading and checking the data ----------------------------------------------------------------------------
 
-_WANTED = {
+_EXPECTED = {
     "X": "one row per sample is needed, with one column per feature (X.reshape(-1, 1) if there is a single feature)",
     "y": "a list with one label per sample is needed (y.ravel() makes one of a column)",
     "x": "a list with one number per feature is needed",
@@ -271,29 +271,29 @@ _WANTED = {
 _LABELS = "labels are 0 or 1 (encode other classes first)"
 
 
-def _listed(numbers: Any, what: str, dimensions: int = 1) -> list[Any]:
-    """The elements or rows of a list, an array or a data frame, which by itself would list its columns' names."""
+def _elements(numbers: Any, name: str, dimensions: int = 1) -> list[Any]:
+    """The elements or rows of a list, an array or a data frame, of which ``list`` alone would give the column names."""
     if hasattr(numbers, "to_numpy"):
         numbers = numbers.to_numpy()
     if len(getattr(numbers, "shape", (1,) * dimensions)) != dimensions:
-        raise DataError(f"{what} has the shape {numbers.shape}: {_WANTED[what]}")
+        raise DataError(f"{name} has the shape {numbers.shape}: {_EXPECTED[name]}")
     try:
         elements = iter(numbers)
     except TypeError:
-        raise DataError(f"{what} is {numbers!r}: {_WANTED[what]}") from None
+        raise DataError(f"{name} is {numbers!r}: {_EXPECTED[name]}") from None
     return list(elements)
 
 
 def read_samples(X: Any, y: Any) -> tuple[list[list[Any]], list[Any]]:
-    """The rows and the labels of a data set, as many of the one as of the other."""
-    rows, labels = _listed(X, "X", 2), _listed(y, "y")
+    """The rows and the labels of a data set, checked to be equally many."""
+    rows, labels = _elements(X, "X", 2), _elements(y, "y")
     if len(rows) != len(labels):
         raise DataError(f"X has {len(rows)} samples and y has {len(labels)} labels: one label per sample is needed")
     if not rows:
         raise DataError("the data set is empty: the mean loss of no samples is not defined")
     for index, row in enumerate(rows):
         with _naming_sample(index):
-            rows[index] = _listed(row, "x")
+            rows[index] = _elements(row, "x")
     return rows, labels
 
 
@@ -322,7 +322,9 @@ def _label(number: Any) -> Value:
 
 
 def _leaves(numbers: Any, letter: str) -> tuple[Value, ...]:
-    return tuple([_leaf(number, f"{letter}{index}") for index, number in enumerate(_listed(numbers, letter), start=1)])
+    return tuple(
+        [_leaf(number, f"{letter}{index}") for index, number in enumerate(_elements(numbers, letter), start=1)]
+    )
 
 
 def _check_sample(x: Sequence[Value], y: Value, w: Sequence[Value], b: Value) -> None:
@@ -338,6 +340,6 @@ def _check_sample(x: Sequence[Value], y: Value, w: Sequence[Value], b: Value) ->
     parameters = {*w, b}
     if len(parameters) <= len(w) or not parameters.isdisjoint((*x, y)):
         raise DataError(
-            "one Value is given for two places: each weight and the intercept need one of their own, for otherwise "
-            "the derivative with respect to it is the sum of two"
+            "one Value is used twice: give each weight and the intercept a Value of its own, for otherwise the "
+            "derivative with respect to it is the sum of two"
         )
