@@ -22,7 +22,7 @@ from microgrid import DataError, GradientError, Interval, InvalidValueError, Val
 from microgrid.checking import Blame, Judgement, Report, Verdict, nodes, recordings, references
 from microgrid.checking.differences import differentiate, slopes_beside, taylor_order
 from microgrid.checking.nodes import inspect_nodes
-from microgrid.checking.points import derivatives, places
+from microgrid.checking.points import derivatives, sample_points
 from microgrid.checking.recordings import record
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.rules import RULES, Rule
@@ -703,11 +703,11 @@ def test_the_point_is_written_with_every_bit(at: Any) -> None:
     def anything(*arguments: Any, **named: Any) -> float:
         return 0.0
 
-    (place,) = places(anything, at, 1, 0)
-    again = eval(place.written(), {"numpy": numpy})
-    (twin,) = places(anything, again, 1, 0)
-    assert [x.hex() for x in twin.numbers] == [x.hex() for x in place.numbers]
-    assert twin.names == place.names
+    (point,) = sample_points(anything, at, 1, 0)
+    again = eval(point.written(), {"numpy": numpy})
+    (twin,) = sample_points(anything, again, 1, 0)
+    assert [x.hex() for x in twin.numbers] == [x.hex() for x in point.numbers]
+    assert twin.names == point.names
 
 
 def test_the_line_that_repeats_a_check_repeats_it() -> None:
@@ -731,7 +731,7 @@ def test_a_lambdas_repeat_line_names_what_was_given() -> None:
 
 def test_points_of_a_region_vary_and_are_the_same_for_the_same_seed() -> None:
     def drawn(seed: int) -> list[tuple[float, ...]]:
-        return [place.numbers for place in places(lambda x, y: x, (Interval(-3, 3), 7.0), 50, seed)]
+        return [point.numbers for point in sample_points(lambda x, y: x, (Interval(-3, 3), 7.0), 50, seed)]
 
     assert drawn(1) == drawn(1) != drawn(2)
     assert len({x for x, _ in drawn(1)}) == 50
@@ -793,14 +793,14 @@ def test_functions_that_do_not_tell_their_parameters_get_names() -> None:
 
 
 def test_gradients_may_be_arranged_in_any_of_the_usual_ways() -> None:
-    (place,) = places(lambda w, b, name: w, {"w": [1.0, 2.0], "b": 3.0, "name": "n"}, 1, 0)
+    (point,) = sample_points(lambda w, b, name: w, {"w": [1.0, 2.0], "b": 3.0, "name": "n"}, 1, 0)
     for gradient in (
         {"b": 6.0, "w": [4.0, 5.0]},
         {"b": numpy.float64(6.0), "w": numpy.array([4.0, 5.0]), "name": None},
         ([4.0, 5.0], 6.0),
         [4.0, 5.0, Value(6.0)],
     ):
-        assert derivatives(gradient, place, "closed form") == [4.0, 5.0, 6.0]
+        assert derivatives(gradient, point, "closed form") == [4.0, 5.0, 6.0]
 
 
 def test_second_derivatives_of_a_plain_function_are_refused_with_the_way_to_check_them() -> None:
@@ -960,8 +960,8 @@ def test_high_precision_gives_nothing_where_mpmath_divides_by_0() -> None:
 
 
 def test_gradients_by_name_may_come_as_a_plain_dict() -> None:
-    (place,) = places(lambda w: w, ({"a": 1.0, "b": 2.0},), 1, 0)
-    assert derivatives({"a": 3.0, "b": 4.0}, place, "closed form") == [3.0, 4.0]
+    (point,) = sample_points(lambda w: w, ({"a": 1.0, "b": 2.0},), 1, 0)
+    assert derivatives({"a": 3.0, "b": 4.0}, point, "closed form") == [3.0, 4.0]
 
 
 def test_where_the_ladder_of_steps_leaves_the_floats_it_ends() -> None:

@@ -114,7 +114,7 @@ def test_a_folder_that_is_taken_away_meanwhile_is_told(tmp_path: Path) -> None:
 
 
 def test_a_missing_layout_engine_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("microgrid.drawing.render.ENGINES", ())
+    monkeypatch.setattr("microgrid.drawing.render.COMMANDS", ())
     said: list[str] = []
     with pytest.raises(MissingPackageError, match="layout engine"):
         demo.run(tmp_path / "pictures", said.append)

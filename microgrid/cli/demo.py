@@ -18,7 +18,7 @@ from typing import Any
 
 from microgrid import logistic
 from microgrid.drawing import Drawing, draw
-from microgrid.drawing.render import find_engine
+from microgrid.drawing.render import find_command
 from microgrid.errors import MissingPackageError, OutputError
 from microgrid.util.atomic_write import write
 from microgrid.util.tables import table
@@ -131,7 +131,7 @@ def _prepare(folder: Path) -> None:
     """See that nothing is missing and that the folder can be written, before any work is done; leave no trace."""
     for module in ("sklearn.datasets", "matplotlib.figure", "tqdm"):
         _need(module)
-    find_engine()
+    find_command()
     try:
         there = next(path for path in (folder, *folder.parents) if path.exists())
         is_folder = there.is_dir()

@@ -196,7 +196,7 @@ class Formula:
             raise FormulaError(f"no number is given for {listed(missing)}: add {example}")
         twice = [name for name in numbers if name in self.definitions]
         if twice:
-            raise FormulaError(f"{listed(twice)} is defined in the formula and given a number as well: drop one of them")
+            raise FormulaError(f"{listed(twice)} is defined in the formula and given a number too: drop one of them")
         used = {name for tree in self._used() for name in _names(tree)}
         unused = [name for name in numbers if name not in used]
         if unused:
@@ -366,7 +366,8 @@ def _only_output(definitions: Mapping[str, ast.expr]) -> str:
     if not outputs:
         raise FormulaError(f"the definitions of {listed(list(definitions))} go in a circle")
     if len(outputs) > 1:
-        raise FormulaError(f"{listed(outputs)} are used by no other definition: say which is the output (--output NAME)")
+        names = listed(outputs)
+        raise FormulaError(f"{names} are used by no other definition: say which is the output (--output NAME)")
     return outputs[0]
 
 
