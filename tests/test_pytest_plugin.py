@@ -142,7 +142,7 @@ def test_a_test_that_asks_for_the_fixture_and_checks_nothing_fails(run: Any) -> 
     result.stdout.fnmatch_lines(
         [
             "*_ test_nothing _*",
-            "nothing checked: the test asked for the fixture gradcheck and never called it, * Call gradcheck(f, at), *",
+            "nothing checked: the test requests the fixture gradcheck and never called it, * Call gradcheck(f, at), *",
             "*_ test_never _*",
             "nothing checked: *",
             "*_ test_failed _*",
@@ -337,7 +337,7 @@ def test_a_marker_needs_the_argument_and_stands_alone(run: Any) -> None:
         pass
     """)
     result.stdout.fnmatch_lines(
-        ["test_none: gradcheck_points hands each point to the argument 'point', which the test doesn't have. Use *"]
+        ["test_none: gradcheck_points passes each point as the argument 'point', which the test doesn't have. Use *"]
     )
     result = run(
         """

@@ -1,4 +1,4 @@
-"""Tools for the tests of people who use microgrid: Hypothesis strategies; the pytest plugin is ``pytest_plugin``."""
+"""Tools for users' tests: Hypothesis strategies for points, expressions and graphs; ``pytest_plugin`` has fixtures."""
 
 from __future__ import annotations
 
