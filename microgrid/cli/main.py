@@ -1,4 +1,4 @@
-"""The ``microgrid`` command: what may be typed, and what is printed; the work is done elsewhere."""
+"""The ``microgrid`` command: its arguments and its output; the work is done in other rooms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2
 _NUMBERS = "w1=0.5 w2=-0.25 x1=1 x2=2 b=0.1 y=1"
 
 _CHECK_OPTIONS: dict[str, Any] = {"reference": "auto", "order": 1, "tol": 1e-6, "count": 20, "seed": 0}
-_BROKEN_PIPE, _INTERRUPTED = 141, 130  # what a shell says of a command that SIGPIPE or SIGINT ended
+_BROKEN_PIPE, _INTERRUPTED = 141, 130  # exit statuses in shells of commands ended by SIGPIPE and SIGINT
 
 _DRAW_HELP = """\
 Evaluate a formula, differentiate it with respect to every name in it, print both, and draw the graph.
@@ -64,8 +64,8 @@ examples:
       {_NUMBERS} --out logistic.svg
 """
 _COMPILE_HELP = """\
-Compile a formula to machine code, with its derivatives with respect to every name in it; print what was made of it, and
-what it gives at the numbers.
+Compile a formula and its derivatives with respect to every name in it to machine code; print the code, and the value
+and the derivatives at the given numbers.
 """
 _COMPILE_EXAMPLES = f"""\
 examples:
@@ -73,7 +73,7 @@ examples:
   microgrid compile '{_LOGISTIC}' \\
       {_NUMBERS} --show assembly
 """
-_DEFAULT = 0.5  # of each name, where no numbers are given
+_DEFAULT = 0.5  # the number of each name, if none is given
 _EXPLAIN_EXAMPLES = f"""\
 examples:
   microgrid explain '{_LOGISTIC}' --wrt w1 \\
@@ -93,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="microgrid",
         description="A scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.",
-        epilog="Exit status: 0 all right; 1 a derivative is wrong, or could not be told or proved to be right; 2 wrong "
-        "input, a package that is missing or a file that can't be written; 130 interrupted.",
+        epilog="Exit status: 0 if all is right; 1 if a derivative is wrong, or could not be checked or proved; 2 for "
+        "wrong input, a missing package or a file that can't be written; 130 if interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -130,7 +130,7 @@ def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     compiling.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
     compiling.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help="a number for each free name")
-    compiling.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
+    compiling.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
     compiling.add_argument("--precise", action="store_true", help="the bits of the eager engine")
     compiling.add_argument(
         "--show", choices=("listing", "ir", "assembly"), default="listing", help="what is printed (%(default)s)"
@@ -150,7 +150,7 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     drawing.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
     drawing.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help="a number for each free name")
-    drawing.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
+    drawing.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
     drawing.add_argument(
         "--out", type=Path, metavar="FILE", help="picture to write: .svg, .png or .dot (the output's name, .svg)"
     )
@@ -172,14 +172,14 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         nargs="*",
         help="a number for each free name, or a range LOW..HIGH to draw from",
     )
-    checking.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
+    checking.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
     checking.add_argument(
         "--reference", choices=("auto", "complex step", "differences", "mpmath"), help="(%(default)s)"
     )
     checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
     checking.add_argument("--tol", type=float, metavar="ERROR", help="the relative error allowed (%(default)s)")
-    checking.add_argument("--count", type=int, metavar="N", help="points that are drawn from ranges (%(default)s)")
-    checking.add_argument("--seed", type=int, metavar="N", help="of the points that are drawn (%(default)s)")
+    checking.add_argument("--count", type=int, metavar="N", help="number of points drawn from ranges (%(default)s)")
+    checking.add_argument("--seed", type=int, metavar="N", help="seed of the drawn points (%(default)s)")
     checking.set_defaults(run=_check, **_CHECK_OPTIONS)
 
 
@@ -202,7 +202,7 @@ def _add_prove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_formula_command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, examples: str
 ) -> argparse.ArgumentParser:
-    """A command about the derivative of a formula."""
+    """A subcommand for the derivative of a formula."""
     command = commands.add_parser(
         name,
         help=summary,
@@ -214,8 +214,8 @@ def _add_formula_command(
     command.add_argument(
         "numbers", metavar="NAME=NUMBER", nargs="*", help=f"a number for each free name ({_DEFAULT} if there are none)"
     )
-    command.add_argument("--wrt", metavar="NAME", required=True, help="with respect to what is differentiated")
-    command.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
+    command.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+    command.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
     return command
 
 
@@ -250,23 +250,23 @@ def _check(arguments: argparse.Namespace) -> int:
     f.__name__ = formula.output
     options = {name: getattr(arguments, name) for name in _CHECK_OPTIONS}
     report = check_gradients(f, at, **options)
-    print(replace(report, points=tuple(map(_Typed.of, report.points)), repeat=_command(arguments)))
+    print(replace(report, points=tuple(map(_TypedPoint.of, report.points)), repeat=_command(arguments)))
     return 0 if report else 1
 
 
 def _command(arguments: argparse.Namespace) -> tuple[str, str]:
-    """The command that repeats a check, around its point."""
+    """The parts of the command that repeats a check, before and after the point."""
     options = {"output": None, **_CHECK_OPTIONS}
-    asked = [f"--{name}={getattr(arguments, name)}" for name in options if getattr(arguments, name) != options[name]]
+    given = [f"--{name}={getattr(arguments, name)}" for name in options if getattr(arguments, name) != options[name]]
     head = shlex.join(["microgrid", "check", arguments.formula])
-    return f"{head} ", "".join([f" {shlex.quote(option)}" for option in asked])
+    return f"{head} ", "".join([f" {shlex.quote(option)}" for option in given])
 
 
-class _Typed(Point):
-    """A point as it is typed after the command."""
+class _TypedPoint(Point):
+    """A point as typed after the command."""
 
     @classmethod
-    def of(cls, point: Point) -> _Typed:
+    def of(cls, point: Point) -> _TypedPoint:
         return cls(point.names, point.numbers, point.template)
 
     def written(self) -> str:
@@ -313,7 +313,7 @@ def _compile(arguments: argparse.Namespace) -> int:
 
 
 def _recorded(arguments: argparse.Namespace) -> tuple[Value, Value, dict[str, Value]]:
-    """The output, what it is differentiated with respect to, and every node by its name."""
+    """The output, the node to differentiate with respect to, and every node by its name."""
     formula = parse(arguments.formula, arguments.output)
     numbers = _numbers(arguments.numbers) or dict.fromkeys(formula.inputs, _DEFAULT)
     nodes = formula.record(**numbers)
@@ -343,7 +343,7 @@ def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[s
 
 
 def _protect(arguments: Sequence[str]) -> list[str]:
-    """Put a blank before a formula such as -x**2, which argparse would take for an option."""
+    """Put a blank before a formula such as -x**2, which argparse would parse as an option."""
     if not {"draw", "check", "explain", "prove", "compile"}.issuperset(arguments[:1]):
         return list(arguments)
     return [f" {argument}" if re.match("-(?!-|h$)", argument) else argument for argument in arguments]
@@ -355,14 +355,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        What was typed after ``microgrid``; by default the process's own arguments.
+        The arguments after ``microgrid``; by default those of the process.
 
     Returns
     -------
     int
-        The exit status: 0 if all is right; 1 if a derivative is wrong, or could not be told or proved to be right; 2
-        for wrong input, a missing package or a file that can't be written; 130 if it was interrupted, and 141 if
-        nobody reads what it prints, as shells have it.
+        The exit status: 0 if all is right; 1 if a derivative is wrong, or could not be checked or proved; 2 for wrong
+        input, a missing package or a file that can't be written; as in shells, 130 if interrupted and 141 if the
+        output pipe is closed.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -385,7 +385,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Let what Python flushes at its end go nowhere."""
+    """Send output that Python flushes at exit to the null device."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -13,23 +13,23 @@ from microgrid.formulas.parse import Formula
 
 __all__ = ["seconds_of", "timings"]
 
-_ENOUGH = 0.02  # seconds that a sample takes at least
+_ENOUGH = 0.02  # least seconds of a sample
 _SAMPLES = 5
 _ROWS = 100_000
 
 
 def seconds_of(call: Callable[[], Any]) -> float:
-    """How long a call takes: the median of a few samples, each of as many calls as can be timed.
+    """The time of a call: the median of a few samples, each of enough calls to be measurable.
 
     Parameters
     ----------
     call : callable
-        Without arguments.
+        A function without arguments.
 
     Returns
     -------
     float
-        Seconds a call.
+        Seconds per call.
     """
     calls, taken = 1, _time(call, 1)
     while taken < _ENOUGH:
@@ -51,7 +51,7 @@ def timings(formula: Formula, numbers: Mapping[str, float], *, precise: bool) ->
     Parameters
     ----------
     formula : Formula
-        What is computed.
+        The formula.
     numbers : mapping of str to float
         One for each input.
     precise : bool
@@ -60,7 +60,7 @@ def timings(formula: Formula, numbers: Mapping[str, float], *, precise: bool) ->
     Returns
     -------
     list of (str, str)
-        What was timed, and how long it takes.
+        A description and a time, for each measurement.
     """
     output = formula.output
 
@@ -76,7 +76,7 @@ def timings(formula: Formula, numbers: Mapping[str, float], *, precise: bool) ->
     ]
     if inputs:
         found += _on_rows(nodes[output], inputs, numbers, precise=precise)
-    return [(what, _told(seconds)) for what, seconds in found]
+    return [(what, _formatted(seconds)) for what, seconds in found]
 
 
 def _on_rows(
@@ -92,7 +92,7 @@ def _on_rows(
     return [(f"compiled, each of {_ROWS:,} points", seconds_of(call) / _ROWS)]
 
 
-def _told(seconds: float) -> str:
+def _formatted(seconds: float) -> str:
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
