@@ -414,7 +414,7 @@ class SeriesArithmetic(Arithmetic):
     # ---- the operators ----------------------------------------------------------------------------------------
 
     def sum_of(self, left: Any, right: Any) -> Series:
-        """The sum of two numbers, at least one of them a series; the following four likewise."""
+        """The sum of two numbers, at least one of them a series, as for the other operators."""
         x, y = self.lift(left), self.lift(right)
         return self._once(("+", id(x), id(y)), lambda: _Sum(x.coefficients[0] + y.coefficients[0], x, y))
 

@@ -50,8 +50,8 @@ class Function(Protocol):
     def obstacle(self, coordinate: int) -> Finding | None:
         """The reason why there is no derivative to compare, or None."""
 
-    def reference(self, coordinate: int, wanted: str, tol: float, got: float) -> Estimate:
-        """The derivative by the reference named ``wanted``, or by the best one."""
+    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:
+        """The derivative by the reference of that name, or by the best one."""
         ...
 
     def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
@@ -147,10 +147,10 @@ class PlainFunction:
         """The finding that the function or the coordinate is infinite or nan."""
         return _not_finite(self._value, self.numbers[coordinate])
 
-    def reference(self, coordinate: int, wanted: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # Function's signature
+    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # Function's signature
         """By central differences, the only reference that needs values alone."""
-        if wanted in ("complex step", "mpmath"):
-            return Estimate(math.nan, math.inf, f"{wanted}, for which there is no graph")
+        if name in ("complex step", "mpmath"):
+            return Estimate(math.nan, math.inf, f"{name}, for which there is no graph")
         return differentiate(self.along(coordinate), self.numbers[coordinate])
 
     def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
@@ -229,22 +229,22 @@ class RecordedFunction:
         sides = f"its slope is {left:.6g} on one side and {right:.6g} on the other"
         return Verdict.KINK, f"{where}: {'f itself jumps' if crossing.jump else sides}"
 
-    def reference(self, coordinate: int, wanted: str, tol: float, got: float) -> Estimate:
+    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:
         """By the graph, replayed in another arithmetic, if it represents the function; otherwise by differences."""
         makers = {"complex step": complex_step, "mpmath": high_precision}
-        if wanted in makers and not self._can_be_replayed:
-            return Estimate(math.nan, math.inf, f"{wanted}, {self._why_not()}")
-        names = [wanted] if wanted in makers else [] if wanted == "differences" or not self._can_be_replayed else makers
+        if name in makers and not self._can_be_replayed:
+            return Estimate(math.nan, math.inf, f"{name}, {self._why_not()}")
+        names = [name] if name in makers else [] if name == "differences" or not self._can_be_replayed else makers
         found: list[Estimate] = []
-        for name in names:
-            estimate = makers[name](self.recording, coordinate)
+        for each in names:
+            estimate = makers[each](self.recording, coordinate)
             if estimate is not None and agreement(got, estimate, tol) is not None:
                 return estimate
             found += [estimate] if estimate is not None else []
         if found:  # none decides: take the most exact one
             return min(found, key=lambda one: one.bound)
-        if wanted in makers:
-            return Estimate(math.nan, math.inf, f"{wanted}, which finds no finite number there")
+        if name in makers:
+            return Estimate(math.nan, math.inf, f"{name}, which finds no finite number there")
         return differentiate(self.along(coordinate), self.numbers[coordinate])
 
     def _why_not(self) -> str:

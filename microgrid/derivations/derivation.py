@@ -29,7 +29,7 @@ from microgrid.util.labels import number, one_line, shortened
 __all__ = ["Derivation", "explain"]
 
 _MOST_NODES = 400  # nodes between the output and the input, beyond which a derivation has numbers alone
-_MOST_OPERATIONS = 400  # operations of a node's formula in the named nodes below it, likewise
+_MOST_OPERATIONS = 400  # operations of one node's formula, beyond which a derivation has numbers alone
 _MOST_PATHS = 8  # paths that are written out one by one
 _MOST_STAGES = 24
 

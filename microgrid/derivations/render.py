@@ -32,7 +32,7 @@ def plain(formula: Any) -> str:
     return one_line(str(formula).replace("**", "^").replace("*", "·"))
 
 
-# ---- what the three have in common ----------------------------------------------------------------------------
+# ---- shared by the three formats ------------------------------------------------------------------------------
 
 
 def _lead(derivation: Steps) -> str:
@@ -185,8 +185,8 @@ def _html_rows(index: int, component: Component, ends: Mapping[str, tuple[str, s
     head = (f"{index}.", f"<b>{_html_ratio(component.of, component.by)}</b>")
     paths = _paths_shown(component)
     if paths:
-        told = f"the sum over {paths_counted(len(paths))}:" if len(paths) > 1 else "along the only path:"
-        yield _row(*head, told, "")
+        label = f"the sum over {paths_counted(len(paths))}:" if len(paths) > 1 else "along the only path:"
+        yield _row(*head, label, "")
         head = ("", "")
     for path in paths:
         nodes = _marked_up(" ← ".join(path.nodes))

@@ -81,7 +81,7 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     value : Value
         The output.
     stop : iterable of Value, default ()
-        Interior nodes that become symbols as well.
+        Interior nodes that become symbols too.
     positive : iterable of Value, default ()
         The nodes whose symbols are positive; all others are real.
 
