@@ -74,6 +74,7 @@ examples:
       {_NUMBERS} --show assembly
 """
 _DEFAULT = 0.5  # the number of each name, if none is given
+_NUMBERS_OPTIONAL = f"a number for each free name ({_DEFAULT} if there are none)"
 _EXPLAIN_EXAMPLES = f"""\
 examples:
   microgrid explain '{_LOGISTIC}' --wrt w1 \\
@@ -120,103 +121,80 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     demonstrate.set_defaults(run=_demo)
 
 
-def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    compiling = commands.add_parser(
-        "compile",
-        help="compile a formula to machine code and time it",
-        description=_COMPILE_HELP,
-        epilog=_COMPILE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    compiling.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
-    compiling.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help="a number for each free name")
-    compiling.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
-    compiling.add_argument("--precise", action="store_true", help="the bits of the eager engine")
-    compiling.add_argument(
-        "--show", choices=("listing", "ir", "assembly"), default="listing", help="what is printed (%(default)s)"
-    )
-    compiling.add_argument("--bench", action="store_true", help="time it beside the eager engine")
-    compiling.set_defaults(run=_compile)
-
-
-def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    operations = textwrap.fill(", ".join(FUNCTIONS), 100, initial_indent="  ", subsequent_indent="  ")
-    drawing = commands.add_parser(
-        "draw",
-        help="evaluate, differentiate and draw a formula",
-        description=_DRAW_HELP.format(operations=operations),
-        epilog=_DRAW_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    drawing.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
-    drawing.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help="a number for each free name")
-    drawing.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
-    drawing.add_argument(
-        "--out", type=Path, metavar="FILE", help="picture to write: .svg, .png or .dot (the output's name, .svg)"
-    )
-    drawing.set_defaults(run=_draw)
-
-
-def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    checking = commands.add_parser(
-        "check",
-        help="check the derivatives of a formula",
-        description=_CHECK_HELP,
-        epilog=_CHECK_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    checking.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
-    checking.add_argument(
-        "numbers",
-        metavar="NAME=NUMBER",
-        nargs="*",
-        help="a number for each free name, or a range LOW..HIGH to draw from",
-    )
-    checking.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
-    checking.add_argument(
-        "--reference", choices=("auto", "complex step", "differences", "mpmath"), help="(%(default)s)"
-    )
-    checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
-    checking.add_argument("--tol", type=float, metavar="ERROR", help="the relative error allowed (%(default)s)")
-    checking.add_argument("--count", type=int, metavar="N", help="number of points drawn from ranges (%(default)s)")
-    checking.add_argument("--seed", type=int, metavar="N", help="seed of the drawn points (%(default)s)")
-    checking.set_defaults(run=_check, **_CHECK_OPTIONS)
-
-
-def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "derive a derivative of a formula, step by step along its graph"
-    explaining = _add_formula_command(commands, "explain", summary, _EXPLAIN_EXAMPLES)
-    explaining.add_argument(
-        "--format", choices=("text", "latex", "html"), default="text", help="what is printed (%(default)s)"
-    )
-    explaining.set_defaults(run=_explain)
-
-
-def _add_prove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "prove or refute that a derivative of a formula equals a closed form"
-    proving = _add_formula_command(commands, "prove", summary, _PROVE_EXAMPLES)
-    proving.add_argument("--equals", metavar="FORMULA", required=True, help="the closed form, in the formula's names")
-    proving.set_defaults(run=_prove)
-
-
 def _add_formula_command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, examples: str
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    description: str,
+    examples: str,
+    numbers: str = "a number for each free name",
 ) -> argparse.ArgumentParser:
-    """A subcommand for the derivative of a formula."""
+    """A subcommand on a formula, named as its function."""
     command = commands.add_parser(
-        name,
+        run.__name__.removeprefix("_"),
         help=summary,
-        description=f"{summary.capitalize()}. Formulas are written as for `microgrid draw`.",
+        description=description,
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
-    command.add_argument(
-        "numbers", metavar="NAME=NUMBER", nargs="*", help=f"a number for each free name ({_DEFAULT} if there are none)"
-    )
-    command.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+    command.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help=numbers)
     command.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
+    command.set_defaults(run=run)
     return command
+
+
+def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    operations = textwrap.fill(", ".join(FUNCTIONS), 100, initial_indent="  ", subsequent_indent="  ")
+    summary = "evaluate, differentiate and draw a formula"
+    drawing = _add_formula_command(commands, _draw, summary, _DRAW_HELP.format(operations=operations), _DRAW_EXAMPLES)
+    drawing.add_argument(
+        "--out", type=Path, metavar="FILE", help="picture to write: .svg, .png or .dot (the output's name, .svg)"
+    )
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary, numbers = "check the derivatives of a formula", "a number for each free name, or a range LOW..HIGH"
+    checking = _add_formula_command(commands, _check, summary, _CHECK_HELP, _CHECK_EXAMPLES, numbers)
+    references = ("auto", "complex step", "differences", "mpmath")
+    checking.add_argument("--reference", choices=references, help="the reference (%(default)s)")
+    checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
+    checking.add_argument("--tol", type=float, metavar="ERROR", help="the relative error allowed (%(default)s)")
+    checking.add_argument("--count", type=int, metavar="N", help="number of points drawn from ranges (%(default)s)")
+    checking.add_argument("--seed", type=int, metavar="N", help="seed of the drawn points (%(default)s)")
+    checking.set_defaults(**_CHECK_OPTIONS)
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "derive a derivative of a formula, step by step along its graph"
+    explaining = _add_formula_command(
+        commands, _explain, summary, _described(summary), _EXPLAIN_EXAMPLES, _NUMBERS_OPTIONAL
+    )
+    explaining.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+    explaining.add_argument(
+        "--format", choices=("text", "latex", "html"), default="text", help="what is printed (%(default)s)"
+    )
+
+
+def _add_prove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "prove or refute that a derivative of a formula equals a closed form"
+    proving = _add_formula_command(commands, _prove, summary, _described(summary), _PROVE_EXAMPLES, _NUMBERS_OPTIONAL)
+    proving.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+    proving.add_argument("--equals", metavar="FORMULA", required=True, help="the closed form, in the formula's names")
+
+
+def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "compile a formula to machine code and time it"
+    compiling = _add_formula_command(commands, _compile, summary, _COMPILE_HELP, _COMPILE_EXAMPLES, _NUMBERS_OPTIONAL)
+    compiling.add_argument("--precise", action="store_true", help="the bits of the eager engine")
+    compiling.add_argument(
+        "--show", choices=("listing", "ir", "assembly"), default="listing", help="what is printed (%(default)s)"
+    )
+    compiling.add_argument("--bench", action="store_true", help="time it and the eager engine")
+
+
+def _described(summary: str) -> str:
+    return f"{summary.capitalize()}. Formulas are written as for `microgrid draw`."
 
 
 def _demo(arguments: argparse.Namespace) -> int:
