@@ -97,20 +97,7 @@ class Inspection:
 
 
 def inspect_nodes(recording: Recording, tol: float) -> Inspection:
-    """Compare every node of a graph with its rule.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-    tol : float
-        The relative error that counts as agreement for a local derivative.
-
-    Returns
-    -------
-    Inspection
-        The first wrong node, and the numbers of derivatives checked.
-    """
+    """Compare every node of a graph with its rule; ``tol`` is the relative error of a local derivative that is allowed."""
     checked = unverified = 0
     blame: Blame | None = None
     kinked: Value | None = None
@@ -126,20 +113,7 @@ def inspect_nodes(recording: Recording, tol: float) -> Inspection:
 
 
 def describe(recording: Recording, node: Value) -> str:
-    """A node in words: its index in the graph, its operation and its operands.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-    node : Value
-        One of its nodes.
-
-    Returns
-    -------
-    str
-        Such as ``node 3 of 7, z = mul(w = 0.5, x = 2.0)``.
-    """
+    """A node in words, such as ``node 3 of 7, z = mul(w = 0.5, x = 2.0)``."""
     number = f"node {recording.positions[node] + 1} of {len(recording.order)}"
     if node.op is None:
         return f"{number}, the {'constant' if node.is_constant else 'leaf'} {described(node)}"
@@ -298,20 +272,7 @@ def _wrong_sum(recording: Recording) -> Blame | None:
 
 
 def blame_for_stray(recording: Recording, stray: Stray) -> Blame:
-    """Blame for a constant that was computed from the inputs outside of the graph.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-    stray : Stray
-        The constant.
-
-    Returns
-    -------
-    Blame
-        Of the kind "missing path".
-    """
+    """Blame for a constant that was computed from the inputs outside of the graph."""
     use = f", used by {stray.child.op.name}" if stray.child is not None and stray.child.op is not None else ""
     what = "it was computed from the inputs, and no path leads to it: it"
     how = "was .data, or a Value from elsewhere, used on the way?"
@@ -320,18 +281,7 @@ def blame_for_stray(recording: Recording, stray: Stray) -> Blame:
 
 
 def blame_for_infinity(recording: Recording) -> Blame | None:
-    """Blame for the first value, local derivative or adjoint that is infinite or nan.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-
-    Returns
-    -------
-    Blame or None
-        Of the kind "not finite"; None if all numbers are finite.
-    """
+    """Blame for the first value, local derivative or adjoint that is infinite or nan."""
     for node in recording.order:
         where = describe(recording, node)
         if not math.isfinite(node.data):

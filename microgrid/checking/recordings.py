@@ -123,18 +123,7 @@ def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Record
 
 
 def value_of(call: Call, names: Sequence[str], numbers: Sequence[float]) -> float:
-    """The function's value at a point, called as ``record`` calls it.
-
-    Parameters
-    ----------
-    call, names, numbers
-        As for ``record``.
-
-    Returns
-    -------
-    float
-        The data of its result.
-    """
+    """The function's value at a point, called as ``record`` calls it."""
     return _single(call([Value(number, name) for name, number in zip(names, numbers, strict=True)])).data
 
 

@@ -62,18 +62,7 @@ class _Jittered:
 
 
 def rounding(recording: Recording) -> list[float]:
-    """The rounding error that each derivative by autodiff may have.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-
-    Returns
-    -------
-    list of float
-        One for each input.
-    """
+    """The rounding error that each derivative by autodiff may have, one for each input."""
     worst = [0.0] * len(recording.inputs)
     for seed in range(_REPLAYS):
         arithmetic = _Jittered(FLOAT, seed)
@@ -90,17 +79,7 @@ def rounding(recording: Recording) -> list[float]:
 def complex_step(recording: Recording, coordinate: int) -> Estimate | None:
     """The derivative with respect to one input, Im f(x + ih)/h (Squire and Trapp, SIAM Review 40, 1998).
 
-    Parameters
-    ----------
-    recording : Recording
-        The graph, of operations that run in every arithmetic.
-    coordinate : int
-        The index of the input.
-
-    Returns
-    -------
-    Estimate or None
-        None if complex numbers overflow or meet a pole.
+    None if complex numbers overflow or meet a pole. Every operation of the graph has to be portable.
     """
     moving = recording.inputs[coordinate]
     given: Values = {leaf: leaf.data for leaf in recording.inputs}
@@ -117,22 +96,7 @@ def complex_step(recording: Recording, coordinate: int) -> Estimate | None:
 
 
 def complex_step_of(rule: Rule, operands: Sequence[float], index: int) -> Estimate | None:
-    """The local derivative of one operation by the complex step.
-
-    Parameters
-    ----------
-    rule : Rule
-        The operation.
-    operands : sequence of float
-        The point.
-    index : int
-        The index of the operand to differentiate with respect to.
-
-    Returns
-    -------
-    Estimate or None
-        As for ``complex_step``.
-    """
+    """The local derivative of one operation by the complex step, at the operands, with respect to one of them."""
 
     def replayed(arithmetic: Any, x: complex) -> Any:
         return arithmetic.bind(rule)[0](*operands[:index], x, *operands[index + 1 :])
@@ -163,17 +127,7 @@ def _imaginary(replayed: Callable[[Any, complex], Any], arithmetic: Any, x: floa
 def high_precision(recording: Recording, coordinate: int) -> Estimate | None:
     """The derivative with respect to one input, by differences of the graph's value in hundreds of digits.
 
-    Parameters
-    ----------
-    recording : Recording
-        The graph, of operations that run in every arithmetic.
-    coordinate : int
-        The index of the input.
-
-    Returns
-    -------
-    Estimate or None
-        Its bound is the difference between two precisions. None without mpmath, or if the result is not finite.
+    Its bound is the difference between two precisions. None without mpmath, or if the result is not finite.
     """
     moving = recording.inputs[coordinate]
 
@@ -185,18 +139,7 @@ def high_precision(recording: Recording, coordinate: int) -> Estimate | None:
 
 
 def high_precision_of(rule: Rule, operands: Sequence[float], index: int) -> Estimate | None:
-    """The local derivative of one operation in high precision.
-
-    Parameters
-    ----------
-    rule, operands, index
-        As for ``complex_step_of``.
-
-    Returns
-    -------
-    Estimate or None
-        As for ``high_precision``.
-    """
+    """The local derivative of one operation in high precision, at the operands, with respect to one of them."""
 
     def function(arithmetic: Any, number: Callable[[float], Any], x: Any) -> Any:
         moved = [x if i == index else number(operand) for i, operand in enumerate(operands)]
@@ -232,16 +175,5 @@ def _two_precisions(function: Callable[[Any, Callable[[float], Any], Any], Any],
 
 
 def is_portable(recording: Recording) -> bool:
-    """Whether every operation of the graph runs in every arithmetic.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-
-    Returns
-    -------
-    bool
-        False if the graph has a custom operation that computes in floats alone.
-    """
+    """Whether every operation runs in every arithmetic: a custom one may compute in floats alone."""
     return all([node.op is None or node.op.portable for node in recording.order])

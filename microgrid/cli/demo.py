@@ -58,18 +58,7 @@ class Data:
 
 
 def load_data() -> Data:
-    """The breast cancer data, two features, standardised.
-
-    Returns
-    -------
-    Data
-        569 samples.
-
-    Raises
-    ------
-    MissingPackageError
-        Without scikit-learn.
-    """
+    """The breast cancer data: 569 samples, two features, standardised."""
     bunch = _need("sklearn.datasets").load_breast_cancer()
     columns = [list(bunch.feature_names).index(name) for name in FEATURES]
     chosen = bunch.data[:, columns]
@@ -157,37 +146,13 @@ def _unwritable(folder: Path, error: OSError) -> OutputError:
 
 
 def sample_graph(data: Data, form: logistic.Form) -> logistic.SampleLoss:
-    """The graph of the first sample's loss at the initial parameters.
-
-    Parameters
-    ----------
-    data : Data
-        The samples.
-    form : {"textbook", "logit"}
-        The form of the loss.
-
-    Returns
-    -------
-    SampleLoss
-        The nodes by name.
-    """
+    """The graph of the first sample's loss at the initial parameters."""
     x, y = [float(number) for number in data.X[0]], float(data.y[0])
     return logistic.sample_loss(x, y, START_W, START_B, form=form)
 
 
 def draw_sample(graph: logistic.SampleLoss) -> Drawing:
-    """The picture of a sample's graph, with its parameters and data marked.
-
-    Parameters
-    ----------
-    graph : SampleLoss
-        The nodes.
-
-    Returns
-    -------
-    Drawing
-        Not rendered yet.
-    """
+    """The picture of a sample's graph, with its parameters and data marked."""
     return draw(graph.loss, parameters=(*graph.w, graph.b), data=(*graph.x, graph.y))
 
 
@@ -232,20 +197,7 @@ def _descend(data: Data, say: Callable[[str], None], steps: int, *, progress: bo
 
 
 def accuracy(data: Data, step: logistic.Step) -> float:
-    """The fraction of samples on the right side of z = 0.
-
-    Parameters
-    ----------
-    data : Data
-        The samples.
-    step : Step
-        The weights and the intercept.
-
-    Returns
-    -------
-    float
-        Between 0 and 1.
-    """
+    """The fraction of samples on the right side of z = 0."""
     right = [
         (math.fsum([weight * x for weight, x in zip(step.w, row, strict=True)]) + step.b > 0.0) == bool(label)
         for row, label in zip(data.X, data.y, strict=True)
@@ -257,18 +209,7 @@ def accuracy(data: Data, step: logistic.Step) -> float:
 
 
 def agreement_table(rows: Sequence[logistic.Agreement]) -> str:
-    """Derivatives as a table: by autodiff, by closed form, and their difference.
-
-    Parameters
-    ----------
-    rows : sequence of Agreement
-        The derivatives.
-
-    Returns
-    -------
-    str
-        One line per derivative.
-    """
+    """Derivatives as a table: by autodiff, by closed form, and their difference."""
     cells = [(row.name, row.formula, repr(row.autodiff), repr(row.closed_form), f"{row.ulp:g}") for row in rows]
     return table(("derivative", "closed form", "by autodiff", "by closed form", "ulp"), cells, "<<>>>")
 

@@ -19,18 +19,7 @@ _ROWS = 100_000
 
 
 def seconds_of(call: Callable[[], Any]) -> float:
-    """The time of a call: the median of a few samples, each of enough calls to be measurable.
-
-    Parameters
-    ----------
-    call : callable
-        A function without arguments.
-
-    Returns
-    -------
-    float
-        Seconds per call.
-    """
+    """The seconds that a call takes: the median of a few samples, each of enough calls to be measurable."""
     calls, taken = 1, _time(call, 1)
     while taken < _ENOUGH:
         calls *= 2 if taken == 0.0 else max(2, min(10, round(_ENOUGH / taken)))
@@ -46,22 +35,7 @@ def _time(call: Callable[[], Any], calls: int) -> float:
 
 
 def timings(formula: Formula, numbers: Mapping[str, float], *, precise: bool) -> list[tuple[str, str]]:
-    """A formula's value and gradient at one point and on many, eagerly and compiled.
-
-    Parameters
-    ----------
-    formula : Formula
-        The formula.
-    numbers : mapping of str to float
-        One for each input.
-    precise : bool
-        As for ``compile``.
-
-    Returns
-    -------
-    list of (str, str)
-        A description and a time, for each measurement.
-    """
+    """Descriptions and times of a formula's value and gradient, at one point and on many, eagerly and compiled."""
     output = formula.output
 
     def eager() -> None:

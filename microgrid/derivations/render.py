@@ -17,18 +17,7 @@ __all__ = ["as_html", "as_latex", "as_text", "plain"]
 
 
 def plain(formula: Any) -> str:
-    """A formula in one line of text.
-
-    Parameters
-    ----------
-    formula : sympy.Expr
-        Any expression.
-
-    Returns
-    -------
-    str
-        With · for products and ^ for powers.
-    """
+    """A formula in one line of text, with · for products and ^ for powers."""
     return one_line(str(formula).replace("**", "^").replace("*", "·"))
 
 

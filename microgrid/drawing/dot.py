@@ -119,26 +119,7 @@ def dot_text(
     max_nodes: int = 200,
     rankdir: str = "LR",
 ) -> tuple[str, str]:
-    """The drawing of a graph, in DOT.
-
-    Parameters
-    ----------
-    root : node
-        The output.
-    layers : Layers
-        The parts to draw.
-    parameters, data : collection of node
-        Leaves with these roles.
-    max_nodes : int
-        The most nodes to draw.
-    rankdir : {"LR", "TB"}
-        From left to right or from top to bottom.
-
-    Returns
-    -------
-    tuple of str
-        The text, ending in a newline, and a short title.
-    """
+    """The drawing of a graph in DOT, ending in a newline, and a short title; the parameters are those of ``draw``."""
     text = _DotText(root, layers, set(parameters), set(data), max_nodes, rankdir)
     return "\n".join(text.lines()) + "\n", text.title()
 

@@ -34,18 +34,7 @@ _NOTES = ("no value for width of", "no hard-coded metrics")  # warnings about te
 
 
 def check_command(name: str) -> None:
-    """Check that a command is known, installed or not.
-
-    Parameters
-    ----------
-    name : str
-        The name, which users give as ``engine``.
-
-    Raises
-    ------
-    DataError
-        If it is none of ``COMMANDS``.
-    """
+    """Raise a DataError unless the command, which users give as ``engine``, is one of ``COMMANDS``."""
     if name not in COMMANDS:
         raise DataError(f"engine is one of {', '.join(COMMANDS)}, or None for the first one found, not {name!r}")
 

@@ -47,18 +47,7 @@ _SWAPPED: dict[type[ast.AST], str] = {ast.Gt: "less", ast.GtE: "less_equal"}
 
 
 def spelled(name: str) -> str:
-    """A name as Python reads it in a formula: characters that look the same, such as the two for µ, become one.
-
-    Parameters
-    ----------
-    name : str
-        The name as typed.
-
-    Returns
-    -------
-    str
-        In Unicode's normal form NFKC.
-    """
+    """A name as Python reads it, in Unicode's normal form NFKC: the two characters for µ become one."""
     return unicodedata.normalize("NFKC", name)
 
 
