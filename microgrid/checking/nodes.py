@@ -97,7 +97,7 @@ class Inspection:
 
 
 def inspect_nodes(recording: Recording, tol: float) -> Inspection:
-    """Compare every node of a graph with its rule; ``tol`` is the relative error of a local derivative that is allowed."""
+    """Compare every node of a graph with its rule; a local derivative may have the relative error ``tol``."""
     checked = unverified = 0
     blame: Blame | None = None
     kinked: Value | None = None

@@ -221,7 +221,7 @@ def parse(text: str, output: str | None = None) -> Formula:
     ('w', 'x', 'b')
     >>> parse("__import__('os').system('ls')")
     Traceback (most recent call last):
-    microgrid.errors.FormulaError: a formula can't contain "__import__('os').system": only an operation is called, ...
+    microgrid.FormulaError: a formula can't contain "__import__('os').system": only an operation is called, ...
     """
     definitions = _definitions(_syntax_tree(text))
     output = None if output is None else spelled(output)

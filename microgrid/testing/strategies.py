@@ -442,7 +442,7 @@ class _Draft:
         self._unused: list[_Node] = []
 
     def add(self, rule: Rule) -> None:
-        """Add an operation, whose operands are drawn."""
+        """Add an operation, whose operands are drawn; nothing if none fits and there are as many inputs as may be."""
         strategies = _hypothesis()
         length = 1 if rule.arity is not None else self._draw(strategies.integers(1, _LONGEST_LIST))
         regions = [region for region in rule.regions for _ in range(length)]
@@ -450,13 +450,16 @@ class _Draft:
         operands: list[_Node] = []
         for index, region in enumerate(regions):
             fixed = index == last and (all(map(_is_constant, operands)) or rule.constant_form is not None)
-            operands.append(self._operand(region, may_be_constant=not fixed))
+            operand = self._operand(region, may_be_constant=not fixed)
+            if operand is None:
+                return
+            operands.append(operand)
         result = _Node(FLOAT.bind(rule)[0](*[operand.data for operand in operands]), rule, tuple(operands))
         self.operations.append(result)
         self._unused = [node for node in self._unused if node not in operands] + [result]
 
-    def _operand(self, region: Region, *, may_be_constant: bool) -> _Node:
-        """An input or a result that lies in the region, or a number drawn from it."""
+    def _operand(self, region: Region, *, may_be_constant: bool) -> _Node | None:
+        """An input or a result that lies in the region, or a number drawn from it; None if none of these is allowed."""
         if region.constant:
             return _Node(self._draw(_operands_in(region, False)))
         strategies = _hypothesis()
@@ -465,7 +468,10 @@ class _Draft:
         new: list[Any] = [_INPUT] * _INPUT_WEIGHT if len(self.inputs) < self._max_inputs else []
         new += [_CONSTANT] if may_be_constant else []
         unused = [node for node in results if node in self._unused]
-        options = [*inputs, *new, *results, *_UNUSED_WEIGHT * unused] or [_INPUT]
+        options = [*inputs, *new, *results, *_UNUSED_WEIGHT * unused]
+        if not options and self.operations:
+            return None
+        options = options or [_INPUT]  # the first operation is always added
         chosen = options[self._draw(strategies.integers(0, len(options) - 1))]
         # Drawn in any case, so that shrinking can remove an operation together with its numbers.
         number = self._draw(_operands_in(region, self._awkward))
