@@ -107,7 +107,7 @@ class Series:
         The arithmetic that the series belongs to.
     first : number
         The constant coefficient, a number of the base arithmetic.
-    moves : bool, default True
+    varies : bool, default True
         Whether the series depends on t, so that there are further coefficients.
 
     Notes
@@ -115,12 +115,12 @@ class Series:
     A coefficient that is structurally 0 is None. It contributes to no product, so that there is no 0·inf.
     """
 
-    __slots__ = ("arithmetic", "coefficients", "moves")
+    __slots__ = ("arithmetic", "coefficients", "varies")
 
-    def __init__(self, arithmetic: SeriesArithmetic, first: Any, *, moves: bool = True) -> None:
+    def __init__(self, arithmetic: SeriesArithmetic, first: Any, *, varies: bool = True) -> None:
         self.arithmetic = arithmetic
         self.coefficients: list[Any] = [first]
-        self.moves = moves
+        self.varies = varies
 
     def needs(self, order: int) -> Iterable[tuple[Series, int]]:  # noqa: ARG002  # subclasses use it
         """The series, and their orders, that the coefficient of this order is computed from."""
@@ -143,7 +143,7 @@ class Series:
         number or None
             None if it is structurally 0.
         """
-        if order and not self.moves:
+        if order and not self.varies:
             return None
         stack: list[tuple[Series, int]] = [(self, order)]
         while stack:
@@ -160,7 +160,7 @@ class Series:
         return self.coefficients[order]
 
     def __repr__(self) -> str:
-        return f"<series {self.coefficients}…>" if self.moves else f"<series {self.coefficients[0]}>"
+        return f"<series {self.coefficients}…>" if self.varies else f"<series {self.coefficients[0]}>"
 
     def __add__(self, other: Any) -> Series:
         return self.arithmetic.sum_of(self, other)
@@ -209,16 +209,16 @@ class _Of(Series):
     __slots__ = ("operands",)
 
     def __init__(self, first: Any, *operands: Series) -> None:
-        super().__init__(operands[0].arithmetic, first, moves=any([operand.moves for operand in operands]))
+        super().__init__(operands[0].arithmetic, first, varies=any([operand.varies for operand in operands]))
         self.operands = operands
 
     def needs(self, order: int) -> Iterable[tuple[Series, int]]:
-        return [(operand, order) for operand in self.operands if operand.moves]
+        return [(operand, order) for operand in self.operands if operand.varies]
 
     def of(self, index: int, order: int) -> Any:
         """An operand's coefficient."""
         operand = self.operands[index]
-        return operand.coefficients[order] if order == 0 or operand.moves else None
+        return operand.coefficients[order] if order == 0 or operand.varies else None
 
 
 class _Sum(_Of):
@@ -228,10 +228,10 @@ class _Sum(_Of):
 
     def _parts(self, order: int) -> list[Series]:
         parts, left = [self.operands[1]], self.operands[0]
-        while isinstance(left, _Sum) and left.moves and len(left.coefficients) <= order:
+        while isinstance(left, _Sum) and left.varies and len(left.coefficients) <= order:
             parts.append(left.operands[1])
             left = left.operands[0]
-        return [part for part in (left, *reversed(parts)) if part.moves]
+        return [part for part in (left, *reversed(parts)) if part.varies]
 
     def needs(self, order: int) -> Iterable[tuple[Series, int]]:
         return [(part, order) for part in self._parts(order)]
@@ -299,19 +299,19 @@ class _Function(_Of):
         if self.slopes is None:
             self.slopes = self.arithmetic.slopes_of(self.rule, self)
         for operand, slope in zip(self.operands, self.slopes, strict=True):
-            if operand.moves and slope is not None:
+            if operand.varies and slope is not None:
                 yield operand, order
-                if slope.moves:
+                if slope.varies:
                     yield slope, order - 1
 
     def make(self, order: int) -> Any:
         assert self.slopes is not None  # set by needs
         terms = []
         for index, (operand, slope) in enumerate(zip(self.operands, self.slopes, strict=True)):
-            if slope is None or not operand.moves:
+            if slope is None or not operand.varies:
                 continue
             for j in range(1, order + 1):
-                rate = slope.coefficients[order - j] if j == order or slope.moves else None
+                rate = slope.coefficients[order - j] if j == order or slope.varies else None
                 term = _times(rate, self.of(index, j))
                 terms.append(term if j == 1 or term is None else float(j) * term)
         total = _total(terms)
@@ -380,7 +380,7 @@ class SeriesArithmetic(Arithmetic):
         if isinstance(number, Series):
             return number
         key = repr(number) if isinstance(number, float) else id(number)  # 0.0 and -0.0 are equal but different numbers
-        return self._once(("lift", key), lambda: Series(self, number, moves=False))
+        return self._once(("lift", key), lambda: Series(self, number, varies=False))
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Series]) -> Series:
         if key not in self._made:
@@ -400,7 +400,7 @@ class SeriesArithmetic(Arithmetic):
         operands = [self.lift(number) for number in numbers]
         firsts = [operand.coefficients[0] for operand in operands]
         general = rule
-        if rule.constant_form and not operands[-1].moves:
+        if rule.constant_form and not operands[-1].varies:
             rule = RULES[rule.constant_form]
         value_rule = rule if isinstance(firsts[-1], float) else general
         key = (rule, *map(id, operands))

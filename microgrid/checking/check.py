@@ -108,7 +108,7 @@ def check_gradients(
     count : int, default 20
         The number of points drawn from a region.
     seed : int, default 0
-        The seed of the drawn points, and of the directions in which a point's surroundings are examined.
+        The seed of the drawn points, and of the directions in which a point's neighbourhood is examined.
 
     Returns
     -------

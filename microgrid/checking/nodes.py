@@ -18,13 +18,13 @@ from typing import Literal
 
 from microgrid._public import public
 from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
-from microgrid.checking.recordings import Recording, Stray
+from microgrid.checking.recordings import Detached, Recording
 from microgrid.checking.references import complex_step_of, high_precision_of
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.rules import Rule
 from microgrid.core.value import Value, described, operands_described
 
-__all__ = ["Blame", "Inspection", "blame_for_infinity", "blame_for_stray", "describe", "inspect_nodes"]
+__all__ = ["Blame", "Inspection", "blame_for_detached", "blame_for_infinity", "describe", "inspect_nodes"]
 
 Kind = Literal["local derivative", "stale value", "sum over paths", "missing path", "not finite"]
 
@@ -271,13 +271,13 @@ def _wrong_sum(recording: Recording) -> Blame | None:
 # ---- faults that no single node shows --------------------------------------------------------------------------
 
 
-def blame_for_stray(recording: Recording, stray: Stray) -> Blame:
+def blame_for_detached(recording: Recording, constant: Detached) -> Blame:
     """Blame for a constant that was computed from the inputs outside of the graph."""
-    use = f", used by {stray.child.op.name}" if stray.child is not None and stray.child.op is not None else ""
+    use = f", used by {constant.child.op.name}" if constant.child is not None and constant.child.op is not None else ""
     what = "it was computed from the inputs, and no path leads to it: it"
     how = "was .data, or a Value from elsewhere, used on the way?"
-    where = describe(recording, stray.node) + use
-    return Blame("missing path", stray.node, what, stray.node.data, math.nan, how, where)
+    where = describe(recording, constant.node) + use
+    return Blame("missing path", constant.node, what, constant.node.data, math.nan, how, where)
 
 
 def blame_for_infinity(recording: Recording) -> Blame | None:

@@ -22,7 +22,7 @@ from microgrid.core.value import Comparison, Value
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import shortened
 
-__all__ = ["Crossing", "Recording", "Stray", "Surroundings", "look_around", "record", "value_of"]
+__all__ = ["Crossing", "Detached", "Neighbourhood", "Recording", "examine_neighbourhood", "record", "value_of"]
 
 Call = Callable[[Sequence[Any]], Any]
 
@@ -218,7 +218,7 @@ class Crossing:
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class Detached:
     """A constant of the graph that depends on the inputs.
 
     Parameters
@@ -237,14 +237,14 @@ class Stray:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Neighbourhood:
     """The findings of the recordings around a point.
 
     Parameters
     ----------
     crossing : Crossing or None
         The kink that the point lies on.
-    strays : list of Stray
+    detached : list of Detached
         Constants that depend on the inputs, the one with the largest contribution first.
     repeatable : bool
         Whether the function gives the same graph when it is called again at the same point.
@@ -253,12 +253,12 @@ class Surroundings:
     """
 
     crossing: Crossing | None
-    strays: list[Stray]
+    detached: list[Detached]
     repeatable: bool
     alike: bool
 
 
-def look_around(call: Call, names: Sequence[str], base: Recording, seed: int) -> Surroundings:
+def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, seed: int) -> Neighbourhood:
     """Record the function again at the point and on both sides of it, and compare.
 
     Parameters
@@ -274,13 +274,13 @@ def look_around(call: Call, names: Sequence[str], base: Recording, seed: int) ->
 
     Returns
     -------
-    Surroundings
+    Neighbourhood
         Kinks, constants that depend on the inputs, and whether the function is repeatable.
     """
     numbers = [leaf.data for leaf in base.inputs]
     again = record(call, names, numbers)
     if base.shape() != again.shape() or _moved(base, again):
-        return Surroundings(None, [], repeatable=False, alike=False)
+        return Neighbourhood(None, [], repeatable=False, alike=False)
 
     def beside(distance: float) -> tuple[Recording, Recording] | None:
         left, right = _sides(numbers, distance, random.Random(seed))
@@ -295,11 +295,11 @@ def look_around(call: Call, names: Sequence[str], base: Recording, seed: int) ->
         farther = beside(_FARTHER * _BESIDE)
         if crossing.stays(_crossing(base, *farther) if farther else None):
             alike = all([side.shape() == base.shape() for side in sides])
-            return Surroundings(crossing, [], repeatable=True, alike=alike)
+            return Neighbourhood(crossing, [], repeatable=True, alike=alike)
     for pair in (beside(_NEAR), sides):  # a branch in Python code may lie between the point and the farther sides
         if pair and base.shape() == pair[0].shape() == pair[1].shape():
-            return Surroundings(None, _strays(base, *pair), repeatable=True, alike=True)
-    return Surroundings(None, [], repeatable=True, alike=False)
+            return Neighbourhood(None, _detached(base, *pair), repeatable=True, alike=True)
+    return Neighbourhood(None, [], repeatable=True, alike=False)
 
 
 def _sides(numbers: Sequence[float], distance: float, source: random.Random) -> tuple[list[float], list[float]]:
@@ -360,10 +360,10 @@ def _jump(left: Recording, right: Recording) -> float:
     return unexplained if unexplained > _SAME_SLOPE * max(abs(before), abs(after)) + _LEAST_NORMAL else 0.0
 
 
-def _strays(base: Recording, left: Recording, right: Recording) -> list[Stray]:
+def _detached(base: Recording, left: Recording, right: Recording) -> list[Detached]:
     children = {parent: node for node in reversed(base.order) for parent in node.parents}
     found = []
     for position in _moved(left, right):
         contribution = base.adjoints[position] * (right.data[position] - left.data[position])
-        found.append(Stray(base.order[position], children.get(base.order[position]), contribution))
-    return sorted(found, key=lambda stray: -abs(stray.contribution))
+        found.append(Detached(base.order[position], children.get(base.order[position]), contribution))
+    return sorted(found, key=lambda constant: -abs(constant.contribution))

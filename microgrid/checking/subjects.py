@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
-from microgrid.checking.nodes import Blame, blame_for_infinity, blame_for_stray, describe, inspect_nodes
-from microgrid.checking.recordings import Recording, Surroundings, look_around, value_of
+from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
+from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, value_of
 from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
 from microgrid.checking.report import Judgement, Verdict
 
@@ -170,7 +170,7 @@ class RecordedFunction:
     tol : float
         The relative error that counts as agreement.
     seed : int
-        The seed of the directions in which the point's surroundings are examined.
+        The seed of the directions in which the point's neighbourhood is examined.
     """
 
     def __init__(self, call: Call, recording: Recording, tol: float, seed: int) -> None:
@@ -180,12 +180,11 @@ class RecordedFunction:
         self._call, self._tol = call, tol
         self._names = [leaf.name or "" for leaf in recording.inputs]
         self._is_finite = math.isfinite(recording.output.data)
-        self._around = (
-            look_around(call, self._names, recording, seed)
-            if self._is_finite
-            else Surroundings(None, [], repeatable=True, alike=True)
-        )
-        self._can_be_replayed = self._around.alike and not self._around.strays and is_portable(recording)
+        around = Neighbourhood(None, [], repeatable=True, alike=True)
+        if self._is_finite:
+            around = examine_neighbourhood(call, self._names, recording, seed)
+        self._neighbourhood = around
+        self._can_be_replayed = around.alike and not around.detached and is_portable(recording)
 
     @property
     def blames(self) -> list[Blame]:
@@ -199,7 +198,7 @@ class RecordedFunction:
     @property
     def missing_path(self) -> list[Blame]:
         """The constant that depends on the inputs, if there is one: the path through it is missing."""
-        return [blame_for_stray(self.recording, stray) for stray in self._around.strays[:1]]
+        return [blame_for_detached(self.recording, constant) for constant in self._neighbourhood.detached[:1]]
 
     @cached_property
     def _rounding(self) -> list[float]:
@@ -217,9 +216,9 @@ class RecordedFunction:
         """The finding that a number is not finite, that f is not repeatable, or that the point lies on a kink."""
         if found := _not_finite(self.recording.output.data, self.numbers[coordinate]):
             return found
-        if not self._around.repeatable:
+        if not self._neighbourhood.repeatable:
             return Verdict.NOISY, "f gives other numbers, or another graph, when it is called again at the same point"
-        crossing = self._around.crossing
+        crossing = self._neighbourhood.crossing
         if crossing is None or not (crossing.jump or crossing.kinked[coordinate]):
             return None
         where = "where a condition in Python code changes"

@@ -165,21 +165,21 @@ class _Explainer:
         self.order = self.all[: self.all.index(output) + 1]
         self.between = dependents([output], [wrt], self.order)
         self.active = [node for node in self.order if node in self.between]
-        self.landmarks = self._landmarks() if output in self.between else []
+        self.stage_ends = self._stage_ends() if output in self.between else []
         words = [node for node in self.order if is_word(node.name)]
-        names = symbol_names(self.all, [output, wrt, *self.landmarks, *words, *extra])
-        self.vocabulary = {node: name for node, name in names.items() if not node.is_constant}
+        names = symbol_names(self.all, [output, wrt, *self.stage_ends, *words, *extra])
+        self.names = {node: name for node, name in names.items() if not node.is_constant}
         self.positions = {node: index for index, node in enumerate(self.order)}
         self.definitions: dict[Value, Any] = {}
         self.small = len(self.active) <= _MOST_NODES and self._sizes_are_small()
         if self.small:
-            self.symbols = sympy_symbols(self.vocabulary)
-            self.formulas = sympy_formulas([output, *extra], self.vocabulary, self.all, everywhere=True)
+            self.symbols = sympy_symbols(self.names)
+            self.formulas = sympy_formulas([output, *extra], self.names, self.all, everywhere=True)
 
     def _sizes_are_small(self) -> bool:
         sizes: dict[Value, int] = {}
         for node in self.order:
-            own = 1 if node in self.vocabulary else 1 + sum([sizes[parent] for parent in node.parents])
+            own = 1 if node in self.names else 1 + sum([sizes[parent] for parent in node.parents])
             sizes[node] = own
             if own > 2 * _MOST_OPERATIONS:
                 return False
@@ -187,7 +187,7 @@ class _Explainer:
 
     def derivation(self) -> Derivation:
         connected = self.output in self.between
-        components = tuple(self._components(self.landmarks))
+        components = tuple(self._components(self.stage_ends))
         symbols = self._symbols_in(components)
         return Derivation(
             self.label(self.output),
@@ -195,9 +195,9 @@ class _Explainer:
             components[-1].value if connected else 0.0,
             len(self.order),
             _path_counts(self.output, self.active)[self.wrt] if connected else 0,
-            tuple([self.label(node) for node in self.landmarks[1:-1]]),
+            tuple([self.label(node) for node in self.stage_ends[1:-1]]),
             tuple([(self.label(node), self._definition(node)) for node in self._defined(symbols)]),
-            tuple([(self.label(node), node.data) for node in self.vocabulary if node in symbols]),
+            tuple([(self.label(node), node.data) for node in self.names if node in symbols]),
             components,
         )
 
@@ -208,7 +208,7 @@ class _Explainer:
         formulas = [formula for one in components for formula in (one.formula, one.closed_form)]
         free = {free for formula in formulas for free in formula.free_symbols} | {self.symbols[self.output]}
         found: set[Value] = set()
-        for node in sorted(self.vocabulary, key=lambda node: self.positions.get(node, len(self.order)), reverse=True):
+        for node in sorted(self.names, key=lambda node: self.positions.get(node, len(self.order)), reverse=True):
             if self.symbols[node] in free or (node in self.between and node.op is not None):
                 found.add(node)
                 free |= self._definition(node).free_symbols if node.op is not None else set()
@@ -221,8 +221,8 @@ class _Explainer:
 
     def label(self, node: Value) -> str:
         """A node's name, or its formula if that is short, or its operation."""
-        if node in self.vocabulary:
-            return one_line(self.vocabulary[node])
+        if node in self.names:
+            return one_line(self.names[node])
         if node.name:
             return shortened(one_line(node.name), 40)
         written = plain(self.formulas[node]) if self.small else ""
@@ -230,7 +230,7 @@ class _Explainer:
 
     # ---- stages -----------------------------------------------------------------------------------------------
 
-    def _landmarks(self) -> list[Value]:
+    def _stage_ends(self) -> list[Value]:
         """The ends of the stages from the output down: the output, the named nodes on every path, and ``wrt``.
 
         If none has a name and there are too many paths to write out, all nodes on every path. If there are too many
@@ -247,18 +247,18 @@ class _Explainer:
     def _definition(self, node: Value) -> Any:
         """The formula of a named node in the names below it."""
         if node not in self.definitions:
-            others = {one: name for one, name in self.vocabulary.items() if one is not node}
+            others = {one: name for one, name in self.names.items() if one is not node}
             self.definitions[node] = sympy_formulas([node], others, self.all)[node]
         return self.definitions[node]
 
-    def _components(self, landmarks: Sequence[Value]) -> Iterable[Component]:
+    def _components(self, stage_ends: Sequence[Value]) -> Iterable[Component]:
         """A component for each stage, and after each but the first one for the product so far."""
-        if len(landmarks) == 1:
+        if len(stage_ends) == 1:
             label, one = self.label(self.output), sympy_package().Integer(1)
             yield Component(label, label, 1, (), (), one, one, 1.0)
             return
         product = None
-        for upper, lower in itertools.pairwise(landmarks):
+        for upper, lower in itertools.pairwise(stage_ends):
             stage = self._stage(upper, lower)
             yield stage
             product = stage if product is None else self._product(product, stage, lower)
@@ -296,7 +296,7 @@ class _Explainer:
         return Component(above.of, stage.by, min(count, MOST_COUNTED), (), names, formula, closed, value)
 
     def _between(self, upper: Value, lower: Value) -> list[Value]:
-        """The nodes on the paths between two landmarks: a run of ``active``, since every path passes both."""
+        """The nodes on the paths between two ends of stages: a run of ``active``, since every path passes both."""
         return self.active[self.active.index(lower) : self.active.index(upper) + 1]
 
     # ---- formulas ---------------------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ class _Explainer:
 
     def _definitions(self) -> Iterable[tuple[Any, Any]]:
         """The symbol of each named node with its formula in the others."""
-        for node in self.vocabulary:
+        for node in self.names:
             if node.op is not None:
                 yield self.symbols[node], self._definition(node)
 
