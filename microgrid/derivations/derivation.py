@@ -174,7 +174,7 @@ class _Explainer:
         self.small = len(self.active) <= _MOST_NODES and self._sizes_are_small()
         if self.small:
             self.symbols = sympy_symbols(self.names)
-            self.formulas = sympy_formulas([output, *extra], self.names, self.all, everywhere=True)
+            self.formulas = sympy_formulas([output, *extra], self.names, everywhere=True)
 
     def _sizes_are_small(self) -> bool:
         sizes: dict[Value, int] = {}
@@ -248,7 +248,7 @@ class _Explainer:
         """The formula of a named node in the names below it."""
         if node not in self.definitions:
             others = {one: name for one, name in self.names.items() if one is not node}
-            self.definitions[node] = sympy_formulas([node], others, self.all)[node]
+            self.definitions[node] = sympy_formulas([node], others)[node]
         return self.definitions[node]
 
     def _components(self, stage_ends: Sequence[Value]) -> Iterable[Component]:
@@ -347,13 +347,13 @@ def _path_counts(upper: Value, nodes: Sequence[Value]) -> dict[Value, int]:
 
 def _dominators(active: Sequence[Value]) -> list[Value]:
     """The nodes that no edge bypasses, in topological order: each lies on every path from the output to the input."""
-    place = {node: index for index, node in enumerate(active)}
+    position = {node: index for index, node in enumerate(active)}
     passing = [0] * (len(active) + 1)
     for node in active:
         for parent in node.parents:
-            if parent in place:
-                passing[place[parent] + 1] += 1
-                passing[place[node]] -= 1
+            if parent in position:
+                passing[position[parent] + 1] += 1
+                passing[position[node]] -= 1
     found, passed = [], 0
     for index, node in enumerate(active):
         passed += passing[index]

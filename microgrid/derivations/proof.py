@@ -265,9 +265,9 @@ def _is_zero(left: Value, right: Value, positive: set[Value]) -> bool:
     order = topological_order(difference)
     opaque, arguments = _replaced_by_symbols(order)
     for stop in ([*opaque, *arguments], opaque) if arguments else (opaque,):
-        if written_size(difference, set(stop), order) <= _LARGEST:
+        if written_size(difference, set(stop)) <= _LARGEST:
             names = _one_name_for_equals(order, symbol_names(order, stop), stop)
-            formulas = sympy_formulas([difference], names, order, positive)
+            formulas = sympy_formulas([difference], names, positive)
             if _simplifies_to_zero(formulas[difference], {formulas[node] for node in stop}):
                 return True
     return False

@@ -66,41 +66,44 @@ def _next_name(stem: str, counts: dict[str, int], start: int, taken: set[str]) -
             return f"{stem}{counts[stem]}"
 
 
-def shown(roots: Iterable[Value], stops: Collection[Value], order: Sequence[Value]) -> list[Value]:
+def shown(roots: Sequence[Value], stops: Collection[Value]) -> list[Value]:
     """The nodes that the roots' formulas show: all of the graph but what the roots reach through stops alone.
 
     Parameters
     ----------
-    roots : iterable of Value
+    roots : sequence of Value
         The outputs.
     stops : set or dict of Value
         Nodes that are symbols.
-    order : sequence of Value
-        A graph that holds the roots', parents before children.
 
     Returns
     -------
     list of Value
-        In that order.
+        Parents before children.
     """
-    found = set(roots)
-    for node in reversed(order):
-        if node in found and node not in stops:
-            found.update(node.parents)
-    return [node for node in order if node in found]
+    order: list[Value] = []
+    seen: set[Value] = set()
+    stack: list[Value | None] = list(reversed(roots))
+    while stack:
+        node = stack.pop()
+        if node is None:  # as in topological_order, a mark: the parents of the node below it are in the order
+            order.append(stack.pop())  # type: ignore[arg-type]
+        elif node not in seen:
+            seen.add(node)
+            stack += (node, None)
+            stack += () if node in stops else reversed(node.parents)
+    return order
 
 
-def written_size(value: Value, stops: Collection[Value], order: Sequence[Value]) -> int:
+def written_size(value: Value, stops: Collection[Value] = ()) -> int:
     """The number of symbols, numbers and operations in the formula of a value, shared parts counted each time.
 
     Parameters
     ----------
     value : Value
         The output.
-    stops : set or dict of Value
+    stops : set or dict of Value, default ()
         Interior nodes that are symbols.
-    order : sequence of Value
-        A graph that holds the value's, parents before children.
 
     Returns
     -------
@@ -108,14 +111,14 @@ def written_size(value: Value, stops: Collection[Value], order: Sequence[Value])
         The count, which may be far larger than the graph.
     """
     sizes: dict[Value, int] = {}
-    for node in shown([value], stops, order):
+    for node in shown([value], stops):
         sizes[node] = 1 + (0 if node in stops else sum([sizes[parent] for parent in node.parents]))
     return sizes[value]
 
 
-def check_size(value: Value, stops: Collection[Value], order: Sequence[Value]) -> None:
+def check_size(value: Value, stops: Collection[Value]) -> None:
     """Raise if the formula of a value, with the stops as symbols, is too long to be written."""
-    size = written_size(value, stops, order)
+    size = written_size(value, stops)
     if size > _LARGEST:
         rounded = f"{size:,}" if size < 1e15 else f"about 10^{len(str(size)) - 1}"
         raise DataError(

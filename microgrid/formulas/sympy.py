@@ -60,10 +60,10 @@ def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
     """
     check_is_value(value, "written")
     stops = set(stop)
-    order = topological_order(value)
-    check_size(value, stops, order)
-    named = {node: Text(symbol(name)) for node, name in symbol_names(order, stops).items() if node.name}
-    written = evaluate([value], LATEX, named, constant=Text.of, order=shown([value], stops, order))
+    check_size(value, stops)
+    names = symbol_names(topological_order(value), stops)
+    named = {node: Text(symbol(name)) for node, name in names.items() if node.name}
+    written = evaluate([value], LATEX, named, constant=Text.of, order=shown([value], stops))
     return Text.of(written[value]).text
 
 
@@ -108,15 +108,13 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     """
     check_is_value(value, "made a SymPy expression")
     stops = set(stop)
-    order = topological_order(value)
-    check_size(value, stops, order)
-    return sympy_formulas([value], symbol_names(order, stops), order, positive)[value]
+    check_size(value, stops)
+    return sympy_formulas([value], symbol_names(topological_order(value), stops), positive)[value]
 
 
 def sympy_formulas(
     roots: Sequence[Value],
     names: Mapping[Value, str],
-    order: Sequence[Value],
     positive: Iterable[Value] = (),
     *,
     everywhere: bool = False,
@@ -129,8 +127,6 @@ def sympy_formulas(
         The outputs.
     names : mapping
         From nodes to the names of their symbols.
-    order : sequence of Value
-        A graph that holds the roots', parents before children.
     positive : iterable of Value, default ()
         The nodes whose symbols are positive; all others are real.
     everywhere : bool, default False
@@ -144,8 +140,8 @@ def sympy_formulas(
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
     symbols = {node: Formula(one) for node, one in sympy_symbols(names, positive).items()}
-    visited = order if everywhere else shown(roots, names, order)
-    values = evaluate(roots, SYMPY, symbols, constant=Formula, order=visited)
+    order = topological_order(*roots) if everywhere else shown(roots, names)
+    values = evaluate(roots, SYMPY, symbols, constant=Formula, order=order)
     return {node: exact(formula) for node, formula in values.items()}
 
 
