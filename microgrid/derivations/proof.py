@@ -268,7 +268,7 @@ def _is_zero(left: Value, right: Value, positive: set[Value]) -> bool:
         if written_size(difference, set(stop)) <= _LARGEST:
             names = _one_name_for_equals(order, symbol_names(order, stop), stop)
             formulas = sympy_formulas([difference], names, positive)
-            if _simplifies_to_zero(formulas[difference], {formulas[node] for node in stop}):
+            if _simplifies_to_zero(formulas[difference], {formulas[node] for node in stop if node in formulas}):
                 return True
     return False
 

@@ -135,12 +135,13 @@ def sympy_formulas(
     Returns
     -------
     dict
-        From each node to its expression.
+        From each of these nodes to its expression.
     """
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
-    symbols = {node: Formula(one) for node, one in sympy_symbols(names, positive).items()}
     order = topological_order(*roots) if everywhere else shown(roots, names)
+    visible = {node: names[node] for node in order if node in names}
+    symbols = {node: Formula(one) for node, one in sympy_symbols(visible, positive).items()}
     values = evaluate(roots, SYMPY, symbols, constant=Formula, order=order)
     return {node: exact(formula) for node, formula in values.items()}
 
