@@ -32,10 +32,10 @@ from microgrid.errors import (
 from microgrid.formulas.source_code import to_c, to_numpy, to_python
 
 if TYPE_CHECKING:
+    from microgrid.calculus.reverse import gradients
     from microgrid.calculus.transforms import (
         derivative,
         grad,
-        gradients,
         hessian,
         hvp,
         jacobian,
@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from microgrid.core.custom_operations import custom
     from microgrid.derivations.derivation import Derivation, explain
     from microgrid.derivations.proof import Proof, prove
-    from microgrid.formulas.sympy import Precise, from_sympy, latex, precise, to_sympy
+    from microgrid.formulas.high_precision import Precise, precise
+    from microgrid.formulas.sympy import from_sympy, latex, to_sympy
     from microgrid.program.program import Program
 
 engine: str = _chosen.engine.NAME
@@ -110,8 +111,9 @@ globals().update(FUNCTIONS)
 
 # Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
 _LATER = {
+    "calculus.reverse": ("gradients",),
     "calculus.transforms": (
-        *("derivative", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
+        *("derivative", "grad", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
     "compiler.api": ("Compiled", "compile"),
@@ -119,7 +121,8 @@ _LATER = {
     "core.custom_operations": ("custom",),
     "program.program": ("Program",),
     "derivations.proof": ("Proof", "prove"),
-    "formulas.sympy": ("Precise", "from_sympy", "latex", "precise", "to_sympy"),
+    "formulas.high_precision": ("Precise", "precise"),
+    "formulas.sympy": ("from_sympy", "latex", "to_sympy"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}
 

@@ -35,7 +35,7 @@ from microgrid.arithmetics.latex import LATEX, Text, number, symbol
 from microgrid.arithmetics.sympy import Formula, exact
 from microgrid.core.graph import topological_order
 from microgrid.core.rules import RULES
-from microgrid.formulas.sympy import symbol_names, written_size
+from microgrid.formulas.names import symbol_names, written_size
 
 every_rule = pytest.mark.parametrize("name", RULES)
 
@@ -158,7 +158,7 @@ def test_a_formula_stops_where_it_is_told_and_knows_what_is_positive() -> None:
 
 def test_every_symbol_has_a_name_of_its_own() -> None:
     leaves = [Value(1.0, "x"), Value(2.0, "x"), Value(3.0, "x_2"), Value(4.0), Value(5.0, "v1"), Value(6.0)]
-    names = symbol_names([microgrid.sum(leaves)])
+    names = symbol_names(topological_order(microgrid.sum(leaves)))
     assert list(names.values()) == ["x", "x_3", "x_2", "v2", "v1", "v3"]
     assert len(to_sympy(microgrid.sum(leaves)).free_symbols) == 6
 

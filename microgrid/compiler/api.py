@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from microgrid._public import public
-from microgrid.calculus.transforms import Wrt
+from microgrid.calculus.trace import Wrt
 from microgrid.compiler.specialization import Path, PointPath, RowPath, row_arrays
 from microgrid.compiler.tiers import LEVELS
 from microgrid.compiler.trace import Layout, Part, Trace, check_places, derived, distinct, structure_of, trace
