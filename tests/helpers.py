@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import mpmath
+import pytest
 
 from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.core.arithmetic import Arithmetic
@@ -26,6 +27,11 @@ EVERYDAY_DIGITS, TAIL_DIGITS = 120, 1500
 """Working precision. In the tails 1e308 and 5e-324 meet, and a difference of their functions has to be resolved."""
 
 Operands = tuple[float, ...]
+
+few_or_all = pytest.mark.parametrize(
+    "everything", [pytest.param(False, id="few"), pytest.param(True, id="all", marks=pytest.mark.trials)]
+)
+"""A test of one size in ``make test`` and of a larger one in ``make trials``."""
 
 
 # ---- points ---------------------------------------------------------------------------------------------------
