@@ -11,13 +11,13 @@ import struct
 import subprocess
 import sys
 from array import array
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import graphs
 import mpmath
 import pytest
+from helpers import bits
 from test_engines import ENGINES, _resident, is_built, run
 
 import microgrid
@@ -36,11 +36,6 @@ from microgrid.program import lowering
 
 MILLION = 1_000_000
 GRAPHS = 3000
-
-
-def bits(numbers: Sequence[float]) -> list[bytes]:
-    """What the numbers are bit for bit; a nan's sign and payload mean nothing."""
-    return [struct.pack("<d", number if number == number else math.nan) for number in numbers]
 
 
 def columns(program: Program) -> tuple[Any, ...]:
