@@ -44,6 +44,7 @@ every_rule = pytest.mark.parametrize("name", RULES)
 # ---- recorded graphs ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_gradients_of_random_graphs_have_the_bits_of_backward() -> None:
     compared = 0
     for seed in range(1500):
@@ -247,6 +248,7 @@ def test_taylor_series_grow_with_the_order_and_not_faster(name: str, monkeypatch
 # ---- functions: random graphs over the whole table ------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_random_graphs_agree_with_high_precision_to_third_order() -> None:
     """Gradients, Hessians, Hessian-vector products and third derivatives, each against mpmath's differences."""
     worst = dict.fromkeys(("gradient", "Hessian", "hvp", "third derivative"), 0.0)
@@ -325,6 +327,7 @@ def _references(leaves: Sequence[Value], output: Value, direction: Sequence[floa
 
 @few_or_all
 @pytest.mark.any_engine
+@pytest.mark.unmeasured
 def test_random_graphs_agree_with_jax(everything: bool) -> None:
     worst = dict.fromkeys(("gradient", "Hessian", "hvp", "third derivative"), 0.0)
     cases = list(regular_graphs(200))

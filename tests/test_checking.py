@@ -51,6 +51,7 @@ def no_mpmath(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @every_rule
 @pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.unmeasured
 def test_every_fault_planted_in_a_rule_is_found_and_its_node_blamed(name: str, order: int) -> None:
     tally = Tally()
     for fault in FAULTS:
@@ -70,6 +71,7 @@ def _has_no_slope(rule: Rule) -> bool:
 
 @few_or_all
 @pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.unmeasured
 def test_right_rules_raise_no_false_alarm_at_any_scale(order: int, everything: bool) -> None:
     tally = planted_faults.right_checks((4000 if everything else 800) // order**2, order, seed=order)
     print(f"\n{tally.planted:,} right derivatives of order {order}: {dict(tally.verdicts)}")

@@ -61,6 +61,7 @@ def assert_same_bits(found: Sequence[float], wanted: Sequence[float]) -> None:
 
 @few_or_all
 @pytest.mark.parametrize("backend", SCALAR)
+@pytest.mark.unmeasured
 def test_precise_code_has_the_eager_bits_for_random_programs(backend: str, everything: bool) -> None:
     programs = 0
     for leaves, outputs in forests(EVERY[backend], everything):
@@ -82,6 +83,7 @@ def test_precise_code_has_the_eager_bits_for_random_programs(backend: str, every
 
 
 @few_or_all
+@pytest.mark.unmeasured
 def test_precise_rows_have_the_eager_bits_for_random_programs(everything: bool) -> None:
     for leaves, outputs in forests(EVERY["rows"], everything):
         wanted = eager(leaves, outputs)
@@ -144,6 +146,7 @@ def _see(rule: Rule, operands: Sequence[float], value: float, slopes: dict[int, 
 
 
 @pytest.mark.parametrize("name", RULES)
+@pytest.mark.unmeasured
 def test_each_rule_is_within_few_ulp_on_rows(name: str) -> None:
     for kernel in (Rows, NumpyRows):
         worst = errors_of(RULES[name], kernel)

@@ -41,6 +41,7 @@ def is_built() -> bool:
 
 
 @few_or_all
+@pytest.mark.unmeasured
 def test_random_graphs_have_the_same_bits_errors_and_drawings_on_every_engine(everything: bool) -> None:
     count = 20_000 if everything else 2_000
     here = graphs.digests(0, count)
@@ -150,6 +151,7 @@ def test_operations_leave_the_reference_counts_that_they_should() -> None:
     assert abs(after[3] - counts[3]) < 100
 
 
+@pytest.mark.unmeasured
 def test_a_million_graphs_built_and_dropped_take_no_memory() -> None:
     def build(times: int) -> None:
         x = Value(0.5, name="x")

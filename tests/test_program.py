@@ -210,6 +210,7 @@ def test_recording_changes_no_number_and_no_later_sweep() -> None:
         assert [bits([node.data, *node.partials]) for node in nodes] == [one[:1] + one[2:] for one in before]
 
 
+@pytest.mark.unmeasured
 def test_what_is_recorded_is_what_the_plain_version_records() -> None:
     operations: set[Rule] = set()
     for seed in range(2 * GRAPHS):
@@ -502,6 +503,7 @@ def chain(length: int) -> tuple[Value, Value]:
     return x, y
 
 
+@pytest.mark.unmeasured
 def test_a_chain_of_a_million_operations_is_recorded_and_pickled() -> None:
     x, y = chain(MILLION)
     program = Program.record([y], [x])

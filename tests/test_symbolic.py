@@ -86,6 +86,7 @@ def test_a_formula_becomes_a_graph_again(name: str) -> None:
 
 
 @few_or_all
+@pytest.mark.unmeasured
 def test_random_graphs_agree_with_sympy_to_third_order(everything: bool) -> None:
     """SymPy differentiates the value's formula by itself; none of the package's partials takes part."""
     worst = dict.fromkeys(("gradient", "Hessian", "hvp", "third derivative"), 0.0)
