@@ -17,6 +17,7 @@ ANY_ENGINE = {
     "test_checking.py",
     "test_cli.py",
     "test_compiled_benchmarks.py",
+    "test_compiling.py",
     "test_demo.py",
     "test_derivations.py",
     "test_differential.py",
