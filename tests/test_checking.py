@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy
 import pytest
+from helpers import few_or_all
 
 import microgrid
 from benchmarks import planted_faults
@@ -50,6 +51,7 @@ def no_mpmath(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @every_rule
 @pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.unmeasured
 def test_every_fault_planted_in_a_rule_is_found_and_its_node_blamed(name: str, order: int) -> None:
     tally = Tally()
     for fault in FAULTS:
@@ -67,9 +69,11 @@ def _has_no_slope(rule: Rule) -> bool:
     return not any([any(partials(value(*operands), *operands)) for operands in tried])
 
 
+@few_or_all
 @pytest.mark.parametrize("order", [1, 2])
-def test_right_rules_raise_no_false_alarm_at_any_scale(order: int) -> None:
-    tally = planted_faults.right_checks(4000 // order**2, order, seed=order)
+@pytest.mark.unmeasured
+def test_right_rules_raise_no_false_alarm_at_any_scale(order: int, everything: bool) -> None:
+    tally = planted_faults.right_checks((4000 if everything else 800) // order**2, order, seed=order)
     print(f"\n{tally.planted:,} right derivatives of order {order}: {dict(tally.verdicts)}")
     assert tally.verdicts[Verdict.WRONG] == 0, tally.missed
     assert tally.verdicts[Verdict.RIGHT] > 0.999 * tally.planted

@@ -21,6 +21,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from graphs import as_function, random_graph, regular_graphs
+from helpers import bits
 
 import microgrid
 from microgrid import (
@@ -100,14 +101,8 @@ def test_precise_code_has_the_eager_bits(seed: int, backend: str) -> None:
     compiled = compile(output, leaves, precise=True)
     value, gradient = compiled.value_and_grad(*[leaf.data for leaf in leaves])
     assert compiled.backend == backend
-    assert same_bits([value, *gradient], [output.data, *[leaf.grad for leaf in leaves]])
-    assert same_bits([compiled(*[leaf.data for leaf in leaves])], [output.data])
-
-
-def same_bits(found: list[float], wanted: list[float]) -> bool:
-    """Bit for bit; a nan's sign and payload mean nothing."""
-    pairs = zip(found, wanted, strict=True)
-    return all(x.hex() == y.hex() or (math.isnan(x) and math.isnan(y)) for x, y in pairs)
+    assert bits([value, *gradient]) == bits([output.data, *[leaf.grad for leaf in leaves]])
+    assert bits([compiled(*[leaf.data for leaf in leaves])]) == bits([output.data])
 
 
 def test_code_that_is_not_precise_is_near(backend: str) -> None:
@@ -322,7 +317,7 @@ def test_nan_and_infinity_travel_as_they_do_eagerly(backend: str) -> None:
         output = where(leaves[0] < 1.0, leaves[0] * leaves[1], log(leaves[0]))
         output.backward()
         value, gradient = compiled.value_and_grad(x, y)
-        assert same_bits([value, *gradient], [output.data, *[leaf.grad for leaf in leaves]])
+        assert bits([value, *gradient]) == bits([output.data, *[leaf.grad for leaf in leaves]])
 
 
 def test_a_compiled_function_may_be_called_from_many_threads() -> None:
@@ -640,7 +635,7 @@ def test_each_row_has_the_eager_bits_if_it_is_to_be_precise(seed: int, backend: 
         variables = [Value(number) for number in numbers[row]]
         wanted = f(variables)
         wanted.backward()
-        assert same_bits([value[row], *gradient[row]], [wanted.data, *[variable.grad for variable in variables]])
+        assert bits([value[row], *gradient[row]]) == bits([wanted.data, *[variable.grad for variable in variables]])
 
 
 def test_hessians_are_summed_over_rows(backend: str) -> None:

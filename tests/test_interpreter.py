@@ -7,15 +7,16 @@ import gc
 import itertools
 import math
 import random
-import struct
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import helpers
 import numpy as np
 import pytest
 import scheduling as reference
 from graphs import AWKWARD, random_graph, regular_graphs
+from helpers import bits, ulps
 
 import microgrid
 from microgrid import OperationError, Program, Value, custom
@@ -25,7 +26,6 @@ from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
 from microgrid.compiler.llvm.interpreter import interpreter, opcodes
 from microgrid.compiler.llvm.interpreter import schedule as scheduling
 from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
-from microgrid.core.arithmetic import FLOAT
 from microgrid.core.rules import REAL, RULES, Rule
 from microgrid.core.value import recorder
 
@@ -43,51 +43,17 @@ LENGTHS = (1, 2, 3, 8, 1000)
 # ---- running and comparing ------------------------------------------------------------------------------------
 
 
-class Run:
-    """A program in the interpreter, with buffers of its own."""
+class Run(helpers.Run):
+    """A program in the interpreter, which leaves every adjoint at 0."""
 
     def __init__(self, program: Program, wrt: Sequence[int] | None = None, *, precise: bool) -> None:
-        self.program = program
-        self.wrt = list(range(len(program.inputs)) if wrt is None else wrt)
-        self.code = Interpreted(program, self.wrt, precise=precise)
-        counts = (len(program.inputs), len(program.outputs), len(program.outputs), len(self.wrt))
-        self.buffers = [array("d", [math.nan] * count) for count in counts]
-        self.forward, self.reverse = self.code.bind(*[buffer.buffer_info()[0] for buffer in self.buffers])
+        wrt = list(range(len(program.inputs)) if wrt is None else wrt)
+        super().__init__(Interpreted(program, wrt, precise=precise), program, wrt)
 
     def at(self, numbers: Sequence[float], seeds: Sequence[float] | None = None) -> tuple[list[float], list[float]]:
-        """The outputs and the gradient; ``forward`` by itself has the same outputs."""
-        inputs, weights, outputs, gradient = self.buffers
-        inputs[:] = array("d", numbers)
-        weights[:] = array("d", [1.0] * len(outputs) if seeds is None else seeds)
-        self.forward()
-        before = bits(outputs)
-        outputs[:] = array("d", [math.nan] * len(outputs))
-        self.reverse()
-        assert bits(outputs) == before
+        found = super().at(numbers, seeds)
         assert not self.code._arrays["adjoints"].any()
-        return outputs.tolist(), gradient.tolist()
-
-    def wanted(self, numbers: Sequence[float], seeds: Sequence[float] | None = None) -> tuple[list[float], list[float]]:
-        """The same from Python's floats."""
-        program = self.program
-        values = program.evaluate(FLOAT, numbers)
-        weights = [1.0] * len(program.outputs) if seeds is None else seeds
-        adjoints = program.pullback(FLOAT, values, weights, zero=0.0)
-        return [values[slot] for slot in program.outputs], [adjoints[slot] or 0.0 for slot in self.wrt]
-
-
-def bits(numbers: Sequence[float]) -> list[bytes]:
-    """Bit patterns, with every nan the same: its sign and payload mean nothing and depend on the compiler."""
-    return [struct.pack("d", number if number == number else math.nan) for number in numbers]
-
-
-def ulps(found: float, wanted: float) -> float:
-    """How far off, in units in the last place of what is wanted."""
-    if bits([found]) == bits([wanted]) or found == wanted:
-        return 0.0
-    if not math.isfinite(found) or not math.isfinite(wanted):
-        return math.inf
-    return abs(found - wanted) / math.ulp(wanted)
+        return found
 
 
 def worst(found: tuple[list[float], list[float]], wanted: tuple[list[float], list[float]]) -> float:

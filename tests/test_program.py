@@ -11,13 +11,13 @@ import struct
 import subprocess
 import sys
 from array import array
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import graphs
 import mpmath
 import pytest
+from helpers import bits
 from test_engines import ENGINES, _resident, is_built, run
 
 import microgrid
@@ -36,11 +36,6 @@ from microgrid.program import lowering
 
 MILLION = 1_000_000
 GRAPHS = 3000
-
-
-def bits(numbers: Sequence[float]) -> list[bytes]:
-    """What the numbers are bit for bit; a nan's sign and payload mean nothing."""
-    return [struct.pack("<d", number if number == number else math.nan) for number in numbers]
 
 
 def columns(program: Program) -> tuple[Any, ...]:
@@ -215,6 +210,7 @@ def test_recording_changes_no_number_and_no_later_sweep() -> None:
         assert [bits([node.data, *node.partials]) for node in nodes] == [one[:1] + one[2:] for one in before]
 
 
+@pytest.mark.unmeasured
 def test_what_is_recorded_is_what_the_plain_version_records() -> None:
     operations: set[Rule] = set()
     for seed in range(2 * GRAPHS):
@@ -507,6 +503,7 @@ def chain(length: int) -> tuple[Value, Value]:
     return x, y
 
 
+@pytest.mark.unmeasured
 def test_a_chain_of_a_million_operations_is_recorded_and_pickled() -> None:
     x, y = chain(MILLION)
     program = Program.record([y], [x])

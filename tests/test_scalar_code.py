@@ -5,20 +5,18 @@ from __future__ import annotations
 import gc
 import math
 import random
-import struct
-from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from graphs import AWKWARD, random_graph, regular_graphs
+from helpers import Run, bits
 
 import microgrid
 from microgrid import Program, Value
 from microgrid.compiler.llvm import native
 from microgrid.compiler.llvm.native import NativeCode
-from microgrid.core.arithmetic import FLOAT
 from microgrid.core.graph import topological_order
 from microgrid.core.rules import RULES
 from microgrid.core.value import recorder
@@ -44,48 +42,13 @@ def make(request: pytest.FixtureRequest) -> Make:
     return KINDS[request.param]
 
 
-class Run:
-    """Code with buffers of its own."""
-
-    def __init__(self, code: Any, program: Program, wrt: Sequence[int]) -> None:
-        counts = (len(program.inputs), len(program.outputs), len(program.outputs), len(wrt))
-        self.inputs, self.seeds, self.outputs, self.gradient = [array("d", [math.nan] * count) for count in counts]
-        buffers = (self.inputs, self.seeds, self.outputs, self.gradient)
-        self.forward: Any
-        self.reverse: Any
-        self.forward, self.reverse = code.bind(*[buffer.buffer_info()[0] for buffer in buffers])
-
-    def at(self, numbers: Sequence[float], seeds: Sequence[float]) -> tuple[list[float], list[float]]:
-        """The outputs and the gradient, after having seen that forward has the same outputs."""
-        self.inputs[:], self.seeds[:] = array("d", numbers), array("d", seeds)
-        self.forward()
-        before = self.outputs.tobytes()
-        self.outputs[:] = array("d", [math.nan] * len(self.outputs))
-        self.reverse()
-        assert bits(self.outputs) == bits(array("d", before))
-        return self.outputs.tolist(), self.gradient.tolist()
-
-
-def bits(numbers: Sequence[float]) -> list[bytes]:
-    """Bit patterns, with every nan the same: its sign and payload mean nothing and depend on the compiler."""
-    return [struct.pack("d", number if number == number else math.nan) for number in numbers]
-
-
-def expected(
-    program: Program, wrt: Sequence[int], numbers: Sequence[float], seeds: Sequence[float]
-) -> tuple[list[float], list[float]]:
-    values = program.evaluate(FLOAT, numbers)
-    adjoints = program.pullback(FLOAT, values, seeds, zero=0.0)
-    gradient = [adjoints[slot] if adjoints[slot] is not None else 0.0 for slot in wrt]
-    return [values[slot] for slot in program.outputs], gradient
-
-
 def assert_eager(
     make: Make, program: Program, wrt: Sequence[int], numbers: Sequence[float], seeds: Sequence[float]
 ) -> None:
     """Assert that precise code has the bits of the program's run in floats."""
-    outputs, gradient = Run(make(program, wrt, precise=True), program, wrt).at(numbers, seeds)
-    of_outputs, of_gradient = expected(program, wrt, numbers, seeds)
+    run = Run(make(program, wrt, precise=True), program, wrt)
+    outputs, gradient = run.at(numbers, seeds)
+    of_outputs, of_gradient = run.wanted(numbers, seeds)
     assert bits(outputs) == bits(of_outputs)
     assert bits(gradient) == bits(of_gradient)
 
@@ -130,7 +93,7 @@ def test_a_rule_has_the_eager_bits_at_everyday_points_in_the_tails_and_on_kinks(
     for numbers in points(name, len(wrt)):
         for seed in (-0.75, 0.0):
             outputs, gradient = run.at(numbers, [seed])
-            of_outputs, of_gradient = expected(program, wrt, numbers, [seed])
+            of_outputs, of_gradient = run.wanted(numbers, [seed])
             assert bits(outputs) == bits(of_outputs), numbers
             assert bits(gradient) == bits(of_gradient), numbers
 
@@ -144,7 +107,7 @@ def test_powers_with_constant_exponents_are_those_of_floats(make: Make, precise:
         for place in range(len(EXPONENTS)):
             seeds = [float(place == other) for other in range(len(EXPONENTS))]
             outputs, _ = run.at([number], seeds)
-            of_outputs, _ = expected(program, [0], [number], seeds)
+            of_outputs, _ = run.wanted([number], seeds)
             assert close(outputs, of_outputs, 0.0), number
 
 
@@ -178,8 +141,9 @@ def test_code_that_is_not_precise_differs_by_rounding_alone(make: Make) -> None:
     for leaves, output in regular_graphs(12, 40):
         program = Program.record([output], leaves)
         wrt, numbers = range(len(leaves)), [leaf.data for leaf in leaves]
-        outputs, gradient = Run(make(program, wrt, precise=False), program, wrt).at(numbers, [1.0])
-        of_outputs, of_gradient = expected(program, wrt, numbers, [1.0])
+        run = Run(make(program, wrt, precise=False), program, wrt)
+        outputs, gradient = run.at(numbers, [1.0])
+        of_outputs, of_gradient = run.wanted(numbers, [1.0])
         assert close(outputs, of_outputs, 1e3)
         assert close(gradient, of_gradient, 1e3)
 
@@ -211,7 +175,7 @@ def test_a_large_graph_is_computed_as_a_small_one(precise: bool) -> None:
     assert len(program.ops) > 1_000
     wrt, numbers = range(20), [leaf.data for leaf in leaves]
     run = Run(NativeCode(program, wrt, precise=precise), program, wrt)
-    of_outputs, of_gradient = expected(program, wrt, numbers, [1.0])
+    of_outputs, of_gradient = run.wanted(numbers, [1.0])
     for _ in range(2):  # nothing is left over from the first call
         outputs, gradient = run.at(numbers, [1.0])
         if precise:
@@ -227,8 +191,8 @@ def test_calls_of_one_function_on_many_numbers_go_lane_by_lane(make: Make, preci
     outputs += [microgrid.pow(1.0 + x, y) for x, y in zip(leaves, reversed(leaves), strict=True)]
     program = Program.record(outputs, leaves)
     numbers, seeds = [leaf.data for leaf in leaves], [1.0 + 0.01 * place for place in range(len(outputs))]
-    results = Run(make(program, range(23), precise=precise), program, range(23)).at(numbers, seeds)
-    for found, wanted in zip(results, expected(program, range(23), numbers, seeds), strict=True):
+    run = Run(make(program, range(23), precise=precise), program, range(23))
+    for found, wanted in zip(run.at(numbers, seeds), run.wanted(numbers, seeds), strict=True):
         for a, b in zip(found, wanted, strict=True):
             assert abs(a - b) <= 16 * math.ulp(max(abs(b), 1.0))
 

@@ -231,8 +231,7 @@ def parse(text: str, output: str | None = None) -> Formula:
         output = _only_output(definitions)
     elif output not in definitions:
         raise FormulaError(f"the output {output!r} is not defined{_did_you_mean(output, definitions)}")
-    for name in definitions:
-        _in_order(definitions, name)  # raises if definitions form a circle
+    _in_order(definitions, *definitions)  # raises if definitions form a circle
     return Formula(text, definitions, output)
 
 
@@ -368,10 +367,10 @@ def _names(tree: ast.AST) -> list[str]:
     return [node.id for node in names]
 
 
-def _in_order(definitions: Mapping[str, ast.expr], output: str) -> list[str]:
-    """The definitions that the output depends on, each after those that it uses."""
+def _in_order(definitions: Mapping[str, ast.expr], *outputs: str) -> list[str]:
+    """The definitions that the outputs depend on, each after those that it uses."""
     needs: dict[str, list[str]] = {}
-    waiting = [output]
+    waiting = list(outputs)
     while waiting:
         name = waiting.pop()
         if name in definitions and name not in needs:
