@@ -1,0 +1,459 @@
+# Written from the rule table by `python -m microgrid.core.stubs`; not to be edited.
+
+from collections.abc import Iterable
+from typing import Any, overload
+
+from microgrid._version import __version__ as __version__
+from microgrid.calculus.transforms import (
+    derivative,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    taylor,
+    value_and_grad,
+    vjp,
+)
+from microgrid.checking import Interval, assert_gradients, check_gradients
+from microgrid.compiler.api import Compiled, compile
+from microgrid.core.custom_operations import custom
+from microgrid.core.rules import Region
+from microgrid.core.table import Array, Node, Number, Operand
+from microgrid.core.value import Comparison, Value, named, strict
+from microgrid.derivations.derivation import Derivation, explain
+from microgrid.derivations.proof import Proof, prove
+from microgrid.drawing import Drawing, draw, draw_dot
+from microgrid.errors import (
+    DataError,
+    FormulaError,
+    GradientError,
+    InvalidValueError,
+    MicrogridError,
+    MissingPackageError,
+    NonFiniteError,
+    OperationError,
+    OutputError,
+)
+from microgrid.formulas.source_code import to_c, to_numpy, to_python
+from microgrid.formulas.sympy import Precise, from_sympy, latex, precise, to_sympy
+from microgrid.program.program import Program
+
+__all__ = [
+    "Comparison",
+    "Compiled",
+    "DataError",
+    "Derivation",
+    "Drawing",
+    "FormulaError",
+    "GradientError",
+    "Interval",
+    "InvalidValueError",
+    "MicrogridError",
+    "MissingPackageError",
+    "NonFiniteError",
+    "OperationError",
+    "OutputError",
+    "Precise",
+    "Program",
+    "Proof",
+    "Region",
+    "Value",
+    "abs",
+    "acos",
+    "add",
+    "asin",
+    "assert_gradients",
+    "atan",
+    "atan2",
+    "check_gradients",
+    "compile",
+    "cos",
+    "cosh",
+    "custom",
+    "derivative",
+    "div",
+    "dot",
+    "draw",
+    "draw_dot",
+    "engine",
+    "equal",
+    "erf",
+    "exp",
+    "explain",
+    "expm1",
+    "from_sympy",
+    "grad",
+    "gradients",
+    "hessian",
+    "hvp",
+    "hypot",
+    "jacobian",
+    "jvp",
+    "latex",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "logaddexp",
+    "logsumexp",
+    "maximum",
+    "minimum",
+    "mul",
+    "named",
+    "neg",
+    "pow",
+    "precise",
+    "prove",
+    "relu",
+    "sigmoid",
+    "sin",
+    "sinh",
+    "softplus",
+    "sqrt",
+    "strict",
+    "sub",
+    "sum",
+    "tan",
+    "tanh",
+    "taylor",
+    "to_c",
+    "to_numpy",
+    "to_python",
+    "to_sympy",
+    "value_and_grad",
+    "vjp",
+    "where",
+]
+
+engine: str
+
+@overload
+def add(x: Node, y: Operand, /) -> Value:
+    """add."""
+
+@overload
+def add(x: Operand, y: Node, /) -> Value: ...
+@overload
+def add(x: Number, y: Number, /) -> float: ...
+@overload
+def add(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def sub(x: Node, y: Operand, /) -> Value:
+    """sub."""
+
+@overload
+def sub(x: Operand, y: Node, /) -> Value: ...
+@overload
+def sub(x: Number, y: Number, /) -> float: ...
+@overload
+def sub(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def mul(x: Node, y: Operand, /) -> Value:
+    """mul."""
+
+@overload
+def mul(x: Operand, y: Node, /) -> Value: ...
+@overload
+def mul(x: Number, y: Number, /) -> float: ...
+@overload
+def mul(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def div(x: Node, y: Operand, /) -> Value:
+    """div."""
+
+@overload
+def div(x: Operand, y: Node, /) -> Value: ...
+@overload
+def div(x: Number, y: Number, /) -> float: ...
+@overload
+def div(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def neg(x: Node, /) -> Value:
+    """neg."""
+
+@overload
+def neg(x: Number, /) -> float: ...
+@overload
+def neg(x: Array, /) -> Any: ...
+@overload
+def pow(x: Node, y: Operand, /) -> Value:
+    """pow."""
+
+@overload
+def pow(x: Operand, y: Node, /) -> Value: ...
+@overload
+def pow(x: Number, y: Number, /) -> float: ...
+@overload
+def pow(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def abs(x: Node, /) -> Value:
+    """abs."""
+
+@overload
+def abs(x: Number, /) -> float: ...
+@overload
+def abs(x: Array, /) -> Any: ...
+@overload
+def exp(x: Node, /) -> Value:
+    """exp."""
+
+@overload
+def exp(x: Number, /) -> float: ...
+@overload
+def exp(x: Array, /) -> Any: ...
+@overload
+def expm1(x: Node, /) -> Value:
+    """expm1."""
+
+@overload
+def expm1(x: Number, /) -> float: ...
+@overload
+def expm1(x: Array, /) -> Any: ...
+@overload
+def log(x: Node, /) -> Value:
+    """log."""
+
+@overload
+def log(x: Number, /) -> float: ...
+@overload
+def log(x: Array, /) -> Any: ...
+@overload
+def log1p(x: Node, /) -> Value:
+    """log1p."""
+
+@overload
+def log1p(x: Number, /) -> float: ...
+@overload
+def log1p(x: Array, /) -> Any: ...
+@overload
+def sqrt(x: Node, /) -> Value:
+    """sqrt."""
+
+@overload
+def sqrt(x: Number, /) -> float: ...
+@overload
+def sqrt(x: Array, /) -> Any: ...
+@overload
+def sin(x: Node, /) -> Value:
+    """sin."""
+
+@overload
+def sin(x: Number, /) -> float: ...
+@overload
+def sin(x: Array, /) -> Any: ...
+@overload
+def cos(x: Node, /) -> Value:
+    """cos."""
+
+@overload
+def cos(x: Number, /) -> float: ...
+@overload
+def cos(x: Array, /) -> Any: ...
+@overload
+def tan(x: Node, /) -> Value:
+    """tan."""
+
+@overload
+def tan(x: Number, /) -> float: ...
+@overload
+def tan(x: Array, /) -> Any: ...
+@overload
+def asin(x: Node, /) -> Value:
+    """asin."""
+
+@overload
+def asin(x: Number, /) -> float: ...
+@overload
+def asin(x: Array, /) -> Any: ...
+@overload
+def acos(x: Node, /) -> Value:
+    """acos."""
+
+@overload
+def acos(x: Number, /) -> float: ...
+@overload
+def acos(x: Array, /) -> Any: ...
+@overload
+def atan(x: Node, /) -> Value:
+    """atan."""
+
+@overload
+def atan(x: Number, /) -> float: ...
+@overload
+def atan(x: Array, /) -> Any: ...
+@overload
+def atan2(x: Node, y: Operand, /) -> Value:
+    """atan2."""
+
+@overload
+def atan2(x: Operand, y: Node, /) -> Value: ...
+@overload
+def atan2(x: Number, y: Number, /) -> float: ...
+@overload
+def atan2(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def sinh(x: Node, /) -> Value:
+    """sinh."""
+
+@overload
+def sinh(x: Number, /) -> float: ...
+@overload
+def sinh(x: Array, /) -> Any: ...
+@overload
+def cosh(x: Node, /) -> Value:
+    """cosh."""
+
+@overload
+def cosh(x: Number, /) -> float: ...
+@overload
+def cosh(x: Array, /) -> Any: ...
+@overload
+def tanh(x: Node, /) -> Value:
+    """tanh."""
+
+@overload
+def tanh(x: Number, /) -> float: ...
+@overload
+def tanh(x: Array, /) -> Any: ...
+@overload
+def sigmoid(x: Node, /) -> Value:
+    """sigmoid."""
+
+@overload
+def sigmoid(x: Number, /) -> float: ...
+@overload
+def sigmoid(x: Array, /) -> Any: ...
+@overload
+def softplus(x: Node, /) -> Value:
+    """softplus."""
+
+@overload
+def softplus(x: Number, /) -> float: ...
+@overload
+def softplus(x: Array, /) -> Any: ...
+@overload
+def relu(x: Node, /) -> Value:
+    """relu."""
+
+@overload
+def relu(x: Number, /) -> float: ...
+@overload
+def relu(x: Array, /) -> Any: ...
+@overload
+def erf(x: Node, /) -> Value:
+    """erf."""
+
+@overload
+def erf(x: Number, /) -> float: ...
+@overload
+def erf(x: Array, /) -> Any: ...
+@overload
+def logaddexp(x: Node, y: Operand, /) -> Value:
+    """logaddexp."""
+
+@overload
+def logaddexp(x: Operand, y: Node, /) -> Value: ...
+@overload
+def logaddexp(x: Number, y: Number, /) -> float: ...
+@overload
+def logaddexp(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def hypot(x: Node, y: Operand, /) -> Value:
+    """hypot."""
+
+@overload
+def hypot(x: Operand, y: Node, /) -> Value: ...
+@overload
+def hypot(x: Number, y: Number, /) -> float: ...
+@overload
+def hypot(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def maximum(x: Node, y: Operand, /) -> Value:
+    """maximum."""
+
+@overload
+def maximum(x: Operand, y: Node, /) -> Value: ...
+@overload
+def maximum(x: Number, y: Number, /) -> float: ...
+@overload
+def maximum(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def minimum(x: Node, y: Operand, /) -> Value:
+    """minimum."""
+
+@overload
+def minimum(x: Operand, y: Node, /) -> Value: ...
+@overload
+def minimum(x: Number, y: Number, /) -> float: ...
+@overload
+def minimum(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def less(x: Node, y: Operand, /) -> Value:
+    """less."""
+
+@overload
+def less(x: Operand, y: Node, /) -> Value: ...
+@overload
+def less(x: Number, y: Number, /) -> float: ...
+@overload
+def less(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def less_equal(x: Node, y: Operand, /) -> Value:
+    """less_equal."""
+
+@overload
+def less_equal(x: Operand, y: Node, /) -> Value: ...
+@overload
+def less_equal(x: Number, y: Number, /) -> float: ...
+@overload
+def less_equal(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def equal(x: Node, y: Operand, /) -> Value:
+    """equal."""
+
+@overload
+def equal(x: Operand, y: Node, /) -> Value: ...
+@overload
+def equal(x: Number, y: Number, /) -> float: ...
+@overload
+def equal(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def where(x: Node, y: Operand, z: Operand, /) -> Value:
+    """where."""
+
+@overload
+def where(x: Operand, y: Node, z: Operand, /) -> Value: ...
+@overload
+def where(x: Operand, y: Operand, z: Node, /) -> Value: ...
+@overload
+def where(x: Number, y: Number, z: Number, /) -> float: ...
+@overload
+def where(x: Operand | Array, y: Operand | Array, z: Operand | Array, /) -> Any: ...
+@overload
+def sum(xs: Iterable[Number], /) -> float:
+    """sum."""
+
+@overload
+def sum(xs: Iterable[Node], /) -> Value: ...
+@overload
+def sum(xs: Iterable[Operand], /) -> Any: ...
+@overload
+def dot(xs: Iterable[Number], ys: Iterable[Number], /) -> float:
+    """dot."""
+
+@overload
+def dot(xs: Iterable[Node], ys: Iterable[Operand], /) -> Value: ...
+@overload
+def dot(xs: Iterable[Operand], ys: Iterable[Node], /) -> Value: ...
+@overload
+def dot(xs: Iterable[Operand], ys: Iterable[Operand], /) -> Any: ...
+@overload
+def logsumexp(xs: Iterable[Number], /) -> float:
+    """logsumexp."""
+
+@overload
+def logsumexp(xs: Iterable[Node], /) -> Value: ...
+@overload
+def logsumexp(xs: Iterable[Operand], /) -> Any: ...
