@@ -438,7 +438,7 @@ def test_a_wrong_rule_inside_of_a_random_expression_is_found_and_blamed(
 def test_an_operation_added_to_the_table_is_drawn(tmp_path: Path) -> None:
     package = Path(microgrid.__file__).parent
     shutil.copytree(package, tmp_path / "microgrid", ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "microgrid" / "rules.py").open("a", encoding="utf-8") as table:
+    with (tmp_path / "microgrid" / "core" / "rules.py").open("a", encoding="utf-8") as table:
         table.write(
             '\n\n@rule("hump", "e^{{-{x}^2}}", REAL)\ndef hump(m: Any) -> Pair:\n'
             "    return lambda x: m.exp(-x * x), lambda out, x: (x * out * -2.0,)\n"

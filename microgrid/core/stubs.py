@@ -1,8 +1,9 @@
-"""The type stubs of what the rule table makes at run time, written from the table: ``python -m microgrid.core.stubs``.
+"""The types and the help of what the table makes at run time, as text: ``python -m microgrid.core.stubs`` writes it.
 
 Type checkers and completion read text, and nowhere does text say ``def exp``. So the stubs are written from the table,
 as ``c_rules`` writes its C, and committed; a test holds them to the table. ``core/table.pyi`` has the operators and the
-methods of ``Value``; ``microgrid/__init__.pyi`` has the public names, with types for the function of every rule.
+methods of ``Value``; ``microgrid/__init__.pyi`` has the public names, with types for the function of every rule. The
+functions' docstrings are written ahead into ``core/help_texts.py``, so that an import need not wait for them.
 """
 
 from __future__ import annotations
@@ -11,14 +12,12 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from microgrid.core.help import summary
+from microgrid.core.help import describe, summary
 from microgrid.core.rules import RULES, Rule
 
-__all__ = ["face_stub", "table_stub", "write"]
+__all__ = ["face_stub", "help_module", "table_stub", "written"]
 
 PACKAGE = Path(__file__).parent.parent
-TABLE = PACKAGE / "core" / "table.pyi"
-FACE = PACKAGE / "__init__.pyi"
 
 _WIDTH = 120
 _WRITTEN = "# Written from the rule table by `python -m microgrid.core.stubs`; not to be edited.\n"
@@ -71,6 +70,13 @@ from typing import Any, overload
 """
 
 _FACE_TYPES = "from microgrid.core.table import Array, Node, Number, Operand\n"
+
+_HELP_HEAD = f'''"""What ``help`` says about the functions of the package, by their names."""
+
+{_WRITTEN}
+__all__ = ["HELP"]
+
+'''
 
 
 def _public_rules() -> list[Rule]:
@@ -151,7 +157,8 @@ def _imports(homes: dict[str, str]) -> str:
     """The public names that are defined in modules, each from its own."""
     lines = ["from microgrid._version import __version__ as __version__\n", _FACE_TYPES]
     for module in {*homes.values()}:
-        lines.append(_import(module, sorted([name for name in homes if homes[name] == module], key=_sorted_as)))
+        names = sorted([name for name in homes if homes[name] == module], key=_sorted_as)
+        lines += [_import(module, names)]
     return "".join(sorted(lines))
 
 
@@ -192,14 +199,40 @@ def _overloads(rule: Rule) -> Iterator[tuple[list[str], str]]:
     yield ["Array" if count == 1 else "Operand | Array"] * count, "Any"
 
 
+# ---- help -----------------------------------------------------------------------------------------------------
+
+
+def help_module() -> str:
+    """The docstrings of the functions.
+
+    Returns
+    -------
+    str
+        The text of ``core/help_texts.py``.
+    """
+    entries = "".join([f'    "{rule.name}": """{describe(rule)}""",\n' for rule in _public_rules()])
+    return f"{_HELP_HEAD}HELP: dict[str, str] = {{\n{entries}}}\n"
+
+
 # ---- writing them ---------------------------------------------------------------------------------------------
 
 
-def write() -> None:
-    """Write both stubs into the package."""
-    TABLE.write_text(table_stub(), encoding="utf-8")
-    FACE.write_text(face_stub(), encoding="utf-8")
+def written() -> dict[Path, str]:
+    """Every file that is written from the table.
+
+    Returns
+    -------
+    dict
+        From the file to its text.
+    """
+    core = PACKAGE / "core"
+    return {
+        core / "help_texts.py": help_module(),
+        core / "table.pyi": table_stub(),
+        PACKAGE / "__init__.pyi": face_stub(),
+    }
 
 
 if __name__ == "__main__":
-    write()
+    for path, text in written().items():
+        path.write_text(text, encoding="utf-8")

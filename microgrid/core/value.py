@@ -19,6 +19,7 @@ from microgrid._public import public
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.engine import engine
 from microgrid.core.graph import pullback, topological_order
+from microgrid.core.help import document, help_of
 from microgrid.core.rules import RULES, Rule
 from microgrid.errors import InvalidValueError, NonFiniteError
 
@@ -532,28 +533,7 @@ def _list_function(rule: Rule) -> Callable[..., Any]:
 
 def _function(rule: Rule) -> Callable[..., Any]:
     general = _list_function(rule) if rule.arity is None else elementwise(rule)
-    return engine.function(rule, general, _describe(rule))
-
-
-_RETURNS = "A node if an operand is a Value; otherwise a plain float."
-
-
-def _describe(rule: Rule) -> str:
-    """The docstring of a rule's function, made from its row of the table."""
-    lists = rule.arity is None
-    letters = rule.letters
-    formula = rule.latex.format(x="x", y="y", z="z", xs="x_i", ys="y_i")
-    takes = "list of Value or float" if lists else "Value, float or array of them"
-    many = "" if len(letters) == 1 else ", of one length" if lists else ", broadcast together if they are arrays"
-    angle = " Angles are in radians." if rule.name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2") else ""
-    sections = [
-        f"``{rule.name}({', '.join(letters)})``: {formula} in LaTeX.{angle}",
-        f"Parameters\n----------\n{', '.join(letters)} : {takes}\n    The operand{'s' * (len(letters) > 1)}{many}.",
-        f"Returns\n-------\n{'Value or float' if lists else 'Value, float or array'}\n    {_RETURNS}",
-    ]
-    if rule.kinks:
-        sections.append("Notes\n-----\n" + "\n".join([f"At {kink.where}: {kink.convention}." for kink in rule.kinks]))
-    return "\n\n".join(sections) + "\n"
+    return engine.function(rule, general, help_of(rule))
 
 
 # A rule with a constant operand is no function of its own: with a Value there, its derivative would be silently 0.
@@ -582,12 +562,11 @@ def _function_as_method(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Value, *operands: Any) -> Any:
         return function(self, *operands)
 
-    method.__name__, method.__qualname__ = function.__name__, f"Value.{function.__name__}"
-    method.__doc__ = f"The function microgrid.{function.__name__} of this Value and the operands."
     return method
 
 
 _bind_methods()
+document(Value, FUNCTIONS)
 
 
 # ---- graphs as numbers: the rules run on Values give derivatives that are graphs again ------------------------
