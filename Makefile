@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 
-.PHONY: help demo test lint types unit differential sanitize wheel bench checkers notebooks picture format clean
+.PHONY: help demo test lint types stubs unit differential sanitize wheel bench checkers notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -20,6 +20,9 @@ lint: $(VENV)/dev.installed ## Lint and format check
 
 types: $(VENV)/dev.installed ## The strict type checker
 	$(BIN)/mypy
+
+stubs: $(VENV)/dev.installed ## Write the type stubs and the help texts anew, after a change of the rule table
+	$(BIN)/python -m microgrid.core.stubs
 
 # pytest imports the package's own plugin before any other plugin could start to measure: coverage starts pytest.
 unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks on both engines, coverage of both together

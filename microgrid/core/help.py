@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import product
 from types import FunctionType
 from typing import Any
@@ -49,15 +50,13 @@ def describe(rule: Rule) -> str:
     return "\n\n".join([summary(rule), *sections]) + "\n"
 
 
-def describe_method(rule: Rule, name: str) -> str:
+def describe_method(rule: Rule) -> str:
     """Write the docstring of a method of ``Value``.
 
     Parameters
     ----------
     rule : Rule
         A rule of the table.
-    name : str
-        The method's name: the rule's, or an alias.
 
     Returns
     -------
@@ -65,7 +64,8 @@ def describe_method(rule: Rule, name: str) -> str:
         The summary, how the method is called, and the notes of the rule's function.
     """
     first, *others = rule.letters
-    called = f"``{first}.{name}({', '.join(others)})`` is ``microgrid.{rule.name}({', '.join(rule.letters)})``."
+    calls = " or ".join([f"``{first}.{name}({', '.join(others)})``" for name in (rule.name, *rule.aliases)])
+    called = f"{calls} is ``microgrid.{rule.name}({', '.join(rule.letters)})``."
     _, heading, rest = help_of(rule).partition("Notes\n-----\n")
     notes, _, _ = rest.partition("\n\nExamples\n")
     return f"{summary(rule)}\n\n{called}\n\n{heading}{notes}\n"
@@ -86,15 +86,19 @@ def document(value: type, functions: dict[str, Callable[..., Any]]) -> None:
         _set_help(function, name, help_of(rule), rule.letters)
         for method in (*rule.aliases, name) if rule.arity else ():
             operands = ("self", *rule.letters[1:])
-            _set_help(getattr(value, method), f"Value.{method}", describe_method(rule, method), operands)
+            _set_help(getattr(value, method), f"Value.{method}", describe_method(rule), operands)
 
 
 def _set_help(function: Any, name: str, doc: str, operands: tuple[str, ...]) -> None:
     if isinstance(function, FunctionType):
         function.__qualname__, function.__name__ = name, name.rpartition(".")[2]
         function.__module__, function.__doc__ = "microgrid", doc
-        positional = [inspect.Parameter(operand, inspect.Parameter.POSITIONAL_ONLY) for operand in operands]
-        function.__signature__ = inspect.Signature(positional)  # type: ignore[attr-defined]  # inspect reads it
+        function.__signature__ = _signature(operands)  # type: ignore[attr-defined]  # inspect reads it
+
+
+@cache
+def _signature(operands: tuple[str, ...]) -> inspect.Signature:
+    return inspect.Signature([inspect.Parameter(operand, inspect.Parameter.POSITIONAL_ONLY) for operand in operands])
 
 
 # ---- the sections ---------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def function(rule: Rule, general: Callable[..., Any], doc: str) -> Callable[...,
     general.__name__ = general.__qualname__ = rule.name
     general.__module__, general.__doc__ = "microgrid", doc
     for method in (rule.name, *rule.aliases) if rule.arity == 1 else ():
-        _engine.set_method_doc(method, f"{method}($self, /){_END}{describe_method(rule, method)}")
+        _engine.set_method_doc(method, f"{method}($self, /){_END}{describe_method(rule)}")
     made: Callable[..., Any] = _engine.function(
         _place(rule), general, f"{rule.name}({', '.join(rule.letters)}, /){_END}{doc}"
     )
