@@ -215,6 +215,7 @@ def test_the_stub_of_the_face_has_the_names_and_the_signatures_of_the_package(mo
     monkeypatch.chdir(ROOT)
     options = Options()
     parse_config_file(options, lambda: None, "pyproject.toml", sys.stdout, sys.stderr)
+    options.follow_imports = "skip"  # mypy itself checks the modules that the names come from
     stubtest.build_stubs(["microgrid"], options)
     errors = [error.get_description(concise=True) for error in stubtest.test_module("microgrid")]
     assert errors == []
