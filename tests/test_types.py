@@ -26,6 +26,7 @@ IMPORTS = """\
 import math
 import random
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,10 @@ total: Value = microgrid.sum([w, x])
 total = dot([w, x], [1.0, 2.0])
 total = dot([1, 2], [w, x])
 total = logsumexp((w, x, y))
-zero: float = microgrid.sum([])
+nothing: list[float] = []
+zero: float = microgrid.sum(nothing)
+costs: list[Any] = [w, x]
+microgrid.sum(costs).backward()
 spread = microgrid.sum([w, 2.0, x < 3])
 squares: Value = microgrid.sum(v * v for v in [w, x])
 floats: float = dot([1.0, 2], [3, 4])

@@ -223,9 +223,10 @@ def test_functions_of_the_package_take_plain_numbers_and_refuse_the_rest() -> No
     assert type(microgrid.exp(0)) is float
     assert microgrid.log(0.0) == -math.inf
     assert microgrid.maximum(1, Fraction(5, 2)) == 2.5
-    assert microgrid.sum([]) == 0.0
-    assert microgrid.dot([], []) == 0.0
-    assert microgrid.logsumexp([]) == -math.inf
+    nothing: list[float] = []
+    assert microgrid.sum(nothing) == 0.0
+    assert microgrid.dot(nothing, nothing) == 0.0
+    assert microgrid.logsumexp(nothing) == -math.inf
     assert microgrid.sum(range(4)) == 6.0
     with pytest.raises(InvalidValueError, match="not 'a' of type str"):
         microgrid.exp("a")  # type: ignore[call-overload]

@@ -1,39 +1,15 @@
-"""What ``help`` says about the functions of the package, by their names."""
+"""What was worked out for the functions' help: the equations of each, an empty line, its example."""
 
 # Written from the rule table by `python -m microgrid.core.stubs`; not to be edited.
 
-__all__ = ["HELP"]
+__all__ = ["TEXTS"]
 
-HELP: dict[str, str] = {
-    "add": """The sum x + y.
+TEXTS: dict[str, str] = {
+    "add": """\
+add(x, y) = x + y
+d/dx add(x, y) = 1
+d/dy add(x, y) = 1
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    add(x, y) = x + y
-    d/dx add(x, y) = 1
-    d/dy add(x, y) = 1
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -42,35 +18,11 @@ Examples
 >>> out.data, x.grad, y.grad
 (3.5, 1.0, 1.0)
 """,
-    "sub": """The difference x - y.
+    "sub": """\
+sub(x, y) = x - y
+d/dx sub(x, y) = 1
+d/dy sub(x, y) = -1
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    sub(x, y) = x - y
-    d/dx sub(x, y) = 1
-    d/dy sub(x, y) = -1
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -79,35 +31,11 @@ Examples
 >>> out.data, x.grad, y.grad
 (0.5, 1.0, -1.0)
 """,
-    "mul": """The product x*y.
+    "mul": """\
+mul(x, y) = x*y
+d/dx mul(x, y) = y
+d/dy mul(x, y) = x
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    mul(x, y) = x*y
-    d/dx mul(x, y) = y
-    d/dy mul(x, y) = x
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -116,35 +44,11 @@ Examples
 >>> out.data, x.grad, y.grad
 (3.0, 1.5, 2.0)
 """,
-    "div": """The quotient x/y.
+    "div": """\
+div(x, y) = x/y
+d/dx div(x, y) = 1/y
+d/dy div(x, y) = -x/y**2
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    div(x, y) = x/y
-    d/dx div(x, y) = 1/y
-    d/dy div(x, y) = -x/y**2
-
-Domain: y != 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(0.5)
@@ -153,34 +57,10 @@ Examples
 >>> out.data, x.grad, y.grad
 (4.0, 2.0, -8.0)
 """,
-    "neg": """The negative of x.
+    "neg": """\
+neg(x) = -x
+d/dx neg(x) = -1
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivative::
-
-    neg(x) = -x
-    d/dx neg(x) = -1
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -189,38 +69,11 @@ Examples
 >>> out.data, x.grad
 (-2.0, -1.0)
 """,
-    "pow": """The power x**y.
+    "pow": """\
+pow(x, y) = x**y
+d/dx pow(x, y) = y*x**(y - 1)
+d/dy pow(x, y) = x**y*log(x)
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    pow(x, y) = x**y
-    d/dx pow(x, y) = y*x**(y - 1)
-    d/dy pow(x, y) = x**y*log(x)
-
-Domain: x > 0, or x == 0 and y >= 0, or x < 0 and y is a whole number.
-
-At x = 0, y > 0: 0**y stays 0 as y moves.
-At x = 0, y = 0: 0**0 = 1, with derivatives 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -229,35 +82,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6), round(y.grad, 6)
 (2.828427, 2.12132, 1.960516)
 """,
-    "abs": """The absolute value of x.
+    "abs": """\
+d/dx abs(x) = -1 if x < 0 else 1 if 0 < x else 0
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx abs(x) = -1 if x < 0 else 1 if 0 < x else 0
-
-Defined for all real numbers.
-
-At x = 0: derivative 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -266,33 +93,9 @@ Examples
 >>> out.data, x.grad
 (2.0, 1.0)
 """,
-    "exp": """The exponential function, e to the power of x.
+    "exp": """\
+d/dx exp(x) = exp(x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx exp(x) = exp(x)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -301,33 +104,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (7.389056, 7.389056)
 """,
-    "expm1": """The exponential of x minus 1, accurate also where exp(x) rounds to 1.
+    "expm1": """\
+d/dx expm1(x) = exp(x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx expm1(x) = exp(x)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -336,33 +115,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (6.389056, 7.389056)
 """,
-    "log": """The natural logarithm of x.
+    "log": """\
+d/dx log(x) = 1/x
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx log(x) = 1/x
-
-Domain: x > 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -371,33 +126,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (0.693147, 0.5)
 """,
-    "log1p": """The natural logarithm of 1 + x, accurate also where 1 + x rounds to 1.
+    "log1p": """\
+d/dx log1p(x) = 1/(1 + x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx log1p(x) = 1/(1 + x)
-
-Domain: x > -1.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -406,35 +137,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (1.098612, 0.333333)
 """,
-    "sqrt": """The square root of x.
+    "sqrt": """\
+d/dx sqrt(x) = 0.5/sqrt(x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx sqrt(x) = 0.5/sqrt(x)
-
-Domain: x >= 0.
-
-At x = 0: infinite, the limit from the right.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(0.25)
@@ -443,33 +148,9 @@ Examples
 >>> out.data, x.grad
 (0.5, 1.0)
 """,
-    "sin": """The sine of x, an angle in radians.
+    "sin": """\
+d/dx sin(x) = cos(x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx sin(x) = cos(x)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -478,33 +159,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (0.909297, -0.416147)
 """,
-    "cos": """The cosine of x, an angle in radians.
+    "cos": """\
+d/dx cos(x) = -sin(x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx cos(x) = -sin(x)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -513,33 +170,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (-0.416147, -0.909297)
 """,
-    "tan": """The tangent of x, an angle in radians.
+    "tan": """\
+d/dx tan(x) = 1 + tan(x)**2
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx tan(x) = 1 + tan(x)**2
-
-Domain: cos(x) != 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(0.5)
@@ -548,33 +181,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (0.546302, 1.298446)
 """,
-    "asin": """The arc sine of x: the angle in radians, from -pi/2 to pi/2, whose sine is x.
+    "asin": """\
+d/dx asin(x) = 1/sqrt((1 - x)*(1 + x))
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx asin(x) = 1/sqrt((1 - x)*(1 + x))
-
-Domain: -1 <= x <= 1.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(0.5)
@@ -583,33 +192,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (0.523599, 1.154701)
 """,
-    "acos": """The arc cosine of x: the angle in radians, from 0 to pi, whose cosine is x.
+    "acos": """\
+d/dx acos(x) = -1/sqrt((1 - x)*(1 + x))
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx acos(x) = -1/sqrt((1 - x)*(1 + x))
-
-Domain: -1 <= x <= 1.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(0.5)
@@ -618,33 +203,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (1.047198, -1.154701)
 """,
-    "atan": """The arc tangent of x: the angle in radians, from -pi/2 to pi/2, whose tangent is x.
+    "atan": """\
+d/dx atan(x) = 1/(1 + x**2)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx atan(x) = 1/(1 + x**2)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -653,34 +214,10 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (1.107149, 0.2)
 """,
-    "atan2": """The angle in radians, from -pi to pi, of the point at height x and horizontal distance y.
+    "atan2": """\
+d/dx atan2(x, y) = y/(x**2 + y**2)
+d/dy atan2(x, y) = -x/(x**2 + y**2)
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivatives::
-
-    d/dx atan2(x, y) = y/(x**2 + y**2)
-    d/dy atan2(x, y) = -x/(x**2 + y**2)
-
-Domain: x != 0 or y != 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -689,33 +226,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6), round(y.grad, 6)
 (0.927295, 0.24, -0.32)
 """,
-    "sinh": """The hyperbolic sine of x.
+    "sinh": """\
+d/dx sinh(x) = cosh(x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx sinh(x) = cosh(x)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -724,33 +237,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (3.62686, 3.762196)
 """,
-    "cosh": """The hyperbolic cosine of x.
+    "cosh": """\
+d/dx cosh(x) = sinh(x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx cosh(x) = sinh(x)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -759,33 +248,9 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (3.762196, 3.62686)
 """,
-    "tanh": """The hyperbolic tangent of x.
+    "tanh": """\
+d/dx tanh(x) = 1 - tanh(x)**2
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx tanh(x) = 1 - tanh(x)**2
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -794,34 +259,10 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (0.964028, 0.070651)
 """,
-    "sigmoid": """The logistic function, which maps x to a number between 0 and 1.
+    "sigmoid": """\
+sigmoid(x) = 1/(1 + exp(-x))
+d/dx sigmoid(x) = sigmoid(x)*sigmoid(-x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivative::
-
-    sigmoid(x) = 1/(1 + exp(-x))
-    d/dx sigmoid(x) = sigmoid(x)*sigmoid(-x)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -830,34 +271,10 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (0.880797, 0.104994)
 """,
-    "softplus": """The logarithm of 1 + exp(x), a smooth form of relu, without overflow.
+    "softplus": """\
+softplus(x) = log(1 + exp(x))
+d/dx softplus(x) = sigmoid(x)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivative::
-
-    softplus(x) = log(1 + exp(x))
-    d/dx softplus(x) = sigmoid(x)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -866,36 +283,10 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (2.126928, 0.880797)
 """,
-    "relu": """The rectified linear unit: x where it is positive, otherwise 0.
+    "relu": """\
+relu(x) = 0 if x <= 0 else x
+d/dx relu(x) = 1 if 0 < x else 0
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivative::
-
-    relu(x) = 0 if x <= 0 else x
-    d/dx relu(x) = 1 if 0 < x else 0
-
-Defined for all real numbers.
-
-At x = 0: derivative 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -904,33 +295,9 @@ Examples
 >>> out.data, x.grad
 (2.0, 1.0)
 """,
-    "erf": """The error function: 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.
+    "erf": """\
+d/dx erf(x) = 2/sqrt(pi)*exp(-x**2)
 
-Parameters
-----------
-x : Value, float or array
-    The operand.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivative::
-
-    d/dx erf(x) = 2/sqrt(pi)*exp(-x**2)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x = Value(2.0)
@@ -939,35 +306,11 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6)
 (0.995322, 0.020667)
 """,
-    "logaddexp": """The logarithm of exp(x) + exp(y), without overflow.
+    "logaddexp": """\
+logaddexp(x, y) = log(exp(x) + exp(y))
+d/dx logaddexp(x, y) = sigmoid(x - y)
+d/dy logaddexp(x, y) = sigmoid(y - x)
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    logaddexp(x, y) = log(exp(x) + exp(y))
-    d/dx logaddexp(x, y) = sigmoid(x - y)
-    d/dy logaddexp(x, y) = sigmoid(y - x)
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -976,36 +319,10 @@ Examples
 >>> round(out.data, 6), round(x.grad, 6), round(y.grad, 6)
 (2.474077, 0.622459, 0.377541)
 """,
-    "hypot": """The length of the vector (x, y), sqrt(x**2 + y**2), without overflow.
+    "hypot": """\
+d/dx hypot(x, y) = x/hypot(x, y)
+d/dy hypot(x, y) = y/hypot(x, y)
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Derivatives::
-
-    d/dx hypot(x, y) = x/hypot(x, y)
-    d/dy hypot(x, y) = y/hypot(x, y)
-
-Defined for all real numbers.
-
-At x = 0, y = 0: derivatives 0, as for abs.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -1014,37 +331,11 @@ Examples
 >>> out.data, x.grad, y.grad
 (2.5, 0.8, 0.6)
 """,
-    "maximum": """The larger of x and y.
+    "maximum": """\
+maximum(x, y) = y if x < y else x
+d/dx maximum(x, y) = 1 if y < x else 0 if x < y else 0.5
+d/dy maximum(x, y) = 1 if x < y else 0 if y < x else 0.5
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    maximum(x, y) = y if x < y else x
-    d/dx maximum(x, y) = 1 if y < x else 0 if x < y else 0.5
-    d/dy maximum(x, y) = 1 if x < y else 0 if y < x else 0.5
-
-Defined for all real numbers.
-
-At x = y: each operand has half.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -1053,37 +344,11 @@ Examples
 >>> out.data, x.grad, y.grad
 (2.0, 1.0, 0.0)
 """,
-    "minimum": """The smaller of x and y.
+    "minimum": """\
+minimum(x, y) = x if x < y else y
+d/dx minimum(x, y) = 1 if x < y else 0 if y < x else 0.5
+d/dy minimum(x, y) = 1 if y < x else 0 if x < y else 0.5
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    minimum(x, y) = x if x < y else y
-    d/dx minimum(x, y) = 1 if x < y else 0 if y < x else 0.5
-    d/dy minimum(x, y) = 1 if y < x else 0 if x < y else 0.5
-
-Defined for all real numbers.
-
-At x = y: each operand has half.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -1092,37 +357,11 @@ Examples
 >>> out.data, x.grad, y.grad
 (1.5, 0.0, 1.0)
 """,
-    "less": """Whether x < y, as a number: 1.0 if so, otherwise 0.0.
+    "less": """\
+less(x, y) = 1 if x < y else 0
+d/dx less(x, y) = 0
+d/dy less(x, y) = 0
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    less(x, y) = 1 if x < y else 0
-    d/dx less(x, y) = 0
-    d/dy less(x, y) = 0
-
-Defined for all real numbers.
-
-At x = y: a jump, with derivatives 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -1131,37 +370,11 @@ Examples
 >>> out.data, x.grad, y.grad
 (0.0, 0.0, 0.0)
 """,
-    "less_equal": """Whether x <= y, as a number: 1.0 if so, otherwise 0.0.
+    "less_equal": """\
+less_equal(x, y) = 1 if x <= y else 0
+d/dx less_equal(x, y) = 0
+d/dy less_equal(x, y) = 0
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    less_equal(x, y) = 1 if x <= y else 0
-    d/dx less_equal(x, y) = 0
-    d/dy less_equal(x, y) = 0
-
-Defined for all real numbers.
-
-At x = y: a jump, with derivatives 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -1170,37 +383,11 @@ Examples
 >>> out.data, x.grad, y.grad
 (0.0, 0.0, 0.0)
 """,
-    "equal": """Whether x == y, as a number: 1.0 if so, otherwise 0.0.
+    "equal": """\
+equal(x, y) = 1 if x == y else 0
+d/dx equal(x, y) = 0
+d/dy equal(x, y) = 0
 
-Parameters
-----------
-x, y : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    equal(x, y) = 1 if x == y else 0
-    d/dx equal(x, y) = 0
-    d/dy equal(x, y) = 0
-
-Defined for all real numbers.
-
-At x = y: a jump, with derivatives 0.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y = Value(2.0), Value(1.5)
@@ -1209,38 +396,12 @@ Examples
 >>> out.data, x.grad, y.grad
 (0.0, 0.0, 0.0)
 """,
-    "where": """A choice: y where x is not 0, otherwise z; x may be a comparison such as a < b.
+    "where": """\
+where(x, y, z) = z if x == 0 else y
+d/dx where(x, y, z) = 0
+d/dy where(x, y, z) = 0 if x == 0 else 1
+d/dz where(x, y, z) = 1 if x == 0 else 0
 
-Parameters
-----------
-x, y, z : Value, float or array
-    The operands.
-
-Returns
--------
-Value, float or array
-    A node if an operand is a Value or a comparison; otherwise a float. Of arrays, an array, broadcast together.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivatives::
-
-    where(x, y, z) = z if x == 0 else y
-    d/dx where(x, y, z) = 0
-    d/dy where(x, y, z) = 0 if x == 0 else 1
-    d/dz where(x, y, z) = 1 if x == 0 else 0
-
-Defined for all real numbers.
-
-At x = 0: a jump, with derivative 0; the third operand is chosen.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> x, y, z = Value(1.0), Value(1.5), Value(-1.0)
@@ -1249,34 +410,10 @@ Examples
 >>> out.data, x.grad, y.grad, z.grad
 (1.5, 0.0, 1.0, 0.0)
 """,
-    "sum": """The sum of a list, as one node.
+    "sum": """\
+sum(xs) = sum(x for x in xs)
+d/dx sum(xs) = 1    for each x in xs
 
-Parameters
-----------
-xs : iterable of Value or float
-    The operands.
-
-Returns
--------
-Value or float
-    A node if an operand is a Value or a comparison; otherwise a float.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivative::
-
-    sum(xs) = sum(x for x in xs)
-    d/dx sum(xs) = 1    for each x in xs
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> xs = [Value(1.0), Value(2.0)]
@@ -1285,35 +422,11 @@ Examples
 >>> out.data, [x.grad for x in xs]
 (3.0, [1.0, 1.0])
 """,
-    "dot": """The sum of the products of two lists, as one node.
+    "dot": """\
+dot(xs, ys) = sum(x*y for x, y in zip(xs, ys))
+d/dx dot(xs, ys) = y    for each x in xs
+d/dy dot(xs, ys) = x    for each y in ys
 
-Parameters
-----------
-xs, ys : iterable of Value or float
-    The operands, as many in each.
-
-Returns
--------
-Value or float
-    A node if an operand is a Value or a comparison; otherwise a float.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number, or if the lists differ in length.
-
-Notes
------
-Formula and derivatives::
-
-    dot(xs, ys) = sum(x*y for x, y in zip(xs, ys))
-    d/dx dot(xs, ys) = y    for each x in xs
-    d/dy dot(xs, ys) = x    for each y in ys
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> xs, ys = [Value(1.0), Value(2.0)], [Value(0.5), Value(-1.0)]
@@ -1322,34 +435,10 @@ Examples
 >>> out.data, [x.grad for x in xs], [y.grad for y in ys]
 (-1.5, [0.5, -1.0], [1.0, 2.0])
 """,
-    "logsumexp": """The logarithm of the sum of the exponentials of a list, without overflow.
+    "logsumexp": """\
+logsumexp(xs) = log(sum(exp(x) for x in xs))
+d/dx logsumexp(xs) = exp(x - logsumexp(xs))    for each x in xs
 
-Parameters
-----------
-xs : iterable of Value or float
-    The operands.
-
-Returns
--------
-Value or float
-    A node if an operand is a Value or a comparison; otherwise a float.
-
-Raises
-------
-InvalidValueError
-    If an operand is neither a Value nor a real number.
-
-Notes
------
-Formula and derivative::
-
-    logsumexp(xs) = log(sum(exp(x) for x in xs))
-    d/dx logsumexp(xs) = exp(x - logsumexp(xs))    for each x in xs
-
-Defined for all real numbers.
-
-Examples
---------
 >>> import microgrid
 >>> from microgrid import Value
 >>> xs = [Value(1.0), Value(2.0)]

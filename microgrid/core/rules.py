@@ -18,7 +18,8 @@ Two forms may stand side by side. ``if m.exact`` gives the definition, for arith
 (symbols, high precision); below it stands the form that neither overflows nor cancels in floating point. Tests hold
 the second against the first.
 
-To add an operation, add it here. Methods, functions, operators, references and tests follow from the table.
+To add an operation, add it here. Methods, functions, operators, references and tests follow from the table; types and
+help do once ``make stubs`` has written them anew.
 """
 
 from __future__ import annotations

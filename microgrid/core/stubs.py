@@ -2,8 +2,8 @@
 
 Type checkers and completion read text, and nowhere does text say ``def exp``. So the stubs are written from the table,
 as ``c_rules`` writes its C, and committed; a test holds them to the table. ``core/table.pyi`` has the operators and the
-methods of ``Value``; ``microgrid/__init__.pyi`` has the public names, with types for the function of every rule. The
-functions' docstrings are written ahead into ``core/help_texts.py``, so that an import need not wait for them.
+methods of ``Value``; ``microgrid/__init__.pyi`` has the public names, with types for the function of every rule. What
+the functions' docstrings say of formulas and numbers is in ``core/help_texts.py``, for an import not to wait for it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from microgrid.core.help import describe, summary
+from microgrid.core.help import summary
 from microgrid.core.rules import RULES, Rule
+from microgrid.core.worked import equations, example
 
 __all__ = ["face_stub", "help_module", "table_stub", "written"]
 
@@ -71,10 +72,10 @@ from typing import Any, overload
 
 _FACE_TYPES = "from microgrid.core.table import Array, Node, Number, Operand\n"
 
-_HELP_HEAD = f'''"""What ``help`` says about the functions of the package, by their names."""
+_HELP_HEAD = f'''"""What was worked out for the functions' help: the equations of each, an empty line, its example."""
 
 {_WRITTEN}
-__all__ = ["HELP"]
+__all__ = ["TEXTS"]
 
 '''
 
@@ -187,10 +188,10 @@ def _overloads(rule: Rule) -> Iterator[tuple[list[str], str]]:
     """The types of the operands and of the result, form by form; a checker takes the first that fits."""
     count = len(rule.letters)
     nodes = [["Operand"] * place + ["Node"] + ["Operand"] * (count - place - 1) for place in range(count)]
-    if rule.arity is None:  # numbers first: of empty lists the result is a number
-        yield ["Iterable[Number]"] * count, "float"
-        for types in nodes:
+    if rule.arity is None:
+        for types in nodes:  # first, for this is what a list is taken for whose elements are of no known type
             yield [f"Iterable[{kind}]" for kind in types], "Value"
+        yield ["Iterable[Number]"] * count, "float"
         yield ["Iterable[Operand]"] * count, "Any"  # of both: a Value if there is one
         return
     for types in nodes:
@@ -203,15 +204,15 @@ def _overloads(rule: Rule) -> Iterator[tuple[list[str], str]]:
 
 
 def help_module() -> str:
-    """The docstrings of the functions.
+    """What is worked out for the functions' docstrings.
 
     Returns
     -------
     str
         The text of ``core/help_texts.py``.
     """
-    entries = "".join([f'    "{rule.name}": """{describe(rule)}""",\n' for rule in _public_rules()])
-    return f"{_HELP_HEAD}HELP: dict[str, str] = {{\n{entries}}}\n"
+    entries = [f'    "{rule.name}": """\\\n{equations(rule)}\n\n{example(rule)}""",\n' for rule in _public_rules()]
+    return f"{_HELP_HEAD}TEXTS: dict[str, str] = {{\n{''.join(entries)}}}\n"
 
 
 # ---- writing them ---------------------------------------------------------------------------------------------

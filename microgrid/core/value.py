@@ -19,7 +19,7 @@ from microgrid._public import public
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.engine import engine
 from microgrid.core.graph import pullback, topological_order
-from microgrid.core.help import document, help_of
+from microgrid.core.help import describe, document
 from microgrid.core.rules import RULES, Rule
 from microgrid.errors import InvalidValueError, NonFiniteError
 
@@ -533,7 +533,7 @@ def _list_function(rule: Rule) -> Callable[..., Any]:
 
 def _function(rule: Rule) -> Callable[..., Any]:
     general = _list_function(rule) if rule.arity is None else elementwise(rule)
-    return engine.function(rule, general, help_of(rule))
+    return engine.function(rule, general, describe(rule))
 
 
 # A rule with a constant operand is no function of its own: with a Value there, its derivative would be silently 0.
