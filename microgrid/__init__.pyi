@@ -4,41 +4,53 @@ from collections.abc import Iterable
 from typing import Any, overload
 
 from microgrid._version import __version__ as __version__
-from microgrid.calculus.transforms import (
-    derivative,
-    grad,
-    gradients,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    taylor,
-    value_and_grad,
-    vjp,
-)
-from microgrid.checking import Interval, assert_gradients, check_gradients
-from microgrid.compiler.api import Compiled, compile
-from microgrid.core.custom_operations import custom
-from microgrid.core.rules import Region
+from microgrid.calculus.transforms import derivative as derivative
+from microgrid.calculus.transforms import grad as grad
+from microgrid.calculus.transforms import gradients as gradients
+from microgrid.calculus.transforms import hessian as hessian
+from microgrid.calculus.transforms import hvp as hvp
+from microgrid.calculus.transforms import jacobian as jacobian
+from microgrid.calculus.transforms import jvp as jvp
+from microgrid.calculus.transforms import taylor as taylor
+from microgrid.calculus.transforms import value_and_grad as value_and_grad
+from microgrid.calculus.transforms import vjp as vjp
+from microgrid.checking import Interval as Interval
+from microgrid.checking import assert_gradients as assert_gradients
+from microgrid.checking import check_gradients as check_gradients
+from microgrid.compiler.api import Compiled as Compiled
+from microgrid.compiler.api import compile as compile
+from microgrid.core.custom_operations import custom as custom
+from microgrid.core.rules import Region as Region
 from microgrid.core.table import Array, Node, Number, Operand
-from microgrid.core.value import Comparison, Value, named, strict
-from microgrid.derivations.derivation import Derivation, explain
-from microgrid.derivations.proof import Proof, prove
-from microgrid.drawing import Drawing, draw, draw_dot
-from microgrid.errors import (
-    DataError,
-    FormulaError,
-    GradientError,
-    InvalidValueError,
-    MicrogridError,
-    MissingPackageError,
-    NonFiniteError,
-    OperationError,
-    OutputError,
-)
-from microgrid.formulas.source_code import to_c, to_numpy, to_python
-from microgrid.formulas.sympy import Precise, from_sympy, latex, precise, to_sympy
-from microgrid.program.program import Program
+from microgrid.core.value import Comparison as Comparison
+from microgrid.core.value import Value as Value
+from microgrid.core.value import named as named
+from microgrid.core.value import strict as strict
+from microgrid.derivations.derivation import Derivation as Derivation
+from microgrid.derivations.derivation import explain as explain
+from microgrid.derivations.proof import Proof as Proof
+from microgrid.derivations.proof import prove as prove
+from microgrid.drawing import Drawing as Drawing
+from microgrid.drawing import draw as draw
+from microgrid.drawing import draw_dot as draw_dot
+from microgrid.errors import DataError as DataError
+from microgrid.errors import FormulaError as FormulaError
+from microgrid.errors import GradientError as GradientError
+from microgrid.errors import InvalidValueError as InvalidValueError
+from microgrid.errors import MicrogridError as MicrogridError
+from microgrid.errors import MissingPackageError as MissingPackageError
+from microgrid.errors import NonFiniteError as NonFiniteError
+from microgrid.errors import OperationError as OperationError
+from microgrid.errors import OutputError as OutputError
+from microgrid.formulas.source_code import to_c as to_c
+from microgrid.formulas.source_code import to_numpy as to_numpy
+from microgrid.formulas.source_code import to_python as to_python
+from microgrid.formulas.sympy import Precise as Precise
+from microgrid.formulas.sympy import from_sympy as from_sympy
+from microgrid.formulas.sympy import latex as latex
+from microgrid.formulas.sympy import precise as precise
+from microgrid.formulas.sympy import to_sympy as to_sympy
+from microgrid.program.program import Program as Program
 
 __all__ = [
     "Comparison",

@@ -236,3 +236,12 @@ def test_every_attribute_of_a_value_is_known_to_type_checkers() -> None:
     assert {name for name in dir(Value) if not name.startswith("_")} == {
         name for name in declared if not name.startswith("_")
     }
+
+
+@once
+def test_completion_lists_the_functions_of_the_table_without_running_anything() -> None:
+    jedi = pytest.importorskip("jedi")
+    script = jedi.Script("import microgrid\nmicrogrid.", project=jedi.Project(str(ROOT)))
+    assert {"Value", "draw", "exp", "grad", "log", "where"} <= {completion.name for completion in script.complete()}
+    script = jedi.Script("from microgrid import Value, exp\nexp(Value(2.0)).", project=jedi.Project(str(ROOT)))
+    assert {"backward", "data", "maximum", "tanh"} <= {completion.name for completion in script.complete()}

@@ -20,7 +20,6 @@ __all__ = ["face_stub", "help_module", "table_stub", "written"]
 
 PACKAGE = Path(__file__).parent.parent
 
-_WIDTH = 120
 _WRITTEN = "# Written from the rule table by `python -m microgrid.core.stubs`; not to be edited.\n"
 
 _TABLE_HEAD = '''
@@ -155,24 +154,16 @@ def _homes(face: ast.Module) -> dict[str, str]:
 
 
 def _imports(homes: dict[str, str]) -> str:
-    """The public names that are defined in modules, each from its own."""
-    lines = ["from microgrid._version import __version__ as __version__\n", _FACE_TYPES]
-    for module in {*homes.values()}:
-        names = sorted([name for name in homes if homes[name] == module], key=_sorted_as)
-        lines += [_import(module, names)]
-    return "".join(sorted(lines))
+    """The public names that are defined in modules, each from its own, and marked as public by an ``as``."""
+    named = [(home, name) for name, home in homes.items()] + [("microgrid._version", "__version__")]
+    lines = [(home, _sorted_as(name), f"from {home} import {name} as {name}\n") for home, name in named]
+    lines.append(("microgrid.core.table", _sorted_as(""), _FACE_TYPES))
+    return "".join([line for _, _, line in sorted(lines)])
 
 
 def _sorted_as(name: str) -> tuple[bool, str]:
     """Classes first, as the linter has them."""
-    return (name[0].islower(), name)
-
-
-def _import(module: str, names: list[str]) -> str:
-    line = f"from {module} import {', '.join(names)}\n"
-    if len(line) <= _WIDTH:
-        return line
-    return f"from {module} import (\n" + "".join([f"    {name},\n" for name in names]) + ")\n"
+    return (not name[:1].isupper(), name)
 
 
 def _function(rule: Rule) -> Iterator[str]:
