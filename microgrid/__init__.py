@@ -90,16 +90,7 @@ globals().update(FUNCTIONS)
 # Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
 _LATER = {
     "calculus.transforms": (
-        "derivative",
-        "grad",
-        "gradients",
-        "hessian",
-        "hvp",
-        "jacobian",
-        "jvp",
-        "taylor",
-        "value_and_grad",
-        "vjp",
+        *("derivative", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
     "compiler.api": ("Compiled", "compile"),

@@ -148,8 +148,10 @@ def _homes(face: ast.Module) -> dict[str, str]:
         if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("microgrid."):
             homes |= {alias.asname or alias.name: f"{statement.module}" for alias in statement.names}
         elif isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "_LATER":
-            later: dict[str, tuple[str, ...]] = ast.literal_eval(statement.value)
-            homes |= {name: f"microgrid.{module}" for module, names in later.items() for name in names}
+            assert isinstance(statement.value, ast.Dict)
+            for module, names in zip(statement.value.keys, statement.value.values, strict=True):
+                later = [node.value for node in ast.walk(names) if isinstance(node, ast.Constant)]
+                homes |= {f"{name}": f"microgrid.{module.value}" for name in later if isinstance(module, ast.Constant)}
     return {name: home for name, home in homes.items() if not name.startswith("_") and name != "FUNCTIONS"}
 
 
