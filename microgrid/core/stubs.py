@@ -150,9 +150,14 @@ def _homes(face: ast.Module) -> dict[str, str]:
         elif isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "_LATER":
             assert isinstance(statement.value, ast.Dict)
             for module, names in zip(statement.value.keys, statement.value.values, strict=True):
-                later = [node.value for node in ast.walk(names) if isinstance(node, ast.Constant)]
-                homes |= {f"{name}": f"microgrid.{module.value}" for name in later if isinstance(module, ast.Constant)}
+                homes |= dict.fromkeys(_texts(names), f"microgrid.{''.join(_texts(module))}")
     return {name: home for name, home in homes.items() if not name.startswith("_") and name != "FUNCTIONS"}
+
+
+def _texts(expression: ast.AST | None) -> list[str]:
+    """The strings in an expression, in order."""
+    nodes = ast.walk(expression) if expression else ()
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def _imports(homes: dict[str, str]) -> str:
