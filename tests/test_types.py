@@ -183,9 +183,10 @@ def test_strict_mypy_finds_what_is_wrong_in_a_script_and_nothing_else(
 ) -> None:
     api = pytest.importorskip("mypy.api")
     monkeypatch.chdir(ROOT)  # where the configuration and the cache of `make types` are
-    output, errors, _ = api.run(["--strict", "--show-absolute-path", str(script)])
+    output, errors, _ = api.run(["--strict", str(script)])
     assert not errors
-    found = re.findall(rf"^{re.escape(str(script))}:(\d+): error: (.*)$", output, flags=re.MULTILINE)
+    # By the file's name alone: mypy remembers the messages about an unchanged script with the folder of another run.
+    found = re.findall(r"^.*\bscript\.py:(\d+): error: (.*)$", output, flags=re.MULTILINE)
     assert len(found) == output.count(": error: "), output
     check({int(number): message for number, message in found})
 
