@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 PYTEST := pytest --quiet --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint types unit trials sanitize wheel bench checkers notebooks picture format clean
+.PHONY: help demo test lint types stubs unit trials sanitize wheel bench checkers notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -21,6 +21,9 @@ lint: $(VENV)/dev.installed ## Lint and format check
 
 types: $(VENV)/dev.installed ## The strict type checker
 	$(BIN)/mypy
+
+stubs: $(VENV)/dev.installed ## Write the type stubs and the help texts anew, after a change of the rule table
+	$(BIN)/python -m microgrid.core.stubs
 
 # pytest imports the package's own plugin before any other plugin could start to measure: coverage starts pytest, and
 # the workers as they start. The tests marked any_engine run on one engine: see tests/conftest.py.

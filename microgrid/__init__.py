@@ -11,7 +11,7 @@ True
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from microgrid._version import __version__ as __version__
 from microgrid.core import engine as _chosen
@@ -30,28 +30,6 @@ from microgrid.errors import (
     OutputError,
 )
 from microgrid.formulas.source_code import to_c, to_numpy, to_python
-
-if TYPE_CHECKING:
-    from microgrid.calculus.reverse import gradients
-    from microgrid.calculus.transforms import (
-        derivative,
-        grad,
-        hessian,
-        hvp,
-        jacobian,
-        jvp,
-        taylor,
-        value_and_grad,
-        vjp,
-    )
-    from microgrid.checking import Interval, assert_gradients, check_gradients
-    from microgrid.compiler.api import Compiled, compile
-    from microgrid.core.custom_operations import custom
-    from microgrid.derivations.derivation import Derivation, explain
-    from microgrid.derivations.proof import Proof, prove
-    from microgrid.formulas.high_precision import Precise, precise
-    from microgrid.formulas.sympy import from_sympy, latex, to_sympy
-    from microgrid.program.program import Program
 
 engine: str = _chosen.engine.NAME
 """Which engine records: "native" or "python"."""

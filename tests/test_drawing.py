@@ -681,7 +681,7 @@ def test_render_writes_as_micrograds_users_expect(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda _: draw(3.0), InvalidValueError, "not 3.0"),
+        (lambda _: draw(3.0), InvalidValueError, "not 3.0"),  # type: ignore[arg-type]  # on purpose
         (lambda v: draw(v, parameters=["w"]), InvalidValueError, "not 'w'"),
         (lambda v: draw(v, parameters=3.0), InvalidValueError, "parameters is a Value, several .* not 3.0"),
         (lambda v: draw(v, data=len), InvalidValueError, "data is a Value, several"),

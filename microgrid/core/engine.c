@@ -1278,24 +1278,40 @@ static PyObject *function(PyObject *module, PyObject *arguments) {
 /* ---- the type and the module ---------------------------------------------------------------------------------- */
 
 static PyMethodDef value_methods[] = {
-#define UNARY_METHOD(NAME, METHOD)                                                                                    \
-    {#METHOD, method_##NAME, METH_NOARGS, "The function microgrid." #NAME " of this Value."},
+#define UNARY_METHOD(NAME, METHOD) {#METHOD, method_##NAME, METH_NOARGS, NULL}, /* set_method_doc documents it */
     FOR_UNARY_METHODS(UNARY_METHOD)
     {NULL},
 };
 
+/* set_method_doc(name, doc): what help says of a method; the text begins with the method's signature. */
+static PyObject *set_method_doc(PyObject *module, PyObject *arguments) {
+    const char *name, *doc;
+    if (!PyArg_ParseTuple(arguments, "ss:set_method_doc", &name, &doc)) return NULL;
+    for (PyMethodDef *method = value_methods; method->ml_name; method++) {
+        if (strcmp(method->ml_name, name) != 0) continue;
+        char *kept = PyMem_Malloc(strlen(doc) + 1);
+        if (!kept) return PyErr_NoMemory();
+        PyMem_Free((void *)method->ml_doc);
+        method->ml_doc = strcpy(kept, doc);
+        Py_RETURN_NONE;
+    }
+    return PyErr_Format(PyExc_ValueError, "set_method_doc: no method %s", name);
+}
+
+/* The docstrings are those of the pure-Python engine's Value. */
 static PyGetSetDef value_attributes[] = {
-    {"data", get_data, set_data, NULL, NULL},
-    {"grad", get_grad, set_grad, NULL, NULL},
-    {"name", get_name, set_name_attribute, NULL, NULL},
-    {"op", get_op, NULL, NULL, NULL},
-    {"parents", get_parents, NULL, NULL, NULL},
-    {"partials", get_partials, NULL, NULL, NULL},
-    {"is_constant", get_is_constant, NULL, NULL, NULL},
+    {"data", get_data, set_data, "The number itself, a float. Setting a leaf's changes nothing that was recorded.", NULL},
+    {"grad", get_grad, set_grad, "The derivative of what backward was called on with respect to this node; a leaf's adds up.", NULL},
+    {"name", get_name, set_name_attribute, "The name in drawings and messages, or None.", NULL},
+    {"op", get_op, NULL, "The rule that made this node; None for a leaf.", NULL},
+    {"parents", get_parents, NULL, "The operands, in order and with repeats; empty for a leaf.", NULL},
+    {"partials", get_partials, NULL, "The local derivatives, one for each parent, fixed when the node was recorded.", NULL},
+    {"is_constant", get_is_constant, NULL, "Whether this leaf was a plain number in an expression.", NULL},
     {NULL},
 };
 
 static PyType_Slot value_slots[] = {
+    {Py_tp_doc, "Value(data, name=None, *, label=None)\n--\n\n"}, /* the signature; value.py has the text */
     {Py_tp_new, value_new},
     {Py_tp_dealloc, value_dealloc},
     {Py_tp_methods, value_methods},
@@ -1315,6 +1331,7 @@ static PyMethodDef module_methods[] = {
     {"record", (PyCFunction)(void (*)(void))record, METH_FASTCALL, NULL},
     {"add_strict_block", add_strict_block, METH_O, NULL},
     {"backward", backward, METH_O, NULL},
+    {"set_method_doc", set_method_doc, METH_VARARGS, NULL},
     {"zero_grad", zero_grad, METH_O, NULL},
     {NULL},
 };

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from microgrid.core import _engine
 from microgrid.core.c_rules import built_from
+from microgrid.core.help import describe_method
 from microgrid.core.rules import RULES, Rule
 
 __all__ = [
@@ -39,6 +40,7 @@ zero_grad: Callable[[Any], None] = _engine.zero_grad
 
 _rules: list[Rule | None] = [None, *RULES.values()]
 _places: dict[Rule | None, int] = {rule: place for place, rule in enumerate(_rules)}
+_END = "\n--\n\n"  # of the signature that a builtin's docstring begins with: inspect reads it, and help leaves it out
 _MOST_RULES = 1 << 12  # a node keeps its rule's place in 12 bits
 
 
@@ -77,7 +79,11 @@ def function(rule: Rule, general: Callable[..., Any], doc: str) -> Callable[...,
     """The rule's function of the package: natively for Values, the general one for anything else."""
     general.__name__ = general.__qualname__ = rule.name
     general.__module__, general.__doc__ = "microgrid", doc
-    made: Callable[..., Any] = _engine.function(_place(rule), general, doc)
+    for method in (rule.name, *rule.aliases) if rule.arity == 1 else ():
+        _engine.set_method_doc(method, f"{method}($self, /){_END}{describe_method(rule)}")
+    made: Callable[..., Any] = _engine.function(
+        _place(rule), general, f"{rule.name}({', '.join(rule.letters)}, /){_END}{doc}"
+    )
     return made
 
 

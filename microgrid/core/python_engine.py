@@ -60,6 +60,7 @@ class Value:
 
     @property
     def data(self) -> float:
+        """The number itself, a float. Setting a leaf's changes nothing that was recorded."""
         number: float = self._data
         return number
 
@@ -69,6 +70,7 @@ class Value:
 
     @property
     def grad(self) -> float:
+        """The derivative of what backward was called on with respect to this node; a leaf's adds up."""
         return float(self._grad)
 
     @grad.setter
@@ -77,6 +79,7 @@ class Value:
 
     @property
     def name(self) -> str | None:
+        """The name in drawings and messages, or None."""
         name: str | None = self._name
         return name
 
@@ -86,6 +89,7 @@ class Value:
 
     @property
     def parents(self) -> tuple[Value, ...]:
+        """The operands, in order and with repeats; empty for a leaf."""
         first, second = self._first, self._second
         if type(first) is tuple:
             return first
@@ -99,6 +103,7 @@ class Value:
 
     @property
     def partials(self) -> tuple[float, ...]:
+        """The local derivatives, one for each parent, fixed when the node was recorded."""
         if self._second is not None:
             return (self._first_partial, self._second_partial)
         if self._first is None:
@@ -107,10 +112,12 @@ class Value:
 
     @property
     def op(self) -> Rule | None:
+        """The rule that made this node; None for a leaf."""
         return self._rule
 
     @property
     def is_constant(self) -> bool:
+        """Whether this leaf was a plain number in an expression."""
         return False
 
 
@@ -121,6 +128,7 @@ class _Constant(Value):
 
     @property
     def is_constant(self) -> bool:
+        """Whether this leaf was a plain number in an expression."""
         return True
 
 
@@ -334,7 +342,6 @@ def _compiled(rule: Rule, head: str, **more: Any) -> Callable[..., Any]:
     exec(compile(text, f"<the rule {rule.name}>", "exec"), names)  # the text is the table's own, nobody's input
     made: Callable[..., Any] = names[rule.name]
     made.__module__, made.__qualname__ = "microgrid", f"Value.{rule.name}"
-    made.__doc__ = f"The function microgrid.{rule.name} of this Value."
     return made
 
 

@@ -18,7 +18,8 @@ Two forms may stand side by side. ``if m.exact`` gives the definition, for arith
 (symbols, high precision); below it stands the form that neither overflows nor cancels in floating point. Tests hold
 the second against the first.
 
-To add an operation, add it here. Methods, functions, operators, references and tests follow from the table.
+To add an operation, add it here. Methods, functions, operators, references and tests follow from the table; types and
+help do once ``make stubs`` has written them anew.
 """
 
 from __future__ import annotations
@@ -107,6 +108,10 @@ class Rule:
         Further names of the method: NumPy calls them on arrays of objects.
     constant_form : str or None
         The rule that is recorded instead when the last operand is a plain number.
+    summary : str
+        What the function is, in a sentence that ``help`` begins with.
+    domain : str
+        Where the function is defined, as a condition on the operands; empty if everywhere.
     """
 
     name: str
@@ -118,6 +123,8 @@ class Rule:
     operator: str | None = None
     aliases: tuple[str, ...] = ()
     constant_form: str | None = None
+    summary: str = ""
+    domain: str = ""
 
     @property
     def arity(self) -> int | None:
@@ -216,27 +223,27 @@ CONSTANT = Region(-3.0, 3.0, (-2.0, -1.0, 1.0, 2.0, 3.0, 10.0, 0.5, 1e3), consta
 # ---- arithmetic -----------------------------------------------------------------------------------------------
 
 
-@rule("+", "{x} + {y}", REAL, REAL, operator="add")
+@rule("+", "{x} + {y}", REAL, REAL, operator="add", summary="The sum x + y.")
 def add(m: Any) -> Pair:
     return infix.add, lambda out, x, y: (1.0, 1.0)
 
 
-@rule("−", "{x} - {y}", REAL, REAL, operator="sub")
+@rule("−", "{x} - {y}", REAL, REAL, operator="sub", summary="The difference x - y.")
 def sub(m: Any) -> Pair:
     return infix.sub, lambda out, x, y: (1.0, -1.0)
 
 
-@rule("×", r"{x} \cdot {y}", REAL, REAL, operator="mul")
+@rule("×", r"{x} \cdot {y}", REAL, REAL, operator="mul", summary="The product x*y.")
 def mul(m: Any) -> Pair:
     return infix.mul, lambda out, x, y: (y, x)
 
 
-@rule("÷", r"\frac{{{x}}}{{{y}}}", REAL, AWAY_FROM_0, operator="truediv")
+@rule("÷", r"\frac{{{x}}}{{{y}}}", REAL, AWAY_FROM_0, operator="truediv", summary="The quotient x/y.", domain="y != 0")
 def div(m: Any) -> Pair:
     return infix.truediv, lambda out, x, y: (1.0 / y, -out / y)
 
 
-@rule("−", "-{x}", REAL, operator="neg")
+@rule("−", "-{x}", REAL, operator="neg", summary="The negative of x.")
 def neg(m: Any) -> Pair:
     return infix.neg, lambda out, x: (-1.0,)
 
@@ -247,7 +254,8 @@ def _power_slope(m: Any, x: Any, y: Any) -> Any:
     return y * m.pow(base, y - 1.0)
 
 
-@rule("**", "{x}^{{{y}}}", POSITIVE, EXPONENT, operator="pow", constant_form="power", kinks=(
+@rule("**", "{x}^{{{y}}}", POSITIVE, EXPONENT, operator="pow", constant_form="power",
+      summary="The power x**y.", domain="x > 0, or x == 0 and y >= 0, or x < 0 and y is a whole number", kinks=(
     Kink("x = 0, y > 0", "0**y stays 0 as y moves", (0.0, 2.0), (0.0, 0.0)),
     Kink("x = 0, y = 0", "0**0 = 1, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),
 ))  # fmt: skip
@@ -264,14 +272,17 @@ def pow(m: Any) -> Pair:
     return m.pow, partials
 
 
-@rule("**", "{x}^{{{y}}}", AWAY_FROM_0, CONSTANT, kinks=(
+@rule("**", "{x}^{{{y}}}", AWAY_FROM_0, CONSTANT,
+      summary="The power x**y with a plain number as the exponent.",
+      domain="x > 0, or x == 0 and y >= 0, or x < 0 and y is a whole number", kinks=(
     Kink("x = 0, y = 0", "0**0 = 1, with derivative 0", (0.0, 0.0), (0.0, 0.0)),
 ))  # fmt: skip
 def power(m: Any) -> Pair:
     return m.pow, lambda out, x, y: (_power_slope(m, x, y), 0.0)
 
 
-@rule("|x|", "{{\\left|{x}\\right|}}", AWAY_FROM_0, operator="abs", aliases=("fabs",), kinks=(
+@rule("|x|", "{{\\left|{x}\\right|}}", AWAY_FROM_0, operator="abs", aliases=("fabs",),
+      summary="The absolute value of x.", kinks=(
     Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
 ))  # fmt: skip
 def abs(m: Any) -> Pair:
@@ -284,27 +295,39 @@ def abs(m: Any) -> Pair:
 # ---- exponentials and logarithms (natural) --------------------------------------------------------------------
 
 
-@rule("exp", "e^{{{x}}}", REAL)
+@rule("exp", "e^{{{x}}}", REAL, summary="The exponential function, e to the power of x.")
 def exp(m: Any) -> Pair:
     return m.exp, lambda out, x: (out,)
 
 
-@rule("expm1", "\\left(e^{{{x}}} - 1\\right)", REAL)
+@rule(
+    "expm1",
+    "\\left(e^{{{x}}} - 1\\right)",
+    REAL,
+    summary="The exponential of x minus 1, accurate also where exp(x) rounds to 1.",
+)
 def expm1(m: Any) -> Pair:
     return m.expm1, lambda out, x: (m.exp(x),)  # not out + 1: that is 0 for x < -37
 
 
-@rule("log", "\\ln\\left({x}\\right)", POSITIVE)
+@rule("log", "\\ln\\left({x}\\right)", POSITIVE, summary="The natural logarithm of x.", domain="x > 0")
 def log(m: Any) -> Pair:
     return m.log, lambda out, x: (1.0 / x,)
 
 
-@rule("log1p", "\\ln\\left(1 + {x}\\right)", ABOVE_MINUS_1)
+@rule(
+    "log1p",
+    "\\ln\\left(1 + {x}\\right)",
+    ABOVE_MINUS_1,
+    summary="The natural logarithm of 1 + x, accurate also where 1 + x rounds to 1.",
+    domain="x > -1",
+)
 def log1p(m: Any) -> Pair:
     return m.log1p, lambda out, x: (1.0 / (1.0 + x),)
 
 
-@rule("√", "\\sqrt{{{x}}}", POSITIVE, kinks=(
+@rule("√", "\\sqrt{{{x}}}", POSITIVE,
+      summary="The square root of x.", domain="x >= 0", kinks=(
     Kink("x = 0", "infinite, the limit from the right", (0.0,), (float("inf"),)),
 ))  # fmt: skip
 def sqrt(m: Any) -> Pair:
@@ -314,32 +337,52 @@ def sqrt(m: Any) -> Pair:
 # ---- circular functions (radians) -----------------------------------------------------------------------------
 
 
-@rule("sin", "\\sin\\left({x}\\right)", REAL)
+@rule("sin", "\\sin\\left({x}\\right)", REAL, summary="The sine of x, an angle in radians.")
 def sin(m: Any) -> Pair:
     return m.sin, lambda out, x: (m.cos(x),)
 
 
-@rule("cos", "\\cos\\left({x}\\right)", REAL)
+@rule("cos", "\\cos\\left({x}\\right)", REAL, summary="The cosine of x, an angle in radians.")
 def cos(m: Any) -> Pair:
     return m.cos, lambda out, x: (-m.sin(x),)
 
 
-@rule("tan", "\\tan\\left({x}\\right)", UNIT)
+@rule("tan", "\\tan\\left({x}\\right)", UNIT, summary="The tangent of x, an angle in radians.", domain="cos(x) != 0")
 def tan(m: Any) -> Pair:
     return m.tan, lambda out, x: (1.0 + out * out,)
 
 
-@rule("asin", "\\arcsin\\left({x}\\right)", UNIT, aliases=("arcsin",))
+@rule(
+    "asin",
+    "\\arcsin\\left({x}\\right)",
+    UNIT,
+    aliases=("arcsin",),
+    summary="The arc sine of x: the angle in radians, from -pi/2 to pi/2, whose sine is x.",
+    domain="-1 <= x <= 1",
+)
 def asin(m: Any) -> Pair:
     return m.asin, lambda out, x: (1.0 / m.sqrt((1.0 - x) * (1.0 + x)),)  # not 1 - x²: that cancels near ±1
 
 
-@rule("acos", "\\arccos\\left({x}\\right)", UNIT, aliases=("arccos",))
+@rule(
+    "acos",
+    "\\arccos\\left({x}\\right)",
+    UNIT,
+    aliases=("arccos",),
+    summary="The arc cosine of x: the angle in radians, from 0 to pi, whose cosine is x.",
+    domain="-1 <= x <= 1",
+)
 def acos(m: Any) -> Pair:
     return m.acos, lambda out, x: (-1.0 / m.sqrt((1.0 - x) * (1.0 + x)),)
 
 
-@rule("atan", "\\arctan\\left({x}\\right)", REAL, aliases=("arctan",))
+@rule(
+    "atan",
+    "\\arctan\\left({x}\\right)",
+    REAL,
+    aliases=("arctan",),
+    summary="The arc tangent of x: the angle in radians, from -pi/2 to pi/2, whose tangent is x.",
+)
 def atan(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         cosine = 1.0 / m.hypot(1.0, x)  # its square is 1/(1 + x²), and x² is never formed
@@ -348,7 +391,15 @@ def atan(m: Any) -> Pair:
     return m.atan, partials
 
 
-@rule("atan2", "\\operatorname{{atan2}}\\left({x}, {y}\\right)", REAL, POSITIVE, aliases=("arctan2",))
+@rule(
+    "atan2",
+    "\\operatorname{{atan2}}\\left({x}, {y}\\right)",
+    REAL,
+    POSITIVE,
+    aliases=("arctan2",),
+    summary="The angle in radians, from -pi to pi, of the point at height x and horizontal distance y.",
+    domain="x != 0 or y != 0",
+)
 def atan2(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         radius = m.hypot(x, y)
@@ -360,17 +411,17 @@ def atan2(m: Any) -> Pair:
 # ---- hyperbolic functions -------------------------------------------------------------------------------------
 
 
-@rule("sinh", "\\sinh\\left({x}\\right)", REAL)
+@rule("sinh", "\\sinh\\left({x}\\right)", REAL, summary="The hyperbolic sine of x.")
 def sinh(m: Any) -> Pair:
     return m.sinh, lambda out, x: (m.cosh(x),)
 
 
-@rule("cosh", "\\cosh\\left({x}\\right)", REAL)
+@rule("cosh", "\\cosh\\left({x}\\right)", REAL, summary="The hyperbolic cosine of x.")
 def cosh(m: Any) -> Pair:
     return m.cosh, lambda out, x: (m.sinh(x),)
 
 
-@rule("tanh", "\\tanh\\left({x}\\right)", REAL)
+@rule("tanh", "\\tanh\\left({x}\\right)", REAL, summary="The hyperbolic tangent of x.")
 def tanh(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         if m.exact:
@@ -383,7 +434,12 @@ def tanh(m: Any) -> Pair:
 # ---- statistics and learning ----------------------------------------------------------------------------------
 
 
-@rule("σ", "\\sigma\\left({x}\\right)", REAL)
+@rule(
+    "σ",
+    "\\sigma\\left({x}\\right)",
+    REAL,
+    summary="The logistic function, which maps x to a number between 0 and 1.",
+)
 def sigmoid(m: Any) -> Pair:
     def value(x: Any) -> Any:
         if m.exact:
@@ -394,7 +450,12 @@ def sigmoid(m: Any) -> Pair:
     return value, lambda out, x: (out * m.sigmoid(-x),)  # not out·(1 - out): that is 0 for x > 37
 
 
-@rule("softplus", "\\ln\\left(1 + e^{{{x}}}\\right)", REAL)
+@rule(
+    "softplus",
+    "\\ln\\left(1 + e^{{{x}}}\\right)",
+    REAL,
+    summary="The logarithm of 1 + exp(x), a smooth form of relu, without overflow.",
+)
 def softplus(m: Any) -> Pair:
     def value(x: Any) -> Any:
         if m.exact:
@@ -404,7 +465,8 @@ def softplus(m: Any) -> Pair:
     return value, lambda out, x: (m.sigmoid(x),)
 
 
-@rule("relu", "\\max\\left(0, {x}\\right)", AWAY_FROM_0, kinks=(
+@rule("relu", "\\max\\left(0, {x}\\right)", AWAY_FROM_0,
+      summary="The rectified linear unit: x where it is positive, otherwise 0.", kinks=(
     Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
 ))  # fmt: skip
 def relu(m: Any) -> Pair:
@@ -417,12 +479,23 @@ def relu(m: Any) -> Pair:
     return value, partials
 
 
-@rule("erf", "\\operatorname{{erf}}\\left({x}\\right)", REAL)
+@rule(
+    "erf",
+    "\\operatorname{{erf}}\\left({x}\\right)",
+    REAL,
+    summary="The error function: 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.",
+)
 def erf(m: Any) -> Pair:
     return m.erf, lambda out, x: (2.0 / m.sqrt(m.pi) * m.exp(-x * x),)
 
 
-@rule("logaddexp", "\\ln\\left(e^{{{x}}} + e^{{{y}}}\\right)", REAL, REAL)
+@rule(
+    "logaddexp",
+    "\\ln\\left(e^{{{x}}} + e^{{{y}}}\\right)",
+    REAL,
+    REAL,
+    summary="The logarithm of exp(x) + exp(y), without overflow.",
+)
 def logaddexp(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
@@ -434,7 +507,8 @@ def logaddexp(m: Any) -> Pair:
     return value, lambda out, x, y: (m.sigmoid(x - y), m.sigmoid(y - x))
 
 
-@rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL, kinks=(
+@rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL,
+      summary="The length of the vector (x, y), sqrt(x**2 + y**2), without overflow.", kinks=(
     Kink("x = 0, y = 0", "derivatives 0, as for abs", (0.0, 0.0), (0.0, 0.0)),
 ))  # fmt: skip
 def hypot(m: Any) -> Pair:
@@ -454,7 +528,8 @@ def _share(m: Any, larger: Any, smaller: Any) -> Any:
     return m.where(m.less(smaller, larger), 1.0, m.where(m.less(larger, smaller), 0.0, tie))
 
 
-@rule("max", "\\max\\left({x}, {y}\\right)", REAL, REAL, kinks=(
+@rule("max", "\\max\\left({x}, {y}\\right)", REAL, REAL,
+      summary="The larger of x and y.", kinks=(
     Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
 ))  # fmt: skip
 def maximum(m: Any) -> Pair:
@@ -464,7 +539,8 @@ def maximum(m: Any) -> Pair:
     return value, lambda out, x, y: (_share(m, x, y), _share(m, y, x))
 
 
-@rule("min", "\\min\\left({x}, {y}\\right)", REAL, REAL, kinks=(
+@rule("min", "\\min\\left({x}, {y}\\right)", REAL, REAL,
+      summary="The smaller of x and y.", kinks=(
     Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
 ))  # fmt: skip
 def minimum(m: Any) -> Pair:
@@ -474,28 +550,32 @@ def minimum(m: Any) -> Pair:
     return value, lambda out, x, y: (_share(m, y, x), _share(m, x, y))
 
 
-@rule("<", "\\left[{x} < {y}\\right]", REAL, REAL, operator="lt", kinks=(
+@rule("<", "\\left[{x} < {y}\\right]", REAL, REAL, operator="lt",
+      summary="Whether x < y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
     Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
 ))  # fmt: skip
 def less(m: Any) -> Pair:
     return lambda x, y: m.where(m.less(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
-@rule("≤", "\\left[{x} \\le {y}\\right]", REAL, REAL, operator="le", kinks=(
+@rule("≤", "\\left[{x} \\le {y}\\right]", REAL, REAL, operator="le",
+      summary="Whether x <= y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
     Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
 ))  # fmt: skip
 def less_equal(m: Any) -> Pair:
     return lambda x, y: m.where(m.less_equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
-@rule("=", "\\left[{x} = {y}\\right]", REAL, REAL, kinks=(
+@rule("=", "\\left[{x} = {y}\\right]", REAL, REAL,
+      summary="Whether x == y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
     Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
 ))  # fmt: skip
 def equal(m: Any) -> Pair:
     return lambda x, y: m.where(m.equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
-@rule("where", "\\left({y}\\ \\text{{where}}\\ {x}\\ \\text{{else}}\\ {z}\\right)", CHOICE, REAL, REAL, kinks=(
+@rule("where", "\\left({y}\\ \\text{{where}}\\ {x}\\ \\text{{else}}\\ {z}\\right)", CHOICE, REAL, REAL,
+      summary="A choice: y where x is not 0, otherwise z; x may be a comparison such as a < b.", kinks=(
     Kink("x = 0", "a jump, with derivative 0; the third operand is chosen", (0.0, 2.0, 3.0), (0.0, 0.0, 1.0)),
 ))  # fmt: skip
 def where(m: Any) -> Pair:
@@ -511,12 +591,18 @@ def where(m: Any) -> Pair:
 # ---- any number of operands: one node, not a chain ------------------------------------------------------------
 
 
-@rule("Σ", "\\left({xs}\\right)", MANY)
+@rule("Σ", "\\left({xs}\\right)", MANY, summary="The sum of a list, as one node.")
 def sum(m: Any) -> Pair:
     return m.total, lambda out, xs: [(1.0 for x in xs)]
 
 
-@rule("dot", "\\left({xs}\\right) \\cdot \\left({ys}\\right)", MANY, MANY)
+@rule(
+    "dot",
+    "\\left({xs}\\right) \\cdot \\left({ys}\\right)",
+    MANY,
+    MANY,
+    summary="The sum of the products of two lists, as one node.",
+)
 def dot(m: Any) -> Pair:
     def value(xs: Any, ys: Any) -> Any:
         return m.total(x * y for x, y in zip(xs, ys, strict=True))
@@ -524,7 +610,12 @@ def dot(m: Any) -> Pair:
     return value, lambda out, xs, ys: [ys, xs]
 
 
-@rule("logsumexp", "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)", MANY)
+@rule(
+    "logsumexp",
+    "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)",
+    MANY,
+    summary="The logarithm of the sum of the exponentials of a list, without overflow.",
+)
 def logsumexp(m: Any) -> Pair:
     def shift_by(peak: Any) -> Any:
         """What to subtract so that no exponential overflows: the largest operand, unless it is infinite."""

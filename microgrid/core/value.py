@@ -19,8 +19,14 @@ from microgrid._public import public
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.engine import engine
 from microgrid.core.graph import pullback, topological_order
+from microgrid.core.help import describe, document
 from microgrid.core.rules import RULES, Rule
 from microgrid.errors import InvalidValueError, NonFiniteError
+
+if TYPE_CHECKING:
+    from microgrid.core.table import Methods, Operators
+else:  # the engine's node has them, and _bind_methods gives them to a comparison
+    Methods = Operators = object
 
 __all__ = [
     "FUNCTIONS",
@@ -76,7 +82,7 @@ def _not_real(number: Any) -> InvalidValueError:
     return InvalidValueError(f"a Value holds a real number, not {number!r} of type {type(number).__name__}")
 
 
-class Value:
+class Value(Methods):
     """One number in a graph: what it is, what it was made from, and how fast it changes with that.
 
     Arithmetic on Values, by operators or by the functions of the package, records a node: its ``data``, its
@@ -152,24 +158,6 @@ class Value:
         @property
         def is_constant(self) -> bool: ...
 
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
-        def __add__(self, other: Any) -> Value: ...
-        def __radd__(self, other: Any) -> Value: ...
-        def __sub__(self, other: Any) -> Value: ...
-        def __rsub__(self, other: Any) -> Value: ...
-        def __mul__(self, other: Any) -> Value: ...
-        def __rmul__(self, other: Any) -> Value: ...
-        def __truediv__(self, other: Any) -> Value: ...
-        def __rtruediv__(self, other: Any) -> Value: ...
-        def __pow__(self, other: Any) -> Value: ...
-        def __rpow__(self, other: Any) -> Value: ...
-        def __neg__(self) -> Value: ...
-        def __abs__(self) -> Value: ...
-        def __lt__(self, other: Any) -> Comparison: ...
-        def __le__(self, other: Any) -> Comparison: ...
-        def __gt__(self, other: Any) -> Comparison: ...
-        def __ge__(self, other: Any) -> Comparison: ...
-
     @property
     def label(self) -> str:
         """The name, or the empty string: micrograd's word for it."""
@@ -196,11 +184,13 @@ class Value:
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
 
-    def __float__(self) -> float:
-        raise InvalidValueError(
-            "a Value does not turn into a float by itself, for its gradient would be lost on the way: "
-            "use microgrid.exp, microgrid.log and so on instead of math's functions, or .data for the plain number"
-        )
+    if not TYPE_CHECKING:  # for a type checker there is none, so that it finds math.exp(x) too
+
+        def __float__(self) -> float:
+            raise InvalidValueError(
+                "a Value does not turn into a float by itself, for its gradient would be lost on the way: "
+                "use microgrid.exp, microgrid.log and so on instead of math's functions, or .data for the plain number"
+            )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """What a notebook shows for a Value as a cell's last line: its view, if a room above brought one."""
@@ -375,7 +365,7 @@ def _recorder_on_floats(rule: Rule) -> Callable[..., Value]:
 
 
 @public()
-class Comparison:
+class Comparison(Operators):
     """The answer to ``x < y``: true or false by the data, and usable as the condition of ``microgrid.where``.
 
     As a truth (in ``if``, ``sorted``, ``max``) it is decided by the data at the moment of comparing. As a condition,
@@ -421,21 +411,6 @@ class Comparison:
 
     def __repr__(self) -> str:
         return f"<{_short(self.left)} {self.rule.symbol} {_short(self.right)} is {self._truth}>"
-
-    if TYPE_CHECKING:  # bound from the rule table, as Value's operators are
-
-        def __add__(self, other: Any) -> Value: ...
-        def __radd__(self, other: Any) -> Value: ...
-        def __sub__(self, other: Any) -> Value: ...
-        def __rsub__(self, other: Any) -> Value: ...
-        def __mul__(self, other: Any) -> Value: ...
-        def __rmul__(self, other: Any) -> Value: ...
-        def __truediv__(self, other: Any) -> Value: ...
-        def __rtruediv__(self, other: Any) -> Value: ...
-        def __pow__(self, other: Any) -> Value: ...
-        def __rpow__(self, other: Any) -> Value: ...
-        def __neg__(self) -> Value: ...
-        def __abs__(self) -> Value: ...
 
     def record(self) -> Value:
         """The comparison as a node of the graph: 1.0 if it holds, otherwise 0.0, with derivatives 0."""
@@ -558,28 +533,7 @@ def _list_function(rule: Rule) -> Callable[..., Any]:
 
 def _function(rule: Rule) -> Callable[..., Any]:
     general = _list_function(rule) if rule.arity is None else elementwise(rule)
-    return engine.function(rule, general, _describe(rule))
-
-
-_RETURNS = "A node if an operand is a Value; otherwise a plain float."
-
-
-def _describe(rule: Rule) -> str:
-    """The docstring of a rule's function, made from its row of the table."""
-    lists = rule.arity is None
-    letters = rule.letters
-    formula = rule.latex.format(x="x", y="y", z="z", xs="x_i", ys="y_i")
-    takes = "list of Value or float" if lists else "Value, float or array of them"
-    many = "" if len(letters) == 1 else ", of one length" if lists else ", broadcast together if they are arrays"
-    angle = " Angles are in radians." if rule.name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2") else ""
-    sections = [
-        f"``{rule.name}({', '.join(letters)})``: {formula} in LaTeX.{angle}",
-        f"Parameters\n----------\n{', '.join(letters)} : {takes}\n    The operand{'s' * (len(letters) > 1)}{many}.",
-        f"Returns\n-------\n{'Value or float' if lists else 'Value, float or array'}\n    {_RETURNS}",
-    ]
-    if rule.kinks:
-        sections.append("Notes\n-----\n" + "\n".join([f"At {kink.where}: {kink.convention}." for kink in rule.kinks]))
-    return "\n\n".join(sections) + "\n"
+    return engine.function(rule, general, describe(rule))
 
 
 # A rule with a constant operand is no function of its own: with a Value there, its derivative would be silently 0.
@@ -608,12 +562,11 @@ def _function_as_method(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Value, *operands: Any) -> Any:
         return function(self, *operands)
 
-    method.__name__, method.__qualname__ = function.__name__, f"Value.{function.__name__}"
-    method.__doc__ = f"The function microgrid.{function.__name__} of this Value and the operands."
     return method
 
 
 _bind_methods()
+document(Value, FUNCTIONS)
 
 
 # ---- graphs as numbers: the rules run on Values give derivatives that are graphs again ------------------------

@@ -197,7 +197,7 @@ _CONTENTS: dict[str, Callable[[Drawing], bytes]] = {
 
 @public()
 def draw(
-    value: Any,
+    value: Value,
     *,
     parameters: Any = (),
     data: Any = (),
@@ -282,7 +282,7 @@ def draw(
 
 
 @public()
-def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002
+def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002
     """Draw a graph as ``draw`` does, with the name and the arguments of micrograd's notebooks.
 
     Parameters
