@@ -66,7 +66,7 @@ def main() -> None:
         _say(answers, _weigh(step, order["operations"]))
         return
     with tempfile.TemporaryDirectory() as cache:  # what an earlier run compiled would make a first answer look quick
-        os.environ["MICROGRID_CACHE"] = cache
+        os.environ |= {"MICROGRID_CACHE": cache, "HEYOKA_CACHE_DIR": cache}
         task, facts = prepared(work, adapter, problem)
         _say(answers, facts)
         warm = facts["first"] < WORTH_WARMING
