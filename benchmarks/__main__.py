@@ -88,8 +88,8 @@ def main(argv: list[str] | None = None) -> None:
     findings = measure(settings, lambda title: print(f"measuring: {title}", file=sys.stderr))
     print(table(findings))
     arguments.out.write_text(json.dumps(as_json(findings, settings), indent=1) + "\n")
-    draw(findings, picture)
-    print(f"\nEvery sample is in {arguments.out}, the picture in {picture}.")
+    drawn = f", the picture in {picture}" if draw(findings, picture) else ""
+    print(f"\nEvery sample is in {arguments.out}{drawn}.")
 
 
 if __name__ == "__main__":

@@ -318,7 +318,7 @@ class Job:
 
 def _at(work: Work, size: int, settings: Settings, findings: Findings) -> list[Row]:
     """The rows of all peers at one work and size."""
-    able = _able(work, size, settings, findings)
+    able = able_peers(work, size, settings, findings)
     if not able:
         return []
     order = {"work": work.name, "size": size}
@@ -327,14 +327,14 @@ def _at(work: Work, size: int, settings: Settings, findings: Findings) -> list[R
     order |= {"problem": told["problem"], "operations": told["operations"]}
     job = Job(work, work.title(size), order, told["operations"], told["reference"])
     rows: list[Row] = []
-    for group in _groups(able, work.weight(size)):
+    for group in groups(able, work.weight(size)):
         rows += _take_turns(job, group, settings, findings)
     if work.weighed:
         _weigh(job, rows, findings)
     return rows
 
 
-def _able(work: Work, size: int, settings: Settings, findings: Findings) -> list[str]:
+def able_peers(work: Work, size: int, settings: Settings, findings: Findings) -> list[str]:
     """Who can do this."""
     return [
         name
@@ -343,14 +343,14 @@ def _able(work: Work, size: int, settings: Settings, findings: Findings) -> list
     ]
 
 
-def _groups(names: list[str], weight: int) -> Iterator[list[str]]:
+def groups(names: list[str], weight: int) -> Iterator[list[str]]:
     """The peers in groups that memory holds, each with so many bytes."""
-    at_once = max(1, int(SHARE_OF_MEMORY * _memory() / max(1, weight)))
+    at_once = max(1, int(SHARE_OF_MEMORY * free_memory() / max(1, weight)))
     for start in range(0, len(names), at_once):
         yield names[start : start + at_once]
 
 
-def _memory() -> int:
+def free_memory() -> int:
     """The bytes that are free; where the system does not say, what the smallest machine has."""
     info = Path("/proc/meminfo")
     if info.exists():

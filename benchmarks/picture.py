@@ -21,7 +21,7 @@ OURS, OTHERS, LOOP = "#0072B2", "#E69F00", "#999999"
 THICKNESS = 0.38
 
 
-def draw(findings: Findings, path: Path) -> None:
+def draw(findings: Findings, path: Path) -> bool:
     """Draw bars on a log axis, one panel for each work, both collectors.
 
     Parameters
@@ -30,14 +30,21 @@ def draw(findings: Findings, path: Path) -> None:
         What a run found; works that the picture has no panel for are shown if it measured nothing else.
     path : pathlib.Path
         Where to; the ending says which format.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to draw: compiled works are not in it.
     """
+    panels = _panels(findings.rows)
+    if not panels:
+        return False
     import matplotlib
 
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "microgrid"  # the same ids from run to run
     from matplotlib import pyplot
 
-    panels = _panels(findings.rows)
     heights = [len(bars) for _, bars in panels]
     figure, axes = pyplot.subplots(
         len(panels),
@@ -57,6 +64,7 @@ def draw(findings: Findings, path: Path) -> None:
     axes[-1, 0].set_xlabel("ns per operation, forward and backward; median, log scale; shorter is faster")
     figure.savefig(path, facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure)
+    return True
 
 
 Bars = dict[str, dict[str, float]]
