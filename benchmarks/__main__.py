@@ -8,14 +8,25 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.measure import Settings, measure_all
+from benchmarks.measure import IMPORT, Settings, measure
 from benchmarks.picture import draw
+from benchmarks.registry import PEERS, WORKS
 from benchmarks.report import as_json, table
 
 OUT = Path("build/bench/benchmarks.json")
+SIZES = {
+    "chain": (2, "the lengths of the chains"),
+    "samples": (2, "how many samples the eager models see"),
+    "words": (1, "how many words the GPT reads a step"),
+    "rows": (2, "the rows of the compiled logistic loss"),
+}
+"""For each setting that works have sizes by: the least that makes sense, and what it is."""
 
-
-QUICK = Settings(chain=(1_000, 10_000, 100_000, 1_000_000), repeats=3, patience=1.0)
+QUICK = {"chain": (1_000, 10_000, 100_000, 1_000_000), "rows": (100, 10_000, 1_000_000)}
+KINDS = {
+    "eager": [*[name for name, work in WORKS.items() if work.kind == "eager"], IMPORT],
+    "compiled": [name for name, work in WORKS.items() if work.kind == "compiled"],
+}
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -32,13 +43,13 @@ def at_least(least: int) -> Callable[[str], int]:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Time microgrid beside its peers.")
-    parser.add_argument("--quick", action="store_true", help="shorter chains and fewer repeats")
-    parser.add_argument("--chain", type=at_least(2), nargs="+", metavar="N", help="the lengths of the chains")
-    parser.add_argument("--samples", type=at_least(2), nargs="+", metavar="N", help="how many samples the models see")
-    parser.add_argument("--words", type=at_least(1), nargs="+", metavar="N", help="how many words the GPT reads a step")
-    parser.add_argument("--repeats", type=at_least(1), metavar="N", help="runs per figure; small works run more often")
-    parser.add_argument("--works", choices=Settings().works, nargs="+", help="all of them unless said")
-    parser.add_argument("--peers", choices=Settings().peers, nargs="+", help="all of them unless said")
+    parser.add_argument("--quick", action="store_true", help="fewer sizes and repeats, and no slow compilers")
+    for setting, (least, meaning) in SIZES.items():
+        parser.add_argument(f"--{setting}", type=at_least(least), nargs="+", metavar="N", help=meaning)
+    parser.add_argument("--repeats", type=at_least(1), metavar="N", help="turns of each peer at each work")
+    works = [*KINDS, *WORKS, IMPORT]
+    parser.add_argument("--works", choices=works, nargs="+", help="all of them unless said", metavar="WORK")
+    parser.add_argument("--peers", choices=[*PEERS], nargs="+", help="all of them unless said", metavar="PEER")
     parser.add_argument("--out", type=Path, default=OUT, help="the JSON file (%(default)s)")
     parser.add_argument(
         "--picture", type=Path, help="the picture's file, SVG or PNG (beside the JSON file unless said)"
@@ -48,15 +59,16 @@ def parser() -> argparse.ArgumentParser:
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """What the command line asks for."""
-    usual = QUICK if arguments.quick else Settings()
+    usual = Settings(sizes=QUICK, repeats=3, patience=1.0, slow=False) if arguments.quick else Settings()
+    asked = {setting: tuple(sizes) for setting in SIZES if (sizes := getattr(arguments, setting))}
+    works = [name for asked in arguments.works or KINDS for name in KINDS.get(asked, [asked])]
     return Settings(
-        chain=tuple(arguments.chain or usual.chain),
-        samples=tuple(arguments.samples or usual.samples),
-        words=tuple(arguments.words or usual.words),
+        sizes=usual.sizes | asked,
         repeats=arguments.repeats or usual.repeats,
         patience=usual.patience,
-        works=tuple(arguments.works or usual.works),
-        peers=tuple(arguments.peers or usual.peers),
+        slow=usual.slow,
+        works=tuple(dict.fromkeys(works)),
+        peers=tuple([name for name in PEERS if name in (arguments.peers or PEERS)]),
     )
 
 
@@ -73,11 +85,11 @@ def main(argv: list[str] | None = None) -> None:
     picture = arguments.picture or arguments.out.with_suffix(".svg")
     for path in (arguments.out, picture):
         path.parent.mkdir(parents=True, exist_ok=True)
-    findings = measure_all(settings, lambda title: print(f"measuring: {title}", file=sys.stderr))
+    findings = measure(settings, lambda title: print(f"measuring: {title}", file=sys.stderr))
     print(table(findings))
     arguments.out.write_text(json.dumps(as_json(findings, settings), indent=1) + "\n")
-    print(f"\nEvery sample is in {arguments.out}, the picture in {picture}.")
-    draw(findings, picture)
+    drawn = f", the picture in {picture}" if draw(findings, picture) else ""
+    print(f"\nEvery sample is in {arguments.out}{drawn}.")
 
 
 if __name__ == "__main__":

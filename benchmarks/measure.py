@@ -1,9 +1,8 @@
 """The rounds: workers take turns at each work, and their samples become rows; the clock itself is in ``worker``.
 
-Every peer works in a process of its own, made anew for each work. One works at a time, and they take turns, in one
-order and then in the other, so that a machine that slows down slows all of them. Each is timed warm, as in a loop of
-steps, with the cyclic collector as Python starts it, and again with it off. Memory and imports are measured in further
-processes.
+Every peer works in a process of its own, made anew for each work and size. One works at a time, and they take turns, in
+one order and then in the other, so that a machine that slows down slows all of them; where memory does not hold the
+data of all at once, they take turns in groups. Memory and imports are measured in further processes.
 """
 
 from __future__ import annotations
@@ -15,30 +14,45 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.peers import ENVIRONMENT, PEERS, SLOTTED
-from benchmarks.works import FLOATS, WORKS, Work
+from benchmarks.engines import ENGINES
+from benchmarks.registry import ADAPTERS, NO_COLLECTOR, PEERS, WORKS, Work
+from benchmarks.works import every
 
-__all__ = ["Findings", "Row", "Settings", "WrongAnswerError", "differing", "measure_all"]
+__all__ = [
+    "IMPORT",
+    "Findings",
+    "Row",
+    "Settings",
+    "Worker",
+    "WorkerDiedError",
+    "WrongAnswerError",
+    "difference",
+    "measure",
+]
+
+assert every.__all__  # every work is entered there
 
 ROOT = Path(__file__).resolve().parent.parent
-ENOUGH_OPERATIONS = 200_000
-MOST_ROUNDS = 5
+IMPORT = "import"
+"""What the tables call the time that importing an engine takes."""
+
 ENOUGH_SAMPLES = 3
+SHARE_OF_MEMORY = 0.6
 
 
 class WrongAnswerError(ArithmeticError):
-    """An engine of microgrid computes something else than the reference."""
+    """microgrid computes something else than the reference: a wrong answer is not timed."""
 
 
 class WorkerDiedError(RuntimeError):
-    """A peer's process ended in the middle of a work."""
+    """A process ended in the middle of a work."""
 
 
 @dataclass(frozen=True)
@@ -47,43 +61,46 @@ class Settings:
 
     Parameters
     ----------
-    chain : tuple of int
-        The lengths of the chains.
-    samples : tuple of int
-        How many samples the models see, as far as the data go.
-    words : tuple of int
-        How many words the language model reads in a step.
+    sizes : dict
+        By the name of a work's setting: its sizes, where they are not the usual ones.
     repeats : int
-        Runs per figure; small works are run more often.
+        Turns of each peer at each work.
     patience : float
-        After so many seconds of a peer at a work, three runs are enough.
+        After so many seconds of a peer at a work, it has had its turns.
+    slow : bool
+        Whether those are measured too who compile for many seconds.
     works, peers : tuple of str
         Which of them, by name.
     """
 
-    chain: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-    samples: tuple[int, ...] = (569,)
-    words: tuple[int, ...] = (1,)
+    sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     repeats: int = 7
     patience: float = 10.0
-    works: tuple[str, ...] = (*WORKS, "import")
+    slow: bool = True
+    works: tuple[str, ...] = (*WORKS, IMPORT)
     peers: tuple[str, ...] = tuple(PEERS)
 
 
 @dataclass
 class Row:
-    """The figures of one peer at one work: samples in seconds, one per run.
+    """The figures of one peer at one work: samples in seconds.
 
     Parameters
     ----------
     work, peer : str
-        Who did what.
+        Who did what: the work with its size.
     collector : str
-        "on" or "off"; "–" where it plays no part.
+        How the cyclic collector was set.
     operations : int
-        How many operations the seconds are for.
+        How many operations, rows or samples the seconds are for.
+    kind : str
+        "eager" or "compiled": which of the tables it is in.
     forward, backward, free : list of float
-        The three parts of each run.
+        The parts of each run; a call and an import have only the first.
+    recording, first : list of float
+        The making of the peer's own arrays or graph, and the time from there to the first answer, compiling included.
+    peak : float or None
+        The most memory, in bytes, that the process held at the first answer, with its libraries.
     bytes_per_node : float or None
         The memory of a node, where it was measured.
     """
@@ -92,14 +109,18 @@ class Row:
     peer: str
     collector: str
     operations: int
+    kind: str = "eager"
     forward: list[float] = field(default_factory=list)
     backward: list[float] = field(default_factory=list)
     free: list[float] = field(default_factory=list)
+    recording: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    peak: float | None = None
     bytes_per_node: float | None = None
 
     @property
     def total(self) -> list[float]:
-        """Forward and backward of each run; an import has only the first."""
+        """Forward and backward of each run."""
         if not self.backward:
             return self.forward
         return [forward + backward for forward, backward in zip(self.forward, self.backward, strict=True)]
@@ -112,7 +133,7 @@ class Findings:
     Parameters
     ----------
     rows : list of Row
-        The figures, in the order of the table.
+        The figures, in the order of the tables.
     versions : dict
         Who was measured, in which version.
     missing : dict
@@ -127,7 +148,7 @@ class Findings:
     failures: list[str] = field(default_factory=list)
 
 
-def measure_all(settings: Settings, say: Callable[[str], None]) -> Findings:
+def measure(settings: Settings, say: Callable[[str], None]) -> Findings:
     """Every work of the settings with every peer.
 
     Parameters
@@ -140,30 +161,32 @@ def measure_all(settings: Settings, say: Callable[[str], None]) -> Findings:
     Returns
     -------
     Findings
-        The figures, and what could not be measured.
+        The figures, and what could not be measured. An answer that differs from the reference is not timed.
 
     Raises
     ------
     WrongAnswerError
-        If microgrid's own answer differs from the reference: a wrong answer is not timed.
+        If it is microgrid's.
+    WorkerDiedError
+        If a reference can't be found.
     """
     findings = Findings()
-    modules = _introduce(settings.peers, findings)
-    chosen = [(WORKS[name], size) for name in settings.works if name in WORKS for size in _sizes(WORKS[name], settings)]
-    for work, size in chosen:
-        say(f"{work.name} {size:,}")
-        findings.rows += _measure(work, size, settings, findings)
-    if "import" in settings.works:
-        say("import")
-        findings.rows += _time_imports(modules, settings.repeats)
+    _introduce(settings.peers, findings)
+    for work in [WORKS[name] for name in settings.works if name != IMPORT]:
+        sizes = settings.sizes.get(work.setting, work.sizes)
+        for size in sorted({min(size, work.most) for size in sizes}):
+            say(work.title(size))
+            findings.rows += _at(work, size, settings, findings)
+    if IMPORT in settings.works:
+        say(IMPORT)
+        findings.rows += _time_imports([*findings.versions], settings.repeats)
     return findings
 
 
-def _introduce(names: tuple[str, ...], findings: Findings) -> dict[str, str]:
-    """Find out who is there; give the module of each that has one to import."""
-    modules = {}
+def _introduce(names: tuple[str, ...], findings: Findings) -> None:
+    """Find out who is there."""
     for name in names:
-        with Worker(name, do="introduce") as worker:
+        with Worker(name, do="introduce", peer=asdict(PEERS[name])) as worker:
             try:
                 introduction = worker.answer()
             except WorkerDiedError as error:
@@ -172,17 +195,9 @@ def _introduce(names: tuple[str, ...], findings: Findings) -> dict[str, str]:
             findings.missing[name] = introduction["missing"]
         else:
             findings.versions[name] = introduction["version"]
-            if introduction["module"]:
-                modules[name] = introduction["module"]
-    return modules
 
 
-def _sizes(work: Work, settings: Settings) -> list[int]:
-    sizes: tuple[int, ...] = getattr(settings, work.size)
-    return sorted({min(size, work.most) for size in sizes})
-
-
-# ---- one work -------------------------------------------------------------------------------------------------
+# ---- processes ------------------------------------------------------------------------------------------------
 
 
 class Worker:
@@ -190,35 +205,24 @@ class Worker:
 
     Parameters
     ----------
-    peer : str
-        Whose.
-    module : str
-        What the process runs.
-    environment : mapping, optional
-        What it finds in its environment; that of the peer's engine unless said.
+    name : str or None
+        Whose; None for the process that finds the reference.
     **order
         What it is to do.
     """
 
-    def __init__(
-        self,
-        peer: str,
-        *,
-        module: str = "benchmarks.worker",
-        environment: Mapping[str, str] | None = None,
-        **order: Any,
-    ) -> None:
+    def __init__(self, name: str | None, **order: Any) -> None:
         self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed where the process is ended
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", "benchmarks.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
             text=True,
             cwd=ROOT,
-            env=os.environ | (ENVIRONMENT.get(peer, {}) if environment is None else dict(environment)),
+            env=_environment(name),
         )
-        self.tell(json.dumps({"peer": peer} | order))
+        self.tell(json.dumps({"peer": name} | order))
 
     def __enter__(self) -> Self:
         return self
@@ -258,136 +262,219 @@ class Worker:
         return complaint.splitlines()[-1] if complaint else f"exit code {code}"
 
 
-def _measure(work: Work, size: int, settings: Settings, findings: Findings) -> list[Row]:
-    """The rows of all peers at one work and size."""
-    title, data = f"{work.name} {size:,}", work.data(size)
-    order = {"work": work.name, "size": size, "data": data}
-    with ExitStack() as stack:
-        workers = _start(title, order, findings, stack)
-        rows = _time_all(title, workers, settings, findings)
-    if work.weighed:
-        _weigh(title, rows, order, findings)
+def _environment(name: str | None) -> dict[str, str]:
+    return os.environ | ({} if name is None else dict(PEERS[name].environment))
+
+
+def _time_imports(names: list[str], repeats: int) -> list[Row]:
+    """How long importing each engine takes, those apart that have nothing to install."""
+    rows = [Row(IMPORT, name, NO_COLLECTOR, 1) for name in names if name in ENGINES and PEERS[name].distribution]
+    for row in rows:
+        _import_once(row.peer)  # so that the byte code is there
+    for _ in range(2 * repeats):
+        for row in rows:
+            row.forward.append(_import_once(row.peer))
     return rows
 
 
-Ready = dict[str, tuple[Worker, int]]
+def _import_once(name: str) -> float:
+    code = f"from time import perf_counter as t; s = t(); import {PEERS[name].module}; print(t() - s)"
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, env=_environment(name))
+    return float(done.stdout)
 
 
-def _start(title: str, order: dict[str, Any], findings: Findings, stack: ExitStack) -> Ready:
-    """A worker for each peer that can do this work and does it right, with the number of its operations."""
-    workers: Ready = {}
-    answers: dict[str, list[float]] = {}
-    for name in [*findings.versions, FLOATS]:
-        worker = stack.enter_context(Worker(name, do="time", **order))
-        try:
-            prepared = worker.answer()
-        except WorkerDiedError as error:
-            findings.failures.append(f"{name} at {title}: {error}")
-            continue
-        if prepared is not None:
-            workers[name] = worker, prepared["operations"]
-            answers[name] = prepared["answer"]
-    for name, difference in differing(answers).items():
-        if name in ENVIRONMENT:
-            raise WrongAnswerError(f"{title}: {difference}")
-        findings.failures.append(f"{name} at {title}, not timed: {difference}")
-        del workers[name]
-    return workers
+# ---- one work -------------------------------------------------------------------------------------------------
 
 
-def differing(answers: dict[str, list[float]]) -> dict[str, str]:
-    """Find who computes something else than the reference.
+@dataclass(frozen=True)
+class Job:
+    """A work at a size, with what every peer's process is told of it.
 
     Parameters
     ----------
-    answers : dict
-        A loss and its gradients by name. The reference is the loop by hand, else the class by hand, else the first.
-
-    Returns
-    -------
-    dict
-        For each that differs, one difference in words.
+    work : Work
+        The work.
+    title : str
+        What the tables call it.
+    order : dict
+        What the processes are told.
+    operations : int
+        How many there are.
+    reference : list of float
+        The right answer.
     """
-    if not answers:
-        return {}
-    reference = next((name for name in (FLOATS, SLOTTED) if name in answers), next(iter(answers)))
-    expected = answers[reference]
-    largest = max(map(abs, expected))
-    differences = {}
-    for name, computed in answers.items():
-        for ours, theirs in zip(expected, computed, strict=True):
-            if not math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12 * largest):
-                differences[name] = f"{name} computes {theirs!r}, and {reference} {ours!r}"
-                break
-    return differences
+
+    work: Work
+    title: str
+    order: dict[str, Any]
+    operations: int
+    reference: list[float]
+
+    def worker(self, name: str, do: str) -> Worker:
+        """A process of a peer that does this."""
+        return Worker(name, do=do, module=ADAPTERS[self.work.name, name].module, **self.order)
 
 
-def _time_all(title: str, workers: Ready, settings: Settings, findings: Findings) -> list[Row]:
-    """Time the workers in turns, with the collector on and off."""
-    rows = [
-        Row(title, name, collector, operations)
-        for name, (_, operations) in workers.items()
-        for collector in ("on", "off")
+def _at(work: Work, size: int, settings: Settings, findings: Findings) -> list[Row]:
+    """The rows of all peers at one work and size."""
+    able = able_peers(work, size, settings, findings)
+    if not able:
+        return []
+    order = {"work": work.name, "size": size}
+    with Worker(None, do="refer", module=ADAPTERS[work.name, able[0]].module, **order) as worker:
+        told = worker.answer()
+    order |= {"problem": told["problem"], "operations": told["operations"]}
+    job = Job(work, work.title(size), order, told["operations"], told["reference"])
+    rows: list[Row] = []
+    for group in groups(able, work.weight(size)):
+        rows += _take_turns(job, group, settings, findings)
+    if work.weighed:
+        _weigh(job, rows, findings)
+    return rows
+
+
+def able_peers(work: Work, size: int, settings: Settings, findings: Findings) -> list[str]:
+    """Who can do this."""
+    return [
+        name
+        for name in findings.versions
+        if (adapter := ADAPTERS.get((work.name, name))) and size <= adapter.most and (settings.slow or not adapter.slow)
     ]
-    lost: set[str] = set()
-    for turn in range(settings.repeats * _rounds(rows)):
-        for row in rows if turn % 2 == 0 else reversed(rows):
-            if row.peer in lost or _is_enough(row, settings):
-                continue
-            try:
-                _time_once(row, workers[row.peer][0])
-            except WorkerDiedError as error:
-                findings.failures.append(f"{row.peer} at {title}: {error}")
-                lost.add(row.peer)
+
+
+def groups(names: list[str], weight: int) -> Iterator[list[str]]:
+    """The peers in groups that memory holds, each with so many bytes."""
+    at_once = max(1, int(SHARE_OF_MEMORY * free_memory() / max(1, weight)))
+    for start in range(0, len(names), at_once):
+        yield names[start : start + at_once]
+
+
+def free_memory() -> int:
+    """The bytes that are free; where the system does not say, what the smallest machine has."""
+    info = Path("/proc/meminfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return 4 << 30
+
+
+def _take_turns(job: Job, names: list[str], settings: Settings, findings: Findings) -> list[Row]:
+    """The rows of some peers at one work."""
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        workers: dict[str, Worker] = {}
+        for name in names:
+            facts: list[dict[str, Any]] = []
+            worker = _prepare(job, name, settings, findings, facts)
+            if worker is not None:
+                workers[name] = stack.enter_context(worker)
+                rows += _rows(job, name, facts)
+        for turn in range(settings.repeats):
+            for row in rows if turn % 2 == 0 else reversed(rows):
+                if row.peer in workers and not _is_enough(row, settings):
+                    _take_a_turn(row, workers, findings)
     return [row for row in rows if row.forward]
 
 
-def _rounds(rows: list[Row]) -> int:
-    largest = max([row.operations for row in rows], default=1)
-    return max(1, min(MOST_ROUNDS, ENOUGH_OPERATIONS // largest))
+def _prepare(job: Job, name: str, settings: Settings, findings: Findings, facts: list[dict[str, Any]]) -> Worker | None:
+    """A worker that can be timed, if this peer gives the right answer; what it tells is added to the facts.
+
+    Where the time to the first answer counts, each of them takes a process, and the last one stays.
+    """
+    wanted = 1 if job.work.rehearsal is None else settings.repeats
+    while True:
+        worker = job.worker(name, "time")
+        try:
+            facts.append(worker.answer())
+        except WorkerDiedError as error:
+            findings.failures.append(f"{name} at {job.title}: {error}")
+            break
+        wrong = difference(name, facts[-1]["answer"], job.reference)
+        if wrong is not None:
+            if PEERS[name].is_ours:
+                worker.close()
+                raise WrongAnswerError(f"{job.title}: {wrong}")
+            findings.failures.append(f"{name} at {job.title}, not timed: {wrong}")
+            break
+        if len(facts) == wanted or sum(one["first"] for one in facts) > settings.patience / 4:
+            return worker
+        worker.close()
+    worker.close()
+    return None
+
+
+def difference(name: str, answer: list[float], reference: list[float]) -> str | None:
+    """Compare an answer with the reference; the value and the derivatives each by their own scale.
+
+    Parameters
+    ----------
+    name : str
+        Who answers.
+    answer, reference : list of float
+        The value first, and then its derivatives.
+
+    Returns
+    -------
+    str or None
+        The first difference in words.
+    """
+    if len(answer) != len(reference):
+        return f"{name} gives {len(answer)} numbers, and the reference {len(reference)}"
+    for part in (slice(1), slice(1, None)):
+        largest = max(map(abs, reference[part]), default=0.0)
+        for ours, theirs in zip(reference[part], answer[part], strict=True):
+            if not math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=1e-12 * largest):
+                return f"{name} computes {theirs!r}, and the reference is {ours!r}"
+    return None
+
+
+def _rows(job: Job, name: str, facts: list[dict[str, Any]]) -> list[Row]:
+    """A row for each setting of the collector, without its samples."""
+    recording, first = [one["recording"] for one in facts], [one["first"] for one in facts]
+    return [
+        Row(
+            job.title,
+            name,
+            collector,
+            job.operations,
+            job.work.kind,
+            recording=recording,
+            first=first,
+            peak=facts[-1]["peak"],
+        )
+        for collector in job.work.collectors
+    ]
 
 
 def _is_enough(row: Row, settings: Settings) -> bool:
     return len(row.forward) >= ENOUGH_SAMPLES and sum(row.total) > settings.patience
 
 
-def _time_once(row: Row, worker: Worker) -> None:
-    worker.tell(row.collector)
-    forward, backward, free = worker.answer()
-    row.forward.append(forward)
-    row.backward.append(backward)
-    row.free.append(free)
+def _take_a_turn(row: Row, workers: dict[str, Worker], findings: Findings) -> None:
+    worker = workers[row.peer]
+    try:
+        worker.tell(row.collector)
+        samples = worker.answer()
+    except WorkerDiedError as error:
+        findings.failures.append(f"{row.peer} at {row.work}: {error}")
+        del workers[row.peer]
+        return
+    for sample in samples:
+        for part, seconds in zip((row.forward, row.backward, row.free), sample, strict=False):
+            part.append(seconds)
 
 
-# ---- in processes of their own --------------------------------------------------------------------------------
-
-
-def _weigh(title: str, rows: list[Row], order: dict[str, Any], findings: Findings) -> None:
+def _weigh(job: Job, rows: list[Row], findings: Findings) -> None:
     """Add the memory of a node to the rows of a work."""
-    for name in dict.fromkeys([row.peer for row in rows if row.peer != FLOATS]):
-        with Worker(name, do="weigh", **order) as worker:
+    for name in dict.fromkeys([row.peer for row in rows if row.peer in ENGINES]):
+        with job.worker(name, "weigh") as worker:
             try:
                 weight = worker.answer()
             except WorkerDiedError as error:
-                findings.failures.append(f"{name} at {title}, not weighed: {error}")
+                findings.failures.append(f"{name} at {job.title}, not weighed: {error}")
                 continue
         for row in rows:
             if row.peer == name:
                 row.bytes_per_node = weight
-
-
-def _time_imports(modules: dict[str, str], repeats: int) -> list[Row]:
-    rows = {name: Row("import", name, "–", 1) for name in modules}
-    for name in rows:
-        _import_once(name, modules[name])  # so that the byte code is there
-    for _ in range(2 * repeats):
-        for name, row in rows.items():
-            row.forward.append(_import_once(name, modules[name]))
-    return list(rows.values())
-
-
-def _import_once(name: str, module: str) -> float:
-    code = f"from time import perf_counter as t; s = t(); import {module}; print(t() - s)"
-    environment = os.environ | ENVIRONMENT.get(name, {})
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    return float(done.stdout)

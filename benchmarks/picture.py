@@ -7,8 +7,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.measure import Findings, Row
-from benchmarks.peers import ENVIRONMENT
-from benchmarks.works import FLOATS
+from benchmarks.peers import FLOATS, OUR_ENGINES
 
 __all__ = ["draw"]
 
@@ -22,7 +21,7 @@ OURS, OTHERS, LOOP = "#0072B2", "#E69F00", "#999999"
 THICKNESS = 0.38
 
 
-def draw(findings: Findings, path: Path) -> None:
+def draw(findings: Findings, path: Path) -> bool:
     """Draw bars on a log axis, one panel for each work, both collectors.
 
     Parameters
@@ -31,14 +30,21 @@ def draw(findings: Findings, path: Path) -> None:
         What a run found; works that the picture has no panel for are shown if it measured nothing else.
     path : pathlib.Path
         Where to; the ending says which format.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to draw: compiled works are not in it.
     """
+    panels = _panels(findings.rows)
+    if not panels:
+        return False
     import matplotlib
 
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "microgrid"  # the same ids from run to run
     from matplotlib import pyplot
 
-    panels = _panels(findings.rows)
     heights = [len(bars) for _, bars in panels]
     figure, axes = pyplot.subplots(
         len(panels),
@@ -58,6 +64,7 @@ def draw(findings: Findings, path: Path) -> None:
     axes[-1, 0].set_xlabel("ns per operation, forward and backward; median, log scale; shorter is faster")
     figure.savefig(path, facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
     pyplot.close(figure)
+    return True
 
 
 Bars = dict[str, dict[str, float]]
@@ -65,7 +72,7 @@ Bars = dict[str, dict[str, float]]
 
 def _panels(rows: list[Row]) -> list[tuple[str, Bars]]:
     """For each work its title, and for each peer its nanoseconds per operation by collector, fastest first."""
-    timed = [row for row in rows if row.operations > 1]
+    timed = [row for row in rows if row.kind == "eager" and row.operations > 1]
     works = list(dict.fromkeys([row.work for row in timed]))
     chosen = [work for work in works if work in SHOWN] or works[:1]
     return [(SHOWN.get(work, work), _bars([row for row in timed if row.work == work])) for work in chosen]
@@ -85,7 +92,7 @@ def _draw_panel(axis: Any, title: str, bars: Bars) -> None:
     axis.set_title(title, loc="left", fontsize=11)
     axis.set_yticks(range(len(bars)), list(bars))
     for label, peer in zip(axis.get_yticklabels(), bars, strict=True):
-        label.set_fontweight("bold" if peer in ENVIRONMENT else "normal")
+        label.set_fontweight("bold" if peer in OUR_ENGINES else "normal")
     axis.invert_yaxis()
     axis.spines[["top", "right"]].set_visible(False)
 
@@ -105,6 +112,6 @@ def _draw_bar(axis: Any, height: float, colour: str, collector: str, nanoseconds
 
 
 def _colour(peer: str) -> str:
-    if peer in ENVIRONMENT:
+    if peer in OUR_ENGINES:
         return OURS
     return LOOP if peer == FLOATS else OTHERS

@@ -7,111 +7,148 @@ line on standard input says what to do, as JSON; answers are lines of JSON on st
 from __future__ import annotations
 
 import gc
+import importlib
 import json
+import math
 import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from timeit import Timer
 from typing import Any, TextIO
 
-from benchmarks.peers import PEERS, load, version_of
-from benchmarks.works import BY_HAND, FLOATS, WORKS, Task
+from benchmarks.peers import missing, version_of
+from benchmarks.registry import ADAPTERS, OFF, WORKS, Adapter, Call, Peer, Step, Work
 
-__all__ = ["channel", "main", "say"]
+__all__ = ["main", "prepared", "refer", "time_calls", "time_steps"]
 
-ENOUGH_OPERATIONS = 20_000
+TURN = 0.1
+"""Seconds of calls, about, each time that it is a peer's turn."""
+
+CALL_SAMPLES = 3
+"""What a turn of calls is cut into; a call that takes longer than its share is a sample of its own."""
+
+STEP_SAMPLES = 5
+ENOUGH_OPERATIONS = 200_000
+"""A turn of steps gives so many samples, or as many as make so many operations."""
+
+SAMPLE_OPERATIONS = 20_000
+"""A sample of small steps is the mean of as many as make so many operations."""
+
 WARMING = 0.02  # seconds
 WORTH_WARMING = 0.5  # seconds: in a longer run the first misses of the caches do not show
 WEIGHED_NODES = 200_000
 
 
 def main() -> None:
-    """Introduce a peer, weigh its nodes, or time a work each time that a line asks for it."""
-    answers = channel()
+    """Do what the first line asks for, and then time the work each time that a further line asks for it."""
+    answers = _channel()
     order = json.loads(sys.stdin.readline())
     if order["do"] == "introduce":
-        say(answers, _introduce(order["peer"]))
+        peer = Peer(**order["peer"])
+        reason = missing(peer)
+        _say(answers, {"missing": reason} if reason else {"version": version_of(peer)})
         return
-    task = _task(order)
-    if task is None:
-        say(answers, None)
-    elif order["do"] == "weigh":
-        say(answers, _weigh(task))
-    else:
-        start = time.perf_counter()
-        answer = _answer(task)
-        is_quick = time.perf_counter() - start < WORTH_WARMING
-        say(answers, {"operations": task.operations, "answer": answer})
+    importlib.import_module(order["module"])
+    work, size = WORKS[order["work"]], order["size"]
+    if order["do"] == "refer":
+        _say(answers, refer(work, size))
+        return
+    adapter = ADAPTERS[work.name, order["peer"]]
+    problem = order["problem"] if work.sent else work.problem(size)
+    if order["do"] == "weigh":
+        step = adapter.prepare(adapter.record(problem))
+        assert isinstance(step, Step)
+        _say(answers, _weigh(step, order["operations"]))
+        return
+    with tempfile.TemporaryDirectory() as cache:  # what an earlier run compiled would make a first answer look quick
+        os.environ |= {"MICROGRID_CACHE": cache, "HEYOKA_CACHE_DIR": cache}
+        task, facts = prepared(work, adapter, problem)
+        _say(answers, facts)
+        warm = facts["first"] < WORTH_WARMING
         for line in sys.stdin:
-            say(answers, _time(task, collector=line.strip(), warm=is_quick))
+            with _collector(on=line.strip() != OFF):
+                times = time_calls(task) if isinstance(task, Call) else time_steps(task, order["operations"], warm=warm)
+            _say(answers, times)
 
 
-def channel() -> TextIO:
+def _channel() -> TextIO:
     """Standard output for answers alone; what a peer prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers
 
 
-def say(answers: TextIO, answer: Any) -> None:
+def _say(answers: TextIO, answer: Any) -> None:
     """Send an answer, as a line of JSON."""
     print(json.dumps(answer), file=answers, flush=True)
 
 
-def _introduce(name: str) -> dict[str, Any]:
-    peer = load(name)
-    if isinstance(peer, str):
-        return {"missing": peer}
-    return {"version": version_of(peer), "module": peer.module}
+def refer(work: Work, size: int) -> dict[str, Any]:
+    """Find the right answer.
 
+    Parameters
+    ----------
+    work : Work
+        Whose.
+    size : int
+        How much of it.
 
-def _task(order: dict[str, Any]) -> Task | None:
-    """What the order asks for; None if this peer can't do it."""
-    work = WORKS[order["work"]]
-    if order["peer"] == FLOATS:
-        return BY_HAND[work.name](order["data"]) if work.name in BY_HAND else None
-    peer = PEERS[order["peer"]]()
-    return work.prepare(peer, order["data"]) if work.suits(peer, order["size"]) else None
-
-
-def _answer(task: Task) -> list[float]:
-    root = task.forward()
-    task.backward(root)
-    return [task.output(root), *task.gradients()]
-
-
-def _time(task: Task, collector: str, *, warm: bool) -> tuple[float, ...]:
-    """The seconds of forward, backward and freeing; a small work is done many times over, and this is the mean.
-
-    While others had their turn and while everything was collected, caches went cold. Runs that are not timed warm them
-    first, so that a figure is that of a step among many, as in training.
+    Returns
+    -------
+    dict
+        How many operations there are, the answer, and the data if they are to be sent.
     """
-    runs = max(1, ENOUGH_OPERATIONS // task.operations)
-    with _collector(on=collector == "on"):
-        if warm:
-            _warm(task)
-        parts = [_time_once(task) for _ in range(runs)]
-    return tuple([sum(part) / runs for part in zip(*parts, strict=True)])
+    problem = work.problem(size)
+    return {
+        "operations": work.operations(problem),
+        "reference": work.reference(problem),
+        "problem": problem if work.sent else None,
+    }
 
 
-def _warm(task: Task) -> None:
-    end = time.perf_counter() + WARMING
-    while time.perf_counter() < end:
-        _time_once(task)
+def prepared(work: Work, adapter: Adapter, problem: Any) -> tuple[Call | Step, dict[str, Any]]:
+    """Take a work to its first answer.
 
+    Parameters
+    ----------
+    work : Work
+        What is done.
+    adapter : Adapter
+        By whom.
+    problem : object
+        The data.
 
-def _time_once(task: Task) -> tuple[float, float, float]:
+    Returns
+    -------
+    Call or Step
+        The work, ready.
+    dict
+        The answer; the seconds of recording and of the way from there to the first answer; the most memory, in bytes,
+        that the process held by then.
+    """
+    if work.rehearsal is not None:
+        _called(adapter.prepare(adapter.record(work.problem(work.rehearsal)))).call()
     start = time.perf_counter()
-    root = task.forward()
-    recorded = time.perf_counter()
-    task.backward(root)
-    derived = time.perf_counter()
-    del root
-    freed = time.perf_counter()
-    return recorded - start, derived - recorded, freed - derived
+    recorded = adapter.record(problem)
+    halfway = time.perf_counter()
+    task = adapter.prepare(recorded)
+    call = _called(task)
+    call.call()
+    end = time.perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return task, {"recording": halfway - start, "first": end - halfway, "peak": peak, "answer": call.answer()}
+
+
+def _called(task: Call | Step) -> Call:
+    return task.as_call() if isinstance(task, Step) else task
+
+
+# ---- the clock ------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -126,13 +163,84 @@ def _collector(*, on: bool) -> Iterator[None]:
         (gc.enable if before else gc.disable)()
 
 
-def _weigh(task: Task) -> float:
+def time_calls(task: Call) -> list[list[float]]:
+    """Time a call for one turn.
+
+    While others had their turn, caches went cold and threads fell asleep: calls that are not timed come first, so that
+    a figure is that of one among many.
+
+    Parameters
+    ----------
+    task : Call
+        The work.
+
+    Returns
+    -------
+    list of list of float
+        The seconds of each sample; short calls are made many times over, and a sample is their mean.
+    """
+    timer = Timer(task.call)
+    once = timer.timeit(1)
+    share = TURN / (CALL_SAMPLES + 1)
+    number = max(1, math.ceil(share / once))
+    if number > 1:
+        once = timer.timeit(number) / number
+        number = max(1, math.ceil(share / once))
+    times = CALL_SAMPLES if number * once < TURN else 1
+    return [[timer.timeit(number) / number] for _ in range(times)]
+
+
+def time_steps(task: Step, operations: int, *, warm: bool) -> list[list[float]]:
+    """Time a step for one turn.
+
+    Parameters
+    ----------
+    task : Step
+        The work.
+    operations : int
+        How many a step has.
+    warm : bool
+        Whether steps that are not timed come first.
+
+    Returns
+    -------
+    list of list of float
+        For each sample the seconds of the forward pass, of the backward pass, and of freeing the graph; small steps are
+        made many times over, and a sample is their mean.
+    """
+    end = time.perf_counter() + WARMING
+    while warm and time.perf_counter() < end:
+        _time_step(task)
+    runs = max(1, SAMPLE_OPERATIONS // operations)
+    times = max(1, min(STEP_SAMPLES, ENOUGH_OPERATIONS // operations))
+    return [_means([_time_step(task) for _ in range(runs)]) for _ in range(times)]
+
+
+def _means(parts: list[tuple[float, float, float]]) -> list[float]:
+    return [sum(part) / len(parts) for part in zip(*parts, strict=True)]
+
+
+def _time_step(task: Step) -> tuple[float, float, float]:
+    start = time.perf_counter()
+    root = task.forward()
+    recorded = time.perf_counter()
+    task.backward(root)
+    derived = time.perf_counter()
+    del root
+    freed = time.perf_counter()
+    return recorded - start, derived - recorded, freed - derived
+
+
+# ---- the scales -----------------------------------------------------------------------------------------------
+
+
+def _weigh(step: Step, operations: int) -> float:
     """How many bytes of resident memory each operation's node takes; small graphs are weighed by the dozen."""
-    roots: list[Any] = [None] * max(1, WEIGHED_NODES // task.operations)
+    roots: list[Any] = [None] * max(1, WEIGHED_NODES // operations)
     before = _resident()
     for place in range(len(roots)):
-        roots[place] = task.forward()
-    return (_resident() - before) / (len(roots) * task.operations)
+        roots[place] = step.forward()
+    return (_resident() - before) / (len(roots) * operations)
 
 
 def _resident() -> int:

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.compiled import peers
-from benchmarks.compiled.arrays import eager_task, floats, torch_tensor
-from benchmarks.compiled.registry import Task, Work, adapter, enter
-from benchmarks.peers import PEERS as EAGER
-from benchmarks.works import LAYERS
-from benchmarks.works import WORKS as EAGER_WORKS
+from benchmarks import peers
+from benchmarks.registry import Call, Work, adapter, enter
+from benchmarks.works.arrays import floats, torch_tensor
+from benchmarks.works.scalar import LAYERS, prepare
+from benchmarks.works.scalar import MOONS as STEP
 
-__all__ = ["MOONS", "RATE", "SHAPES", "STRENGTH", "Problem", "layers"]
+__all__ = ["MOONS", "RATE", "SHAPES", "STRENGTH", "Problem", "layers", "problem_of", "reference"]
 
 STRENGTH, RATE = 1e-4, 0.1
 SHAPES = tuple(zip([2, *LAYERS], LAYERS, strict=False))
 """How many numbers go into each layer and out of it."""
-
-STEP = EAGER_WORKS["moons step"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ class Problem:
     parameters: Any
 
 
-def _problem(size: int) -> Problem:
-    samples = STEP.data(size)
+def problem_of(samples: Any) -> Problem:
+    """The problem of some samples."""
     random.seed(1337)  # as the eager engines' model is made
     parameters: list[float] = []
     for fan_in, neurons in SHAPES:
@@ -70,7 +68,7 @@ def layers(parameters: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def _reference(given: Problem) -> list[float]:
+def reference(given: Problem) -> list[float]:
     """The loss and its gradient, layer by layer in NumPy."""
     model, reached = layers(given.parameters), [given.X]
     for weights, biases in model:
@@ -88,9 +86,9 @@ def _reference(given: Problem) -> list[float]:
 
 MOONS = enter(
     Work(
-        "moons step",
-        problem=_problem,
-        reference=_reference,
+        "compiled moons step",
+        problem=lambda size: problem_of(STEP.problem(size)),
+        reference=reference,
         operations=lambda given: len(given.y),
         sizes=(100,),
         unit="sample",
@@ -99,7 +97,7 @@ MOONS = enter(
 
 
 @adapter(peers.TORCH, MOONS)
-def _torch(given: Problem) -> Task:
+def _torch(given: Problem) -> Call:
     """All samples at once, with its own layers' function; one thread, which is faster here than two."""
     import torch
 
@@ -131,18 +129,12 @@ def _torch(given: Problem) -> Task:
         ]
         return floats(loss, *blocks)
 
-    return Task(call, answer)
+    return Call(call, answer)
 
 
-def _eager(given: Problem, name: str) -> Task:
-    return eager_task(STEP.prepare(EAGER[name](), given.samples))
+def _eager(name: str, given: Problem) -> Call:
+    return prepare(STEP, name, given.samples).as_call()
 
 
-@adapter(peers.SLOTTED, MOONS)
-def _slotted(given: Problem) -> Task:
-    return _eager(given, peers.SLOTTED)
-
-
-@adapter(peers.MICROGRAD, MOONS)
-def _micrograd(given: Problem) -> Task:
-    return _eager(given, peers.MICROGRAD)
+for _name in (peers.SLOTTED, peers.MICROGRAD, peers.XAD):
+    adapter(_name, MOONS, module=__name__)(partial(_eager, _name))

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks.compiled.peers import compiler
+from benchmarks.peers import compiler
 
 __all__ = ["FAST", "shared_library", "workshop"]
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compiled import logistic, peers
-from benchmarks.compiled.arrays import floats, jax_in_double, torch_tensor
-from benchmarks.compiled.logistic import Problem
-from benchmarks.compiled.registry import Task, Work, adapter, enter
+from benchmarks import peers
+from benchmarks.registry import Call, Work, adapter, enter
+from benchmarks.works import logistic
+from benchmarks.works.arrays import floats, jax_in_double, torch_tensor
+from benchmarks.works.logistic import Problem
 
 __all__ = ["HESSIAN", "closed_form"]
 
@@ -41,15 +42,15 @@ HESSIAN = enter(
 
 
 @adapter(peers.NUMPY, HESSIAN)
-def _numpy(given: Problem) -> Task:
+def _numpy(given: Problem) -> Call:
     def call() -> Any:
         return closed_form(given.X, given.w, given.b)
 
-    return Task(call, lambda: floats(call()))
+    return Call(call, lambda: floats(call()))
 
 
 @adapter(peers.JAX, HESSIAN)
-def _jax(given: Problem) -> Task:
+def _jax(given: Problem) -> Call:
     jax = jax_in_double()
 
     def loss(w: Any, b: Any, X: Any, y: Any) -> Any:
@@ -62,11 +63,11 @@ def _jax(given: Problem) -> Task:
     def call() -> Any:
         return derived(*arguments).block_until_ready()
 
-    return Task(call, lambda: floats(call()))
+    return Call(call, lambda: floats(call()))
 
 
 @adapter(peers.TORCH, HESSIAN)
-def _torch(given: Problem) -> Task:
+def _torch(given: Problem) -> Call:
     import torch
 
     X, y, w = map(torch_tensor, (given.X, given.y, given.w))
@@ -75,4 +76,4 @@ def _torch(given: Problem) -> Task:
         return torch.nn.functional.binary_cross_entropy_with_logits(X @ w + given.b, y, reduction="sum")
 
     derived = torch.func.hessian(loss)
-    return Task(lambda: derived(w), lambda: floats(derived(w)))
+    return Call(lambda: derived(w), lambda: floats(derived(w)))

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compiled import peers
-from benchmarks.compiled.arrays import bound_casadi, floats, generated_casadi, jax_in_double, torch_tensor
-from benchmarks.compiled.ceiling import loss_and_gradient
-from benchmarks.compiled.registry import Task, Work, adapter, enter
-from benchmarks.compiled.shared import FAST
+from benchmarks import peers
+from benchmarks.c_compiler import FAST
+from benchmarks.registry import Call, Work, adapter, enter
+from benchmarks.works.arrays import bound_casadi, floats, generated_casadi, jax_in_double, torch_tensor
+from benchmarks.works.ceiling import loss_and_gradient
 
 __all__ = ["C_ORDER", "FEATURES", "FORTRAN_ORDER", "Problem", "closed_form", "problem"]
 
@@ -81,7 +81,7 @@ def _rows(order: str) -> Work:
             problem=lambda rows: problem(rows, order[0]),
             reference=_reference,
             operations=lambda given: len(given.y),
-            sizes=(1_000_000,),
+            sizes=(100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000),
             unit="row",
             weight=lambda rows: 3 * WEIGHT * rows,
             setting="rows",
@@ -92,31 +92,31 @@ def _rows(order: str) -> Work:
 C_ORDER, FORTRAN_ORDER = _rows("C"), _rows("Fortran")
 
 
-def _task(call: Callable[[], Any]) -> Task:
+def _task(call: Callable[[], Any]) -> Call:
     """A task whose call gives the loss and the gradient."""
-    return Task(call, lambda: floats(*call()))
+    return Call(call, lambda: floats(*call()))
 
 
 # ---- by hand --------------------------------------------------------------------------------------------------
 
 
 @adapter(peers.NUMPY, C_ORDER, FORTRAN_ORDER)
-def _numpy(given: Problem) -> Task:
+def _numpy(given: Problem) -> Call:
     return _task(lambda: closed_form(given.X, given.y, given.w, given.b))
 
 
-def _ceiling(given: Problem, threads: int) -> Task:
+def _ceiling(given: Problem, threads: int) -> Call:
     call, found = loss_and_gradient(given.X, given.y, np.append(given.w, given.b), threads)
-    return Task(call, lambda: floats(found))
+    return Call(call, lambda: floats(found))
 
 
 @adapter(peers.CEILING, C_ORDER, FORTRAN_ORDER)
-def _on_all(given: Problem) -> Task:
+def _on_all(given: Problem) -> Call:
     return _ceiling(given, threads=0)
 
 
 @adapter(peers.CEILING_ALONE, C_ORDER, FORTRAN_ORDER)
-def _alone(given: Problem) -> Task:
+def _alone(given: Problem) -> Call:
     return _ceiling(given, threads=1)
 
 
@@ -211,7 +211,7 @@ def _loops_over_columns(compiled: Callable[..., Any]) -> Callable[..., None]:
     return loops
 
 
-def _numba(given: Problem, threads: int) -> Task:
+def _numba(given: Problem, threads: int) -> Call:
     import numba
 
     numba.set_num_threads(threads)
@@ -220,25 +220,25 @@ def _numba(given: Problem, threads: int) -> Task:
     def call() -> Any:
         return kernel(given.X, given.y, given.w, given.b, threads)
 
-    return Task(call, lambda: floats(call()[: FEATURES + 2]))
+    return Call(call, lambda: floats(call()[: FEATURES + 2]))
 
 
 @adapter(peers.NUMBA, C_ORDER, FORTRAN_ORDER)
-def _numba_on_all(given: Problem) -> Task:
+def _numba_on_all(given: Problem) -> Call:
     import numba
 
     return _numba(given, numba.config.NUMBA_NUM_THREADS)
 
 
 @adapter(peers.NUMBA_ALONE, C_ORDER, FORTRAN_ORDER)
-def _numba_alone(given: Problem) -> Task:
+def _numba_alone(given: Problem) -> Call:
     return _numba(given, threads=1)
 
 
 # ---- array libraries ------------------------------------------------------------------------------------------
 
 
-def _jax(given: Problem, logits: Callable[[Any, Any], Any]) -> Task:
+def _jax(given: Problem, logits: Callable[[Any, Any], Any]) -> Call:
     """JAX keeps matrices in C order: from Fortran order it gets the transposed, and the formula for that.
 
     The loss is written as it is for the engines with graphs, which is faster here than its ``logaddexp``.
@@ -261,22 +261,22 @@ def _jax(given: Problem, logits: Callable[[Any, Any], Any]) -> Task:
 
 
 @adapter(peers.JAX, C_ORDER)
-def _jax_rows(given: Problem) -> Task:
+def _jax_rows(given: Problem) -> Call:
     return _jax(given, lambda w, matrix: matrix @ w)
 
 
 @adapter(peers.JAX, FORTRAN_ORDER)
-def _jax_columns(given: Problem) -> Task:
+def _jax_columns(given: Problem) -> Call:
     return _jax(given, lambda w, matrix: w @ matrix)
 
 
 @adapter(peers.JAX_WRITTEN_OUT, C_ORDER)
-def _jax_written_out(given: Problem) -> Task:
+def _jax_written_out(given: Problem) -> Call:
     return _jax(given, lambda w, matrix: (matrix * w).sum(axis=1))
 
 
 @adapter(peers.TORCH, C_ORDER, FORTRAN_ORDER)
-def _torch(given: Problem) -> Task:
+def _torch(given: Problem) -> Call:
     import torch
 
     X, y = torch_tensor(given.X), torch_tensor(given.y)
@@ -290,7 +290,7 @@ def _torch(given: Problem) -> Task:
 
 
 @adapter(peers.SCIKIT, C_ORDER, FORTRAN_ORDER)
-def _scikit_learn(given: Problem) -> Task:
+def _scikit_learn(given: Problem) -> Call:
     """What its ``LogisticRegression`` minimises, on as many threads as its own solver uses; it takes the mean."""
     from sklearn._loss import HalfBinomialLoss
     from sklearn.linear_model._linear_loss import LinearModelLoss
@@ -301,11 +301,11 @@ def _scikit_learn(given: Problem) -> Task:
     def call() -> Any:
         return linear.loss_gradient(coefficients, given.X, given.y)
 
-    return Task(call, lambda: [len(given.y) * number for number in floats(*call())])
+    return Call(call, lambda: [len(given.y) * number for number in floats(*call())])
 
 
 @adapter(peers.AUTOGRAD, C_ORDER, FORTRAN_ORDER)
-def _autograd(given: Problem) -> Task:
+def _autograd(given: Problem) -> Call:
     import autograd
 
     numpy = autograd.numpy
@@ -326,15 +326,19 @@ def _autograd(given: Problem) -> Task:
 # ---- engines with graphs of their own -------------------------------------------------------------------------
 
 
-@adapter(peers.DDX, C_ORDER, FORTRAN_ORDER, most=1_000_000)
-def _ddx(given: Problem) -> Task:
-    """The graph of one row, compiled for all of them. Weights are given anew with each row, and summed afterwards."""
-    equation = ddx_sample()
-    rows = len(given.y)
-    points = np.empty((2 * FEATURES + 2, rows))
+def _row_by_row(given: Problem) -> Any:
+    """The weights, the intercept, the features and the label of each row, in a column."""
+    points = np.empty((2 * FEATURES + 2, len(given.y)))
     points[:FEATURES], points[FEATURES] = given.w[:, None], given.b
     points[FEATURES + 1 : -1], points[-1] = given.X.T, given.y
-    bound = equation.compile(points=rows, veclib=ddx_vectors()).buffer(points)
+    return points
+
+
+@adapter(peers.DDX, C_ORDER, FORTRAN_ORDER, most=1_000_000)
+def _ddx(given: Problem) -> Call:
+    """The graph of one row, compiled for all of them. Weights are given anew with each row, and summed afterwards."""
+    equation = ddx_sample()
+    bound = equation.compile(points=len(given.y), veclib=ddx_vectors()).buffer(_row_by_row(given))
 
     def call() -> Any:
         bound()
@@ -367,7 +371,7 @@ def ddx_sample() -> Any:
 
 
 @adapter(peers.DDX_VECTORS, C_ORDER, FORTRAN_ORDER, most=1_000_000)
-def _ddx_with_vectors(given: Problem) -> Task:
+def _ddx_with_vectors(given: Problem) -> Call:
     """The rows as a constant matrix; b is the weight of a column of 1, as its products take no scalar beside them."""
     import ddx
 
@@ -421,19 +425,45 @@ def _casadi_matrix(rows: int) -> Any:
     return casadi.Function("matrix", [w, b, X, y], [loss, casadi.gradient(loss, w), casadi.gradient(loss, b)])
 
 
-def _casadi(given: Problem, finish: Callable[[Any], Any]) -> Task:
+def _casadi(given: Problem, finish: Callable[[Any], Any]) -> Call:
     rows = len(given.y)
     function = finish(_casadi_rows(rows) if given.X.flags.c_contiguous else _casadi_matrix(rows))
     results = [np.empty(1), np.empty(FEATURES), np.empty(1)]
     arguments = [given.w, np.array([given.b]), given.X.ravel(order="K"), given.y]
-    return Task(bound_casadi(function, arguments, results), lambda: floats(*results))
+    return Call(bound_casadi(function, arguments, results), lambda: floats(*results))
 
 
 @adapter(peers.CASADI, C_ORDER, FORTRAN_ORDER, most=1_000_000)
-def _casadi_compiled(given: Problem) -> Task:
+def _casadi_compiled(given: Problem) -> Call:
     return _casadi(given, lambda function: generated_casadi(function, FAST))
 
 
 @adapter(peers.CASADI_VM, C_ORDER, FORTRAN_ORDER, most=1_000_000)
-def _casadi_interpreted(given: Problem) -> Task:
+def _casadi_interpreted(given: Problem) -> Call:
     return _casadi(given, lambda function: function)
+
+
+def heyoka_sample() -> Any:
+    """The loss of one row and its gradient by w and b, as a compiled function of w, b, x and y."""
+    import heyoka
+
+    variables = heyoka.make_vars(*[f"v{place:02}" for place in range(2 * FEATURES + 2)])
+    by = variables[: FEATURES + 1]
+    x, y = variables[FEATURES + 1 : -1], variables[-1]
+    z = heyoka.sum([by[FEATURES], *[by[k] * x[k] for k in range(FEATURES)]])
+    loss = heyoka.log(1.0 + heyoka.exp(-z)) + (1.0 - y) * z
+    return heyoka.cfunc([loss, *heyoka.diff_tensors([loss], diff_args=by).gradient], vars=variables)
+
+
+@adapter(peers.HEYOKA, C_ORDER, FORTRAN_ORDER, most=1_000_000)
+def _heyoka(given: Problem) -> Call:
+    """The graph of one row, compiled for all of them. Weights are given anew with each row, and summed afterwards."""
+    function = heyoka_sample()
+    points = _row_by_row(given)
+    results = np.empty((FEATURES + 2, len(given.y)))
+
+    def call() -> Any:
+        function(points, outputs=results)
+        return results.sum(axis=1)
+
+    return Call(call, lambda: floats(call()))

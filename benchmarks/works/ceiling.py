@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compiled.shared import FAST, shared_library
+from benchmarks.c_compiler import FAST, shared_library
 
 __all__ = ["loss_and_gradient"]
 

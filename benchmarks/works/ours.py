@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 import microgrid
-from benchmarks.compiled import logistic, moons, peers
-from benchmarks.compiled.arrays import floats
-from benchmarks.compiled.graphs import CHAIN, POINTS, RANDOM, Graph, Recorded, trace
-from benchmarks.compiled.hessian import HESSIAN
-from benchmarks.compiled.logistic import C_ORDER, FORTRAN_ORDER
-from benchmarks.compiled.moons import MOONS
-from benchmarks.compiled.registry import Task, adapter
-from benchmarks.compiled.sample import SAMPLE
+from benchmarks import peers
+from benchmarks.registry import Call, adapter
+from benchmarks.works import logistic, moons
+from benchmarks.works.arrays import floats
+from benchmarks.works.graphs import CHAIN, POINTS, RANDOM, Graph, Recorded, trace
+from benchmarks.works.hessian import HESSIAN
+from benchmarks.works.logistic import C_ORDER, FORTRAN_ORDER
+from benchmarks.works.moons import MOONS
+from benchmarks.works.sample import SAMPLE
 
 __all__: list[str] = []
 
@@ -25,12 +26,7 @@ def _loss(w: Any, b: Any, x: Any, y: Any) -> Any:
     return microgrid.softplus(z) - y * z
 
 
-def _compile(target: Any, *arguments: Any, **options: Any) -> Any:
-    """``microgrid.compile``, which an older installation does not have: such a peer is listed as missing."""
-    return microgrid.compile(target, *arguments, **options)  # type: ignore[attr-defined, unused-ignore]
-
-
-def _called(compiled: Any, arguments: tuple[Any, ...]) -> Task:
+def _called(compiled: Any, arguments: tuple[Any, ...]) -> Call:
     """A plain call."""
 
     def call() -> Any:
@@ -40,56 +36,56 @@ def _called(compiled: Any, arguments: tuple[Any, ...]) -> Task:
         value, gradient = call()
         return floats(value, *gradient)
 
-    return Task(call, answer)
+    return Call(call, answer)
 
 
-def _bound(compiled: Any, arguments: tuple[Any, ...]) -> Task:
+def _bound(compiled: Any, arguments: tuple[Any, ...]) -> Call:
     """A call with bound buffers."""
     bound = compiled.bind(*arguments)
-    return Task(bound, lambda: floats(bound(), *bound.gradient))
+    return Call(bound, lambda: floats(bound(), *bound.gradient))
 
 
 # ---- logistic regression --------------------------------------------------------------------------------------
 
 
 def _over_rows(threads: int | None) -> Any:
-    return _compile(_loss, rows=("x", "y"), wrt=("w", "b"), threads=threads)
+    return microgrid.compile(_loss, rows=("x", "y"), wrt=("w", "b"), threads=threads)
 
 
 @adapter(peers.OURS, C_ORDER, FORTRAN_ORDER)
-def _on_all(given: logistic.Problem) -> Task:
+def _on_all(given: logistic.Problem) -> Call:
     return _called(_over_rows(threads=None), (given.w, given.b, given.X, given.y))
 
 
 @adapter(peers.OURS_ALONE, C_ORDER, FORTRAN_ORDER)
-def _alone(given: logistic.Problem) -> Task:
+def _alone(given: logistic.Problem) -> Call:
     return _called(_over_rows(threads=1), (given.w, given.b, given.X, given.y))
 
 
 @adapter(peers.OURS_BOUND, C_ORDER, FORTRAN_ORDER)
-def _on_all_bound(given: logistic.Problem) -> Task:
+def _on_all_bound(given: logistic.Problem) -> Call:
     return _bound(_over_rows(threads=None), (given.w, np.array(given.b), given.X, given.y))
 
 
 @adapter(peers.OURS, SAMPLE)
-def _one(given: logistic.Problem) -> Task:
-    return _called(_compile(_loss, wrt=("w", "b"), optimize="full"), (given.w, given.b, given.X, given.y))
+def _one(given: logistic.Problem) -> Call:
+    return _called(microgrid.compile(_loss, wrt=("w", "b"), optimize="full"), (given.w, given.b, given.X, given.y))
 
 
 @adapter(peers.OURS_BOUND, SAMPLE)
-def _one_bound(given: logistic.Problem) -> Task:
+def _one_bound(given: logistic.Problem) -> Call:
     arguments = (given.w, np.array(given.b), given.X, np.array(given.y))
-    return _bound(_compile(_loss, wrt=("w", "b"), optimize="full"), arguments)
+    return _bound(microgrid.compile(_loss, wrt=("w", "b"), optimize="full"), arguments)
 
 
 @adapter(peers.OURS, HESSIAN)
-def _hessian(given: logistic.Problem) -> Task:
-    compiled = _compile(_loss, rows=("x", "y"), wrt="w")
+def _hessian(given: logistic.Problem) -> Call:
+    compiled = microgrid.compile(_loss, rows=("x", "y"), wrt="w")
 
     def call() -> Any:
         return compiled.hessian(given.w, given.b, given.X, given.y)
 
-    return Task(call, lambda: floats(call()))
+    return Call(call, lambda: floats(call()))
 
 
 # ---- graphs ---------------------------------------------------------------------------------------------------
@@ -100,29 +96,29 @@ def _record(graph: Graph) -> Recorded:
     return Recorded(graph, leaves, trace(graph, leaves, microgrid.exp, microgrid.log))
 
 
-def _compiled(recorded: Recorded, optimize: str) -> Task:
-    compiled = _compile(recorded.value, recorded.inputs, optimize=optimize)
+def _compiled(recorded: Recorded, optimize: str) -> Call:
+    compiled = microgrid.compile(recorded.value, recorded.inputs, optimize=optimize)
     return _bound(compiled, tuple(map(np.array, recorded.graph.point.tolist())))
 
 
 @adapter(peers.INTERPRETER, RANDOM, CHAIN, record=_record)
-def _interpreter(recorded: Recorded) -> Task:
+def _interpreter(recorded: Recorded) -> Call:
     return _compiled(recorded, "interpreter")
 
 
 @adapter(peers.FULL, RANDOM, record=_record)
-def _full(recorded: Recorded) -> Task:
+def _full(recorded: Recorded) -> Call:
     return _compiled(recorded, "full")
 
 
 @adapter(peers.OURS_ALONE, POINTS)
-def _at_points(graph: Graph) -> Task:
+def _at_points(graph: Graph) -> Call:
     """A row for each point, column by column in memory as ddx-ad has it; every row's own value and gradient."""
 
     def value(x: Any) -> Any:
         return trace(graph, x, microgrid.exp, microgrid.log)
 
-    compiled = _compile(value, rows="x", reduce=None, threads=1, optimize="full")
+    compiled = microgrid.compile(value, rows="x", reduce=None, threads=1, optimize="full")
 
     def call() -> Any:
         return compiled.value_and_grad(graph.point.T)
@@ -131,7 +127,7 @@ def _at_points(graph: Graph) -> Task:
         values, gradient = call()
         return floats(values, gradient.T)
 
-    return Task(call, answer)
+    return Call(call, answer)
 
 
 # ---- a perceptron ---------------------------------------------------------------------------------------------
@@ -152,8 +148,8 @@ def _moons_loss(parameters: Any, x: Any, y: Any) -> Any:
 
 
 @adapter(peers.OURS, MOONS)
-def _moons_step(given: moons.Problem) -> Task:
-    bound = _compile(_moons_loss, rows=("x", "y"), reduce="mean").bind(given.parameters, given.X, given.y)
+def _moons_step(given: moons.Problem) -> Call:
+    bound = microgrid.compile(_moons_loss, rows=("x", "y"), reduce="mean").bind(given.parameters, given.X, given.y)
     parameters = bound.arguments["parameters"]
     found: list[Any] = []
 
@@ -161,4 +157,4 @@ def _moons_step(given: moons.Problem) -> Task:
         found[:] = bound(), bound.gradient
         np.subtract(parameters, moons.RATE * found[1], out=parameters)
 
-    return Task(call, lambda: floats(*found))
+    return Call(call, lambda: floats(*found))

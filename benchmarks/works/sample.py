@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.compiled import logistic, peers
-from benchmarks.compiled.arrays import bound_casadi, eager_task, floats, generated_casadi, jax_in_double, torch_tensor
-from benchmarks.compiled.logistic import FEATURES, Problem, casadi_sample, ddx_sample
-from benchmarks.compiled.registry import Task, Work, adapter, enter
-from benchmarks.compiled.shared import FAST
-from benchmarks.peers import PEERS as EAGER
-from benchmarks.works import WORKS as EAGER_WORKS
+from benchmarks import peers
+from benchmarks.c_compiler import FAST
+from benchmarks.registry import Call, Work, adapter, enter
+from benchmarks.works import logistic
+from benchmarks.works.arrays import bound_casadi, floats, generated_casadi, jax_in_double, torch_tensor
+from benchmarks.works.logistic import FEATURES, Problem, casadi_sample, ddx_sample, heyoka_sample
+from benchmarks.works.scalar import LOGISTIC, prepare
 
 __all__ = ["SAMPLE"]
 
@@ -50,15 +51,15 @@ SAMPLE = enter(
 
 
 @adapter(peers.NUMPY, SAMPLE)
-def _numpy(given: Problem) -> Task:
+def _numpy(given: Problem) -> Call:
     def call() -> Any:
         return _closed_form(given.X, given.y, given.w, given.b)
 
-    return Task(call, lambda: floats(*call()))
+    return Call(call, lambda: floats(*call()))
 
 
 @adapter(peers.NUMBA, SAMPLE)
-def _numba(given: Problem) -> Task:
+def _numba(given: Problem) -> Call:
     """The closed form as loops that fill an array."""
     import numba
 
@@ -79,11 +80,11 @@ def _numba(given: Problem) -> Task:
     def call() -> Any:
         return kernel(given.w, given.b, given.X, given.y, gradient)
 
-    return Task(call, lambda: floats(call(), gradient))
+    return Call(call, lambda: floats(call(), gradient))
 
 
 @adapter(peers.JAX, SAMPLE)
-def _jax(given: Problem) -> Task:
+def _jax(given: Problem) -> Call:
     jax = jax_in_double()
 
     def loss(w: Any, b: Any, x: Any, y: Any) -> Any:
@@ -100,11 +101,11 @@ def _jax(given: Problem) -> Task:
         value, gradient = call()
         return floats(value, *gradient)
 
-    return Task(call, answer)
+    return Call(call, answer)
 
 
 @adapter(peers.TORCH, SAMPLE)
-def _torch(given: Problem) -> Task:
+def _torch(given: Problem) -> Call:
     import torch
 
     torch.set_num_threads(1)
@@ -115,42 +116,42 @@ def _torch(given: Problem) -> Task:
         loss = torch.nn.functional.binary_cross_entropy_with_logits(w @ x + b, y)
         return loss.detach(), *torch.autograd.grad(loss, (w, b))
 
-    return Task(call, lambda: floats(*call()))
+    return Call(call, lambda: floats(*call()))
 
 
 @adapter(peers.DDX, SAMPLE)
-def _ddx(given: Problem) -> Task:
+def _ddx(given: Problem) -> Call:
     bound = ddx_sample().compile().buffer(np.concatenate([given.w, [given.b], given.X, [given.y]]))
-    return Task(bound, lambda: floats(bound.value, bound.jacobian))
+    return Call(bound, lambda: floats(bound.value, bound.jacobian))
 
 
-def _casadi(given: Problem, function: Any) -> Task:
+@adapter(peers.HEYOKA, SAMPLE)
+def _heyoka(given: Problem) -> Call:
+    function, results = heyoka_sample(), np.empty(FEATURES + 2)
+    point = np.concatenate([given.w, [given.b], given.X, [given.y]])
+    return Call(lambda: function(point, outputs=results), lambda: floats(results))
+
+
+def _casadi(given: Problem, function: Any) -> Call:
     results = [np.empty(1), np.empty(FEATURES), np.empty(1)]
     arguments = [given.w, np.array([given.b]), given.X, np.array([given.y])]
-    return Task(bound_casadi(function, arguments, results), lambda: floats(*results))
+    return Call(bound_casadi(function, arguments, results), lambda: floats(*results))
 
 
 @adapter(peers.CASADI, SAMPLE)
-def _casadi_compiled(given: Problem) -> Task:
+def _casadi_compiled(given: Problem) -> Call:
     return _casadi(given, generated_casadi(casadi_sample(), FAST))
 
 
 @adapter(peers.CASADI_VM, SAMPLE)
-def _casadi_interpreted(given: Problem) -> Task:
+def _casadi_interpreted(given: Problem) -> Call:
     return _casadi(given, casadi_sample())
 
 
-def _eager(given: Problem, name: str) -> Task:
+def _eager(name: str, given: Problem) -> Call:
     """The loss from the logit, one operation at a time, recorded anew at each call."""
-    step = EAGER_WORKS["logistic loss"].prepare(EAGER[name](), [(given.X.tolist(), 2.0 * given.y - 1.0)])
-    return eager_task(step)
+    return prepare(LOGISTIC, name, [(given.X.tolist(), 2.0 * given.y - 1.0)]).as_call()
 
 
-@adapter(peers.SLOTTED, SAMPLE)
-def _slotted(given: Problem) -> Task:
-    return _eager(given, peers.SLOTTED)
-
-
-@adapter(peers.MICROGRAD, SAMPLE)
-def _micrograd(given: Problem) -> Task:
-    return _eager(given, peers.MICROGRAD)
+for _name in (peers.SLOTTED, peers.MICROGRAD, peers.XAD):
+    adapter(_name, SAMPLE, module=__name__)(partial(_eager, _name))

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compiled import peers
-from benchmarks.compiled.arrays import bound_casadi, floats, generated_casadi
-from benchmarks.compiled.logistic import ddx_vectors
-from benchmarks.compiled.registry import Task, Work, adapter, enter
+from benchmarks import peers
+from benchmarks.registry import Call, Work, adapter, enter
 from benchmarks.slotted import Slotted
+from benchmarks.works.arrays import bound_casadi, floats, generated_casadi
+from benchmarks.works.logistic import ddx_vectors
 
 __all__ = ["CHAIN", "OPERATIONS", "POINTS", "RANDOM", "Graph", "chain", "differentiate", "random_graph", "trace"]
 
@@ -224,7 +224,7 @@ POINTS = enter(
 )
 CHAIN = enter(
     Work(
-        "chain",
+        "compiled chain",
         problem=chain,
         reference=differentiate,
         operations=lambda graph: graph.operations,
@@ -239,7 +239,7 @@ CHAIN = enter(
 
 
 @adapter(peers.SLOTTED, RANDOM, CHAIN)
-def _slotted(graph: Graph) -> Task:
+def _slotted(graph: Graph) -> Call:
     """Recorded anew at each call: it has nothing else."""
     leaves: list[Slotted] = []
     values: list[float] = []
@@ -250,7 +250,7 @@ def _slotted(graph: Graph) -> Task:
         root.backward()
         values[:] = [root.data]
 
-    return Task(call, lambda: [*values, *[leaf.grad for leaf in leaves]])
+    return Call(call, lambda: [*values, *[leaf.grad for leaf in leaves]])
 
 
 @dataclass(frozen=True)
@@ -281,34 +281,34 @@ def _ddx_record(graph: Graph) -> Recorded:
     return Recorded(graph, None, value)
 
 
-def _ddx(recorded: Recorded, **options: Any) -> Task:
+def _ddx(recorded: Recorded, **options: Any) -> Call:
     """With its interpreter, unless there are options for its compiler."""
     equation = recorded.value.compile(**options) if options else recorded.value
     bound = equation.buffer(recorded.graph.point.copy())
-    return Task(bound, lambda: floats(bound.value, bound.jacobian))
+    return Call(bound, lambda: floats(bound.value, bound.jacobian))
 
 
 @adapter(peers.DDX_INTERPRETER, RANDOM, CHAIN, record=_ddx_record)
-def _ddx_interpreter(recorded: Recorded) -> Task:
+def _ddx_interpreter(recorded: Recorded) -> Call:
     return _ddx(recorded)
 
 
 @adapter(peers.DDX_O0, RANDOM, record=_ddx_record)
-def _ddx_quick(recorded: Recorded) -> Task:
+def _ddx_quick(recorded: Recorded) -> Call:
     import ddx
 
     return _ddx(recorded, opt_level=ddx.OptLevel.O0, codegen_level=ddx.OptLevel.O0)
 
 
 @adapter(peers.DDX_O1, RANDOM, record=_ddx_record, slow=True)
-def _ddx_optimised(recorded: Recorded) -> Task:
+def _ddx_optimised(recorded: Recorded) -> Call:
     import ddx
 
     return _ddx(recorded, opt_level=ddx.OptLevel.O1, codegen_level=ddx.OptLevel.O1)
 
 
 @adapter(peers.DDX, POINTS, record=_ddx_record)
-def _ddx_at_points(recorded: Recorded) -> Task:
+def _ddx_at_points(recorded: Recorded) -> Call:
     """As its documentation has it, with a vector library where there is one."""
     return _ddx(recorded, points=POINT_COUNT, veclib=ddx_vectors())
 
@@ -321,25 +321,55 @@ def _casadi_record(graph: Graph) -> Recorded:
     return Recorded(graph, x, trace(graph, inputs, casadi.exp, casadi.log))
 
 
-def _casadi(recorded: Recorded, finish: Callable[[Any], Any]) -> Task:
+def _casadi(recorded: Recorded, finish: Callable[[Any], Any]) -> Call:
     import casadi
 
     gradient = casadi.gradient(recorded.value, recorded.inputs)
     function = finish(casadi.Function("graph", [recorded.inputs], [recorded.value, gradient]))
     results = [np.empty(1), np.empty(len(recorded.graph.point))]
-    return Task(bound_casadi(function, [recorded.graph.point.copy()], results), lambda: floats(*results))
+    return Call(bound_casadi(function, [recorded.graph.point.copy()], results), lambda: floats(*results))
 
 
 @adapter(peers.CASADI_VM, RANDOM, CHAIN, record=_casadi_record)
-def _casadi_interpreted(recorded: Recorded) -> Task:
+def _casadi_interpreted(recorded: Recorded) -> Call:
     return _casadi(recorded, lambda function: function)
 
 
 @adapter(peers.CASADI_O0, RANDOM, record=_casadi_record)
-def _casadi_quick(recorded: Recorded) -> Task:
+def _casadi_quick(recorded: Recorded) -> Call:
     return _casadi(recorded, lambda function: generated_casadi(function, ("-O0",)))
 
 
 @adapter(peers.CASADI, RANDOM, record=_casadi_record, slow=True)
-def _casadi_optimised(recorded: Recorded) -> Task:
+def _casadi_optimised(recorded: Recorded) -> Call:
     return _casadi(recorded, lambda function: generated_casadi(function, ("-O3",)))
+
+
+def _heyoka_record(graph: Graph) -> Recorded:
+    import heyoka
+
+    inputs = heyoka.make_vars(*[f"x{place:02}" for place in range(len(graph.point))])
+    return Recorded(graph, inputs, trace(graph, inputs, heyoka.exp, heyoka.log))
+
+
+def _heyoka(recorded: Recorded, **options: Any) -> Call:
+    """At one point, or at as many as there are: its code takes them in batches, here on one thread."""
+    import heyoka
+
+    heyoka.set_nthreads(1)
+    gradient = heyoka.diff_tensors([recorded.value], diff_args=recorded.inputs).gradient
+    function = heyoka.cfunc([recorded.value, *gradient], vars=recorded.inputs, **options)
+    points = np.ascontiguousarray(recorded.graph.point)
+    results = np.empty((len(points) + 1, *points.shape[1:]))
+    return Call(lambda: function(points, outputs=results), lambda: floats(results))
+
+
+@adapter(peers.HEYOKA, RANDOM, POINTS, record=_heyoka_record, slow=True)
+def _heyoka_as_it_is(recorded: Recorded) -> Call:
+    return _heyoka(recorded)
+
+
+@adapter(peers.HEYOKA_COMPACT, RANDOM, POINTS, record=_heyoka_record, slow=True)
+def _heyoka_compact(recorded: Recorded) -> Call:
+    """As its documentation advises for large expressions: functions for each kind of operation, called from loops."""
+    return _heyoka(recorded, compact_mode=True)

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compiled.registry import Task
-from benchmarks.compiled.shared import shared_library, workshop
-from benchmarks.works import Task as Step
+from benchmarks.c_compiler import shared_library, workshop
 
-__all__ = ["bound_casadi", "eager_task", "floats", "generated_casadi", "jax_in_double", "torch_tensor"]
+__all__ = ["bound_casadi", "floats", "generated_casadi", "jax_in_double", "torch_tensor"]
 
 _KEPT: list[Any] = []
 """What a bound call reads and fills, as long as this process lives: casadi itself keeps addresses only."""
@@ -56,15 +54,3 @@ def bound_casadi(function: Any, arguments: list[Any], results: list[Any]) -> Any
     for place, array in enumerate(results):
         buffer.set_res(place, memoryview(array))
     return call
-
-
-def eager_task(step: Step) -> Task:
-    """A step of an engine that records its graph anew at each call; leaves may add up, so ask for the first answer."""
-    values = [0.0]
-
-    def call() -> None:
-        root = step.forward()
-        step.backward(root)
-        values[0] = step.output(root)
-
-    return Task(call, lambda: [*values, *step.gradients()])
