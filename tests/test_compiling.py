@@ -498,7 +498,7 @@ def test_fixed_arguments_that_are_equal_and_yet_differ_are_told_apart() -> None:
     assert [nested(2.0, (0.0,)), nested(2.0, (-0.0,))] == [math.inf, -math.inf]
     for _ in range(3):
         over(1.0, math.nan)
-    assert len(over._layouts) == 3
+    assert len(over._structures) == 3
 
 
 def test_products_that_are_equal_differ_by_nothing(backend: str) -> None:
@@ -557,7 +557,7 @@ def test_a_copy_begins_anew() -> None:
     found = compiled.value_and_grad(*arguments)
     for copied in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
         assert copied.value_and_grad(*arguments) == found
-        assert copied._paths is not compiled._paths
+        assert copied._structures is not compiled._structures
 
 
 def test_rows_of_many_results_have_no_gradient(backend: str) -> None:
