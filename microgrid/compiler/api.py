@@ -241,7 +241,10 @@ class Compiled:
         found = fitting()
         if found is None:
             with self._lock:  # another thread may have recorded in the meantime
-                found = fitting() or self._specialized(request, structure, arguments, numbers, arrays) or fitting()
+                found = fitting()
+                if found is None:
+                    self._specialize(request, structure, arguments, numbers, arrays)
+                    found = fitting()
         if found is None:
             raise InvalidValueError(
                 f"{self._target.__name__} takes another way when it is recorded again: it has to depend on its "
@@ -299,12 +302,11 @@ class Compiled:
     def _laid_out(self, arguments: Arguments, arrays: Mapping[Place, Any]) -> _Structure:
         static = self._static(arguments)
         examples = {place: one_row(arrays[place]) if place in arrays else one for place, one in arguments.items()}
-        self._target.check(examples)
         places = [(place, self._target.label(place)) for place in arguments if place not in static]
         layout = Layout(places, examples, arrays, self._target.outside)
         return _Structure(layout, {place: one for place, one in arguments.items() if place in static})
 
-    def _specialized(
+    def _specialize(
         self,
         request: Request,
         structure: _Structure,

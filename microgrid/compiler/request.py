@@ -51,12 +51,13 @@ class Request:
     structure: Callable[[Trace, Variables], Rebuild] | None = None
 
 
-def _upper_triangle(variables: list[Value], outputs: list[Value], tangents: list[Value]) -> list[Value]:
+def _hessian(variables: list[Value], outputs: list[Value], _: list[Value]) -> list[Value]:
+    """The upper triangle of the matrix, row by row."""
     rows = recorded_hessian(variables, outputs[0])
     return [rows[place][column] for place in range(len(rows)) for column in range(place, len(rows))]
 
 
-def _whole_matrix(trace: Trace, variables: Variables) -> Rebuild:
+def _whole_matrix(_: Trace, variables: Variables) -> Rebuild:
     """The matrix from its upper triangle: mixed derivatives don't depend on their order."""
     count, rebuild = len(variables.slots), variables.rebuild
 
@@ -74,15 +75,15 @@ def _whole_matrix(trace: Trace, variables: Variables) -> Rebuild:
 VALUE = Request("value")
 GRADIENT = Request("value_and_grad", pulls_back=True, is_of_one=True)
 VJP = Request("vjp", pulls_back=True, vector="the vector")
-JVP = Request("jvp", vector="the direction", derive=recorded_jvp, structure=lambda trace, variables: trace.results)
+JVP = Request("jvp", vector="the direction", derive=recorded_jvp, structure=lambda trace, _: trace.results)
 HVP = Request(
     "hvp",
     is_of_one=True,
     vector="the direction",
     derive=lambda variables, outputs, tangents: recorded_hvp(variables, outputs[0], tangents),
-    structure=lambda trace, variables: variables.rebuild,
+    structure=lambda _, variables: variables.rebuild,
 )
-HESSIAN = Request("hessian", is_of_one=True, derive=_upper_triangle, structure=_whole_matrix)
+HESSIAN = Request("hessian", is_of_one=True, derive=_hessian, structure=_whole_matrix)
 
 
 def trace_for(

@@ -112,11 +112,13 @@ class Specialization:
             return self._miss(call)
         if self.layout.outside:
             self.layout.write_outside(frame.inputs)
-        if guard is not None and not self._guards.hold(guard):  # type: ignore[union-attr]  # it has a frame
+        if self._guards is not None and not self._guards.hold(guard):
             return self._miss(call)
         return self.compute(call)
 
     def _miss(self, call: Call) -> Any:
+        if self._has_rows:
+            call.frame.release()
         self._free.append(call)
         return MISSED
 
@@ -151,7 +153,7 @@ class Specialization:
         self.layout.write(numbers, frame.inputs)
         if self.request.derive is not None and self.request.vector:
             self._write_direction(vector, frame.inputs)
-        if call.guard is not None and self._guards is not None and not self._guards.hold(call.guard):
+        if self._guards is not None and not self._guards.hold(call.guard):
             self._free.append(call)
             return None
         if self.request.pulls_back and self.request.vector:
@@ -218,16 +220,15 @@ class Specialization:
         """
         frame, _, guard = call
         run = frame.bound()
-        bound = Bound(run if guard is None else functools.partial(_watched, self._guards, guard, run))
+        guards = self._guards
+        bound = Bound(run if guards is None else functools.partial(_watched, guards, guard, run))
         bound.gradient = frame.gradient
         inputs = frame.inputs if hasattr(frame.inputs, "shape") else call.view
         bound.arguments = {name: inputs[place : place + 1] for place, name in enumerate(self.layout.outside_names)}
         bound.arguments |= {part.label: inputs[part.room] for part in self.layout.parts if not part.is_rows}
-        bound.arguments |= (
-            {part.label: given for part, given in zip(self.layout.row_parts, frame.given_arrays(), strict=True)}
-            if self._has_rows
-            else {}
-        )
+        if self._has_rows:
+            labels = [part.label for part in self.layout.row_parts]
+            bound.arguments |= dict(zip(labels, frame.given_arrays(), strict=True))
         return bound
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from microgrid.compiler.arguments import NUMBER, Arguments, Layout, Place, distinct, structure_of
+from microgrid.compiler.arguments import Arguments, Layout, Place, distinct
 from microgrid.compiler.trace import Trace, trace
 from microgrid.core.graph import topological_order
 from microgrid.core.value import Value
@@ -54,9 +54,6 @@ class FunctionTarget:
         if isinstance(place, str):
             return place
         return self.names[place] if place < len(self.names) else f"argument{place}"
-
-    def check(self, arguments: Arguments) -> None:
-        """A function takes whatever it takes."""
 
     def record(self, layout: Layout, numbers: Sequence[float], fixed: Arguments, *, share: bool) -> Trace:
         """One call on Values."""
@@ -119,21 +116,40 @@ class GraphTarget:
         """The name itself."""
         return str(place)
 
-    def check(self, arguments: Arguments) -> None:
-        """Raise for an argument that is no number; of those with rows, for a row that is none."""
-        for name, argument in arguments.items():
-            if structure_of(argument) != NUMBER:
-                raise InvalidValueError(f"the input {name} of the recorded graph is one number, not {argument!r}")
-
     def record(self, layout: Layout, numbers: Sequence[float], fixed: Arguments, *, share: bool) -> Trace:
-        """The graph, which was recorded before."""
+        """The graph, which was recorded before; InvalidValueError for an argument that is not one number."""
+        for part in layout.parts:
+            if not part.is_number:
+                given = part.rebuild(list(numbers[part.start : part.stop]))
+                raise InvalidValueError(f"the input {part.label} of the recorded graph is one number, not {given!r}")
         return Trace(self._make(share), self._results)
 
 
 def target_of(target: Any, inputs: Any, static: Sequence[Place]) -> tuple[FunctionTarget | GraphTarget, Rebuild | None]:
+    """What ``compile`` was given, as something that gives traces.
+
+    Parameters
+    ----------
+    target, inputs
+        As for ``compile``.
+    static : sequence of places
+        The static arguments of a function.
+
+    Returns
+    -------
+    tuple
+        The target, and how derivatives with respect to all inputs are put together, if it has inputs of its own.
+
+    Raises
+    ------
+    InvalidValueError
+        If it is neither a function nor a recorded graph, or if an input is no leaf.
+    DataError
+        If a graph has no inputs.
+    """
     if isinstance(target, Program):
         names = target.inputs
-        made = GraphTarget(lambda share: target, names, _one_or_list(len(target.outputs)))
+        made = GraphTarget(lambda _: target, names, _one_or_list(len(target.outputs)))
         return made, lambda numbers: dict(zip(names, numbers, strict=True))
     leaves, gradient = ([], None) if inputs is None else flatten(inputs)
     for leaf in leaves:
