@@ -338,6 +338,139 @@ def test_a_compiled_function_may_be_called_from_many_threads() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("has_rows", [False, True])
+def test_a_function_is_recorded_once_and_a_second_bound_call_compiles_nothing(
+    has_rows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded: list[Any] = []
+    built: list[str] = []
+    build = machine.build
+
+    def counted_build(text: str, *more: Any, **options: Any) -> Any:
+        built.append(text)
+        return build(text, *more, **options)
+
+    def f(w: Any, x: Any) -> Any:
+        recorded.append(x)
+        z = dot(w, x)
+        return exp(z) if w[0] > 0 else z * z
+
+    monkeypatch.setattr(machine, "build", counted_build)
+    w, direction = np.array([0.5, -0.25, 0.125]), np.array([1.0, 2.0, 3.0])
+    x = np.arange(12.0).reshape(4, 3) if has_rows else np.arange(3.0)
+    compiled = compile(f, rows="x" if has_rows else ())
+    calls: dict[str, Callable[[], Any]] = {
+        "value": lambda: compiled(w, x),
+        "value_and_grad": lambda: compiled.value_and_grad(w, x),
+        "grad": lambda: compiled.grad(w, x),
+        "vjp": lambda: compiled.vjp(w, x, 1.0),
+        "bind": lambda: compiled.bind(w, x)(),
+        "bind again": lambda: compiled.bind(2.0 * w, x)(),
+        "jvp": lambda: compiled.jvp(w, x, direction),
+        "hvp": lambda: compiled.hvp(w, x, direction),
+        "hessian": lambda: compiled.hessian(w, x),
+    }
+    compiles = {}
+    for what, call in calls.items():
+        before = len(built)
+        call()
+        compiles[what] = len(built) - before
+    assert len(recorded) == 1
+    compiling = [what for what, count in compiles.items() if count]
+    assert compiling == ["value", "value_and_grad", "jvp", "hvp", "hessian"]
+    assert [what for what, count in compiles.items() if count > 1] == ["value"], "the guards are compiled once"
+    built.clear()
+    for call in calls.values():
+        call()
+    assert built == []
+    compiled.hessian(-w, x)
+    assert len(recorded) == 2, "another branch is another trace"
+    compiled.value_and_grad(-w, x)
+    assert len(recorded) == 2
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_arguments_of_other_types_give_the_same_numbers_as_arrays_of_floats(rows: bool, backend: str) -> None:
+    w, _, x, y = samples(4)
+    w, x, y = np.round(w * 4.0), np.round(x * 4.0), np.round(y * 4.0)
+    if not rows:
+        x, y = x[0], float(y[0])
+
+    def f(w: Any, x: Any, y: Any) -> Any:
+        return softplus(0.1 * dot(w, x)) - y * w[0]
+
+    compiled = compile(f, rows=("x", "y") if rows else ())
+    wanted, slopes = compiled.value_and_grad(w, x, y)
+    wide = np.zeros(3 * len(w))
+    wide[::3] = w
+    for other in (
+        w.astype(np.float32),
+        w.astype(int),
+        w.astype(">f8"),
+        wide[::3],
+        w[::-1].copy()[::-1],
+        np.frombuffer(b"\0" + w.tobytes(), np.uint8)[1:].view(np.float64),
+    ):
+        for _ in range(2):
+            value, gradient = compiled.value_and_grad(other, x, y)
+            assert (value, gradient.tolist()) == (wanted, slopes.tolist())
+    for other in (w.tolist(), tuple(w.tolist()), [int(number) for number in w], list(w)):
+        value, gradient = compiled.value_and_grad(other, x, y)
+        assert (value, list(gradient), type(gradient)) == (wanted, slopes.tolist(), type(other))
+    for wrong in (np.ma.masked_array(w, w > 0), w * 1j, w.astype(object), w.astype(str)):
+        with pytest.raises(InvalidValueError):
+            compiled.value_and_grad(wrong, x, y)
+    if not rows:
+        for number in (int(y), np.float64(y), np.float32(y), np.int64(y), np.array(y)):
+            assert compiled(w, x, number) == wanted
+        with pytest.raises(InvalidValueError, match="too large"):
+            compiled(w, x, 10**400)
+    assert compiled.value_and_grad(w, x, y)[0] == wanted
+    assert math.isnan(compiled(w * math.nan, x, y))
+
+
+def test_a_call_inside_a_call_has_memory_of_its_own() -> None:
+    inner: list[float] = []
+
+    def cube(x: float) -> float:
+        if x < 3.0:
+            inner.append(compiled.vjp(x + 1.0, 5.0))
+        return x * x * x
+
+    operation = microgrid.custom(cube, lambda out, x: 3.0 * math.pow(x, 2.0), name="cube")
+    compiled = compile(lambda x: operation(x))
+    assert compiled.value_and_grad(4.0) == (64.0, 48.0)
+    assert compiled.vjp(2.0, 1.0) == 12.0
+    assert compiled.value_and_grad(2.0) == (8.0, 12.0)
+    assert inner == [135.0, 135.0]
+
+
+@pytest.mark.parametrize("size", [5, 3_000])
+def test_calls_that_overlap_in_threads_dont_mix(size: int) -> None:
+    def f(w: Any, x: Any) -> Any:
+        for k in range(size):
+            x = sin(w[k % 5] * x) + x
+        return x
+
+    wanted = {offset: compile(f).value_and_grad(np.full(5, offset), offset) for offset in (0.25, 0.5)}
+    compiled = compile(f)
+    wrong = []
+
+    def work(offset: float) -> None:
+        w = np.full(5, offset)
+        for _ in range(100):
+            value, gradient = compiled.value_and_grad(w, offset)
+            if value != wanted[offset][0] or gradient.tolist() != wanted[offset][1].tolist():
+                wrong.append(offset)
+
+    threads = [threading.Thread(target=work, args=(offset,)) for offset in (0.25, 0.5, 0.25, 0.5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
 # ---- rows -----------------------------------------------------------------------------------------------------
 
 
@@ -493,7 +626,7 @@ def test_fixed_arguments_that_are_equal_and_yet_differ_are_told_apart() -> None:
     assert [nested(2.0, (0.0,)), nested(2.0, (-0.0,))] == [math.inf, -math.inf]
     for _ in range(3):
         over(1.0, math.nan)
-    assert len(over._layouts) == 3
+    assert len(over._structures) == 3
 
 
 def test_products_that_are_equal_differ_by_nothing(backend: str) -> None:
@@ -552,7 +685,7 @@ def test_a_copy_begins_anew() -> None:
     found = compiled.value_and_grad(*arguments)
     for copied in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
         assert copied.value_and_grad(*arguments) == found
-        assert copied._paths is not compiled._paths
+        assert copied._structures is not compiled._structures
 
 
 def test_rows_of_many_results_have_no_gradient(backend: str) -> None:

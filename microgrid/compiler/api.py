@@ -1,138 +1,58 @@
-"""``compile``: a function or a recorded graph, recorded once and called many times; no code is made here.
+"""``compile``: a function or a recorded graph, recorded once and called many times, with its derivatives.
 
-A call goes like this. Its arguments have a structure, for which there is a layout: which number goes where. Their
-numbers are written into the inputs of a program that was recorded for this structure. The program runs, and with it the
-comparisons that the function's branches were decided by. If these come out as they did when it was recorded, the
-results are right; otherwise another recorded path is tried, and if none fits, the function is recorded anew.
+A call is answered by a *specialization*: the code of one request (the value, the gradient, ...) at one *trace*. The one
+that answered last is tried first. If the arguments are of other types or another structure, or if a guard fails, the
+arguments are walked; their structure leads to the traces recorded for it and to what was derived from them. Only if
+none holds at these numbers, the function is recorded anew.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from microgrid._public import public
 from microgrid.calculus.trace import Wrt
-from microgrid.compiler.specialization import Path, PointPath, RowPath, row_arrays
-from microgrid.compiler.tiers import LEVELS
-from microgrid.compiler.trace import Layout, Part, Trace, check_places, derived, distinct, structure_of, trace
-from microgrid.core.value import Value
+from microgrid.compiler.arguments import (
+    NO_VARIABLES,
+    Arguments,
+    Layout,
+    Part,
+    Place,
+    Variables,
+    check_places,
+    one_row,
+    plain,
+    row_arrays,
+    variables_of,
+    walk,
+)
+from microgrid.compiler.request import GRADIENT, HESSIAN, HVP, JVP, VALUE, VJP, Request, trace_for
+from microgrid.compiler.specialization import MISSED, Bound, Call, Specialization
+from microgrid.compiler.target import FunctionTarget, GraphTarget, target_of
+from microgrid.compiler.tiers import LEVELS, Code, point_runner, processors, row_kernel
+from microgrid.compiler.trace import Trace
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
-from microgrid.util.pytree import Rebuild, flatten
+from microgrid.util.pytree import Rebuild
 from microgrid.util.wording import listed
 
 __all__ = ["Compiled", "compile"]
 
-Place = int | str
-Arguments = dict[Place, Any]
+
+@dataclass(slots=True)
+class _Structure:
+    """What is known of calls with one structure of arguments: each function is recorded once for each path in it."""
+
+    layout: Layout
+    static: Arguments
+    traces: list[Trace] = field(default_factory=list)
+    specializations: dict[Request, list[Specialization]] = field(default_factory=dict)
 
 
-class _Function:
-    """A function as something that can be recorded: its arguments by their places."""
-
-    def __init__(self, f: Callable[..., Any], outside: Sequence[Value], static: Sequence[Place]) -> None:
-        self.f, self.outside, self.static = f, list(outside), static
-        self.__name__ = getattr(f, "__name__", "function")
-        self.names, self.keywords = _parameters(f)
-
-    def arguments(self, args: Sequence[Any], more: Mapping[str, Any]) -> Arguments:
-        """The arguments of a call by their places."""
-        arguments: Arguments = dict(enumerate(args))
-        arguments.update(more)
-        return arguments
-
-    def place(self, one: Place, arguments: Arguments) -> Place:
-        """Where an argument that is told by its place or its name stands in a call."""
-        if one in arguments:
-            return one
-        if isinstance(one, str) and one in self.names and self.names.index(one) in arguments:
-            return self.names.index(one)
-        if isinstance(one, int) and 0 <= one < len(self.names) and self.names[one] in arguments:
-            return self.names[one]
-        positions = [place for place in arguments if isinstance(place, int)]
-        if isinstance(one, int) and -len(positions) <= one < 0:
-            return positions[one]
-        told = listed([self.label(place) for place in arguments])
-        raise DataError(f"there is no argument {one!r} in the call of {self.__name__}; it gives {told}")
-
-    def label(self, place: Place) -> str:
-        """What the argument at a place is called."""
-        if isinstance(place, str):
-            return place
-        return self.names[place] if place < len(self.names) else f"argument{place}"
-
-    def check(self, arguments: Arguments) -> None:
-        """A function takes whatever it takes."""
-
-    def record(self, layout: Layout, numbers: Sequence[float], fixed: Arguments, *, share: bool) -> Trace:
-        """One call on Values."""
-
-        def call(moving: Mapping[Place, Any]) -> Any:
-            arguments = {**fixed, **moving}
-            positional = [arguments[place] for place in sorted(p for p in arguments if isinstance(p, int))]
-            return self.f(*positional, **{place: one for place, one in arguments.items() if isinstance(place, str)})
-
-        return trace(call, layout, numbers, share=share)
-
-
-def _parameters(f: Callable[..., Any]) -> tuple[list[str], list[str]]:
-    """The names of the parameters that have a place, and of those that are given by name alone."""
-    import inspect
-
-    try:
-        parameters = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return [], []
-    placed = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    return placed, [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
-
-
-class _Recorded:
-    """A recorded graph as something that was recorded: its inputs by their names."""
-
-    outside: Sequence[Value] = ()
-    static: Sequence[Place] = ()
-    keywords: Sequence[str] = ()
-    __name__ = "the recorded graph"
-
-    def __init__(self, make: Callable[[bool], Program], names: Sequence[str], results: Rebuild) -> None:
-        self._make, self.names, self._results = make, list(names), results
-
-    def arguments(self, args: Sequence[Any], more: Mapping[str, Any]) -> Arguments:
-        """The numbers of a call by the inputs' names."""
-        if len(args) > len(self.names):
-            raise DataError(f"the recorded graph has {len(self.names)} inputs, and the call gives {len(args)} numbers")
-        given = {**dict(zip(self.names, args, strict=False)), **more}
-        if given.keys() != set(self.names) or len(given) < len(args) + len(more):
-            raise DataError(
-                f"the recorded graph has the inputs {listed(self.names)}: give each once, in this order or by its name"
-            )
-        return {name: given[name] for name in self.names}
-
-    def place(self, one: Place, arguments: Arguments) -> Place:
-        """The name of an input that is told by its name or its place."""
-        if one in self.names:
-            return one
-        if isinstance(one, int) and -len(self.names) <= one < len(self.names):
-            return self.names[one]
-        raise DataError(f"the recorded graph has no input {one!r}; there are {listed(self.names)}")
-
-    def label(self, place: Place) -> str:
-        """The name itself."""
-        return str(place)
-
-    def check(self, arguments: Arguments) -> None:
-        """Raise for an argument that is no number; of those with rows, for a row that is none."""
-        for name, argument in arguments.items():
-            if structure_of(argument) != structure_of(1.0):
-                raise InvalidValueError(f"the input {name} of the recorded graph is one number, not {argument!r}")
-
-    def record(self, layout: Layout, numbers: Sequence[float], fixed: Arguments, *, share: bool) -> Trace:
-        """The graph, which was recorded before."""
-        return Trace(self._make(share), self._results)
+_OPTIONS = ("_target", "_wrt", "_rows", "_gradient", "_reduce", "_precise", "_optimize", "_threads")
 
 
 @public()
@@ -154,7 +74,7 @@ class Compiled:
 
     def __init__(
         self,
-        source: _Function | _Recorded,
+        target: FunctionTarget | GraphTarget,
         *,
         wrt: Wrt | None,
         rows: Sequence[Place],
@@ -164,16 +84,16 @@ class Compiled:
         threads: int | None,
         gradient: Rebuild | None,
     ) -> None:
-        self._source, self._wrt, self._rows, self._gradient = source, wrt, rows, gradient
+        self._target, self._wrt, self._rows, self._gradient = target, wrt, rows, gradient
         self._reduce, self._precise, self._optimize, self._threads = reduce, precise, optimize, threads
         self._forget()
 
     def _forget(self) -> None:
         """Begin as if it had not been called."""
-        self._paths: dict[tuple[str, Hashable], list[Path]] = {}
-        self._layouts: dict[Hashable, tuple[Layout, Arguments]] = {}
+        self._structures: dict[Hashable, _Structure] = {}
+        self._recent: dict[Request, Specialization] = {}
         self._row_places: dict[tuple[Place, ...], list[Place]] = {}
-        self._last: Path | None = None
+        self._last: Specialization | None = None
         self._lock = threading.RLock()
 
     # ---- calls ------------------------------------------------------------------------------------------------
@@ -186,8 +106,7 @@ class Compiled:
         float or structure
             What the function returns, with floats in it.
         """
-        with self._lock:
-            return self._run("value", args, more).results()
+        return self._call(VALUE, args, more)
 
     def value_and_grad(self, /, *args: Any, **more: Any) -> tuple[Any, Any]:
         """The value beside the derivatives with respect to ``wrt``.
@@ -202,9 +121,8 @@ class Compiled:
         InvalidValueError
             If the function returns other than one number.
         """
-        with self._lock:
-            path = self._run("gradient", args, more)
-            return path.results(), path.gradient()
+        answer: tuple[Any, Any] = self._call(GRADIENT, args, more)
+        return answer
 
     def grad(self, /, *args: Any, **more: Any) -> Any:
         """The derivatives alone; as ``value_and_grad``."""
@@ -223,9 +141,7 @@ class Compiled:
         structure
             In the structure of the argument.
         """
-        of_f, vector = _last(args, "vjp", "the vector")
-        with self._lock:
-            return self._run("gradient", of_f, more, seeds=vector).gradient()
+        return self._call(VJP, args, more)
 
     def jvp(self, /, *args: Any, **more: Any) -> Any:
         """The derivative along a direction.
@@ -240,7 +156,7 @@ class Compiled:
         structure
             In the structure of what the function returns.
         """
-        return self._along("jvp", args, more)
+        return self._call(JVP, args, more)
 
     def hvp(self, /, *args: Any, **more: Any) -> Any:
         """The product of the Hessian and a direction.
@@ -255,12 +171,7 @@ class Compiled:
         structure
             In the structure of the argument.
         """
-        return self._along("hvp", args, more)
-
-    def _along(self, what: str, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
-        of_f, direction = _last(args, what, "the direction")
-        with self._lock:
-            return self._run(what, of_f, more, direction=direction).results()
+        return self._call(HVP, args, more)
 
     def hessian(self, /, *args: Any, **more: Any) -> Any:
         """All second derivatives.
@@ -270,11 +181,10 @@ class Compiled:
         structure
             In the structure of the argument, with another one in each place; for an array, one array.
         """
-        with self._lock:
-            return self._run("hessian", args, more).results()
+        return self._call(HESSIAN, args, more)
 
-    def bind(self, /, *args: Any, **more: Any) -> Any:
-        """A call without arguments, for those who make it often.
+    def bind(self, /, *args: Any, **more: Any) -> Bound:
+        """Bind the arguments: a call of ``value_and_grad`` without any, for hot loops.
 
         Parameters
         ----------
@@ -290,71 +200,89 @@ class Compiled:
             bound call has one memory: each thread needs its own. Without ``reduce``, the value is an array in that
             memory, and the next call writes it again.
         """
-        with self._lock:
-            return self._run("gradient", args, more, fresh=True).bound()
+        specialization, call = self._packed(GRADIENT, args, more, is_bound=True)
+        return specialization.bound(call)
 
-    # ---- finding the path -------------------------------------------------------------------------------------
+    # ---- one way through a call -------------------------------------------------------------------------------
 
-    def _run(
-        self,
-        what: str,
-        args: Sequence[Any],
-        more: Mapping[str, Any],
-        seeds: Any = None,
-        direction: Any = None,
-        *,
-        fresh: bool = False,
-    ) -> Path:
-        arguments = self._source.arguments(args, more)
-        arrays = row_arrays(arguments, self._places_of_rows(arguments), self._source.label)
-        key = self._key(arguments, arrays)
-        known = self._paths.setdefault((what, key), [])
-        layout, fixed = self._layouts.get(key) or self._lay_out(key, arguments, arrays)
-        for place, path in enumerate([] if fresh else known):
-            if path.run(arguments, arrays, seeds, direction):
-                known.insert(0, known.pop(place))
-                path.forget_arrays()
-                self._last = path
-                return path
-        path = self._new_path(what, layout, fixed, arguments, arrays)
-        if not path.run(arguments, arrays, seeds, direction):
+    def _call(self, request: Request, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
+        recent = self._recent.get(request)
+        if recent is not None and not more:
+            answer = recent(args)
+            if answer is not MISSED:
+                self._last = recent
+                return answer
+        specialization, call = self._packed(request, args, more)
+        return specialization.compute(call)
+
+    def _packed(
+        self, request: Request, args: Sequence[Any], more: Mapping[str, Any], *, is_bound: bool = False
+    ) -> tuple[Specialization, Call]:
+        """The specialization for a call, and the call with its arguments in place."""
+        vector = None
+        if request.vector:
+            if not args or args[-1] is None:
+                raise DataError(f"{request.name} takes the arguments of the function and, last, {request.vector}")
+            args, vector = args[:-1], args[-1]
+        arguments = self._target.arguments(args, more)
+        arrays = row_arrays(arguments, self._places_of_rows(arguments), self._target.label)
+        key, numbers = self._walked(arguments, arrays)
+        structure = self._structures.get(key)
+        if structure is None:
+            structure = self._structures.setdefault(key, self._laid_out(arguments, arrays))
+
+        def fitting() -> tuple[Specialization, Call] | None:
+            for one in tuple(structure.specializations.get(request, ())):
+                call = one.packed(numbers, arrays, vector, is_bound=is_bound)
+                if call is not None:
+                    return one, call
+            return None
+
+        found = fitting()
+        if found is None:
+            with self._lock:  # another thread may have recorded in the meantime
+                found = fitting()
+                if found is None:
+                    self._specialize(request, structure, arguments, numbers, arrays)
+                    found = fitting()
+        if found is None:
             raise InvalidValueError(
-                f"{self._source.__name__} takes another way when it is recorded again: it has to depend on its "
+                f"{self._target.__name__} takes another way when it is recorded again: it has to depend on its "
                 "arguments alone, and not on chance or on what it did before"
             )
-        if not fresh:
-            known.insert(0, path)
-            path.forget_arrays()
-        self._last = path
-        return path
+        self._recent[request] = self._last = found[0]
+        return found
 
     def _places_of_rows(self, arguments: Arguments) -> list[Place]:
         given = tuple(arguments)
         if given not in self._row_places:
-            self._row_places[given] = [self._source.place(one, arguments) for one in self._rows]
+            self._row_places[given] = [self._target.place(one, arguments) for one in self._rows]
         return self._row_places[given]
 
     def _static(self, arguments: Arguments) -> set[Place]:
         """The fixed arguments of a call; one that is left to its default is fixed anyway."""
-        if not self._source.static:
+        if not self._target.static:
             return set()
-        names = self._source.names
-        known = [*names, *self._source.keywords]
-        omitted = {one for one in self._source.static if one in known and one not in arguments}
+        names = self._target.names
+        known = [*names, *self._target.keywords]
+        omitted = {one for one in self._target.static if one in known and one not in arguments}
         omitted = {one for one in omitted if one not in names or names.index(str(one)) not in arguments}
-        return {self._source.place(one, arguments) for one in self._source.static if one not in omitted}
+        return {self._target.place(one, arguments) for one in self._target.static if one not in omitted}
 
-    def _key(self, arguments: Arguments, arrays: Mapping[Place, Any]) -> Hashable:
+    def _walked(self, arguments: Arguments, arrays: Mapping[Place, Any]) -> tuple[Hashable, Arguments]:
+        """The structure of all arguments, and the numbers of those that rows share, by their places."""
         static = self._static(arguments)
         parts: list[Hashable] = []
+        numbers: Arguments = {}
         for place, argument in arguments.items():
             if place in static:
                 parts.append((place, "static", self._fixed(place, argument)))
             elif place in arrays:
                 parts.append((place, "rows", arrays[place].shape[1:]))
             else:
-                parts.append((place, structure_of(argument)))
-        return tuple(parts)
+                structure, numbers[place] = walk(argument)
+                parts.append((place, structure))
+        return tuple(parts), numbers
 
     def _fixed(self, place: Place, argument: Any) -> Hashable:
         """What tells a fixed argument from another one: they may be equal all the same, as 1 and True or both zeros."""
@@ -366,101 +294,106 @@ class Compiled:
             hash(argument)
         except TypeError:
             raise DataError(
-                f"the static argument {self._source.label(place)} is {argument!r}, and recorded calls are told apart "
+                f"the static argument {self._target.label(place)} is {argument!r}, and recorded calls are told apart "
                 "by what can be hashed"
             ) from None
         return type(argument), argument
 
-    def _lay_out(self, key: Hashable, arguments: Arguments, arrays: Mapping[Place, Any]) -> tuple[Layout, Arguments]:
+    def _laid_out(self, arguments: Arguments, arrays: Mapping[Place, Any]) -> _Structure:
         static = self._static(arguments)
-        moving = {place: _one_row(arrays[place]) if place in arrays else one for place, one in arguments.items()}
-        self._source.check(moving)
-        places = [(place, self._source.label(place)) for place in arguments if place not in static]
-        layout = Layout(places, moving, arrays, self._source.outside)
-        fixed = {place: one for place, one in arguments.items() if place in static}
-        self._layouts[key] = layout, fixed
-        return layout, fixed
+        examples = {place: one_row(arrays[place]) if place in arrays else one for place, one in arguments.items()}
+        places = [(place, self._target.label(place)) for place in arguments if place not in static]
+        layout = Layout(places, examples, arrays, self._target.outside)
+        return _Structure(layout, {place: one for place, one in arguments.items() if place in static})
 
-    def _new_path(
+    def _specialize(
         self,
-        what: str,
-        layout: Layout,
-        fixed: Arguments,
+        request: Request,
+        structure: _Structure,
         arguments: Arguments,
+        given: Arguments,
         arrays: Mapping[Place, Any],
-    ) -> Path:
-        numbers = layout.numbers(arguments, arrays)
-        recorded = self._source.record(layout, numbers, fixed, share=not self._precise)
-        slots, rebuild = ([], list) if what == "value" else self._chosen(layout, arguments)
-        if what == "gradient":
-            recorded = replace(recorded, differentiated=True)
-        if what in ("hvp", "hessian") and recorded.count != 1:
-            raise InvalidValueError(f"{what} needs a function that returns one number, not {recorded.count}")
-        if what in ("jvp", "hvp", "hessian"):
-            if any([slot not in layout.shared for slot in slots]):
-                raise DataError(f"{what} is with respect to arguments that all rows share: choose others by wrt")
-            recorded = derived(what, recorded, slots, numbers, rebuild, share=not self._precise)
+    ) -> None:
+        """Add a specialization for a request, from a trace that holds at these numbers; record one if there is none."""
+        layout = structure.layout
+        numbers = layout.numbers(given, arrays)
+        shared = [numbers[slot] for slot in layout.shared]
+        trace = next((one for one in structure.traces if one.guards is None or one.guards.hold_at(shared)), None)
+        if trace is None:
+            trace = self._target.record(layout, numbers, structure.static, share=not self._precise)
+            structure.traces.append(trace)
+        variables = NO_VARIABLES if request is VALUE else self._variables(layout, arguments, has_rows=bool(arrays))
+        asked = trace_for(request, trace, layout, variables, numbers, share=not self._precise)
+        runner = self._runner(request, structure, asked, variables)
+        options: dict[str, Any] = {"derivatives": request.pulls_back}
         if arrays:
-            return RowPath(layout, recorded, slots, rebuild, self._reduce, self._precise, self._threads)
-        options: dict[str, Any] = {"precise": self._precise, "optimize": self._optimize, "threads": self._threads}
-        return PointPath(layout, recorded, slots, rebuild, **options)
+            options["threads"] = self._threads or processors()
+        positions = self._target.positions(len(arguments))
+        fast = None if structure.static or request.vector else layout.fast(positions)
+        made = Specialization(request, asked, layout, variables, fast, runner, options, self._reduce)
+        structure.specializations.setdefault(request, []).insert(0, made)
 
-    def _chosen(self, layout: Layout, arguments: Arguments) -> tuple[list[int], Callable[..., Any]]:
+    def _runner(self, request: Request, structure: _Structure, trace: Trace, variables: Variables) -> Any:
+        """What runs a program. The gradient and the vector-Jacobian product have it in common."""
+        for other in (GRADIENT, VJP) if request.pulls_back else ():
+            for one in structure.specializations.get(other, ()):
+                if one.trace is trace:
+                    return one.runner
+        wrt = variables.slots if request.pulls_back else []
+        rows = structure.layout.row_parts
+        if rows:
+            slots = [list(range(part.start, part.stop)) for part in rows]
+            return row_kernel(trace.program)(trace.program, slots, wrt, reduce=self._reduce, precise=self._precise)
+        return point_runner(trace.program, wrt, precise=self._precise, optimize=self._optimize, threads=self._threads)
+
+    def _variables(self, layout: Layout, arguments: Arguments, *, has_rows: bool) -> Variables:
         """The inputs that are differentiated with respect to, and how derivatives are put together."""
-        gradient = self._gradient
-        if gradient is not None:  # all that the graph was given, in a structure of its own
-            count = len(self._source.outside) or len(layout.names)
-            return list(range(count)), lambda numbers, finish=None: gradient(_plain_list(numbers))
+        if self._gradient is not None:  # all that the graph was given, in a structure of its own
+            count = len(self._target.outside) or len(layout.names)
+            rebuild = plain(self._gradient)
+            return Variables(list(range(count)), rebuild, rebuild)
         wrt: Any = 0 if self._wrt is None else self._wrt
         parts = [self._part(one, layout, arguments) for one in (wrt if isinstance(wrt, tuple) else (wrt,))]
-        slots = [slot for part in parts for slot in range(part.start, part.stop)]
-
-        def rebuild(numbers: Any, finish: Callable[[Part, Any], Any] = _as_it_is) -> Any:
-            built, start = [], 0
-            for part in parts:
-                stop = start + part.stop - part.start
-                own = numbers[start:stop]
-                if not part.is_array:
-                    own = _plain_list(own)
-                built.append(finish(part, part.rebuild(own)))
-                start = stop
-            return tuple(built) if isinstance(wrt, tuple) else built[0]
-
-        return slots, rebuild
+        return variables_of(parts, is_tuple=isinstance(wrt, tuple), keeps_rows=has_rows and not self._reduce)
 
     def _part(self, one: Place, layout: Layout, arguments: Arguments) -> Part:
         """An argument that is differentiated by."""
-        place = self._source.place(one, arguments)
+        place = self._target.place(one, arguments)
         part = layout.part(place)
         if part is None or part.start == part.stop:
             reason = "is static" if part is None else f"holds no numbers: {arguments[place]!r}"
             raise DataError(
-                f"the argument {self._source.label(place)} {reason}: choose others to differentiate by, wrt"
+                f"the argument {self._target.label(place)} {reason}: choose others to differentiate by, wrt"
             )
         return part
 
     # ---- what it did ------------------------------------------------------------------------------------------
 
     @property
-    def _path(self) -> Path:
+    def _called(self) -> Specialization:
+        """The specialization of the last call."""
         if self._last is None:
-            if isinstance(self._source, _Function):
-                raise DataError(f"{self._source.__name__} is recorded when it is first called, and it was not yet")
+            if isinstance(self._target, FunctionTarget):
+                raise DataError(f"{self._target.__name__} is recorded when it is first called, and it was not yet")
             if self._rows:
-                raise DataError(f"{self._source.__name__} is compiled for rows when it is first called with some")
-            self._run("value", [1.0] * len(self._source.names), {})
+                raise DataError(f"{self._target.__name__} is compiled for rows when it is first called with some")
+            self._packed(VALUE, [1.0] * len(self._target.names), {})
         assert self._last is not None  # set by the call
         return self._last
 
     @property
+    def _code(self) -> Code:
+        return self._called.codes[-1]
+
+    @property
     def program(self) -> Program:
         """What was recorded for the last call."""
-        return self._path.trace.program
+        return self._called.trace.program
 
     @property
     def backend(self) -> str:
         """What the last call ran on: "native", "interpreter", "full", "rows", "numpy" or "python"."""
-        return self._path.backend
+        return self._code.backend
 
     @property
     def nodes(self) -> int:
@@ -470,58 +403,30 @@ class Compiled:
     @property
     def compile_seconds(self) -> float:
         """How long making the code of the last call's program took so far."""
-        return self._path.compile_seconds
+        return sum([code.compile_seconds for code in self._called.codes])
 
     def listing(self) -> str:
         """The program of the last call, one operation a line."""
         return self.program.listing()
 
     def ir(self) -> str:
-        """The text in LLVM's language that the last call's machine code was made from."""
-        return self._path.ir()
+        """The last call's code in LLVM's syntax."""
+        return self._code.ir()
 
     def assembly(self) -> str:
-        """The last call's machine code in words."""
-        return self._path.assembly()
+        """The last call's assembly code."""
+        return self._code.assembly()
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy needs; it records anew what it is called with."""
-        made_by_calls = Compiled.__new__(Compiled)
-        made_by_calls._forget()
-        return {name: one for name, one in self.__dict__.items() if name not in made_by_calls.__dict__}
+        """The function and the options: a copy records anew what it is called with."""
+        return {name: getattr(self, name) for name in _OPTIONS}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
         self._forget()
 
     def __repr__(self) -> str:
-        return f"<compiled {self._source.__name__}>"
-
-
-def _last(args: Sequence[Any], what: str, told: str) -> tuple[Sequence[Any], Any]:
-    if not args or args[-1] is None:
-        raise DataError(f"{what} takes the arguments of the function and, last, {told}")
-    return args[:-1], args[-1]
-
-
-def _as_it_is(part: Part, built: Any) -> Any:
-    return built
-
-
-def _plain_list(numbers: Any) -> list[Any]:
-    """Python's own numbers, for Python's own structures."""
-    return numbers if isinstance(numbers, list) else numbers.tolist()
-
-
-def _one_row(array: Any) -> Any:
-    return array[0] if len(array) else _zeros_like_a_row(array)
-
-
-def _zeros_like_a_row(array: Any) -> Any:
-    import numpy
-
-    row = numpy.zeros(array.shape[1:])
-    return row if row.ndim else 0.0
+        return f"<compiled {self._target.__name__}>"
 
 
 # ---- compile --------------------------------------------------------------------------------------------------
@@ -627,7 +532,7 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         raise DataError("a Program has its inputs already: leave inputs= out")
     if by_rows and optimize not in ("auto", "full"):
         raise DataError(f"what runs on rows is always compiled in full, and optimize={optimize!r} says otherwise")
-    source, gradient = _source(target, inputs, fixed)
+    source, gradient = target_of(target, inputs, fixed)
     return Compiled(
         source,
         wrt=wrt,
@@ -644,51 +549,3 @@ def _places(given: Sequence[Place] | Place, what: str) -> list[Place]:
     places = [given] if isinstance(given, str | int) else list(given)
     check_places(places, what)
     return places
-
-
-def _source(target: Any, inputs: Any, static: Sequence[Place]) -> tuple[_Function | _Recorded, Rebuild | None]:
-    if isinstance(target, Program):
-        names = target.inputs
-        made = _Recorded(lambda share: target, names, _one_or_list(len(target.outputs)))
-        return made, lambda numbers: dict(zip(names, numbers, strict=True))
-    leaves, gradient = ([], None) if inputs is None else flatten(inputs)
-    for leaf in leaves:
-        if not isinstance(leaf, Value) or leaf.op is not None:
-            raise InvalidValueError(f"inputs are leaves, Values that were made from a number, not {leaf!r}")
-    if callable(target):
-        return _Function(target, leaves, static), gradient
-    return _recorded_source(target, leaves, gradient, inputs)
-
-
-def _one_or_list(count: int) -> Rebuild:
-    return lambda parts: parts[0] if count == 1 else list(parts)
-
-
-def _input_names(inputs: Any, leaves: Sequence[Value]) -> list[str]:
-    """What the inputs are called by: a dict's keys, or the leaves' own names, made distinct."""
-    if isinstance(inputs, Mapping) and len(inputs) == len(leaves):
-        return list(inputs)
-    return distinct([leaf.name or f"x{place}" for place, leaf in enumerate(leaves)])
-
-
-def _recorded_source(
-    target: Any, leaves: list[Value], gradient: Rebuild | None, inputs: Any
-) -> tuple[_Recorded, Rebuild]:
-    from microgrid.core.graph import topological_order
-
-    outputs, results = flatten(target)
-    for output in outputs:
-        if not isinstance(output, Value):
-            raise InvalidValueError(f"compile takes a function, recorded Values or a Program, and not {output!r}")
-    names = None if gradient is None else _input_names(inputs, leaves)
-    if gradient is None:
-        leaves = [node for node in topological_order(*outputs) if node.op is None and node.name]
-        if not leaves:
-            raise DataError("the recorded graph has no named leaf: name its inputs, or give them as inputs=[...]")
-    program = Program.record(outputs, leaves, names=names)
-    by_name = gradient or (lambda numbers: dict(zip(program.inputs, numbers, strict=True)))
-
-    def make(share: bool) -> Program:
-        return program if share else Program.record(outputs, leaves, names=names, share=False)
-
-    return _Recorded(make, program.inputs, results), by_name

@@ -1,6 +1,6 @@
 """A program on rows without machine code: in blocks of rows through NumPy, or row by row through Python's floats.
 
-It offers what ``native.rows`` offers, for machines without llvmlite and for operations written for floats alone.
+It offers what ``llvm.row_kernel`` offers, for machines without llvmlite and for operations written for floats alone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from microgrid.core.arithmetic import FLOAT
 from microgrid.errors import DataError
 from microgrid.program.program import Program
 
-__all__ = ["NumpyRows", "PythonRows", "pairwise"]
+__all__ = ["NumpyFrame", "NumpyRows", "PythonRows", "pairwise"]
 
-_BLOCK = 2048  # rows: a column of 16 KB, so that those in use at a time stay in a cache
+_ROWS_AT_ONCE = 2048  # rows: a column of 16 KB, so that those in use at a time stay in a cache
 
 
 def pairwise(parts: Any) -> Any:
@@ -84,71 +84,44 @@ class NumpyRows:
         if precise:
             self.backend = "python"
 
-    def value(self, shared: Any, arrays: Sequence[Any], threads: int) -> Any:
-        """The outputs.
+    def frame(self, *, derivatives: bool, threads: int) -> NumpyFrame:
+        """The memory of a call; calls that may overlap need one each.
 
         Parameters
         ----------
-        shared : array of float64
-            A number for each input that all rows share.
-        arrays : sequence of array
-            Of shape (rows,) or (rows, columns).
+        derivatives : bool
+            Whether derivatives are computed beside the outputs.
         threads : int
             Not used: there is one.
 
         Returns
         -------
-        array
-            Of shape (outputs,) if they are reduced, otherwise (rows, outputs).
+        NumpyFrame
+            Of this program.
         """
-        return self._results(shared, arrays, None)[0]
+        return NumpyFrame(self, derivatives=derivatives)
 
-    def value_and_pullback(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> tuple[Any, Any, Any]:
-        """The outputs, and derivatives of their sum, weighted by the seeds.
+    @property
+    def codes(self) -> list[NumpyRows]:
+        """What runs it: itself."""
+        return [self]
 
-        Parameters
-        ----------
-        shared, arrays, threads
-            As for ``value``.
-        seeds : array of float64
-            The weight of each output.
+    @property
+    def is_reduced(self) -> bool:
+        """Whether results are added up over rows."""
+        return bool(self._reduce)
 
-        Returns
-        -------
-        tuple of array
-            The outputs; the derivatives with respect to shared inputs, like the outputs; and those with respect to the
-            inputs from rows, of shape (rows, inputs).
-        """
-        return self._results(shared, arrays, [float(seed) for seed in seeds])
+    def new_frame_arrays(self) -> tuple[Any, Any]:
+        """Room for the inputs that rows share, and seeds of 1."""
+        return numpy.zeros(len(self._shared)), numpy.ones(len(self._program.outputs))
 
-    def prepare(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> tuple[Callable[[], Any], Any]:
-        """``value_and_pullback`` of these arrays and of one output, as a call without arguments.
-
-        Parameters
-        ----------
-        shared, arrays, seeds, threads
-            As for ``value_and_pullback``. They are read anew at each call.
-
-        Returns
-        -------
-        tuple
-            The call, which gives the output, and the array that it leaves the derivatives with respect to shared inputs
-            in.
-        """
-        gradient = self.value_and_pullback(shared, arrays, seeds, threads)[1]
-
-        def run() -> Any:
-            outputs, gradient[:], _ = self.value_and_pullback(shared, arrays, seeds, threads)
-            return float(outputs[0]) if self._reduce else outputs[:, 0]
-
-        return run, gradient
-
-    def _results(self, shared: Any, arrays: Sequence[Any], seeds: list[float] | None) -> tuple[Any, Any, Any]:
+    def results(self, shared: Any, arrays: Sequence[Any], seeds: list[float] | None) -> tuple[Any, Any, Any]:
+        """The outputs, and the derivatives with respect to shared inputs and to those from rows, if there are seeds."""
         count = len(arrays[0])
         wanted = (len(self._program.outputs), len(self._shared_wrt), len(self._row_wrt))
         whole = [numpy.empty((count, columns)) for columns in wanted]
         with numpy.errstate(all="ignore"):
-            for rows in _blocks(count, 1 if self._precise else _BLOCK):
+            for rows in _blocks(count, 1 if self._precise else _ROWS_AT_ONCE):
                 found = self._block(shared, [array[rows] for array in arrays], seeds, rows.stop - rows.start)
                 for kept, columns in zip(whole, found, strict=True):
                     for place, column in enumerate(columns):
@@ -184,6 +157,60 @@ class NumpyRows:
     def assembly(self) -> str:
         """There is none."""
         raise DataError("there is no machine code of what runs in NumPy: install llvmlite, the extra 'compile'")
+
+
+class NumpyFrame:
+    """The memory of one call, as ``llvm.row_kernel.RowFrame``.
+
+    Attributes
+    ----------
+    inputs, seeds, outputs, gradient, by_rows : array of float64
+        What is read, and what ``run`` leaves.
+    """
+
+    outputs: Any
+    gradient: Any
+    by_rows: Any
+
+    def __init__(self, rows: NumpyRows, *, derivatives: bool) -> None:
+        self._rows, self._derivatives = rows, derivatives
+        self.inputs, self.seeds = rows.new_frame_arrays()
+        self._arrays: Sequence[Any] = ()
+
+    def fits(self, arrays: Sequence[Any]) -> bool:
+        """Arrays have to be taken anew for each run."""
+        return False
+
+    def take(self, arrays: Sequence[Any]) -> None:
+        """Read these arrays at the next run."""
+        self._arrays = arrays
+
+    def given_arrays(self) -> Sequence[Any]:
+        """The arrays that were taken."""
+        return self._arrays
+
+    def run(self) -> float:
+        """Compute; of results that are reduced, give the first output."""
+        seeds = self.seeds.tolist() if self._derivatives else None
+        self.outputs, self.gradient, self.by_rows = self._rows.results(self.inputs, self._arrays, seeds)
+        return float(self.outputs[0]) if self._rows.is_reduced else 0.0
+
+    def release(self) -> None:
+        """Let go of the arrays: they are the caller's."""
+        self._arrays = ()
+
+    def bound(self) -> Callable[[], Any]:
+        """``run`` on the arrays that were taken, which are read anew at each call; the gradient stays in one place."""
+        self.run()
+        gradient = self.gradient
+
+        def run() -> Any:
+            first = self.run()
+            gradient[:] = self.gradient
+            self.gradient = gradient
+            return first if self._rows.is_reduced else self.outputs[:, 0]
+
+        return run
 
 
 class PythonRows(NumpyRows):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from microgrid.compiler.llvm import jit as machine
+from microgrid.compiler.llvm import jit
 from microgrid.compiler.reroll import Group, Rolled, roll
 from microgrid.core.arithmetic import FLOAT
 from microgrid.errors import DataError
@@ -20,13 +21,16 @@ from microgrid.program.program import Program
 __all__ = [
     "LEVELS",
     "Buffers",
+    "Code",
+    "PointFrame",
+    "PointRunner",
     "PythonCode",
+    "RolledFrame",
     "RolledRunner",
-    "ScalarRunner",
     "buffer_of",
+    "point_runner",
     "processors",
     "row_kernel",
-    "runner_of",
 ]
 
 LEVELS = ("auto", "interpreter", "full")
@@ -52,22 +56,41 @@ def _address(buffer: Any) -> int:
     return buffer.buffer_info()[0] if isinstance(buffer, array) else int(buffer.ctypes.data)
 
 
-class Buffers:
-    """Where the numbers of one call lie.
+class Code(Protocol):
+    """A program made ready to run."""
 
-    Parameters
-    ----------
-    program : Program
-        What is run.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    """
+    @property
+    def backend(self) -> str:
+        """What runs it."""
 
-    def __init__(self, program: Program, wrt: Sequence[int]) -> None:
-        self.inputs = buffer_of(len(program.inputs))
-        self.seeds = buffer_of(len(program.outputs))
-        self.outputs = buffer_of(len(program.outputs))
-        self.gradient = buffer_of(len(wrt))
+    @property
+    def compile_seconds(self) -> float:
+        """How long making it took."""
+
+    def ir(self) -> str:
+        """Its module in LLVM's syntax; DataError if LLVM did not make it."""
+
+    def assembly(self) -> str:
+        """Its assembly code; DataError if there is none."""
+
+
+class Buffers(NamedTuple):
+    """The arrays of one call: one element for each input, output, output, and input to differentiate by."""
+
+    inputs: Any
+    seeds: Any
+    outputs: Any
+    gradient: Any
+
+    @classmethod
+    def of(cls, program: Program, wrt: Sequence[int], inputs: Any = None) -> Buffers:
+        """Those of a program, with seeds of 1; the inputs may lie in an array that is there already."""
+        outputs = len(program.outputs)
+        seeds = buffer_of(outputs)
+        for place in range(outputs):
+            seeds[place] = 1.0
+        own = buffer_of(len(program.inputs)) if inputs is None else inputs
+        return cls(own, seeds, buffer_of(outputs), buffer_of(len(wrt)))
 
 
 class PythonCode:
@@ -75,8 +98,10 @@ class PythonCode:
 
     Parameters
     ----------
-    program, wrt
-        As for ``Buffers``.
+    program : Program
+        What is run.
+    wrt : sequence of int
+        The inputs that are differentiated with respect to.
     """
 
     backend = "python"
@@ -91,7 +116,8 @@ class PythonCode:
 
     def _evaluated(self, buffers: Buffers) -> list[float]:
         """Compute the outputs, and give every slot's value."""
-        values = self.program.evaluate(FLOAT, list(map(float, buffers.inputs)))
+        numbers = [float(number) for number in buffers.inputs[: len(self.program.inputs)]]
+        values = self.program.evaluate(FLOAT, numbers)
         for place, slot in enumerate(self.program.outputs):
             buffers.outputs[place] = values[slot]
         return values
@@ -118,78 +144,122 @@ def _nothing(what: str) -> str:
     raise DataError(f"there is no {what} of a program that Python runs: install llvmlite, the extra 'compile'")
 
 
-class ScalarRunner:
-    """A program run at one point at a time, on what the choice of a level and the calls so far make the best code.
+def _bound(code: Any, buffers: Buffers, *, derivatives: bool) -> Callable[[], float]:
+    """Code as a call without arguments on the arrays of a call."""
+    if isinstance(code, PythonCode):
+        return functools.partial(code.reverse_on if derivatives else code.forward_on, buffers)
+    forward, reverse = code.bind(*map(_address, buffers), keep=buffers)
+    chosen: Callable[[], float] = reverse if derivatives else forward
+    return chosen
+
+
+class PointRunner:
+    """A program run at one point at a time, on the code that the level and the calls so far make the best.
 
     Parameters
     ----------
-    program, wrt
-        As for ``Buffers``.
+    program : Program
+        What is run.
+    wrt : sequence of int
+        The inputs that are differentiated with respect to.
     precise : bool
         Whether the eager engine's bits are wanted.
     optimize : str
         One of ``LEVELS``.
+
+    Attributes
+    ----------
+    codes : list of Code
+        All that was made so far. The last one runs.
+    may_tier_up : bool
+        Whether better code may take its place.
     """
 
     def __init__(self, program: Program, wrt: Sequence[int], *, precise: bool, optimize: str) -> None:
-        self.program, self.wrt, self.precise = program, list(wrt), precise
-        self.buffers = Buffers(program, wrt)
-        self._size = len(program.ops)
+        self.program, self.wrt, self._precise = program, list(wrt), precise
         self._calls = 0
-        self.compile_seconds = 0.0
-        self.code: Any = None
+        self._lock = threading.Lock()
         level = self._first(optimize)
-        self._may_tier_up = level == "interpreter" and optimize == "auto"
-        self._enter(level)
+        self.may_tier_up = level == "interpreter" and optimize == "auto"
+        self.codes: list[Any] = [self._made(level)]
 
     def _first(self, optimize: str) -> str:
-        if not machine.is_available() or not all([rule.portable for rule in self.program.rules]):
+        if not jit.is_available() or not all([rule.portable for rule in self.program.rules]):
             return "python"
         if optimize != "auto":
             return optimize
-        return "full" if self._size <= _SMALL else "interpreter"
+        return "full" if len(self.program.ops) <= _SMALL else "interpreter"
 
-    def _enter(self, level: str) -> None:
-        self.code = _make(level, self.program, self.wrt, precise=self.precise)
-        self.compile_seconds += self.code.compile_seconds
-        buffers = self.buffers
-        if isinstance(self.code, PythonCode):
-            self._forward: Callable[[], float] = functools.partial(self.code.forward_on, buffers)
-            self._reverse: Callable[[], float] = functools.partial(self.code.reverse_on, buffers)
-            return
-        addresses = [_address(buffer) for buffer in (buffers.inputs, buffers.seeds, buffers.outputs, buffers.gradient)]
-        self._forward, self._reverse = self.code.bind(*addresses, keep=buffers)
+    def _made(self, level: str) -> Any:
+        return _make(level, self.program, self.wrt, precise=self._precise)
 
-    @property
-    def reverse(self) -> Callable[[], float]:
-        """``run`` with derivatives, without arguments: the code itself, unless better code may take its place."""
-        return functools.partial(self.run, derivatives=True) if self._may_tier_up else self._reverse
+    def frame(self, *, derivatives: bool, inputs: Any = None) -> PointFrame:
+        """The memory of a call; calls that may overlap need one each.
 
-    @property
-    def backend(self) -> str:
-        """What the program runs on now."""
-        name: str = self.code.backend
-        return name
+        Parameters
+        ----------
+        derivatives : bool
+            Whether derivatives are computed beside the outputs.
+        inputs : array of float64, optional
+            Where the inputs lie; an array of the frame's own unless given.
 
-    def ir(self) -> str:
-        """LLVM's text."""
-        text: str = self.code.ir()
-        return text
+        Returns
+        -------
+        PointFrame
+            With ``run``, which is the code itself unless better code may take its place.
+        """
+        buffers = Buffers.of(self.program, self.wrt, inputs)
+        if self.may_tier_up:
+            return PointFrame(buffers, _Counted(self, buffers, derivatives=derivatives))
+        return PointFrame(buffers, _bound(self.codes[-1], buffers, derivatives=derivatives))
 
-    def assembly(self) -> str:
-        """The machine code in words."""
-        text: str = self.code.assembly()
-        return text
+    def count_call(self) -> None:
+        """Count a call, and make better code if the calls so far would have saved its cost."""
+        self._calls += 1
+        if self.may_tier_up and self._calls * _GAIN >= _COST:
+            with self._lock:
+                if self.may_tier_up:
+                    self.codes.append(self._made("full"))
+                    self.may_tier_up = False
 
-    def run(self, *, derivatives: bool) -> float:
-        """Compute the outputs from the inputs, and the derivatives from the seeds if wanted; give the first output."""
-        first = (self._reverse if derivatives else self._forward)()
-        if self._may_tier_up:
-            self._calls += 1
-            if self._calls * _GAIN >= _COST:
-                self._may_tier_up = False
-                self._enter("full")
+
+class _Counted:
+    """A frame's code, replaced by better code when its runner has some."""
+
+    def __init__(self, runner: PointRunner, buffers: Buffers, *, derivatives: bool) -> None:
+        self._runner, self._buffers, self._derivatives = runner, buffers, derivatives
+        self._code: Any = None
+
+    def __call__(self) -> float:
+        code = self._runner.codes[-1]
+        if code is not self._code:
+            self._code, self._run = code, _bound(code, self._buffers, derivatives=self._derivatives)
+        first = self._run()
+        self._runner.count_call()
         return first
+
+
+class PointFrame:
+    """The memory of one call at one point.
+
+    Parameters
+    ----------
+    buffers : Buffers
+        What is read and written.
+    run : callable
+        Computes, without arguments, and gives the first output.
+    """
+
+    def __init__(self, buffers: Buffers, run: Callable[[], float]) -> None:
+        self.inputs, self.seeds, self.outputs, self.gradient = buffers
+        self.run = run
+
+    def take(self, arrays: Sequence[Any]) -> None:
+        """There are no rows."""
+
+    def bound(self) -> Callable[[], float]:
+        """``run``, as a call that is made often."""
+        return self.run
 
 
 # ---- a sum over samples that was recorded as one graph --------------------------------------------------------
@@ -201,120 +271,119 @@ class RolledRunner:
     Parameters
     ----------
     program, wrt
-        As for ``Buffers``.
+        As for ``PointRunner``.
     rolled : Rolled
         The program, cut in three.
     threads : int, optional
-        How many share the samples; as many as there are processors unless said.
+        How many share the samples; by default as many as there are processors.
+
+    Attributes
+    ----------
+    codes : list of Code
+        All that was made. The last one is the first group's kernel.
     """
 
     def __init__(self, program: Program, wrt: Sequence[int], rolled: Rolled, threads: int | None = None) -> None:
         import numpy
 
-        self._numpy, self._threads = numpy, threads or processors()
-        self._wrt = list(wrt)
-        self.buffers = Buffers(program, wrt)
-        self._before = self._scalar(rolled.before) if rolled.before else None
-        self._after = self._scalar(rolled.after)
-        self._given = len(rolled.after.inputs) - len(rolled.groups)
-        self._kernels = [self._kernel(group) for group in rolled.groups]
-        self._rows = [numpy.array(group.rows).T for group in rolled.groups]
-        self._seed = numpy.ones(1)
+        self.program, self.wrt, self.threads = program, list(wrt), threads or processors()
+        self.before = self._point_runner(rolled.before) if rolled.before else None
+        self.after = self._point_runner(rolled.after)
+        self.given = len(rolled.after.inputs) - len(rolled.groups)
+        self.kernels = [self._kernel(group) for group in rolled.groups]
+        self.rows = [numpy.array(group.rows).T for group in rolled.groups]
+
+    @property
+    def codes(self) -> list[Any]:
+        """All that was made."""
+        return [*(self.before.codes if self.before else []), *self.after.codes, *reversed(self.kernels)]
 
     @staticmethod
-    def _scalar(program: Program) -> ScalarRunner:
-        return ScalarRunner(program, range(len(program.inputs)), precise=False, optimize="auto")
+    def _point_runner(program: Program) -> PointRunner:
+        return PointRunner(program, range(len(program.inputs)), precise=False, optimize="auto")
 
     def _kernel(self, group: Group) -> Any:
-        rows = range(self._given, len(group.program.inputs))
-        return row_kernel(group.program)(group.program, [list(rows)], list(range(self._given)), reduce="sum")
+        rows = range(self.given, len(group.program.inputs))
+        return row_kernel(group.program)(group.program, [list(rows)], list(range(self.given)), reduce="sum")
 
-    def run(self, *, derivatives: bool) -> float:
+    def frame(self, *, derivatives: bool) -> RolledFrame:
+        """The memory of a call, as ``PointRunner.frame``."""
+        return RolledFrame(self, derivatives=derivatives)
+
+
+class RolledFrame:
+    """The memory of one call of a program whose samples were found again, as ``PointFrame``."""
+
+    def __init__(self, runner: RolledRunner, *, derivatives: bool) -> None:
+        self.inputs, self.seeds, self.outputs, self.gradient = Buffers.of(runner.program, runner.wrt)
+        self._derivatives, self._given, self._wrt = derivatives, runner.given, runner.wrt
+        before = runner.before
+        self._before = before.frame(derivatives=False, inputs=self.inputs) if before else None
+        self._before_reverse = before.frame(derivatives=True, inputs=self.inputs) if before and derivatives else None
+        self._after = runner.after.frame(derivatives=derivatives)
+        self._samples = [kernel.frame(derivatives=derivatives, threads=runner.threads) for kernel in runner.kernels]
+        self._rows = runner.rows
+
+    def take(self, arrays: Sequence[Any]) -> None:
+        """There are no rows."""
+
+    def bound(self) -> Callable[[], float]:
+        """``run``, as a call that is made often."""
+        return self.run
+
+    def run(self) -> float:
         """Compute the outputs from the inputs, and the derivatives from the seeds if wanted; give the first output."""
-        numpy, buffers, after = self._numpy, self.buffers, self._after
-        given = buffers.inputs
+        after, count = self._after, len(self.inputs)
+        after.inputs[:count] = self.inputs
         if self._before:
-            self._before.buffers.inputs[:] = buffers.inputs
-            self._before.run(derivatives=False)
-            given = numpy.concatenate([buffers.inputs, self._before.buffers.outputs])
-        samples = list(zip(self._kernels, self._rows, strict=True))
-        slopes: list[Any] = []
-        if derivatives:
-            both = [kernel.value_and_pullback(given, [rows], self._seed, self._threads) for kernel, rows in samples]
-            sums, slopes = [found[0] for found in both], [found[1] for found in both]
-        else:
-            sums = [kernel.value(given, [rows], self._threads) for kernel, rows in samples]
-        after.buffers.inputs[:] = numpy.concatenate([given, *sums])
-        after.buffers.seeds[:] = buffers.seeds
-        after.run(derivatives=derivatives)
-        buffers.outputs[:] = after.buffers.outputs
-        if derivatives:
-            self._pull_back(after.buffers.gradient, slopes)
-        return float(buffers.outputs[0])
+            self._before.run()
+            after.inputs[count : self._given] = self._before.outputs
+        for place, (sample, rows) in enumerate(zip(self._samples, self._rows, strict=True), self._given):
+            sample.inputs[:] = after.inputs[: self._given]
+            sample.take([rows])
+            after.inputs[place] = sample.run()
+        after.seeds[:] = self.seeds
+        after.run()
+        self.outputs[:] = after.outputs
+        if self._derivatives:
+            self._pull_back()
+        return float(self.outputs[0])
 
-    def _pull_back(self, outer: Any, slopes: list[Any]) -> None:
+    def _pull_back(self) -> None:
         """The chain rule through the three parts."""
+        outer, count = self._after.gradient, len(self.inputs)
         total = outer[: self._given].copy()
-        for weight, own in zip(outer[self._given :], slopes, strict=True):
-            total += weight * own
-        count = len(self.buffers.inputs)
-        if self._before:
-            self._before.buffers.seeds[:] = total[count:]
-            self._before.run(derivatives=True)
-            total[:count] += self._before.buffers.gradient
-        self.buffers.gradient[:] = total[self._wrt]
-
-    @property
-    def reverse(self) -> Callable[[], float]:
-        """``run`` with derivatives, without arguments."""
-        return functools.partial(self.run, derivatives=True)
-
-    @property
-    def backend(self) -> str:
-        """What the samples run on."""
-        name: str = self._kernels[0].backend
-        return name
-
-    @property
-    def compile_seconds(self) -> float:
-        """How long making all the code took."""
-        parts = [self._after, *self._kernels, *([self._before] if self._before else [])]
-        seconds: float = sum([part.compile_seconds for part in parts])
-        return seconds
-
-    def ir(self) -> str:
-        """LLVM's text of the first group of samples."""
-        text: str = self._kernels[0].ir()
-        return text
-
-    def assembly(self) -> str:
-        """Its machine code in words."""
-        text: str = self._kernels[0].assembly()
-        return text
+        for weight, sample in zip(outer[self._given :], self._samples, strict=True):
+            total += weight * sample.gradient
+        if self._before_reverse:
+            self._before_reverse.seeds[:] = total[count:]
+            self._before_reverse.run()
+            total[:count] += self._before_reverse.gradient
+        self.gradient[:] = total[self._wrt]
 
 
-def runner_of(
+def point_runner(
     program: Program, wrt: Sequence[int], *, precise: bool, optimize: str, threads: int | None = None
-) -> ScalarRunner | RolledRunner:
+) -> PointRunner | RolledRunner:
     """What runs a program at one point.
 
     Parameters
     ----------
     program, wrt, precise, optimize
-        As for ``ScalarRunner``. Samples are looked for where the caller lets the code be chosen.
+        As for ``PointRunner``. Repeated samples are looked for at the level "auto".
     threads : int, optional
         As for ``RolledRunner``.
 
     Returns
     -------
-    ScalarRunner or RolledRunner
+    PointRunner or RolledRunner
         The latter where one structure is repeated in a large program.
     """
     if optimize == "auto" and not precise and len(program.ops) > _SMALL and _has_numpy():
         rolled = roll(program)
         if rolled is not None:
             return RolledRunner(program, wrt, rolled, threads)
-    return ScalarRunner(program, wrt, precise=precise, optimize=optimize)
+    return PointRunner(program, wrt, precise=precise, optimize=optimize)
 
 
 def _has_numpy() -> bool:
@@ -335,7 +404,7 @@ def row_kernel(program: Program) -> Any:
         To be called with the program, the inputs from rows, those to differentiate by, and options.
     """
     portable = all([rule.portable for rule in program.rules])
-    if machine.is_available() and portable:
+    if jit.is_available() and portable:
         from microgrid.compiler.llvm.row_kernel import Rows
 
         return Rows

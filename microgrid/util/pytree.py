@@ -7,7 +7,7 @@ from typing import Any
 
 from microgrid.errors import InvalidValueError
 
-__all__ = ["flatten", "flatten_like"]
+__all__ = ["flatten", "flatten_like", "only"]
 
 Rebuild = Callable[[Any], Any]
 
@@ -44,7 +44,23 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     if getattr(tree, "ndim", 0):
         shape = tree.shape  # and not the array itself: the function may live long
         return list(tree.ravel()), lambda parts: _array(parts, shape)
-    return [tree], lambda parts: parts[0]
+    return [tree], only
+
+
+def only(parts: Sequence[Any]) -> Any:
+    """The one thing that a number is put together from: what ``flatten`` gives for a number.
+
+    Parameters
+    ----------
+    parts : sequence
+        Of one element.
+
+    Returns
+    -------
+    object
+        The element.
+    """
+    return parts[0]
 
 
 def flatten_like(tree: Any, rebuild: Rebuild, count: int, what: str) -> list[Any]:
@@ -122,7 +138,7 @@ def _array(parts: Any, shape: tuple[int, ...]) -> Any:
     import numpy
 
     if isinstance(parts, numpy.ndarray) and parts.ndim == 1:
-        return parts.astype(float).reshape(shape)
+        return parts.copy() if len(shape) == 1 and parts.dtype == float else parts.astype(float).reshape(shape)
     if parts and all([isinstance(part, numpy.ndarray) for part in parts]):
         return numpy.stack(parts).reshape(shape + parts[0].shape)
     if all([isinstance(part, float) for part in parts]):

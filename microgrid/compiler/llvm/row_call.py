@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy
 
-from microgrid.compiler.llvm.row_frame import CallFrame, address, views_of
+from microgrid.compiler.llvm.row_frame import ArrayView, CallFrame, address, views_of
 from microgrid.compiler.llvm.row_module import Kernel
 from microgrid.compiler.llvm.row_reduction import CHUNK
+from microgrid.compiler.llvm.trampoline import data_address
 
 __all__ = ["Call"]
 
@@ -64,8 +65,8 @@ class Call:
     ----------
     outputs, slopes, by_rows : numpy.ndarray of float64
         Where ``run`` leaves the results.
-    arrays : list of numpy.ndarray
-        Those of a call that is under way; between calls none is kept alive.
+    arrays : sequence of numpy.ndarray
+        Those of a call that is under way, in use even if an interruption leaves threads behind.
     divisor : int
         What ``by_rows`` have still to be divided by: of a mean, the number of rows.
     """
@@ -82,22 +83,24 @@ class Call:
         work = rows * max(len(spec.plan.program.ops), 1)
         self._split = _ranges(chunks, min(threads, work // _WORTH_A_THREAD))
         self._memory = [_aligned(8 * kernel.memory_doubles) for _ in self._split]
-        self._places = [_place_of(array) for array in arrays]
-        self.arrays: list[Any] = []
+        self._like = [(array.shape, array.strides, array.dtype, array.itemsize) for array in arrays]
+        self._data_address = data_address()
+        self.arrays: Sequence[Any] = arrays
         self.keep: list[Any] = [shared, seeds, sums, out, columns, self._memory]
-        self._frame = self._framed(sums, columns, arrays)
+        views = views_of(arrays)
+        self._starts = memoryview(views).cast("B").cast("q")[:: ctypes.sizeof(ArrayView) // 8]
+        self._frame = self._framed(sums, columns, views)
         self._frame.vectors, self._frame.tail, self._frame.chunks = vectors, tail, chunks
         self._frame.out, self._frame.divisor = address(out), self.divisor
         padding = [_padded(array, width) for array in arrays] if tail else []
-        epilogue = self._framed(sums[chunks:], numpy.empty((spec.kept, width)), padding)
+        epilogue = self._framed(sums[chunks:], numpy.empty((spec.kept, width)), views_of(padding))
         self.keep.append(padding)
         self._frame.epilogue = ctypes.addressof(epilogue)
         is_long = work > _WORTH_A_LOCK
         self._alone = kernel.builtin(self._frame, out if spec.sums else sums, self.keep, is_long=is_long)
 
-    def _framed(self, sums: Any, columns: Any, arrays: Sequence[Any]) -> CallFrame:
+    def _framed(self, sums: Any, columns: Any, views: Any) -> CallFrame:
         """A frame with these arrays in it; this object keeps alive whatever the frame points at, but for the rows."""
-        views = views_of(arrays)
         frame = CallFrame(
             shared=address(self.shared),
             seeds=0 if self.seeds is None else address(self.seeds),
@@ -115,10 +118,17 @@ class Call:
         """Computes, without arguments. Of results that are reduced, it gives the first output."""
         return self._alone if len(self._split) == 1 else self._together
 
-    def is_of(self, arrays: Sequence[Any], seeds: Any, threads: int) -> bool:
-        """Whether it was prepared for arrays that lie where these do."""
-        is_so = (seeds is None) == (self.seeds is None) and threads == self._threads
-        return is_so and self._places == [_place_of(array) for array in arrays]
+    def moves_to(self, arrays: Sequence[Any]) -> bool:
+        """Read other arrays from now on, if the code and the memory of this call suit them."""
+        for place, (array, (shape, strides, dtype, size)) in enumerate(zip(arrays, self._like, strict=True)):
+            if type(array) is not numpy.ndarray or array.shape != shape or array.strides != strides:
+                return False
+            start = self._data_address(array)
+            if array.dtype is not dtype or start % size:
+                return False
+            self._starts[place] = start
+        self.arrays = arrays
+        return True
 
     def _together(self) -> float:
         """``run`` on several threads, this one among them."""
@@ -155,8 +165,3 @@ def _aligned(size: int) -> Any:
     room = numpy.zeros(size + 64, numpy.uint8)
     start = -room.ctypes.data % 64
     return room[start : start + size]
-
-
-def _place_of(array: Any) -> tuple[Any, ...]:
-    """Where and how an array lies in memory: both can be changed in place."""
-    return array.ctypes.data, array.shape, array.strides, array.dtype

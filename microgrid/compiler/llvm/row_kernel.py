@@ -18,7 +18,7 @@ from microgrid.compiler.llvm.row_module import Kernel
 from microgrid.compiler.llvm.row_plan import Access, KernelSpec, Plan, access_of
 from microgrid.program.program import Program
 
-__all__ = ["Rows"]
+__all__ = ["RowFrame", "Rows"]
 
 
 class Rows:
@@ -43,9 +43,11 @@ class Rows:
     >>> from microgrid import Program, Value
     >>> w, x = Value(0.0, name="w"), Value(0.0, name="x")
     >>> rows = Rows(Program.record([w * x], [w, x]), [[1]], [0], reduce="sum")
-    >>> outputs, slopes, _ = rows.value_and_pullback(numpy.array([2.0]), [numpy.arange(10.0)], numpy.ones(1), 1)
-    >>> outputs.tolist(), slopes.tolist()
-    ([90.0], [45.0])
+    >>> frame = rows.frame(derivatives=True, threads=1)
+    >>> frame.inputs[:] = 2.0
+    >>> frame.take([numpy.arange(10.0)])
+    >>> frame.run(), frame.gradient.tolist()
+    (90.0, [45.0])
     """
 
     backend = "rows"
@@ -63,94 +65,31 @@ class Rows:
         self.compile_seconds = 0.0
         self._kernels: dict[tuple[tuple[Access, ...], bool], Kernel] = {}
         self._last: Kernel | None = None
-        self._call: Call | None = None
 
-    def value(self, shared: Any, arrays: Sequence[Any], threads: int) -> Any:
-        """The outputs.
+    def frame(self, *, derivatives: bool, threads: int) -> RowFrame:
+        """The memory of a call; calls that may overlap need one each.
 
         Parameters
         ----------
-        shared : array of float64
-            A number for each input that all rows share.
-        arrays : sequence of array of float64 or float32
-            Of shape (rows,) or (rows, columns), with any strides.
+        derivatives : bool
+            Whether derivatives are computed beside the outputs.
         threads : int
             How many may share the rows.
 
         Returns
         -------
-        array of float64
-            Of shape (outputs,) if they are reduced, otherwise (rows, outputs).
+        RowFrame
+            Of this program.
         """
-        return self._again(shared, arrays, None, threads)[0]
+        return RowFrame(self, derivatives=derivatives, threads=threads)
 
-    def value_and_pullback(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> tuple[Any, Any, Any]:
-        """The outputs, and derivatives of their sum, weighted by the seeds.
+    @property
+    def codes(self) -> list[Rows]:
+        """The code that was made."""
+        return [self]
 
-        Parameters
-        ----------
-        shared, arrays, threads
-            As for ``value``.
-        seeds : array of float64
-            The weight of each output.
-
-        Returns
-        -------
-        tuple of array
-            The outputs; the derivatives with respect to shared inputs, like the outputs; and those with respect to the
-            inputs from rows, of shape (rows, inputs).
-        """
-        return self._again(shared, arrays, seeds, threads)
-
-    def _again(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> tuple[Any, Any, Any]:
-        """The results, in memory of their own. What the last call prepared serves again if the arrays are the same."""
-        call = self._call
-        if call is None or not call.is_of(arrays, seeds, threads):
-            arrays = [array if array.flags.aligned else array.copy() for array in arrays]
-            call = self._call = self._prepared(shared.copy(), arrays, None if seeds is None else seeds.copy(), threads)
-        else:
-            call.shared[:] = shared
-            if seeds is not None:
-                call.seeds[:] = seeds
-        call.arrays = list(arrays)  # in use, even if an interruption leaves threads behind
-        call.run()
-        call.arrays = []
-        return call.outputs.copy(), call.slopes.copy(), call.by_rows / call.divisor
-
-    def prepare(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> tuple[Callable[[], Any], Any]:
-        """``value_and_pullback`` of these arrays and of one output, as a call without arguments.
-
-        Parameters
-        ----------
-        shared, arrays, seeds, threads
-            As for ``value_and_pullback``. They are read anew at each call.
-
-        Returns
-        -------
-        tuple
-            The call, which gives the output, and the array that it leaves the derivatives with respect to shared inputs
-            in. Outputs that are not reduced are given in an array, and the next call gives the same one.
-        """
-        read = [array if array.flags.aligned else array.copy() for array in arrays]
-        call = self._prepared(shared, read, seeds, threads)
-        call.keep.append(read)
-        copies = [(own, array) for own, array in zip(read, arrays, strict=True) if own is not array]
-        if self.plan.reduce and not copies:
-            return call.run, call.slopes
-
-        def run() -> Any:
-            for own, array in copies:
-                own[:] = array
-            first = call.run()
-            return first if self.plan.reduce else call.outputs[:, 0]
-
-        return run, call.slopes
-
-    def _prepared(self, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> Call:
-        kernel = self._kernel(arrays, derivatives=seeds is not None)
-        return Call(kernel, shared, arrays, seeds, threads)
-
-    def _kernel(self, arrays: Sequence[Any], *, derivatives: bool) -> Kernel:
+    def kernel(self, arrays: Sequence[Any], *, derivatives: bool) -> Kernel:
+        """The code for arrays that lie in memory as these do."""
         width = jit.vector_width()
         inputs = self.plan.row_inputs
         accesses = tuple([access_of(a, len(slots), width) for a, slots in zip(arrays, inputs, strict=True)])
@@ -164,7 +103,7 @@ class Rows:
     @property
     def _library(self) -> jit.Library:
         if self._last is None:
-            self._kernel([numpy.zeros((1, len(slots)), order="F") for slots in self.plan.row_inputs], derivatives=True)
+            self.kernel([numpy.zeros((1, len(slots)), order="F") for slots in self.plan.row_inputs], derivatives=True)
         assert self._last is not None  # made above
         return self._last.library
 
@@ -175,3 +114,104 @@ class Rows:
     def assembly(self) -> str:
         """Its assembly code."""
         return self._library.assembly()
+
+
+class RowFrame:
+    """The memory of one call on rows: what it reads and what it writes.
+
+    Attributes
+    ----------
+    inputs : array of float64
+        A number for each input that all rows share.
+    seeds : array of float64
+        The weight of each output in the derivatives; 1 at first.
+    run : callable
+        Computes, without arguments, once arrays were taken. Of results that are reduced, it gives the first output.
+    outputs : array of float64
+        Of shape (outputs,) if they are reduced, otherwise (rows, outputs).
+    gradient : array of float64
+        The derivatives with respect to shared inputs, like the outputs.
+    """
+
+    run: Callable[[], float]
+    outputs: Any
+    gradient: Any
+
+    def __init__(self, rows: Rows, *, derivatives: bool, threads: int) -> None:
+        plan = rows.plan
+        self._rows, self._derivatives, self._threads = rows, derivatives, threads
+        self.inputs, self.seeds = numpy.zeros(len(plan.shared)), numpy.ones(len(plan.program.outputs))
+        self._call: Call | None = None
+        self._given: Sequence[Any] = ()
+
+    def fits(self, arrays: Sequence[Any]) -> bool:
+        """Read these arrays at the next run, if they have the shapes, types and strides of the last ones.
+
+        Parameters
+        ----------
+        arrays : sequence
+            Anything.
+
+        Returns
+        -------
+        bool
+            False if they have to be taken.
+        """
+        return self._call is not None and self._call.moves_to(arrays)
+
+    def take(self, arrays: Sequence[Any]) -> None:
+        """Read these arrays at the next run.
+
+        Parameters
+        ----------
+        arrays : sequence of array of float64 or float32
+            Of shape (rows,) or (rows, columns), with any strides.
+        """
+        self._given = arrays
+        if self.fits(arrays):
+            return
+        read = [array if array.flags.aligned else array.copy() for array in arrays]
+        kernel = self._rows.kernel(read, derivatives=self._derivatives)
+        self._call = call = Call(kernel, self.inputs, read, self.seeds if self._derivatives else None, self._threads)
+        self.run, self.outputs, self.gradient = call.run, call.outputs, call.slopes
+
+    def given_arrays(self) -> Sequence[Any]:
+        """The arrays that were taken, as they were given."""
+        return self._given
+
+    @property
+    def by_rows(self) -> Any:
+        """The derivatives with respect to the inputs from rows, of shape (rows, inputs)."""
+        assert self._call is not None  # arrays were taken
+        return self._call.by_rows / self._call.divisor
+
+    def release(self) -> None:
+        """Let go of the arrays: they are the caller's."""
+        self._given = ()
+        if self._call is not None:
+            self._call.arrays = ()
+
+    def bound(self) -> Callable[[], Any]:
+        """``run`` on the arrays that were taken, which are read anew at each call.
+
+        Returns
+        -------
+        callable
+            Gives the output, from code that keeps the arrays. Outputs that are not reduced are given in an array, and
+            the next call gives the same one.
+        """
+        call = self._call
+        assert call is not None  # arrays were taken
+        call.keep.append(call.arrays)
+        copies = [(own, array) for own, array in zip(call.arrays, self._given, strict=True) if own is not array]
+        is_reduced = bool(self._rows.plan.reduce)
+        if is_reduced and not copies:
+            return call.run
+
+        def run() -> Any:
+            for own, array in copies:
+                own[:] = array
+            first = call.run()
+            return first if is_reduced else call.outputs[:, 0]
+
+        return run

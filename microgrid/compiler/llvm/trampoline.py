@@ -14,12 +14,13 @@ from typing import Any
 
 from microgrid.compiler.llvm import jit
 
-__all__ = ["Calls", "bound_calls", "builtin"]
+__all__ = ["Calls", "bound_calls", "builtin", "data_address"]
 
 Calls = tuple[Callable[[], float], Callable[[], float]]
 """What computes a program's outputs, and what computes its derivatives as well. Each gives the first output."""
 
 _NO_ARGUMENTS = 0x0004  # METH_NOARGS of Python's C interface
+_ONE_ARGUMENT = 0x0008  # METH_O
 
 # The bound object is a tuple, whose first entry holds three addresses: a function, what it is called with, and where it
 # leaves a number.
@@ -44,6 +45,23 @@ _RUN_UNLOCKED = f"""\
   %thread = call ptr @PyEval_SaveThread()
 {_RUN}
   call void @PyEval_RestoreThread(ptr %thread)"""
+# The buffer protocol gives an array's address in a fraction of the time that its attributes take. A Py_buffer has 80
+# bytes, the first word of which is the address; 24 is PyBUF_STRIDES.
+_DATA_ADDRESS = """\
+define ptr @data_address(ptr %bound, ptr %array) {
+  %buffer = alloca [80 x i8], align 8
+  %status = call i32 @PyObject_GetBuffer(ptr %array, ptr %buffer, i32 24)
+  %is_given = icmp eq i32 %status, 0
+  br i1 %is_given, label %given, label %refused
+given:
+  %address = load ptr, ptr %buffer
+  call void @PyBuffer_Release(ptr %buffer)
+  %object = call ptr @PyLong_FromVoidPtr(ptr %address)
+  ret ptr %object
+refused:
+  ret ptr null
+}
+"""
 _TEXT = "\n".join(
     [
         "declare ptr @PyTuple_GetItem(ptr, i64)",
@@ -51,6 +69,10 @@ _TEXT = "\n".join(
         "declare ptr @PyFloat_FromDouble(double)",
         "declare ptr @PyEval_SaveThread()",
         "declare void @PyEval_RestoreThread(ptr)",
+        "declare i32 @PyObject_GetBuffer(ptr, ptr, i32)",
+        "declare void @PyBuffer_Release(ptr)",
+        "declare ptr @PyLong_FromVoidPtr(ptr)",
+        _DATA_ADDRESS,
         _ENTRY.format(name="short", run=_RUN),
         _ENTRY.format(name="long", run=_RUN_UNLOCKED),
     ]
@@ -74,6 +96,28 @@ def _new_builtin() -> Any:
     new.restype = ctypes.py_object
     new.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
     return new
+
+
+@functools.cache
+def data_address() -> Callable[[Any], int]:
+    """A builtin that says where a NumPy array's data begin: as ``array.ctypes.data``, in a tenth of the time.
+
+    Returns
+    -------
+    callable
+        From an array to its address. It raises what the buffer protocol raises for anything that has none.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> numbers = numpy.arange(3.0)
+    >>> data_address()(numbers) == numbers.ctypes.data
+    True
+    """
+    text, library = b"data_address", _library()
+    definition = _Definition(text, library.address("data_address"), _ONE_ARGUMENT, None)
+    made: Callable[[Any], int] = _new_builtin()(ctypes.addressof(definition), (definition, text, library), "microgrid")
+    return made
 
 
 def builtin(name: str, code: int, given: int, left: int, keep: Any, *, is_long: bool = False) -> Callable[[], float]:

@@ -24,6 +24,9 @@ __all__ = ["Interpreted"]
 _LONG = 2_000  # nodes: below, a call takes no longer than to give Python's lock away and get it back
 
 
+_WRITTEN = ("tape", "adjoints", "scratch")  # the arrays that a call writes into
+
+
 class Interpreted:
     """A program run by the interpreter, for one point at a time.
 
@@ -82,9 +85,11 @@ class Interpreted:
             One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
             the first output.
         """
+        own = {name: self._arrays[name].copy() for name in _WRITTEN}  # calls of two bindings may overlap
         given = {"inputs": inputs, "seeds": seeds, "outputs": outputs, "gradient": gradient} | self._numbers
+        given |= {name: array.ctypes.data for name, array in own.items()}
         words = [given[field] for field in FIELDS]
-        kept = self._arrays, self._libraries, keep
+        kept = self._arrays, own, self._libraries, keep
         return bound_calls(self._libraries[0], words, outputs, kept, is_long=self._is_long)
 
     def ir(self) -> str:
