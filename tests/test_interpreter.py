@@ -558,7 +558,7 @@ def test_schedules_are_those_of_plain_python(monkeypatch: pytest.MonkeyPatch, pr
 
     def schedule(kinds: Any, starts: Any, operands: Any, active: Any, table: Any, **options: Any) -> Any:
         found = scheduling.schedule(kinds, starts, operands, active, table, **options)
-        columns = [part.tolist() for part in (kinds, starts, operands)]
+        columns = (kinds.tolist(), starts.tolist(), operands.tolist())
         in_turn = active.tolist() if options["in_turn"] else [0] * len(active)
         order, ends = reference.put_in_order(*columns, table.shapes.tolist(), in_turn, block)
         first = len(active) - len(kinds)
