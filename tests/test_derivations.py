@@ -20,6 +20,7 @@ import microgrid
 from microgrid import DataError, Derivation, InvalidValueError, Value, explain, gradients, logistic, named, prove
 from microgrid.core.graph import pullback, topological_order
 from microgrid.derivations import derivation as module
+from microgrid.formulas.sympy import sympy_symbols
 
 a, x1, y, z = sympy.symbols("a x1 y z", real=True)
 
@@ -356,3 +357,19 @@ def test_numbers_keep_high_precision_references() -> None:
         logit = mpmath.mpf(0.5) - mpmath.mpf(0.5) + mpmath.mpf(0.1)
         reference = 1 / (1 + mpmath.exp(-logit)) - 1
     assert derivation.value == pytest.approx(float(reference), rel=1e-15)
+
+
+def test_a_derivation_in_a_large_graph_makes_symbols_only_for_what_its_formulas_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = 0
+
+    def counted(names: Any, positive: Any = ()) -> Any:
+        nonlocal made
+        made += len(names)
+        return sympy_symbols(names, positive)
+
+    monkeypatch.setattr("microgrid.formulas.sympy.sympy_symbols", counted)
+    graph = logistic.dataset_loss([[float(row), 1.0] for row in range(20)], [0, 1] * 10, [0.1, 0.2], 0.3)
+    explain(graph.loss, wrt=graph.samples[3].z)
+    assert made < 3 * len(topological_order(graph.loss))

@@ -195,6 +195,8 @@ def test_the_options_are_kept() -> None:
         assert set(expression.operations) <= {"mul", "sin", "power"}
         assert len(expression.operations) <= 3
         assert expression.inputs == ("x",)
+    for expression in drawn(expressions(operations=["neg", "log"], max_inputs=1)):  # a negative x doesn't fit log
+        assert expression.inputs == ("x",)
     many = drawn(expressions(operations=["dot"], max_inputs=9))
     assert any([expression.inputs == ("x", "y", "z", "u", "v", "w", "x7") for expression in many])
 
