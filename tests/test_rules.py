@@ -360,7 +360,7 @@ def test_an_operation_added_to_the_table_needs_nothing_else(tmp_path: Path) -> N
     """The package is copied, its table gets one more rule, and the tests above run for that rule."""
     package = Path(microgrid.__file__).parent
     shutil.copytree(package, tmp_path / "microgrid", ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "microgrid" / "rules.py").open("a", encoding="utf-8") as table:
+    with (tmp_path / "microgrid" / "core" / "rules.py").open("a", encoding="utf-8") as table:
         table.write(_HUMP)
     for file in ("conftest.py", "helpers.py", "test_rules.py"):
         shutil.copy(Path(__file__).parent / file, tmp_path / file)
