@@ -42,8 +42,17 @@ so ``make test`` runs these on the native engine alone, and ``make trials`` on t
 """
 
 
-def pytest_configure() -> None:
-    """A worker is measured; processes that its tests start are not, which would make them slow."""
+MARKERS = (
+    "trials: long by nature, or a larger size of a test that is in every run; make trials runs it",
+    "unmeasured: does at many points what other tests cover, and runs without coverage's tracer, which makes it slow",
+    "any_engine: of a module on which the engine makes no difference, or a test of that kind",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marks. A worker is measured; processes that its tests start are not, which would make them slow."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
