@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= microgrid-demo
+PYTEST := pytest --quiet --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint types unit differential sanitize wheel bench checkers notebooks picture format clean
+.PHONY: help demo test lint types stubs unit trials sanitize wheel bench checkers notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -21,14 +22,21 @@ lint: $(VENV)/dev.installed ## Lint and format check
 types: $(VENV)/dev.installed ## The strict type checker
 	$(BIN)/mypy
 
-# pytest imports the package's own plugin before any other plugin could start to measure: coverage starts pytest.
-unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks on both engines, coverage of both together
-	MICROGRID_ENGINE=python $(BIN)/python -m coverage run -m pytest
-	$(BIN)/python -m coverage run --append -m pytest
+stubs: $(VENV)/dev.installed ## Write the type stubs and the help texts anew, after a change of the rule table
+	$(BIN)/python -m microgrid.core.stubs
+
+# pytest imports the package's own plugin before any other plugin could start to measure: coverage starts pytest, and
+# the workers as they start. The tests marked any_engine run on one engine: see tests/conftest.py.
+unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks; coverage of both engines together
+	rm -f .coverage .coverage.*
+	MICROGRID_ENGINE=python $(BIN)/python -m coverage run -m $(PYTEST) -m "not trials and not any_engine"
+	$(BIN)/python -m coverage run -m $(PYTEST)
+	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
-differential: $(VENV)/dev.installed ## 20,000 random programs on every backend, and ten million calls
-	MICROGRID_PROGRAMS=20000 MICROGRID_CALLS=10000000 $(BIN)/python -m pytest -s tests/test_differential.py
+trials: $(VENV)/dev.installed ## Tests that are long by nature, larger sizes of others, and the rest on the Python engine
+	$(BIN)/python -m $(PYTEST) -m trials tests
+	MICROGRID_ENGINE=python $(BIN)/python -m $(PYTEST) -m "any_engine and not trials" tests
 
 sanitize: $(VENV)/dev.installed ## The native engine under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python tests/sanitize.py
@@ -56,8 +64,8 @@ format: $(VENV)/dev.installed ## Format the code and mend what lint can mend
 	$(BIN)/ruff format .
 
 clean: ## Remove everything that was made
-	rm -rf $(VENV) build dist $(OUT) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	rm -f microgrid/_engine*.so
+	rm -rf $(VENV) build dist $(OUT) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f microgrid/core/_engine*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -66,8 +74,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # What the native engine is built from: the package is installed again when one of them changes.
-ENGINE := setup.py microgrid/rules.py microgrid/arithmetic.py microgrid/arithmetics/source.py \
-          microgrid/native/engine.c microgrid/native/write_rules.py
+ENGINE := setup.py microgrid/core/rules.py microgrid/core/arithmetic.py microgrid/core/source.py \
+          microgrid/core/engine.c microgrid/core/c_rules.py
 
 $(VENV)/%.installed: pyproject.toml $(ENGINE) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'

@@ -16,7 +16,7 @@ class BuildEngine(build_ext):
 
     def build_extension(self, extension: Extension) -> None:
         sys.path.insert(0, str(ROOT))
-        from microgrid.native.write_rules import rules_in_c
+        from microgrid.core.c_rules import rules_in_c
 
         folder = Path(self.build_temp).absolute()
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,5 +31,5 @@ class BuildEngine(build_ext):
 
 setup(
     cmdclass={"build_ext": BuildEngine},
-    ext_modules=[Extension("microgrid._engine", ["microgrid/native/engine.c"], optional=True)],
+    ext_modules=[Extension("microgrid.core._engine", ["microgrid/core/engine.c"], optional=True)],
 )

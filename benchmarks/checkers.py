@@ -36,7 +36,7 @@ from typing import Any, Literal
 import microgrid
 from benchmarks.gradients import FLOATS, RIGHT, WRONG, Case, Functions
 from microgrid.checking import Report, Verdict, check_gradients
-from microgrid.text import table
+from microgrid.util.tables import table
 
 __all__ = ["CHECKERS", "Answer", "Checker", "Row", "ask", "main", "side_by_side"]
 

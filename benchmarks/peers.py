@@ -13,7 +13,7 @@ __all__ = ["compiler", "missing", "version_of"]
 
 ON_ONE = ", 1 thread"
 OURS, OURS_ALONE, OURS_BOUND = "microgrid", f"microgrid{ON_ONE}", "microgrid, bound"
-INTERPRETER, QUICK, FULL = "microgrid, interpreter", "microgrid, quick", "microgrid, full"
+INTERPRETER, FULL = "microgrid, interpreter", "microgrid, full"
 NATIVE, PYTHON = "microgrid (native)", "microgrid (Python)"
 CEILING, CEILING_ALONE = "C by hand", f"C by hand{ON_ONE}"
 NUMBA, NUMBA_ALONE = "numba by hand", f"numba by hand{ON_ONE}"
@@ -42,7 +42,7 @@ def _add_ours(name: str, needs: Mapping[str, str | None], environment: Mapping[s
     PEERS[name] = Peer(name, "microgrid", "microgrid-autodiff", needs, environment=environment)
 
 
-for _name in (OURS, OURS_ALONE, OURS_BOUND, INTERPRETER, QUICK, FULL):
+for _name in (OURS, OURS_ALONE, OURS_BOUND, INTERPRETER, FULL):
     _add_ours(_name, {"compile": None}, {})
 for _name, _engine in OUR_ENGINES.items():
     _add_ours(_name, {"engine": _engine}, {"MICROGRID_ENGINE": _engine})

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from microgrid import Value
-from microgrid.arithmetic import FLOAT
 from microgrid.checking import Report, Verdict, check_gradients
-from microgrid.rules import RULES, Rule
-from microgrid.text import table
-from microgrid.value import recorder
+from microgrid.core.arithmetic import FLOAT
+from microgrid.core.rules import RULES, Rule
+from microgrid.core.value import recorder
+from microgrid.util.tables import table
 
 __all__ = ["FAULTS", "SCALES", "Tally", "faulty", "graph_of", "is_visible", "points", "right_checks", "trial", "trials"]
 

@@ -11,9 +11,12 @@ True
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from microgrid import engines
+from microgrid._version import __version__ as __version__
+from microgrid.core import engine as _chosen
+from microgrid.core.rules import Region
+from microgrid.core.value import FUNCTIONS, Comparison, Value, named, strict
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -26,22 +29,9 @@ from microgrid.errors import (
     OperationError,
     OutputError,
 )
-from microgrid.export import to_c, to_numpy, to_python
-from microgrid.value import FUNCTIONS, Comparison, Value, named, strict
+from microgrid.formulas.source_code import to_c, to_numpy, to_python
 
-if TYPE_CHECKING:
-    from microgrid.calculus import derivative, grad, gradients, hessian, hvp, jacobian, jvp, taylor, value_and_grad, vjp
-    from microgrid.checking import Interval, assert_gradients, check_gradients
-    from microgrid.compiling import Compiled, compile
-    from microgrid.derivations import Derivation, explain
-    from microgrid.operations import custom
-    from microgrid.program import Program
-    from microgrid.proofs import Proof, prove
-    from microgrid.symbolic import Precise, from_sympy, latex, precise, to_sympy
-
-__version__ = "0.1.0"
-
-engine: str = engines.engine.NAME
+engine: str = _chosen.engine.NAME
 """Which engine records: "native" or "python"."""
 
 __all__ = [
@@ -62,6 +52,7 @@ __all__ = [
     "Precise",
     "Program",
     "Proof",
+    "Region",
     "Value",
     "assert_gradients",
     "check_gradients",
@@ -98,16 +89,18 @@ globals().update(FUNCTIONS)
 
 # Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
 _LATER = {
-    "calculus": (
-        *("derivative", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
+    "calculus.reverse": ("gradients",),
+    "calculus.transforms": (
+        *("derivative", "grad", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
-    "compiling": ("Compiled", "compile"),
-    "derivations": ("Derivation", "explain"),
-    "operations": ("custom",),
-    "program": ("Program",),
-    "proofs": ("Proof", "prove"),
-    "symbolic": ("Precise", "from_sympy", "latex", "precise", "to_sympy"),
+    "compiler.api": ("Compiled", "compile"),
+    "derivations.derivation": ("Derivation", "explain"),
+    "core.custom_operations": ("custom",),
+    "program.program": ("Program",),
+    "derivations.proof": ("Proof", "prove"),
+    "formulas.high_precision": ("Precise", "precise"),
+    "formulas.sympy": ("from_sympy", "latex", "to_sympy"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import microgrid
-from microgrid.cli import main
+from microgrid.cli.main import main
 
 LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
 NUMBERS = ["w1=0.5", "w2=-0.25", "x1=1", "x2=2", "b=0.1", "y=1"]
@@ -134,7 +134,7 @@ def test_the_demos_verdict_is_the_exit_status(agrees: bool, status: int, monkeyp
     def run(folder: Path, *, progress: bool) -> bool:
         return agrees
 
-    monkeypatch.setattr("microgrid.demo.run", run)
+    monkeypatch.setattr("microgrid.cli.demo.run", run)
     assert main(["demo"]) == status
 
 
@@ -144,7 +144,7 @@ def test_an_interruption_is_told_in_one_line(
     def interrupted(*arguments: object, **more: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("microgrid.demo.run", interrupted)
+    monkeypatch.setattr("microgrid.cli.demo.run", interrupted)
     assert main(["demo"]) == 130
     assert capsys.readouterr().err == "microgrid: interrupted\n"
 

@@ -35,8 +35,9 @@ from microgrid import (
     named,
     sigmoid,
 )
-from microgrid.drawing import Drawing, dot, render, summary, text
-from microgrid.value import recorder
+from microgrid.core.value import recorder
+from microgrid.drawing import Drawing, dot, excerpt, render
+from microgrid.util import labels
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -279,7 +280,7 @@ def test_long_symbols_and_names_are_shortened_and_full_in_the_tooltip() -> None:
 def test_hostile_names_come_out_as_they_are(name: str, rankdir: str) -> None:
     root = parsed(draw(named(Value(1.0, name=name) * 2.0, name), rankdir=rankdir))
     assert tip(groups(root, "mg-input")[0]).splitlines()[0] == name
-    assert text.shortened(name, 18) in words(groups(root, "mg-input")[0])
+    assert labels.shortened(name, 18) in words(groups(root, "mg-input")[0])
     assert not list(root.iter(f"{SVG}script"))
 
 
@@ -287,11 +288,11 @@ def test_hostile_names_come_out_as_they_are(name: str, rankdir: str) -> None:
 def test_names_that_look_like_nothing_or_like_markup_are_drawn(name: str) -> None:
     for rankdir in ("LR", "TB"):
         root = parsed(draw(named(Value(1.0, name=name) * Value(2.0, name="w"), name), rankdir=rankdir))
-        assert tip(groups(root, "mg-input")[0]).splitlines()[0] == text.one_line(name)
+        assert tip(groups(root, "mg-input")[0]).splitlines()[0] == labels.one_line(name)
 
 
 def test_an_operation_without_a_symbol_is_drawn() -> None:
-    nameless = dataclasses.replace(microgrid.rules.RULES["mul"], symbol="")
+    nameless = dataclasses.replace(microgrid.core.rules.RULES["mul"], symbol="")
     y = recorder(nameless)(Value(2.0, name="x"), Value(3.0, name="w"))
     assert words(groups(parsed(draw(y)), "mg-output")[0])[:3] == ["out", "6", "mul"]
 
@@ -316,7 +317,7 @@ def numbers(attribute: str | None) -> list[Point]:
 def text_box(part: ElementTree.Element) -> Box:
     """Where the letters are: from the top of a capital to the base line, as wide as drawings take text to be."""
     size, x, y = (float(part.get(name, "nan")) for name in ("font-size", "x", "y"))
-    wide = text.width(part.text or "", size)
+    wide = labels.width(part.text or "", size)
     left = x - wide / 2 if part.get("text-anchor") == "middle" else x
     return left, y - 0.7 * size, left + wide, y
 
@@ -465,7 +466,7 @@ def test_a_local_derivative_stands_on_its_edge(rankdir: str) -> None:
     ],
 )
 def test_numbers_have_four_digits_and_are_read_back(x: float, shown: str) -> None:
-    assert text.number(x) == shown
+    assert labels.number(x) == shown
     assert math.isnan(x) or math.isclose(float(shown), x, rel_tol=1e-3)
 
 
@@ -527,7 +528,7 @@ def test_a_long_chain_is_summarised_in_linear_time_with_the_true_total() -> None
 
 def test_every_hidden_node_is_counted_once() -> None:
     graph = logistic.dataset_loss([[0.1 * i, 1.0] for i in range(100)], [i % 2 for i in range(100)], [0.1, 0.2], 0.3)
-    shown = summary.excerpt(graph.loss, 60)
+    shown = excerpt.excerpt(graph.loss, 60)
     assert len(shown.nodes) <= 60
     assert shown.total - len(shown.nodes) == sum([gap.nodes for gap in shown.gaps.values()])
     drawn = sum([len(places) for places in shown.nodes.values()])
@@ -680,7 +681,7 @@ def test_render_writes_as_micrograds_users_expect(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda _: draw(3.0), InvalidValueError, "not 3.0"),
+        (lambda _: draw(3.0), InvalidValueError, "not 3.0"),  # type: ignore[arg-type]  # on purpose
         (lambda v: draw(v, parameters=["w"]), InvalidValueError, "not 'w'"),
         (lambda v: draw(v, parameters=3.0), InvalidValueError, "parameters is a Value, several .* not 3.0"),
         (lambda v: draw(v, data=len), InvalidValueError, "data is a Value, several"),
@@ -726,20 +727,20 @@ PICTURE = "echo '<svg viewBox=\"0 0 1 1\"/>'"
 
 def test_the_systems_dot_comes_first(fake: FakeEngine) -> None:
     pure, system = fake("graphviz-pure", PICTURE), fake("dot", PICTURE)
-    assert render.find_engine() == str(system)
-    assert render.find_engine("graphviz-pure") == str(pure)
+    assert render.find_command() == str(system)
+    assert render.find_command("graphviz-pure") == str(pure)
 
 
 def test_without_dot_graphviz_pure_is_found(fake: FakeEngine) -> None:
     pure = fake("graphviz-pure", PICTURE)
-    assert render.find_engine() == str(pure)
+    assert render.find_command() == str(pure)
     with pytest.raises(MissingPackageError, match="there is no dot"):
-        render.find_engine("dot")
+        render.find_command("dot")
 
 
 def test_graphviz_pure_is_found_beside_the_interpreter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert Path(render.find_engine()).name.startswith("graphviz-pure")
+    assert Path(render.find_command()).name.startswith("graphviz-pure")
     assert parsed(draw(square()[1])).tag == f"{SVG}svg"
 
 
@@ -774,7 +775,7 @@ def test_a_failure_shows_what_the_engine_said_without_its_notes(fake: FakeEngine
 
 def test_an_engine_that_dies_silently_is_an_error(fake: FakeEngine) -> None:
     fake("dot", "exit 0")
-    with pytest.raises(OutputError, match="it said nothing"):
+    with pytest.raises(OutputError, match="it gave no reason"):
         draw(square()[1]).png()
 
 

@@ -6,7 +6,6 @@ import ctypes
 import math
 import re
 import shutil
-import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,10 +14,11 @@ from typing import Any
 import graphs
 import numpy
 import pytest
+from helpers import bits
 
 import microgrid
 from microgrid import InvalidValueError, Value, to_c, to_numpy, to_python
-from microgrid.graph import topological_order
+from microgrid.core.graph import topological_order
 
 Compiled = Callable[[Sequence[float]], tuple[float, list[float]]]
 SEEDS = [seed for seed in range(400) if math.isfinite(graphs.random_graph(seed)[1].data)][:150]
@@ -53,8 +53,8 @@ def _by_reading(text: str, count: int) -> Compiled:
         re.sub(r"^double |^return ", lambda found: "out = " if "r" in found[0][:1] else "", line) for line in lines
     ]
     python = [re.sub(r"= (\(.*?\)) \? (.*) : (.*)", r"= \2 if \1 else \3", line) for line in python]
-    rules = microgrid.arithmetic.FLOAT
-    names = {name: getattr(rules, name) for name in microgrid.arithmetics.source.C.calls} | {"fabs": abs}
+    rules = microgrid.core.arithmetic.FLOAT
+    names = {name: getattr(rules, name) for name in microgrid.core.source.C.calls} | {"fabs": abs}
 
     def call(x: Sequence[float]) -> tuple[float, list[float]]:
         scope: dict[str, Any] = {**names, "x": x, "gradient": [0.0] * count, "INFINITY": math.inf, "NAN": math.nan}
@@ -62,10 +62,6 @@ def _by_reading(text: str, count: int) -> Compiled:
         return scope["out"], scope["gradient"]
 
     return call
-
-
-def bits(numbers: Sequence[float]) -> bytes:
-    return struct.pack(f"{len(numbers)}d", *[number if number == number else math.nan for number in numbers])
 
 
 def test_c_of_random_graphs_has_the_graphs_own_bits(tmp_path: Path) -> None:

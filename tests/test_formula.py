@@ -9,9 +9,9 @@ import pytest
 
 import microgrid
 from microgrid import FormulaError, InvalidValueError
-from microgrid.formula import parse, spelled
-from microgrid.rules import RULES
-from microgrid.value import FUNCTIONS
+from microgrid.core.rules import RULES
+from microgrid.core.value import FUNCTIONS
+from microgrid.formulas.parse import parse, spelled
 
 LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
 NUMBERS = {"w1": 0.5, "x1": 1.0, "w2": -0.25, "x2": 2.0, "b": 0.1, "y": 1.0}
@@ -148,7 +148,7 @@ def test_a_thousand_chained_definitions_are_put_in_order() -> None:
         ("x | y", r"an absolute value is written abs\(x\)"),
         ("√x", r"a square root is written sqrt\(x\)"),
         ("x²", r"a power is written x\*\*2"),
-        ("ln x + 1", r"an operand stands in parentheses: write ln\(x\)"),
+        ("ln x + 1", r"an operand goes in parentheses: write ln\(x\)"),
         ("lambda*x", "'lambda' is a word of Python's own and can't be a name: write lambda_"),
         ("a" * 70 + "$" + "b" * 70, r"near '…a{30}\$b{29}…': invalid syntax"),
         ("x" + ".b" * 400, r"can't contain '\(…\)'"),

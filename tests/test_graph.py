@@ -11,9 +11,17 @@ import pytest
 
 import microgrid
 from microgrid import Value
-from microgrid.arithmetic import COMPLEX, FLOAT
-from microgrid.graph import dependents, evaluate, local_partials, pullback, pushforward, recorded, topological_order
-from microgrid.value import VALUE
+from microgrid.core.arithmetic import COMPLEX, FLOAT
+from microgrid.core.graph import (
+    dependents,
+    evaluate,
+    local_partials,
+    pullback,
+    pushforward,
+    recorded,
+    topological_order,
+)
+from microgrid.core.value import VALUE
 
 
 def _random_graph(seed: int, size: int = 60) -> tuple[list[Value], Value]:

@@ -10,8 +10,8 @@ import pytest
 from sklearn.datasets import make_moons
 
 from microgrid import DataError, InvalidValueError, MicrogridError, Value
-from microgrid.arithmetic import COMPLEX
-from microgrid.graph import evaluate, topological_order
+from microgrid.core.arithmetic import COMPLEX
+from microgrid.core.graph import evaluate, topological_order
 from microgrid.nn import MLP, Layer, Module, Neuron
 
 STEP = 1e-200  # of the complex step: so small that its square vanishes, and nothing is ever subtracted

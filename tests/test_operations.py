@@ -23,16 +23,17 @@ from typing import Any
 import mpmath
 import numpy
 import pytest
-from test_export import bits, compiled
+from helpers import bits
+from test_export import compiled
 
 import microgrid
 from microgrid import InvalidValueError, NonFiniteError, OperationError, Value, custom
-from microgrid.arithmetic import COMPLEX, FLOAT, PLAIN
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.arithmetics.source import C, Source
-from microgrid.graph import evaluate, local_partials, pullback, topological_order
-from microgrid.rules import MANY, POSITIVE, REAL, RULES, Region
-from microgrid.value import FUNCTIONS, VALUE, recorder
+from microgrid.core.arithmetic import COMPLEX, FLOAT, PLAIN
+from microgrid.core.graph import evaluate, local_partials, pullback, topological_order
+from microgrid.core.rules import MANY, POSITIVE, REAL, RULES, Region
+from microgrid.core.source import C, Source
+from microgrid.core.value import FUNCTIONS, VALUE, recorder
 
 HERE = "test_operations.py"
 
@@ -517,7 +518,7 @@ def test_functions_that_hold_different_things_are_different_operations() -> None
 
 
 def test_too_many_operations_for_the_native_engine_are_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    from microgrid import engine_native
+    from microgrid.core import native_engine as engine_native
 
     monkeypatch.setattr(engine_native, "_MOST_RULES", len(engine_native._rules))
     fresh = custom(lambda x: x, lambda out, x: 1.0, name="one too many")

@@ -12,9 +12,9 @@ from helpers import everyday, record
 import microgrid
 from microgrid import FormulaError, InvalidValueError, Value, gradients, logistic, prove
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.graph import evaluate
+from microgrid.core.graph import evaluate
+from microgrid.core.rules import RULES, Region, Rule
 from microgrid.logistic import SampleLoss
-from microgrid.rules import RULES, Region, Rule
 
 forms = pytest.mark.parametrize("form", ["textbook", "logit"])
 features = pytest.mark.parametrize("n", [1, 2, 10])
@@ -183,7 +183,7 @@ def test_what_has_no_value_anywhere_is_undecided() -> None:
 
 def test_what_sympy_can_not_simplify_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     x = Value(0.5, "x")
-    monkeypatch.setattr("microgrid.proofs._is_zero", lambda *_: False)
+    monkeypatch.setattr("microgrid.derivations.proof._is_zero", lambda *_: False)
     proof = prove((x + 1) ** 2, x * x + 2 * x + 1)
     assert proof.verdict == "undecided"
     assert "SymPy did not simplify the difference to 0; but both sides agree at 12 random points" in proof.reason

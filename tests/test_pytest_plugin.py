@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-import microgrid.pytest_plugin
+import microgrid.testing.pytest_plugin
 from microgrid import DataError, GradientError, check_gradients, exp
-from microgrid.pytest_plugin import GradCheck
+from microgrid.testing.pytest_plugin import GradCheck
 
 pytest_plugins = ["pytester"]
 
@@ -39,7 +39,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(text: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(_dedented(HEAD) + _dedented(text))
         return pytester.runpytest_inprocess(
-            "-p", "no:cacheprovider", "--strict-markers", *options, plugins=[microgrid.pytest_plugin]
+            "-p", "no:cacheprovider", "--strict-markers", *options, plugins=[microgrid.testing.pytest_plugin]
         )
 
     return run
@@ -74,7 +74,7 @@ def test_a_failure_shows_the_tests_own_line_and_the_report(run: Any) -> None:
     result.stdout.fnmatch_lines(
         [
             ">       gradcheck(cut, (0.5, 2.0))",
-            "E       microgrid.errors.GradientError: wrong gradient: 1 of 2 derivatives (1 right)",
+            "E       microgrid.GradientError: wrong gradient: 1 of 2 derivatives (1 right)",
             "E         checked     2 derivatives at 1 point against central differences, *",
             "E         worst       dcut/dx at point 0: autodiff gives 0.0",
             "E         blame       missing path: node 2 of 3, the constant 2.0, used by mul",
@@ -104,7 +104,7 @@ def test_an_error_of_the_function_or_of_its_use_is_shown_without_the_inside_of_t
             ">       gradcheck(lambda x: 1 / 0, 0.5)",
             "E   ZeroDivisionError: division by zero",
             ">       gradcheck(decay, [[]0.5, 2.0])",
-            "E       microgrid.errors.DataError: f can't be called with the point 0.5: *a list is many points",
+            "E       microgrid.DataError: f can't be called with the point 0.5: *a list is many points",
         ]
     )
     assert "checking" not in result.stdout.str()
@@ -142,7 +142,7 @@ def test_a_test_that_asks_for_the_fixture_and_checks_nothing_fails(run: Any) -> 
     result.stdout.fnmatch_lines(
         [
             "*_ test_nothing _*",
-            "nothing checked: the test asked for the fixture gradcheck and never called it, * Call gradcheck(f, at), *",
+            "nothing checked: the test requests the fixture gradcheck and never called it, * Call gradcheck(f, at), *",
             "*_ test_never _*",
             "nothing checked: *",
             "*_ test_failed _*",
@@ -337,7 +337,7 @@ def test_a_marker_needs_the_argument_and_stands_alone(run: Any) -> None:
         pass
     """)
     result.stdout.fnmatch_lines(
-        ["test_none: gradcheck_points hands each point to the argument 'point', which the test doesn't have. Use *"]
+        ["test_none: gradcheck_points passes each point as the argument 'point', which the test doesn't have. Use *"]
     )
     result = run(
         """
@@ -402,11 +402,11 @@ def test_a_summary_of_nothing_says_so(run: Any) -> None:
 
 def test_the_plugin_imports_nothing_of_its_own() -> None:
     script = (
-        "import sys, pytest, microgrid; before = set(sys.modules); import microgrid.pytest_plugin; "
+        "import sys, pytest, microgrid; before = set(sys.modules); import microgrid.testing.pytest_plugin; "
         "print(*sorted(set(sys.modules) - before)); print('numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["microgrid.pytest_plugin", "False"]
+    assert done.stdout.split() == ["microgrid.testing", "microgrid.testing.pytest_plugin", "False"]
 
 
 def test_the_readmes_example_passes(pytester: pytest.Pytester) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 import microgrid
 from microgrid import Program, Value, compile, dot, exp, sigmoid, softplus  # noqa: A004  # microgrid's own is meant
-from microgrid.arithmetic import FLOAT
-from microgrid.rolling import roll
+from microgrid.compiler.reroll import roll
+from microgrid.core.arithmetic import FLOAT
 
 DRAW = random.Random(6)
 SAMPLES = [([DRAW.gauss(0.0, 1.0) for _ in range(4)], float(DRAW.random() < 0.5)) for _ in range(120)]

@@ -13,13 +13,13 @@ import pytest
 
 import microgrid
 from microgrid import Value
-from microgrid.graph import pullback, pushforward, topological_order
+from microgrid.core.graph import pullback, pushforward, topological_order
 
 MILLION = 1_000_000
 
 # A million objects made at once have the garbage collector walk all of them again and again; without it these tests
 # take a third of the time, and what they show is more: that everything is freed by reference counts alone.
-pytestmark = pytest.mark.usefixtures("no_collector")
+pytestmark = [pytest.mark.usefixtures("no_collector"), pytest.mark.unmeasured]
 
 
 class Name(str):

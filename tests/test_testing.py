@@ -25,11 +25,11 @@ import microgrid
 from benchmarks.planted_faults import FAULTS, faulty, is_visible
 from microgrid import DataError, FormulaError, Interval, MissingPackageError, Value, check_gradients
 from microgrid.checking import Verdict
-from microgrid.formula import parse
-from microgrid.graph import pullback, pushforward, topological_order
-from microgrid.rules import RULES
+from microgrid.core.graph import pullback, pushforward, topological_order
+from microgrid.core.rules import RULES
+from microgrid.core.value import recorder
+from microgrid.formulas.parse import parse
 from microgrid.testing import Expression, Graph, expressions, graphs, points
-from microgrid.value import recorder
 
 pytest_plugins = ["pytester"]
 
@@ -150,6 +150,7 @@ def _operands_lie_inside(output: Value) -> bool:
     return True
 
 
+@pytest.mark.unmeasured
 def test_every_operation_is_drawn_and_every_operand_lies_inside_its_region() -> None:
     found = drawn(EVERYDAY, 1_000)  # what is drawn hangs on the modules that are loaded, and some are rare
     assert {name for expression in found for name in expression.operations} == set(RULES)
@@ -358,6 +359,7 @@ def test_without_hypothesis_an_expression_can_be_pasted_and_a_strategy_says_what
 # ---- what they show -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_random_smooth_expressions_are_never_called_wrong() -> None:
     verdicts = Counter[Verdict]()
     orders: dict[int, Any] = {1: drawn(SMOOTH), 2: drawn(SMOOTH)[::8]}
@@ -370,6 +372,7 @@ def test_random_smooth_expressions_are_never_called_wrong() -> None:
     assert verdicts[Verdict.RIGHT] > 0.95 * verdicts.total()
 
 
+@pytest.mark.unmeasured
 def test_random_expressions_with_kinks_and_awkward_numbers_are_never_called_wrong() -> None:
     verdicts = Counter[Verdict]()
     for expression in drawn(EVERYDAY, 300)[::4] + drawn(AWKWARD)[::3]:
@@ -438,7 +441,7 @@ def test_a_wrong_rule_inside_of_a_random_expression_is_found_and_blamed(
 def test_an_operation_added_to_the_table_is_drawn(tmp_path: Path) -> None:
     package = Path(microgrid.__file__).parent
     shutil.copytree(package, tmp_path / "microgrid", ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "microgrid" / "rules.py").open("a", encoding="utf-8") as table:
+    with (tmp_path / "microgrid" / "core" / "rules.py").open("a", encoding="utf-8") as table:
         table.write(
             '\n\n@rule("hump", "e^{{-{x}^2}}", REAL)\ndef hump(m: Any) -> Pair:\n'
             "    return lambda x: m.exp(-x * x), lambda out, x: (x * out * -2.0,)\n"

@@ -101,7 +101,6 @@ def _compiled(optimize: str, recorded: Recorded) -> Call:
 
 
 adapter(peers.INTERPRETER, RANDOM, CHAIN, record=_record)(partial(_compiled, "interpreter"))
-adapter(peers.QUICK, RANDOM, record=_record)(partial(_compiled, "quick"))
 adapter(peers.FULL, RANDOM, record=_record)(partial(_compiled, "full"))
 
 

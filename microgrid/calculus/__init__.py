@@ -1,0 +1,1 @@
+"""Derivatives of functions and of recorded graphs, as functions and as graphs, of any order."""

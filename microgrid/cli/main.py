@@ -1,0 +1,377 @@
+"""The ``microgrid`` command: its arguments and its output; the work is done in other rooms."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import shlex
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import microgrid
+from microgrid.calculus.reverse import gradients
+from microgrid.checking import Interval, check_gradients
+from microgrid.checking.points import Point
+from microgrid.cli import demo
+from microgrid.cli.timing import timings
+from microgrid.compiler.api import compile  # noqa: A004  # microgrid's own is meant
+from microgrid.core.value import FUNCTIONS, Value
+from microgrid.derivations.derivation import explain
+from microgrid.derivations.proof import prove
+from microgrid.drawing import draw
+from microgrid.errors import DataError, FormulaError, MicrogridError
+from microgrid.formulas.parse import parse, recorded_on, spelled
+from microgrid.util.tables import table
+from microgrid.util.wording import counted
+
+__all__ = ["main"]
+
+_LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
+_NUMBERS = "w1=0.5 w2=-0.25 x1=1 x2=2 b=0.1 y=1"
+
+_CHECK_OPTIONS: dict[str, Any] = {"reference": "auto", "order": 1, "tol": 1e-6, "count": 20, "seed": 0}
+_BROKEN_PIPE, _INTERRUPTED = 141, 130  # exit statuses in shells of commands ended by SIGPIPE and SIGINT
+
+_DRAW_HELP = """\
+Evaluate a formula, differentiate it with respect to every name in it, print both, and draw the graph.
+
+A formula is one or several definitions, separated by ; and in any order. It may use numbers, names, + - * / **,
+comparisons, pi and e, and the operations
+{operations}.
+"""
+_CHECK_HELP = """\
+Check the derivatives of a formula with respect to every name in it: by autodiff, against a reference that uses no
+derivative of any operation, and node by node. The verdict is right, wrong gradient, kink crossed, reference too noisy,
+lost to rounding or non-finite.
+"""
+_CHECK_EXAMPLES = f"""\
+examples:
+  microgrid check 'f = (x*y + sin(x))**2' x=0.5 y=2
+  microgrid check 'f = log(x)*y' x=0.1..4 y=-3..3 --count 100     points drawn from a region
+  microgrid check '{_LOGISTIC}' \\
+      {_NUMBERS} --order 2
+"""
+_DRAW_EXAMPLES = f"""\
+examples:
+  microgrid draw 'f = (x*y + sin(x))**2' x=0.5 y=2
+  microgrid draw '{_LOGISTIC}' \\
+      {_NUMBERS} --out logistic.svg
+"""
+_COMPILE_HELP = """\
+Compile a formula and its derivatives with respect to every name in it to machine code; print the code, and the value
+and the derivatives at the given numbers.
+"""
+_COMPILE_EXAMPLES = f"""\
+examples:
+  microgrid compile 'f = (x*y + sin(x))**2' x=0.5 y=2 --bench
+  microgrid compile '{_LOGISTIC}' \\
+      {_NUMBERS} --show assembly
+"""
+_DEFAULT = 0.5  # the number of each name, if none is given
+_NUMBERS_OPTIONAL = f"a number for each free name ({_DEFAULT} if there are none)"
+_EXPLAIN_EXAMPLES = f"""\
+examples:
+  microgrid explain '{_LOGISTIC}' --wrt w1 \\
+      {_NUMBERS}
+  microgrid explain 'L = (w*x - y)**2' --wrt w --format latex
+"""
+_PROVE_EXAMPLES = f"""\
+The verdict is proved, refuted (with a point where the two differ) or undecided.
+
+examples:
+  microgrid prove '{_LOGISTIC}' \\
+      --wrt w1 --equals '(a - y)*x1'
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="microgrid",
+        description="A scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.",
+        epilog="Exit status: 0 if all is right; 1 if a derivative is wrong, or could not be checked or proved; 2 for "
+        "wrong input, a missing package or a file that can't be written; 130 if interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_draw(commands)
+    _add_check(commands)
+    _add_explain(commands)
+    _add_prove(commands)
+    _add_compile(commands)
+    return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "differentiate, compare, draw and fit logistic regression on real data"
+    demonstrate = commands.add_parser(
+        "demo",
+        help=summary,
+        description=f"{summary.capitalize()}: every gradient is compared with its closed form.",
+    )
+    demonstrate.add_argument(
+        "--out", type=Path, default=Path("microgrid-demo"), metavar="DIR", help="folder for the pictures (%(default)s)"
+    )
+    demonstrate.set_defaults(run=_demo)
+
+
+def _add_formula_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    description: str,
+    examples: str,
+    numbers: str = "a number for each free name",
+) -> argparse.ArgumentParser:
+    """A subcommand on a formula, named as its function."""
+    command = commands.add_parser(
+        run.__name__.removeprefix("_"),
+        help=summary,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
+    command.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help=numbers)
+    command.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    operations = textwrap.fill(", ".join(FUNCTIONS), 100, initial_indent="  ", subsequent_indent="  ")
+    summary = "evaluate, differentiate and draw a formula"
+    drawing = _add_formula_command(commands, _draw, summary, _DRAW_HELP.format(operations=operations), _DRAW_EXAMPLES)
+    drawing.add_argument(
+        "--out", type=Path, metavar="FILE", help="picture to write: .svg, .png or .dot (the output's name, .svg)"
+    )
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary, numbers = "check the derivatives of a formula", "a number for each free name, or a range LOW..HIGH"
+    checking = _add_formula_command(commands, _check, summary, _CHECK_HELP, _CHECK_EXAMPLES, numbers)
+    references = ("auto", "complex step", "differences", "mpmath")
+    checking.add_argument("--reference", choices=references, help="the reference (%(default)s)")
+    checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
+    checking.add_argument("--tol", type=float, metavar="ERROR", help="the relative error allowed (%(default)s)")
+    checking.add_argument("--count", type=int, metavar="N", help="number of points drawn from ranges (%(default)s)")
+    checking.add_argument("--seed", type=int, metavar="N", help="seed of the drawn points (%(default)s)")
+    checking.set_defaults(**_CHECK_OPTIONS)
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "derive a derivative of a formula, step by step along its graph"
+    explaining = _add_formula_command(
+        commands, _explain, summary, _described(summary), _EXPLAIN_EXAMPLES, _NUMBERS_OPTIONAL
+    )
+    explaining.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+    explaining.add_argument(
+        "--format", choices=("text", "latex", "html"), default="text", help="what is printed (%(default)s)"
+    )
+
+
+def _add_prove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "prove or refute that a derivative of a formula equals a closed form"
+    proving = _add_formula_command(commands, _prove, summary, _described(summary), _PROVE_EXAMPLES, _NUMBERS_OPTIONAL)
+    proving.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+    proving.add_argument("--equals", metavar="FORMULA", required=True, help="the closed form, in the formula's names")
+
+
+def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "compile a formula to machine code and time it"
+    compiling = _add_formula_command(commands, _compile, summary, _COMPILE_HELP, _COMPILE_EXAMPLES, _NUMBERS_OPTIONAL)
+    compiling.add_argument("--precise", action="store_true", help="the bits of the eager engine")
+    compiling.add_argument(
+        "--show", choices=("listing", "ir", "assembly"), default="listing", help="what is printed (%(default)s)"
+    )
+    compiling.add_argument("--bench", action="store_true", help="time it and the eager engine")
+
+
+def _described(summary: str) -> str:
+    return f"{summary.capitalize()}. Formulas are written as for `microgrid draw`."
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    agrees = demo.run(arguments.out, progress=sys.stderr.isatty())
+    if not agrees:
+        print("A derivative disagrees with its closed form: see above.", file=sys.stderr)
+    return 0 if agrees else 1
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    formula = parse(arguments.formula, arguments.output)
+    nodes = formula.record(**_numbers(arguments.numbers))
+    output = nodes[formula.output]
+    output.backward()
+    parameters = [node for node in nodes.values() if node.op is None]
+    path = draw(output, parameters=parameters).save(arguments.out or Path(f"{formula.output}.svg"))
+    rows = [(name, repr(node.data), repr(node.grad)) for name, node in nodes.items()]
+    print(table(("name", "value", f"d{formula.output}/d(name)"), rows, "<>>"))
+    print(f"drawn in {path}")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    formula = parse(arguments.formula, arguments.output)
+    at = _numbers(arguments.numbers, _number_or_range)
+    formula.check_inputs(at)
+
+    def f(**inputs: Value) -> Value:
+        return formula.record_on(inputs)[formula.output]
+
+    f.__name__ = formula.output
+    options = {name: getattr(arguments, name) for name in _CHECK_OPTIONS}
+    report = check_gradients(f, at, **options)
+    print(replace(report, points=tuple(map(_TypedPoint.of, report.points)), repeat=_command(arguments)))
+    return 0 if report else 1
+
+
+def _command(arguments: argparse.Namespace) -> tuple[str, str]:
+    """The parts of the command that repeats a check, before and after the point."""
+    options = {"output": None, **_CHECK_OPTIONS}
+    given = [f"--{name}={getattr(arguments, name)}" for name in options if getattr(arguments, name) != options[name]]
+    head = shlex.join(["microgrid", "check", arguments.formula])
+    return f"{head} ", "".join([f" {shlex.quote(option)}" for option in given])
+
+
+class _TypedPoint(Point):
+    """A point as typed after the command."""
+
+    @classmethod
+    def of(cls, point: Point) -> _TypedPoint:
+        return cls(point.names, point.numbers, point.template)
+
+    def written(self) -> str:
+        return " ".join([f"{name}={number!r}" for name, number in zip(self.names, self.numbers, strict=True)])
+
+
+def _number_or_range(text: str) -> float | Interval:
+    low, dots, high = text.partition("..")
+    return Interval(float(low), float(high)) if dots else float(text)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    output, wrt, _ = _recorded(arguments)
+    print(getattr(explain(output, wrt=wrt), arguments.format)())
+    return 0
+
+
+def _prove(arguments: argparse.Namespace) -> int:
+    output, wrt, nodes = _recorded(arguments)
+    proof = prove(gradients(output, wrt), recorded_on(arguments.equals, nodes))
+    print(f"d{output.name}/d{wrt.name} = {arguments.equals.strip()}")
+    print(proof)
+    return 0 if proof else 1
+
+
+def _compile(arguments: argparse.Namespace) -> int:
+    formula = parse(arguments.formula, arguments.output)
+    numbers = _numbers(arguments.numbers) or dict.fromkeys(formula.inputs, _DEFAULT)
+    nodes = formula.record(**numbers)
+    inputs = {name: nodes[name] for name in formula.inputs}
+    compiled = compile(nodes[formula.output], inputs, precise=arguments.precise)
+    value, slopes = compiled.value_and_grad(**numbers)
+    print(
+        f"{counted(compiled.nodes, 'node')} on {compiled.backend}, ready in {1e3 * compiled.compile_seconds:.1f} ms\n"
+    )
+    print(getattr(compiled, arguments.show)().rstrip())
+    rows = [(name, f"{numbers[name]:.6g}", f"{slope:.6g}") for name, slope in slopes.items()]
+    print(f"\n{formula.output} = {value:.6g}\n")
+    print(table(("name", "value", f"d{formula.output}/d(name)"), rows, "<>>"))
+    if arguments.bench:
+        print()
+        print(table(("value and gradient", "time"), timings(formula, numbers, precise=arguments.precise), "<>"))
+    return 0
+
+
+def _recorded(arguments: argparse.Namespace) -> tuple[Value, Value, dict[str, Value]]:
+    """The output, the node to differentiate with respect to, and every node by its name."""
+    formula = parse(arguments.formula, arguments.output)
+    numbers = _numbers(arguments.numbers) or dict.fromkeys(formula.inputs, _DEFAULT)
+    nodes = formula.record(**numbers)
+    name = spelled(arguments.wrt.strip())
+    if name not in nodes:
+        raise FormulaError(f"the formula has no name {name!r} to differentiate with respect to: {', '.join(nodes)}")
+    return nodes[formula.output], nodes[name], nodes
+
+
+def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[str, Any]:
+    """``name=number`` arguments as a dict."""
+    numbers: dict[str, Any] = {}
+    for pair in pairs:
+        typed, equals, text = pair.partition("=")
+        name = spelled(typed.strip())
+        if not equals or not name.isidentifier():
+            raise FormulaError(f"{pair.strip()!r} is not of the form name=number, such as w1=0.5")
+        if name in numbers:
+            raise FormulaError(f"{name!r} is given two numbers: drop one of them")
+        try:
+            numbers[name] = read(text)
+        except DataError:
+            raise
+        except ValueError:
+            raise FormulaError(f"{text!r} in {pair!r} is not a number: write it like 0.5, -2 or 1e-3") from None
+    return numbers
+
+
+def _protect(arguments: Sequence[str]) -> list[str]:
+    """Put a blank before a formula such as -x**2, which argparse would parse as an option."""
+    if not {"draw", "check", "explain", "prove", "compile"}.issuperset(arguments[:1]):
+        return list(arguments)
+    return [f" {argument}" if re.match("-(?!-|h$)", argument) else argument for argument in arguments]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The arguments after ``microgrid``; by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit status: 0 if all is right; 1 if a derivative is wrong, or could not be checked or proved; 2 for wrong
+        input, a missing package or a file that can't be written; as in shells, 130 if interrupted and 141 if the
+        output pipe is closed.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of ASCII shows σ as \u03c3
+    try:
+        try:
+            return _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        return _BROKEN_PIPE
+    except OSError as error:
+        print(f"microgrid: can't write: {error.strerror}", file=sys.stderr)
+        _discard_output()
+        return 2
+    except KeyboardInterrupt:
+        print("microgrid: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _discard_output() -> None:
+    """Send output that Python flushes at exit to the null device."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parsed = _parser().parse_args(_protect(arguments))
+    try:
+        status: int = parsed.run(parsed)
+    except MicrogridError as error:
+        print(f"microgrid: {error}", file=sys.stderr)
+        return 2
+    return status

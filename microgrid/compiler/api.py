@@ -1,0 +1,551 @@
+"""``compile``: a function or a recorded graph, recorded once and called many times, with its derivatives.
+
+A call is answered by a *specialization*: the code of one request (the value, the gradient, ...) at one *trace*. The one
+that answered last is tried first. If the arguments are of other types or another structure, or if a guard fails, the
+arguments are walked; their structure leads to the traces recorded for it and to what was derived from them. Only if
+none holds at these numbers, the function is recorded anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from microgrid._public import public
+from microgrid.calculus.trace import Wrt
+from microgrid.compiler.arguments import (
+    NO_VARIABLES,
+    Arguments,
+    Layout,
+    Part,
+    Place,
+    Variables,
+    check_places,
+    one_row,
+    plain,
+    row_arrays,
+    variables_of,
+    walk,
+)
+from microgrid.compiler.request import GRADIENT, HESSIAN, HVP, JVP, VALUE, VJP, Request, trace_for
+from microgrid.compiler.specialization import MISSED, Bound, Call, Specialization
+from microgrid.compiler.target import FunctionTarget, GraphTarget, target_of
+from microgrid.compiler.tiers import LEVELS, Code, point_runner, processors, row_kernel
+from microgrid.compiler.trace import Trace
+from microgrid.errors import DataError, InvalidValueError
+from microgrid.program.program import Program
+from microgrid.util.pytree import Rebuild
+from microgrid.util.wording import listed
+
+__all__ = ["Compiled", "compile"]
+
+
+@dataclass(slots=True)
+class _Structure:
+    """What is known of calls with one structure of arguments: each function is recorded once for each path in it."""
+
+    layout: Layout
+    static: Arguments
+    traces: list[Trace] = field(default_factory=list)
+    specializations: dict[Request, list[Specialization]] = field(default_factory=dict)
+
+
+_OPTIONS = ("_target", "_wrt", "_rows", "_gradient", "_reduce", "_precise", "_optimize", "_threads")
+
+
+@public()
+class Compiled:
+    """A function that was recorded once and runs at the machine's speed, with its derivatives.
+
+    It is called with the arguments of the function, or with the inputs of the recorded graph, in order or by name. It
+    is made by ``compile``, where the options are explained.
+
+    Examples
+    --------
+    >>> import microgrid
+    >>> area = microgrid.compile(lambda r: 3.0 * r["a"] * r["b"])
+    >>> area({"a": 2.0, "b": 0.5})
+    3.0
+    >>> area.value_and_grad({"a": 2.0, "b": 0.5})
+    (3.0, {'a': 1.5, 'b': 6.0})
+    """
+
+    def __init__(
+        self,
+        target: FunctionTarget | GraphTarget,
+        *,
+        wrt: Wrt | None,
+        rows: Sequence[Place],
+        reduce: str | None,
+        precise: bool,
+        optimize: str,
+        threads: int | None,
+        gradient: Rebuild | None,
+    ) -> None:
+        self._target, self._wrt, self._rows, self._gradient = target, wrt, rows, gradient
+        self._reduce, self._precise, self._optimize, self._threads = reduce, precise, optimize, threads
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin as if it had not been called."""
+        self._structures: dict[Hashable, _Structure] = {}
+        self._recent: dict[Request, Specialization] = {}
+        self._row_places: dict[tuple[Place, ...], list[Place]] = {}
+        self._last: Specialization | None = None
+        self._lock = threading.RLock()
+
+    # ---- calls ------------------------------------------------------------------------------------------------
+
+    def __call__(self, /, *args: Any, **more: Any) -> Any:
+        """The value.
+
+        Returns
+        -------
+        float or structure
+            What the function returns, with floats in it.
+        """
+        return self._call(VALUE, args, more)
+
+    def value_and_grad(self, /, *args: Any, **more: Any) -> tuple[Any, Any]:
+        """The value beside the derivatives with respect to ``wrt``.
+
+        Returns
+        -------
+        tuple
+            The number, and the derivatives in the structure of the argument.
+
+        Raises
+        ------
+        InvalidValueError
+            If the function returns other than one number.
+        """
+        answer: tuple[Any, Any] = self._call(GRADIENT, args, more)
+        return answer
+
+    def grad(self, /, *args: Any, **more: Any) -> Any:
+        """The derivatives alone; as ``value_and_grad``."""
+        return self.value_and_grad(*args, **more)[1]
+
+    def vjp(self, /, *args: Any, **more: Any) -> Any:
+        """The product of a vector and the Jacobian.
+
+        Parameters
+        ----------
+        *args, **more
+            The arguments and, last, the vector, in the structure of what the function returns.
+
+        Returns
+        -------
+        structure
+            In the structure of the argument.
+        """
+        return self._call(VJP, args, more)
+
+    def jvp(self, /, *args: Any, **more: Any) -> Any:
+        """The derivative along a direction.
+
+        Parameters
+        ----------
+        *args, **more
+            The arguments and, last, the direction, in the structure of the argument that is differentiated by.
+
+        Returns
+        -------
+        structure
+            In the structure of what the function returns.
+        """
+        return self._call(JVP, args, more)
+
+    def hvp(self, /, *args: Any, **more: Any) -> Any:
+        """The product of the Hessian and a direction.
+
+        Parameters
+        ----------
+        *args, **more
+            As for ``jvp``.
+
+        Returns
+        -------
+        structure
+            In the structure of the argument.
+        """
+        return self._call(HVP, args, more)
+
+    def hessian(self, /, *args: Any, **more: Any) -> Any:
+        """All second derivatives.
+
+        Returns
+        -------
+        structure
+            In the structure of the argument, with another one in each place; for an array, one array.
+        """
+        return self._call(HESSIAN, args, more)
+
+    def bind(self, /, *args: Any, **more: Any) -> Bound:
+        """Bind the arguments: a call of ``value_and_grad`` without any, for hot loops.
+
+        Parameters
+        ----------
+        *args, **more
+            The arguments. Arrays of rows are read anew, in place, at each call; other numbers, and rows that have to be
+            converted to arrays of floats, are copied into arrays of the bound call's own, which are there to be written
+            into.
+
+        Returns
+        -------
+        Bound
+            ``call()`` gives the value and fills ``call.gradient``; ``call.arguments`` has the arrays that it reads. A
+            bound call has one memory: each thread needs its own. Without ``reduce``, the value is an array in that
+            memory, and the next call writes it again.
+        """
+        specialization, call = self._packed(GRADIENT, args, more, is_bound=True)
+        return specialization.bound(call)
+
+    # ---- one way through a call -------------------------------------------------------------------------------
+
+    def _call(self, request: Request, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
+        recent = self._recent.get(request)
+        if recent is not None and not more:
+            answer = recent(args)
+            if answer is not MISSED:
+                self._last = recent
+                return answer
+        specialization, call = self._packed(request, args, more)
+        return specialization.compute(call)
+
+    def _packed(
+        self, request: Request, args: Sequence[Any], more: Mapping[str, Any], *, is_bound: bool = False
+    ) -> tuple[Specialization, Call]:
+        """The specialization for a call, and the call with its arguments in place."""
+        vector = None
+        if request.vector:
+            if not args or args[-1] is None:
+                raise DataError(f"{request.name} takes the arguments of the function and, last, {request.vector}")
+            args, vector = args[:-1], args[-1]
+        arguments = self._target.arguments(args, more)
+        arrays = row_arrays(arguments, self._places_of_rows(arguments), self._target.label)
+        key, numbers = self._walked(arguments, arrays)
+        structure = self._structures.get(key)
+        if structure is None:
+            structure = self._structures.setdefault(key, self._laid_out(arguments, arrays))
+
+        def fitting() -> tuple[Specialization, Call] | None:
+            for one in tuple(structure.specializations.get(request, ())):
+                call = one.packed(numbers, arrays, vector, is_bound=is_bound)
+                if call is not None:
+                    return one, call
+            return None
+
+        found = fitting()
+        if found is None:
+            with self._lock:  # another thread may have recorded in the meantime
+                found = fitting()
+                if found is None:
+                    self._specialize(request, structure, arguments, numbers, arrays)
+                    found = fitting()
+        if found is None:
+            raise InvalidValueError(
+                f"{self._target.__name__} takes another way when it is recorded again: it has to depend on its "
+                "arguments alone, and not on chance or on what it did before"
+            )
+        self._recent[request] = self._last = found[0]
+        return found
+
+    def _places_of_rows(self, arguments: Arguments) -> list[Place]:
+        given = tuple(arguments)
+        if given not in self._row_places:
+            self._row_places[given] = [self._target.place(one, arguments) for one in self._rows]
+        return self._row_places[given]
+
+    def _static(self, arguments: Arguments) -> set[Place]:
+        """The fixed arguments of a call; one that is left to its default is fixed anyway."""
+        if not self._target.static:
+            return set()
+        names = self._target.names
+        known = [*names, *self._target.keywords]
+        omitted = {one for one in self._target.static if one in known and one not in arguments}
+        omitted = {one for one in omitted if one not in names or names.index(str(one)) not in arguments}
+        return {self._target.place(one, arguments) for one in self._target.static if one not in omitted}
+
+    def _walked(self, arguments: Arguments, arrays: Mapping[Place, Any]) -> tuple[Hashable, Arguments]:
+        """The structure of all arguments, and the numbers of those that rows share, by their places."""
+        static = self._static(arguments)
+        parts: list[Hashable] = []
+        numbers: Arguments = {}
+        for place, argument in arguments.items():
+            if place in static:
+                parts.append((place, "static", self._fixed(place, argument)))
+            elif place in arrays:
+                parts.append((place, "rows", arrays[place].shape[1:]))
+            else:
+                structure, numbers[place] = walk(argument)
+                parts.append((place, structure))
+        return tuple(parts), numbers
+
+    def _fixed(self, place: Place, argument: Any) -> Hashable:
+        """What tells a fixed argument from another one: they may be equal all the same, as 1 and True or both zeros."""
+        if isinstance(argument, float):
+            return argument.hex()
+        if isinstance(argument, tuple):
+            return type(argument), tuple([self._fixed(place, one) for one in argument])
+        try:
+            hash(argument)
+        except TypeError:
+            raise DataError(
+                f"the static argument {self._target.label(place)} is {argument!r}, and recorded calls are told apart "
+                "by what can be hashed"
+            ) from None
+        return type(argument), argument
+
+    def _laid_out(self, arguments: Arguments, arrays: Mapping[Place, Any]) -> _Structure:
+        static = self._static(arguments)
+        examples = {place: one_row(arrays[place]) if place in arrays else one for place, one in arguments.items()}
+        places = [(place, self._target.label(place)) for place in arguments if place not in static]
+        layout = Layout(places, examples, arrays, self._target.outside)
+        return _Structure(layout, {place: one for place, one in arguments.items() if place in static})
+
+    def _specialize(
+        self,
+        request: Request,
+        structure: _Structure,
+        arguments: Arguments,
+        given: Arguments,
+        arrays: Mapping[Place, Any],
+    ) -> None:
+        """Add a specialization for a request, from a trace that holds at these numbers; record one if there is none."""
+        layout = structure.layout
+        numbers = layout.numbers(given, arrays)
+        shared = [numbers[slot] for slot in layout.shared]
+        trace = next((one for one in structure.traces if one.guards is None or one.guards.hold_at(shared)), None)
+        if trace is None:
+            trace = self._target.record(layout, numbers, structure.static, share=not self._precise)
+            structure.traces.append(trace)
+        variables = NO_VARIABLES if request is VALUE else self._variables(layout, arguments, has_rows=bool(arrays))
+        asked = trace_for(request, trace, layout, variables, numbers, share=not self._precise)
+        runner = self._runner(request, structure, asked, variables)
+        options: dict[str, Any] = {"derivatives": request.pulls_back}
+        if arrays:
+            options["threads"] = self._threads or processors()
+        positions = self._target.positions(len(arguments))
+        fast = None if structure.static or request.vector else layout.fast(positions)
+        made = Specialization(request, asked, layout, variables, fast, runner, options, self._reduce)
+        structure.specializations.setdefault(request, []).insert(0, made)
+
+    def _runner(self, request: Request, structure: _Structure, trace: Trace, variables: Variables) -> Any:
+        """What runs a program. The gradient and the vector-Jacobian product have it in common."""
+        for other in (GRADIENT, VJP) if request.pulls_back else ():
+            for one in structure.specializations.get(other, ()):
+                if one.trace is trace:
+                    return one.runner
+        wrt = variables.slots if request.pulls_back else []
+        rows = structure.layout.row_parts
+        if rows:
+            slots = [list(range(part.start, part.stop)) for part in rows]
+            return row_kernel(trace.program)(trace.program, slots, wrt, reduce=self._reduce, precise=self._precise)
+        return point_runner(trace.program, wrt, precise=self._precise, optimize=self._optimize, threads=self._threads)
+
+    def _variables(self, layout: Layout, arguments: Arguments, *, has_rows: bool) -> Variables:
+        """The inputs that are differentiated with respect to, and how derivatives are put together."""
+        if self._gradient is not None:  # all that the graph was given, in a structure of its own
+            count = len(self._target.outside) or len(layout.names)
+            rebuild = plain(self._gradient)
+            return Variables(list(range(count)), rebuild, rebuild)
+        wrt: Any = 0 if self._wrt is None else self._wrt
+        parts = [self._part(one, layout, arguments) for one in (wrt if isinstance(wrt, tuple) else (wrt,))]
+        return variables_of(parts, is_tuple=isinstance(wrt, tuple), keeps_rows=has_rows and not self._reduce)
+
+    def _part(self, one: Place, layout: Layout, arguments: Arguments) -> Part:
+        """An argument that is differentiated by."""
+        place = self._target.place(one, arguments)
+        part = layout.part(place)
+        if part is None or part.start == part.stop:
+            reason = "is static" if part is None else f"holds no numbers: {arguments[place]!r}"
+            raise DataError(
+                f"the argument {self._target.label(place)} {reason}: choose others to differentiate by, wrt"
+            )
+        return part
+
+    # ---- what it did ------------------------------------------------------------------------------------------
+
+    @property
+    def _called(self) -> Specialization:
+        """The specialization of the last call."""
+        if self._last is None:
+            if isinstance(self._target, FunctionTarget):
+                raise DataError(f"{self._target.__name__} is recorded when it is first called, and it was not yet")
+            if self._rows:
+                raise DataError(f"{self._target.__name__} is compiled for rows when it is first called with some")
+            self._packed(VALUE, [1.0] * len(self._target.names), {})
+        assert self._last is not None  # set by the call
+        return self._last
+
+    @property
+    def _code(self) -> Code:
+        return self._called.codes[-1]
+
+    @property
+    def program(self) -> Program:
+        """What was recorded for the last call."""
+        return self._called.trace.program
+
+    @property
+    def backend(self) -> str:
+        """What the last call ran on: "native", "interpreter", "full", "rows", "numpy" or "python"."""
+        return self._code.backend
+
+    @property
+    def nodes(self) -> int:
+        """How many operations the program has."""
+        return len(self.program.ops)
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long making the code of the last call's program took so far."""
+        return sum([code.compile_seconds for code in self._called.codes])
+
+    def listing(self) -> str:
+        """The program of the last call, one operation a line."""
+        return self.program.listing()
+
+    def ir(self) -> str:
+        """The last call's code in LLVM's syntax."""
+        return self._code.ir()
+
+    def assembly(self) -> str:
+        """The last call's assembly code."""
+        return self._code.assembly()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The function and the options: a copy records anew what it is called with."""
+        return {name: getattr(self, name) for name in _OPTIONS}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def __repr__(self) -> str:
+        return f"<compiled {self._target.__name__}>"
+
+
+# ---- compile --------------------------------------------------------------------------------------------------
+
+
+@public()
+def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not needed here
+    target: Any,
+    inputs: Any = None,
+    *,
+    wrt: Wrt | None = None,
+    rows: Sequence[Place] | Place = (),
+    reduce: str | None = "sum",
+    precise: bool = False,
+    optimize: str = "auto",
+    threads: int | None = None,
+    static: Sequence[Place] | Place = (),
+) -> Compiled:
+    """Record a function once, or take a recorded graph, and run it at the machine's speed.
+
+    Parameters
+    ----------
+    target : callable, Value, structure of Values, or Program
+        A function of numbers, which is recorded at its first call; or what was recorded already.
+    inputs : Value, or list, tuple or dict of Values, optional
+        Of a recorded graph: the leaves whose numbers change, by default every named leaf; all others are constants. Of
+        a function: Values from outside that it calculates with, such as a model's parameters. Their ``data`` is read at
+        each call, and derivatives are with respect to them unless ``wrt`` says otherwise.
+    wrt : int, str or tuple of those, optional
+        The place or the name of the argument to differentiate with respect to; the first one unless said, and all
+        inputs of a recorded graph.
+    rows : places or names of arguments
+        Which arguments have one row for each sample. They are given as arrays with a leading axis; the function is
+        that of one sample, and is recorded on one.
+    reduce : "sum", "mean" or None
+        What becomes of the samples' results and of derivatives with respect to what they share. None keeps a row each.
+    precise : bool
+        Give the bits of the eager engine: common subexpressions are computed and differentiated as often as they
+        were recorded, and nothing is fused. Otherwise results may differ from the eager ones by some ulp of the largest
+        number that was added.
+    optimize : "auto", "interpreter" or "full"
+        How much time goes into making code. "auto" begins with what is ready at once, and goes on as calls earn it;
+        on rows it is the same as "full", and there is no other.
+    threads : int, optional
+        How many threads share the rows, or the samples that a recorded graph repeats; as many as there are processors
+        unless said. Results don't depend on it.
+    static : places or names of arguments
+        Which arguments are fixed for a recorded call although they are numbers: the function is recorded anew for each
+        value.
+
+    Returns
+    -------
+    Compiled
+        A callable with the function's own arguments.
+
+    Raises
+    ------
+    InvalidValueError
+        If nothing can be compiled of that, or, when it is called, if an argument holds anything else than real numbers.
+    DataError
+        If an option is none, or, when it is called, if arguments don't fit.
+
+    Notes
+    -----
+    What ``strict`` watches is recording; numbers of compiled calls are not looked at.
+
+    A comparison of Values (``<``, ``<=``, ``>``, ``>=``) whose truth a function asks for is computed with every call.
+    If it comes out otherwise than it was recorded, the function is recorded again for that path. What it decides by
+    other means is not seen, and is as it was at the first call: by ``.data``, ``.grad`` or a text of a Value; by
+    ``==``, ``in`` or the truth of a Value itself, which are about which object it is; and by whatever happened before a
+    graph was recorded. ``where`` keeps both sides in the graph: if the one that is not chosen overflows, derivatives
+    are nan, as those of ``backward`` are.
+
+    Examples
+    --------
+    >>> import microgrid
+    >>> from microgrid import Value, exp
+    >>> f = microgrid.compile(lambda x: exp(x) if x < 0 else 1 + x)
+    >>> f(2.0), f.value_and_grad(-1.0) == (f(-1.0), f(-1.0))
+    (3.0, True)
+    >>> w, x = Value(2.0, name="w"), Value(3.0, name="x")
+    >>> g = microgrid.compile(w * x + w)
+    >>> g(w=1.0, x=5.0), g.grad(w=1.0, x=5.0)
+    (6.0, {'w': 6.0, 'x': 1.0})
+    """
+    if reduce not in ("sum", "mean", None):
+        raise DataError(f"reduce is 'sum', 'mean' or None, not {reduce!r}")
+    if optimize not in LEVELS:
+        raise DataError(f"optimize is one of {listed(map(repr, LEVELS))}, not {optimize!r}")
+    if threads is not None and (isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1):
+        raise DataError(f"threads is a number of threads from 1, not {threads!r}")
+    for one in wrt if isinstance(wrt, tuple) else () if wrt is None else (wrt,):
+        if isinstance(one, bool) or not isinstance(one, int | str):
+            raise DataError(f"wrt is an argument's place or name, or a tuple of those, not {wrt!r}")
+    by_rows, fixed = _places(rows, "rows"), _places(static, "static")
+    if set(by_rows) & set(fixed):
+        raise DataError(
+            f"an argument has rows or is static, and not both: {listed(map(repr, set(by_rows) & set(fixed)))}"
+        )
+    if fixed and not callable(target):
+        raise DataError("static arguments are a function's; a recorded graph has inputs that are numbers")
+    if inputs is not None and isinstance(target, Program):
+        raise DataError("a Program has its inputs already: leave inputs= out")
+    if by_rows and optimize not in ("auto", "full"):
+        raise DataError(f"what runs on rows is always compiled in full, and optimize={optimize!r} says otherwise")
+    source, gradient = target_of(target, inputs, fixed)
+    return Compiled(
+        source,
+        wrt=wrt,
+        rows=by_rows,
+        reduce=reduce,
+        precise=precise,
+        optimize=optimize,
+        threads=threads,
+        gradient=gradient if wrt is None else None,
+    )
+
+
+def _places(given: Sequence[Place] | Place, what: str) -> list[Place]:
+    places = [given] if isinstance(given, str | int) else list(given)
+    check_places(places, what)
+    return places

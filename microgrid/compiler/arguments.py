@@ -1,0 +1,636 @@
+"""The arguments of a call: their structure, where their numbers lie in a call's memory, and which may be rows.
+
+Arguments of one structure share a trace. Each argument is walked once a call, for its structure and its numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import struct
+import sys
+from array import array
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from microgrid.core.value import Value, as_float
+from microgrid.errors import DataError, InvalidValueError, MissingPackageError
+from microgrid.util.pytree import Rebuild, flatten
+
+__all__ = [
+    "NO_VARIABLES",
+    "NUMBER",
+    "Arguments",
+    "FastLayout",
+    "Layout",
+    "Part",
+    "Place",
+    "Variables",
+    "as_matrix",
+    "check_kind",
+    "check_places",
+    "distinct",
+    "one_row",
+    "plain",
+    "row_arrays",
+    "rows_first",
+    "structure_of",
+    "variables_of",
+    "walk",
+]
+
+Place = int | str
+Arguments = dict[Place, Any]
+
+NUMBER = "number"
+"""The structure of a number."""
+
+_STATIC = (type(None), str, bytes, bool)  # part of the structure: a function branches on them, and computes with none
+
+
+# ---- structure ------------------------------------------------------------------------------------------------
+
+
+def walk(argument: Any) -> tuple[Hashable, Any]:
+    """The structure of an argument and its numbers.
+
+    Parameters
+    ----------
+    argument : number, list, tuple, dict, array, None, bool or str
+        Containers may be nested.
+
+    Returns
+    -------
+    tuple
+        The structure, equal for arguments that differ in numbers alone; a bool or a string is part of it. Then the
+        numbers in order, unconverted; of an array, the array itself.
+
+    Examples
+    --------
+    >>> walk([1.0, {"b": 2}])[1], walk([1.0, {"b": 2}])[0] == walk([3, {"b": 0.5}])[0]
+    ([1.0, 2], True)
+    >>> walk(True)
+    ((<class 'bool'>, True), [])
+    """
+    kind = type(argument)
+    if kind is float or kind is int:
+        return NUMBER, [argument]
+    if getattr(argument, "ndim", 0):
+        return ("array", argument.shape), argument
+    numbers: list[Any] = []
+    return _walk(argument, numbers), numbers
+
+
+def _walk(tree: Any, numbers: list[Any]) -> Hashable:
+    kind = type(tree)
+    if kind is float or kind is int:
+        numbers.append(tree)
+        return NUMBER
+    if kind in (list, tuple) and {float, int}.issuperset(map(type, tree)):
+        numbers += tree
+        return kind, len(tree)
+    if getattr(tree, "ndim", 0):
+        numbers += _elements(tree)
+        return "array", tree.shape
+    if isinstance(tree, Mapping):
+        return kind, tuple(tree), tuple([_walk(child, numbers) for child in tree.values()])
+    if isinstance(tree, list | tuple):
+        return kind, tuple([_walk(child, numbers) for child in tree])
+    if isinstance(tree, _STATIC):
+        return kind, tree
+    numbers.append(tree)
+    return NUMBER
+
+
+def _elements(tree: Any) -> list[Any]:
+    """The elements of an array, as Python's numbers where that loses nothing."""
+    flat = tree.ravel()
+    is_plain = type(tree).__name__ == "ndarray" and tree.dtype.kind in "fiu" and tree.dtype.itemsize <= 8
+    return flat.tolist() if is_plain else list(flat)
+
+
+def structure_of(argument: Any) -> Hashable:
+    """The structure of an argument, as ``walk`` gives it.
+
+    Parameters
+    ----------
+    argument
+        As for ``walk``.
+
+    Returns
+    -------
+    hashable
+        Equal for arguments that differ in numbers alone.
+
+    Examples
+    --------
+    >>> structure_of([1.0, {"b": 2}]) == structure_of([3, {"b": 0.5}])
+    True
+    """
+    return walk(argument)[0]
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names made distinct: a repeated one has its place appended.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The names.
+
+    Returns
+    -------
+    list of str
+        As many.
+
+    Examples
+    --------
+    >>> distinct(["w", "b", "w"])
+    ['w', 'b', 'w_2']
+    """
+    taken: dict[str, None] = {}
+    for place, name in enumerate(names):
+        free = name
+        while free in taken:
+            free = f"{free}_{place}"
+        taken[free] = None
+    return list(taken)
+
+
+def check_places(places: Iterable[Any], option: str) -> None:
+    """Raise for places of arguments that are neither positions nor names.
+
+    Parameters
+    ----------
+    places : iterable
+        What was given.
+    option : str
+        The option's name.
+
+    Raises
+    ------
+    DataError
+        If one is neither an int nor a str.
+    """
+    for one in places:
+        if isinstance(one, bool) or not isinstance(one, int | str):
+            raise DataError(f"{option} holds the places or names of arguments, not {one!r}")
+
+
+# ---- layout ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One argument in a layout.
+
+    Parameters
+    ----------
+    place : int or str
+        Its position, or its name.
+    label : str
+        Its name in messages and listings.
+    start, stop : int
+        Its inputs in the program.
+    at : int
+        Where its numbers begin in a call's memory; not used for rows, which are read where they are.
+    is_rows, is_array : bool
+        Whether it has a row for each sample, and whether it is an array.
+    is_number : bool
+        Whether it is a single number.
+    rebuild : callable
+        From as many things as it has numbers to its structure, with what is static in it in its place.
+    shape : tuple of int
+        Of an array.
+    """
+
+    place: Place
+    label: str
+    start: int
+    stop: int
+    at: int
+    is_rows: bool
+    is_array: bool
+    is_number: bool
+    rebuild: Rebuild
+    shape: tuple[int, ...]
+
+    @property
+    def room(self) -> slice:
+        """Its numbers in a call's memory."""
+        return slice(self.at, self.at + self.stop - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class FastLayout:
+    """How positional arguments are written without a look into them: by their types and the buffer protocol.
+
+    Parameters
+    ----------
+    count : int
+        How many arguments there are.
+    shared : list of (int, frozenset of type, int or slice)
+        For each argument that all rows share: its position, the types that it may have, and where it goes. A
+        memoryview takes into a slice what has its format and length, and raises ValueError for anything else.
+    rows : list of int
+        The positions of arguments with rows.
+    """
+
+    count: int
+    shared: list[tuple[int, frozenset[type], Any]]
+    rows: list[int]
+
+
+class Layout:
+    """Where the numbers of arguments of one structure lie: in the inputs of a program, and in the memory of a call.
+
+    The memory of a call holds the inputs that all rows share, in the program's order; at a single point, that is every
+    input.
+
+    Parameters
+    ----------
+    places : sequence of (place, label)
+        The arguments that hold numbers, in order.
+    arguments : mapping
+        An example of each, by its place. Of an argument with rows: one row.
+    rows : collection of places
+        Which have a row for each sample.
+    outside : sequence of Value
+        Leaves that the function uses without being given them. They are the first inputs.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[tuple[Place, str]],
+        arguments: Mapping[Place, Any],
+        rows: Collection[Place] = (),
+        outside: Sequence[Value] = (),
+    ) -> None:
+        self.outside = list(outside)
+        self.outside_names = distinct([leaf.name or f"value{place}" for place, leaf in enumerate(self.outside)])
+        self.names = list(self.outside_names)
+        self.parts: list[Part] = []
+        self.shared = list(range(len(self.outside)))  # the inputs that are the same for all rows
+        for place, label in places:
+            self._add(place, label, arguments[place], place in rows)
+
+    def _add(self, place: Place, label: str, argument: Any, is_rows: bool) -> None:
+        leaves, rebuild = flatten(argument)
+        is_array = bool(getattr(argument, "ndim", 0))
+        is_number = not is_array and structure_of(argument) == NUMBER
+        moving = [is_array or not isinstance(leaf, _STATIC) for leaf in leaves]
+        start, count = len(self.names), sum(moving)
+        own = [label] if not is_array and len(leaves) == 1 else [f"{label}[{k}]" for k in range(count)]
+        self.names = distinct([*self.names, *own[:count]])
+        whole = rebuild if all(moving) else functools.partial(_rebuild_around, rebuild, leaves, moving)
+        shape = argument.shape if is_array else ()
+        part = Part(place, label, start, start + count, len(self.shared), is_rows, is_array, is_number, whole, shape)
+        self.parts.append(part)
+        if not is_rows:
+            self.shared += range(part.start, part.stop)
+
+    @functools.cached_property
+    def row_parts(self) -> list[Part]:
+        """The arguments with rows."""
+        return [part for part in self.parts if part.is_rows]
+
+    def part(self, place: Place) -> Part | None:
+        """The argument at a place, if it is one with numbers."""
+        return next((part for part in self.parts if part.place == place), None)
+
+    def numbers(self, given: Mapping[Place, Any], arrays: Mapping[Place, Any]) -> list[float]:
+        """The numbers of a call, one for each input; of rows, the first row's, and 0 where there is none.
+
+        Parameters
+        ----------
+        given : mapping
+            From the places of arguments that rows share to their numbers.
+        arrays : mapping
+            From the places of arguments with rows to them.
+
+        Returns
+        -------
+        list of float
+            What the function is recorded at.
+        """
+        memory = array("d", bytes(8 * len(self.shared)))
+        self.write(given, memory)
+        found = array("d", bytes(8 * len(self.names)))
+        for slot, number in zip(self.shared, memory, strict=True):
+            found[slot] = number
+        for part in self.row_parts:
+            if len(arrays[part.place]):
+                found[part.start : part.stop] = array("d", arrays[part.place][0].ravel().tolist())
+        return found.tolist()
+
+    def write(self, given: Mapping[Place, Any], memory: Any) -> None:
+        """Write the numbers of a call into its memory.
+
+        Parameters
+        ----------
+        given : mapping
+            From places to the numbers of arguments of this structure, as ``walk`` gives them.
+        memory : array of float64
+            One element for each input that all rows share.
+
+        Raises
+        ------
+        InvalidValueError
+            For anything else than real numbers.
+        """
+        if self.outside:
+            self.write_outside(memory)
+        for part in self.parts:
+            if part.is_rows:
+                continue
+            if part.is_array:
+                _write_array(memory, part, given[part.place])
+            else:
+                _write(memory, part.at, given[part.place], part.label)
+
+    def write_outside(self, memory: Any) -> None:
+        """Write the data of the leaves outside, as ``write`` does."""
+        _write(memory, 0, [leaf.data for leaf in self.outside], "an outside Value")
+
+    def fast(self, places: Sequence[Place]) -> FastLayout | None:
+        """How positional arguments are written quickly, if numbers and one-dimensional arrays are all that they are.
+
+        Parameters
+        ----------
+        places : sequence of int or str
+            The places of positional arguments, in order.
+
+        Returns
+        -------
+        FastLayout or None
+            None if an argument has another structure, or is static.
+        """
+        if set(places) != {part.place for part in self.parts}:
+            return None
+        numpy = sys.modules.get("numpy")
+        floats = frozenset([float, int, *([numpy.float64] if numpy else [])])
+        shared: list[tuple[int, frozenset[type], Any]] = []
+        for part in self.parts:
+            if part.is_rows:
+                continue
+            if part.is_number:
+                shared.append((places.index(part.place), floats, part.at))
+            elif len(part.shape) == 1 and numpy:
+                shared.append((places.index(part.place), frozenset([numpy.ndarray]), part.room))
+            else:
+                return None
+        return FastLayout(len(places), shared, [places.index(part.place) for part in self.row_parts])
+
+
+def _rebuild_around(rebuild: Rebuild, leaves: Sequence[Any], moving: Sequence[bool], numbers: Sequence[Any]) -> Any:
+    """A structure from its numbers, with its static leaves in their places."""
+    remaining = iter(numbers)
+    return rebuild([next(remaining) if moves else leaf for leaf, moves in zip(leaves, moving, strict=True)])
+
+
+def _write(memory: Any, start: int, numbers: Sequence[Any], label: str) -> None:
+    if {float, int}.issuperset(map(type, numbers)):
+        try:
+            struct.pack_into(f"{len(numbers)}d", memory, 8 * start, *numbers)
+            return
+        except (struct.error, OverflowError):  # an integer beyond every float
+            pass
+    for place, number in enumerate(numbers):
+        memory[start + place] = _plain(number, label)
+
+
+def _plain(number: Any, label: str) -> float:
+    if isinstance(number, Value):
+        raise InvalidValueError(
+            f"the argument {label} of a compiled function is a Value: it takes numbers and records nothing. Call the "
+            "function itself, or give the Value's .data"
+        )
+    try:
+        return as_float(number)
+    except InvalidValueError as error:
+        raise InvalidValueError(f"the argument {label} of a compiled function: {error}") from None
+
+
+def _write_array(memory: Any, part: Part, argument: Any) -> None:
+    check_kind(argument, part.label)
+    if isinstance(memory, array):
+        memory[part.room] = array("d", argument.ravel().tolist())
+    else:
+        import numpy
+
+        memory[part.room] = numpy.asarray(argument).ravel()
+
+
+def check_kind(array: Any, label: str) -> None:
+    """Raise for an array whose elements are not real numbers.
+
+    Parameters
+    ----------
+    array : array
+        Of any type.
+    label : str
+        Its name in the message.
+
+    Raises
+    ------
+    InvalidValueError
+        For masked arrays, and for complex numbers, objects, strings and dates.
+    """
+    if hasattr(array, "mask") and hasattr(array, "filled"):
+        raise InvalidValueError(
+            f"the argument {label} of a compiled function is a masked array, and a masked element has no number: fill "
+            "it or leave those rows out"
+        )
+    if array.dtype.kind not in "fiub":
+        raise InvalidValueError(
+            f"the argument {label} of a compiled function is an array of {array.dtype}, and real numbers are needed: "
+            "convert it with .astype(float)"
+        )
+
+
+# ---- what is differentiated with respect to -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """The inputs that are differentiated with respect to.
+
+    Parameters
+    ----------
+    slots : list of int
+        Their places among the program's inputs.
+    rebuild : callable
+        From one thing for each to the structure of the arguments that they belong to.
+    gradient : callable
+        As ``rebuild``, from derivatives; those with a row for each sample come back as arrays with the rows first.
+    """
+
+    slots: list[int]
+    rebuild: Rebuild
+    gradient: Rebuild
+
+
+NO_VARIABLES = Variables([], list, list)
+"""Nothing is differentiated."""
+
+
+def variables_of(parts: Sequence[Part], *, is_tuple: bool, keeps_rows: bool) -> Variables:
+    """The inputs of some arguments.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        The arguments, at least one.
+    is_tuple : bool
+        Whether derivatives come as a tuple, one for each argument; otherwise there is one argument.
+    keeps_rows : bool
+        Whether every derivative has a row for each sample, also with respect to what rows share.
+
+    Returns
+    -------
+    Variables
+        In the order of the arguments.
+    """
+    rebuilds = [part.rebuild if part.is_array else plain(part.rebuild) for part in parts]
+    finished: list[Rebuild] = [
+        functools.partial(_rebuild_rows, rebuild) if keeps_rows or part.is_rows else rebuild
+        for rebuild, part in zip(rebuilds, parts, strict=True)
+    ]
+    slots = [slot for part in parts for slot in range(part.start, part.stop)]
+    if not is_tuple:
+        return Variables(slots, rebuilds[0], finished[0])
+    counts = [part.stop - part.start for part in parts]
+    return Variables(slots, _tuple_of(rebuilds, counts), _tuple_of(finished, counts))
+
+
+def _tuple_of(rebuilds: Sequence[Rebuild], counts: Sequence[int]) -> Rebuild:
+    def rebuild(numbers: Any) -> tuple[Any, ...]:
+        built, start = [], 0
+        for one, count in zip(rebuilds, counts, strict=True):
+            built.append(one(numbers[start : start + count]))
+            start += count
+        return tuple(built)
+
+    return rebuild
+
+
+def plain(rebuild: Rebuild) -> Rebuild:
+    """A structure of Python's numbers: what ``rebuild`` makes of a list, also from an array."""
+    return functools.partial(_rebuild_plain, rebuild)
+
+
+def _rebuild_plain(rebuild: Rebuild, numbers: Any) -> Any:
+    """Python's structures hold Python's numbers."""
+    return rebuild(numbers if isinstance(numbers, list) else numbers.tolist())
+
+
+def _rebuild_rows(rebuild: Rebuild, numbers: Any) -> Any:
+    return rows_first(rebuild(numbers))
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------
+
+
+def row_arrays(arguments: Mapping[Place, Any], places: Sequence[Place], label: Callable[[Place], str]) -> Arguments:
+    """The arguments that have a row for each sample, as arrays of float64 or float32.
+
+    Parameters
+    ----------
+    arguments : mapping
+        All arguments by their places.
+    places : sequence of int or str
+        Which of them have rows.
+    label : callable
+        The name of the argument at a place.
+
+    Returns
+    -------
+    dict
+        The arrays by place. Those of float64 and float32 are the arguments themselves, whatever their strides.
+
+    Raises
+    ------
+    DataError
+        If one has no rows, or if they have different numbers of them.
+    InvalidValueError
+        If one holds anything else than real numbers.
+    MissingPackageError
+        If NumPy is not installed.
+    """
+    if not places:
+        return {}
+    try:
+        import numpy
+    except ImportError:
+        raise MissingPackageError(
+            "rows are NumPy arrays, and NumPy is not installed: pip install 'microgrid-autodiff[compile]'"
+        ) from None
+    found: Arguments = {}
+    for place in places:
+        rows = arguments[place]
+        if type(rows) is not numpy.ndarray:
+            rows = _as_array(rows, label(place))
+        if rows.ndim == 0:
+            raise DataError(
+                f"the argument {label(place)} has one row for each sample, and one {type(arguments[place]).__name__} "
+                "was given"
+            )
+        if rows.dtype not in (numpy.float64, numpy.float32):
+            check_kind(rows, label(place))
+            rows = rows.astype(numpy.float64)
+        found[place] = rows
+    if len({len(rows) for rows in found.values()}) > 1:
+        told = ", ".join([f"{label(place)} has {len(rows):,}" for place, rows in found.items()])
+        raise DataError(f"arguments with rows need as many as each other: {told}")
+    return found
+
+
+def _as_array(rows: Any, label: str) -> Any:
+    """Rows that are not a plain array."""
+    import numpy
+
+    if hasattr(rows, "dtype"):
+        check_kind(rows, label)  # a masked array would lose its mask
+    try:
+        return numpy.asarray(rows)
+    except ValueError as error:
+        raise DataError(f"the argument {label} has one row for each sample, and they are no array: {error}") from None
+
+
+def one_row(rows: Any) -> Any:
+    """A row of an array, of zeros if it has none: what a function of one sample is recorded on."""
+    import numpy
+
+    if len(rows):
+        return rows[0]
+    row = numpy.zeros(rows.shape[1:])
+    return row if row.ndim else 0.0
+
+
+def as_matrix(rows: Any) -> Any:
+    """Rows of any shape as rows of columns."""
+    return rows if rows.ndim <= 2 else rows.reshape(len(rows), math.prod(rows.shape[1:]))
+
+
+def rows_first(tree: Any) -> Any:
+    """Move the last axis of every array in a structure to the front: that of the rows.
+
+    Parameters
+    ----------
+    tree : number, list, tuple, dict or array
+        Arrays that were put together from a column for each element.
+
+    Returns
+    -------
+    structure
+        The same with the rows in front.
+    """
+    if isinstance(tree, dict):
+        return {name: rows_first(child) for name, child in tree.items()}
+    if isinstance(tree, list):
+        return [rows_first(child) for child in tree]
+    if isinstance(tree, tuple):
+        children = [rows_first(child) for child in tree]
+        return type(tree)(*children) if hasattr(tree, "_fields") else tuple(children)
+    return tree if getattr(tree, "ndim", 0) < 2 else tree.transpose(-1, *range(tree.ndim - 1))

@@ -1,0 +1,129 @@
+"""Object code kept on disk between processes: found by what it was made from and for, checked before it is used.
+
+The folder is ``microgrid`` in the user's cache folder (``XDG_CACHE_HOME``, or ``~/.cache``); the environment variable
+``MICROGRID_CACHE`` names another one, or, empty, keeps nothing. What another user could have written is never loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+import tempfile
+import time
+from pathlib import Path
+
+__all__ = ["folder", "load", "store"]
+
+_MAGIC = b"microgrid machine code 1\n"
+_MOST_FILES = 500
+_KEY = re.compile("[0-9a-f]{64}")
+_UNFINISHED = ".unfinished-code-"
+_DIGEST = hashlib.sha256().digest_size
+
+
+def folder() -> Path | None:
+    """Where code is kept.
+
+    Returns
+    -------
+    Path or None
+        The folder, which may not be there yet; None if nothing is kept.
+    """
+    chosen = os.environ.get("MICROGRID_CACHE")
+    if chosen is not None:
+        return Path(chosen).expanduser() if chosen else None
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "microgrid"
+    except RuntimeError:  # there is no home
+        return None
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """Whether nobody else can have written it. Where users have no numbers, the folder's own rights have to do."""
+    if not hasattr(os, "geteuid"):
+        return True
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def load(key: str) -> bytes | None:
+    """Code that was kept.
+
+    Parameters
+    ----------
+    key : str
+        Hexadecimal digits: what the code was made from, and for.
+
+    Returns
+    -------
+    bytes or None
+        None if there is none, or none that is whole and ours alone.
+    """
+    place = folder()
+    if place is None:
+        return None
+    try:
+        if not _is_ours(place.stat()):
+            return None
+        with open(place / key, "rb", opener=_open_no_link) as file:
+            content = file.read() if _is_ours(os.fstat(file.fileno())) else b""
+    except OSError:
+        return None
+    head, code = content[: len(_MAGIC) + _DIGEST], content[len(_MAGIC) + _DIGEST :]
+    return code if head == _MAGIC + _digest(key, code) else None
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
+
+
+def _digest(key: str, code: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + code).digest()
+
+
+def store(key: str, code: bytes) -> None:
+    """Keep code. A folder that can't be written, or that others can write, keeps nothing.
+
+    Parameters
+    ----------
+    key, code
+        As for ``load``. It appears whole or not at all, whoever else is writing.
+    """
+    place = folder()
+    if place is None:
+        return
+    with contextlib.suppress(OSError):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_ours(place.stat()):
+            return
+        _write(place, key, _MAGIC + _digest(key, code) + code)
+        _forget_oldest(place)
+
+
+def _write(place: Path, key: str, content: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=place, prefix=_UNFINISHED)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(name).replace(place / key)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _forget_oldest(place: Path) -> None:
+    """Delete the oldest code beyond a number, and what a writer left unfinished an hour ago; nobody else's files."""
+    code, unfinished = list[tuple[float, Path]](), list[Path]()
+    for path in place.iterdir():
+        with contextlib.suppress(OSError):
+            written = path.stat(follow_symlinks=False).st_mtime
+            if _KEY.fullmatch(path.name):
+                code.append((written, path))
+            elif path.name.startswith(_UNFINISHED) and written < time.time() - 3600.0:
+                unfinished.append(path)
+    for path in [*unfinished, *[path for _, path in sorted(code)[: max(0, len(code) - _MOST_FILES)]]]:
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,1 @@
+"""An interpreter of programs, compiled once and cached: no graph waits for a compiler."""

@@ -1,0 +1,266 @@
+"""JIT compiler: optimise, emit, load and unload LLVM modules. What a module computes is not known here.
+
+Everything that depends on the processor is here; how object code is cached is in ``disk_cache``.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from microgrid.compiler.llvm import disk_cache, libm
+from microgrid.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import llvmlite.binding as llvm
+
+__all__ = ["Library", "build", "fingerprint", "is_available", "processor", "vector_width"]
+
+_WORTH_KEEPING = 0.02  # seconds
+_LOCK = threading.RLock()  # LLVM's target machines are not for two threads at a time
+
+
+def _renew_lock() -> None:
+    """In a forked process, whoever held the lock doesn't live on."""
+    global _LOCK
+    _LOCK = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+@functools.cache
+def is_available() -> bool:
+    """Whether native code can be made: LLVM is installed, and NumPy, whose arrays it runs over."""
+    try:
+        import llvmlite.binding  # noqa: F401  # asked for alone
+        import numpy  # noqa: F401  # likewise
+    except ImportError:
+        return False
+    return True
+
+
+@functools.cache
+def _llvm() -> Any:
+    """LLVM's binding, ready for this processor."""
+    try:
+        import llvmlite.binding as llvm
+    except ImportError:
+        raise MissingPackageError(
+            "native code is made by LLVM, which is not installed: pip install 'microgrid-autodiff[compile]'"
+        ) from None
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+@functools.cache
+def _add_symbols(width: int) -> None:
+    """Tell LLVM where the functions are that modules may call."""
+    for symbol in libm.symbols(width):
+        _llvm().add_symbol(symbol, libm.address_of(symbol))
+
+
+@functools.cache
+def processor() -> tuple[str, str, str]:
+    """What native code is made for: the processor's name, its features, and LLVM's version.
+
+    Returns
+    -------
+    tuple of str
+        The three.
+    """
+    llvm = _llvm()
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), version
+
+
+@functools.cache
+def vector_width() -> int:
+    """How many doubles the widest registers of this processor hold.
+
+    Returns
+    -------
+    int
+        8 with AVX-512, 4 with AVX2, otherwise 2.
+    """
+    features = processor()[1].split(",")
+    return 8 if "+avx512f" in features else 4 if "+avx2" in features else 2
+
+
+@functools.cache
+def _target_machine(codegen: int) -> llvm.TargetMachine:
+    llvm = _llvm()
+    name, features, _ = processor()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=name, features=features, opt=codegen, reloc="pic", codemodel="jitdefault")
+
+
+class Library:
+    """Machine code that is loaded for as long as this object lives.
+
+    Parameters
+    ----------
+    object_code : bytes
+        The object file.
+    ir : str or callable
+        The text that it was made from, or what writes it.
+    codegen : int
+        How hard LLVM tried, 0 to 3.
+    compile_seconds : float
+        How long it took.
+    """
+
+    def __init__(self, object_code: bytes, ir: str | Callable[[], str], codegen: int, compile_seconds: float) -> None:
+        self.compile_seconds = compile_seconds
+        self._ir, self._codegen = ir, codegen
+        llvm = _llvm()
+        with _LOCK:
+            _add_symbols(vector_width())
+            empty = llvm.parse_assembly("", context=llvm.create_context())
+            self._engine = llvm.create_mcjit_compiler(empty, _new_target_machine())
+            self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
+            self._engine.finalize_object()
+        # Not at the interpreter's exit: what is called even later still finds its code.
+        weakref.finalize(self, _unload, self._engine).atexit = False
+
+    @property
+    def ir(self) -> str:
+        """The text that it was made from."""
+        return self._ir if isinstance(self._ir, str) else self._ir()
+
+    def address(self, name: str) -> int:
+        """Where a function of the library starts.
+
+        Parameters
+        ----------
+        name : str
+            Its name in the text.
+
+        Returns
+        -------
+        int
+            Its address, valid while the library lives.
+        """
+        with _LOCK:
+            address: int = self._engine.get_function_address(name)
+        if not address:
+            raise KeyError(f"the library has no function {name!r}")
+        return address
+
+    def assembly(self) -> str:
+        """The assembly code.
+
+        Returns
+        -------
+        str
+            One instruction a line.
+        """
+        text: str = _emit(self.ir, self._codegen, lambda machine, module: machine.emit_assembly(module))
+        return text
+
+
+def _unload(engine: Any) -> None:
+    with _LOCK:
+        engine.close()
+
+
+def _new_target_machine() -> Any:
+    """An engine takes its target machine with it when it is closed."""
+    return _llvm().Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
+
+
+def _emit(ir: str, codegen: int, emit: Callable[[Any, Any], Any]) -> Any:
+    """Parse the text, simplify it and emit it in a context of its own, which is freed afterwards."""
+    llvm = _llvm()
+    with _LOCK:
+        context = llvm.create_context()
+        module = llvm.parse_assembly(ir, context=context)
+        try:
+            machine = _target_machine(codegen)
+            if codegen:
+                passes, builder = _passes(codegen)
+                passes.run(module, builder)
+            return emit(machine, module)
+        finally:
+            module.close()
+            context.close()
+
+
+@functools.cache
+def _passes(codegen: int) -> tuple[Any, Any]:
+    """What simplifies a module, and the builder that it runs with."""
+    # A list of our own: LLVM's ready-made pipelines keep 100 KB for each module that goes through them, and what they
+    # look for beyond this, the writers of the text have done. And one for all modules: each list keeps 5 KB for good.
+    llvm = _llvm()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    builder = llvm.create_pass_builder(_target_machine(codegen), options)
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    return passes, builder
+
+
+def build(ir: str | Callable[[], str], codegen: int = 2, *, origin: str = "") -> Library:
+    """Native code from a module in LLVM's syntax.
+
+    Parameters
+    ----------
+    ir : str or callable
+        The text of a module, or a function that writes it, for what is used so often that writing it takes too long.
+    codegen : int
+        How hard LLVM tries, 0 to 3.
+    origin : str
+        What decides the text, where a function writes it: code that is kept is found by this instead.
+
+    Returns
+    -------
+    Library
+        Loaded.
+    """
+    started = time.perf_counter()
+    key = _key(ir if isinstance(ir, str) else origin, codegen)
+    code = disk_cache.load(key)
+    if code is None:
+        text = ir if isinstance(ir, str) else ir()
+        made: bytes = _emit(text, codegen, lambda machine, module: machine.emit_object(module))
+        code = made
+        if time.perf_counter() - started > _WORTH_KEEPING or origin:
+            disk_cache.store(key, code)
+    return Library(code, ir, codegen, time.perf_counter() - started)
+
+
+def _key(made_from: str, codegen: int) -> str:
+    """What the code is made from, and for: the text or its origin, the processor, the versions."""
+    from microgrid._version import __version__
+
+    made_for = "\n".join([__version__, *processor(), str(codegen), made_from])
+    return hashlib.sha256(made_for.encode()).hexdigest()
+
+
+@functools.cache
+def fingerprint(*modules: ModuleType) -> str:
+    """A digest of the source of modules, for the origin of a text that they decide.
+
+    Parameters
+    ----------
+    *modules : module
+        Written in Python.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+    """
+    return hashlib.sha256(b"".join([Path(str(module.__file__)).read_bytes() for module in modules])).hexdigest()

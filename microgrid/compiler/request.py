@@ -1,0 +1,144 @@
+"""What a call asks for: the value, or one of its derivatives. Each is a program derived from one trace.
+
+The gradient and the vector-Jacobian product run the trace's own program and its pullback. The Jacobian-vector product
+and second derivatives are recorded as graphs by ``calculus``, from a replay of the trace: the function is not called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from microgrid.calculus.forward import recorded_hessian, recorded_hvp, recorded_jvp
+from microgrid.compiler.arguments import Layout, Variables
+from microgrid.compiler.trace import Trace, guards_of
+from microgrid.core.value import Value, decisions
+from microgrid.errors import DataError, InvalidValueError
+from microgrid.program.program import Program
+from microgrid.util.pytree import Rebuild
+
+__all__ = ["GRADIENT", "HESSIAN", "HVP", "JVP", "VALUE", "VJP", "Request", "trace_for"]
+
+_Derivatives = Callable[[list[Value], list[Value], list[Value]], list[Value]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What a call asks for.
+
+    Parameters
+    ----------
+    name : str
+        The name of the method.
+    pulls_back : bool
+        Whether the program's pullback is run.
+    is_of_one : bool
+        Whether the function has to return one number.
+    vector : str
+        What the last argument of a call is, if it is not the function's: "the direction" or "the vector".
+    derive : callable, optional
+        From variables, outputs and tangents to the recorded derivatives; without it, the trace's program is run.
+    structure : callable, optional
+        From the trace and the variables to the structure of the derivatives.
+    """
+
+    name: str
+    pulls_back: bool = False
+    is_of_one: bool = False
+    vector: str = ""
+    derive: _Derivatives | None = None
+    structure: Callable[[Trace, Variables], Rebuild] | None = None
+
+
+def _hessian(variables: list[Value], outputs: list[Value], _: list[Value]) -> list[Value]:
+    """The upper triangle of the matrix, row by row."""
+    rows = recorded_hessian(variables, outputs[0])
+    return [rows[place][column] for place in range(len(rows)) for column in range(place, len(rows))]
+
+
+def _whole_matrix(_: Trace, variables: Variables) -> Rebuild:
+    """The matrix from its upper triangle: mixed derivatives don't depend on their order."""
+    count, rebuild = len(variables.slots), variables.rebuild
+
+    def whole(numbers: Sequence[Any]) -> Any:
+        remaining = iter(numbers)
+        full: list[list[Any]] = [[None] * count for _ in range(count)]
+        for place in range(count):
+            for column in range(place, count):
+                full[place][column] = full[column][place] = next(remaining)
+        return rebuild([rebuild(row) for row in full])
+
+    return whole
+
+
+VALUE = Request("value")
+GRADIENT = Request("value_and_grad", pulls_back=True, is_of_one=True)
+VJP = Request("vjp", pulls_back=True, vector="the vector")
+JVP = Request("jvp", vector="the direction", derive=recorded_jvp, structure=lambda trace, _: trace.results)
+HVP = Request(
+    "hvp",
+    is_of_one=True,
+    vector="the direction",
+    derive=lambda variables, outputs, tangents: recorded_hvp(variables, outputs[0], tangents),
+    structure=lambda _, variables: variables.rebuild,
+)
+HESSIAN = Request("hessian", is_of_one=True, derive=_hessian, structure=_whole_matrix)
+
+
+def trace_for(
+    request: Request, trace: Trace, layout: Layout, variables: Variables, numbers: Sequence[float], *, share: bool
+) -> Trace:
+    """The program that answers a request, with its guards.
+
+    Parameters
+    ----------
+    request : Request
+        What is asked for.
+    trace : Trace
+        The recorded function.
+    layout, variables
+        Where the arguments lie, and what is differentiated with respect to.
+    numbers : sequence of float
+        One for each input.
+    share : bool
+        Whether common subexpressions become one.
+
+    Returns
+    -------
+    Trace
+        The trace itself, or that of the derivatives, where directions are inputs behind the others.
+
+    Raises
+    ------
+    InvalidValueError
+        If the function returns many numbers and the request is of one.
+    DataError
+        If second derivatives or a direction are with respect to arguments with rows.
+    """
+    if request.is_of_one and trace.count != 1:
+        raise InvalidValueError(
+            f"{request.name} needs a function that returns one number, not {trace.count}; vjp and jvp take functions "
+            "that return many"
+        )
+    if request.derive is None or request.structure is None:
+        return trace
+    if not set(variables.slots) <= set(layout.shared):
+        raise DataError(f"{request.name} is with respect to arguments that all rows share: choose others by wrt")
+    leaves = [Value(number) for number in numbers]
+    tangents = [Value(1.0) for _ in variables.slots] if request.vector else []
+    values = trace.program.replay(leaves)
+    outputs = [values[slot] for slot in trace.program.outputs]
+    with decisions() as decided:
+        results = request.derive([leaves[slot] for slot in variables.slots], outputs, tangents)
+    names = [*trace.program.inputs, *[f"direction[{place}]" for place in range(len(tangents))]]
+    program = Program.record(results, [*leaves, *tangents], names=names, share=share)
+    guards = trace.guards
+    if decided:
+        shared = [leaves[slot] for slot in layout.shared]
+        earlier = guards.program.replay(shared) if guards else []
+        comparisons = [earlier[slot] for slot in guards.program.outputs] if guards else []
+        comparisons += [comparison.record() for comparison in decided]
+        shared_names = [*[names[slot] for slot in layout.shared], *names[len(leaves) :]]
+        guards = guards_of(comparisons, [*shared, *tangents], shared_names)
+    return Trace(program, request.structure(trace, variables), guards)

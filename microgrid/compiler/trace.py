@@ -1,0 +1,197 @@
+"""Recording: one call of a function on Values as a program, and the guards that say at which numbers it holds.
+
+A guard is a comparison whose truth the function branched on. A trace serves for all numbers at which its guards come
+out as they did when it was recorded.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from microgrid.compiler.arguments import Layout, Place
+from microgrid.compiler.tiers import PointFrame, PointRunner
+from microgrid.core.graph import dependents, topological_order
+from microgrid.core.value import Value, as_value, decisions
+from microgrid.errors import InvalidValueError, OperationError
+from microgrid.program.program import Program
+from microgrid.util.pytree import Rebuild, flatten
+
+__all__ = ["Guards", "Trace", "guards_of", "trace"]
+
+
+class Guards:
+    """The comparisons that a function branched on, as a program of their own: nothing of it is differentiated.
+
+    Parameters
+    ----------
+    program : Program
+        Its outputs are the comparisons, 1 or 0. Its inputs are those that all rows share.
+    truths : list of float
+        The outputs at the numbers that were recorded.
+    """
+
+    def __init__(self, program: Program, truths: list[float]) -> None:
+        self.program, self.truths = program, truths
+        self._lock = threading.Lock()
+        self._runner: PointRunner | None = None
+
+    def frame(self, inputs: Any) -> PointFrame:
+        """The guards' own memory in a call; its inputs are the call's.
+
+        Parameters
+        ----------
+        inputs : array of float64
+            The memory of a call. It may be longer than the guards' inputs.
+
+        Returns
+        -------
+        PointFrame
+            For ``hold``.
+        """
+        with self._lock:
+            if self._runner is None:
+                self._runner = PointRunner(self.program, [], precise=True, optimize="auto")
+        return self._runner.frame(derivatives=False, inputs=inputs)
+
+    def hold(self, frame: PointFrame) -> bool:
+        """Whether the comparisons come out as they did.
+
+        Parameters
+        ----------
+        frame : PointFrame
+            From ``frame``.
+
+        Returns
+        -------
+        bool
+            False if the function takes another branch at these inputs.
+        """
+        frame.run()
+        outputs: list[float] = frame.outputs.tolist()
+        return outputs == self.truths
+
+    def hold_at(self, numbers: Sequence[float]) -> bool:
+        """Whether the comparisons come out as they did at these inputs."""
+        frame = self.frame(array("d", numbers))
+        return self.hold(frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A recorded call.
+
+    Parameters
+    ----------
+    program : Program
+        Its outputs are the function's results.
+    results : callable
+        From as many things to the structure that the function returned.
+    guards : Guards or None
+        None if the function has no branches.
+    """
+
+    program: Program
+    results: Rebuild
+    guards: Guards | None = None
+
+    @property
+    def count(self) -> int:
+        """How many results there are."""
+        return len(self.program.outputs)
+
+
+def trace(
+    function: Callable[[Mapping[Place, Any]], Any], layout: Layout, numbers: Sequence[float], *, share: bool
+) -> Trace:
+    """Record one call of a function on Values, and the guards of its branches.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the arguments by their places.
+    layout : Layout
+        How the arguments lie in the inputs.
+    numbers : sequence of float
+        One for each input: where the branches are decided.
+    share : bool
+        Whether common subexpressions become one.
+
+    Returns
+    -------
+    Trace
+        The recorded call.
+
+    Raises
+    ------
+    InvalidValueError
+        If the function returns anything else than numbers, or calculates with a Value that it was not given.
+    OperationError
+        If a branch depends on numbers that differ from row to row.
+    """
+    first = len(layout.outside)
+    inputs = [*layout.outside, *[Value(number) for number in numbers[first:]]]
+    arguments = {part.place: part.rebuild(inputs[part.start : part.stop]) for part in layout.parts}
+    with decisions() as decided:
+        returned = function(arguments)
+    results, rebuild = flatten(returned)
+    outputs = [_output(result) for result in results]
+    guards = [comparison.record() for comparison in decided]
+    _check_leaves([*outputs, *guards], inputs)
+    _check_branches(guards, inputs, layout)
+    if not outputs:
+        raise InvalidValueError("a function that is compiled returns at least one number")
+    program = Program.record(outputs, inputs, names=layout.names, share=share)
+    shared = [inputs[slot] for slot in layout.shared]
+    return Trace(program, rebuild, guards_of(guards, shared, [layout.names[slot] for slot in layout.shared]))
+
+
+def guards_of(guards: Sequence[Value], inputs: Sequence[Value], names: Sequence[str]) -> Guards | None:
+    """Recorded comparisons as guards.
+
+    Parameters
+    ----------
+    guards : sequence of Value
+        The comparisons.
+    inputs, names
+        The leaves that all rows share, and their names.
+
+    Returns
+    -------
+    Guards or None
+        None if there are no comparisons.
+    """
+    if not guards:
+        return None
+    return Guards(Program.record(guards, inputs, names=names), [guard.data for guard in guards])
+
+
+def _output(result: Any) -> Value:
+    try:
+        return as_value(result)
+    except InvalidValueError as error:
+        raise InvalidValueError(f"a function that is compiled returns numbers: {error}") from None
+
+
+def _check_leaves(outputs: Sequence[Value], inputs: Sequence[Value]) -> None:
+    known = set(inputs)
+    for node in topological_order(*outputs):
+        if node.op is None and not node.is_constant and node not in known:
+            raise InvalidValueError(
+                f"the function that is compiled uses {node!r}, which it was not given: its number would be frozen. "
+                "Pass it as an argument, or name such Values in inputs=, or use its .data if it never changes"
+            )
+
+
+def _check_branches(guards: Sequence[Value], inputs: Sequence[Value], layout: Layout) -> None:
+    by_rows = [slot for part in layout.row_parts for slot in range(part.start, part.stop)]
+    moving = dependents(guards, [inputs[slot] for slot in by_rows]) if by_rows and guards else set()
+    for guard in guards:
+        if guard in moving:
+            raise OperationError(
+                f"a branch is decided by {guard.op.symbol if guard.op else 'a number'} of numbers that differ from row "
+                "to row, so that one recorded sample can't stand for all: use microgrid.where instead of if"
+            )

@@ -1,0 +1,31 @@
+# The types of native/engine.c; engine_native says what each is for.
+
+from collections.abc import Callable
+from typing import Any
+
+from microgrid.core.rules import Rule
+
+built_from: str
+rule_names: list[str]
+Value: Any
+
+def add_strict_block(change: int, /) -> None: ...
+def backward(root: Any, /) -> None: ...
+def configure(callbacks: dict[str, Callable[..., Any]], rules: list[Rule | None], /) -> None: ...
+def flatten(
+    outputs: list[Any], inputs: list[Any], share: bool, /
+) -> tuple[bytes, tuple[int, ...], bytes, bytes, bytes, bytes] | None: ...
+def function(op: int, general: Callable[..., Any], doc: str, /) -> Callable[..., Any]: ...
+def make(
+    op: int,
+    data: float,
+    grad: float,
+    name: str | None,
+    parents: tuple[Any, ...],
+    partials: tuple[float, ...],
+    is_constant: bool,
+    /,
+) -> Any: ...
+def record(op: int, /, *operands: Any) -> Any: ...
+def set_method_doc(name: str, doc: str, /) -> None: ...
+def zero_grad(root: Any, /) -> None: ...

@@ -1,0 +1,223 @@
+"""Sweeps over a recorded graph: order, replay in another arithmetic, and the chain rule both ways.
+
+Nothing here knows an operation by name, and nothing recurses: a chain of a million nodes is swept like any other.
+A node is any object with ``op`` (its rule, None for a leaf), ``parents``, ``partials`` and ``data``.
+
+Reverse mode, in one paragraph. The *adjoint* of a node is the derivative of the output with respect to it. The
+output's own adjoint is 1. A node hands each of its parents its adjoint times the local derivative on the edge between
+them, and a parent's adjoint is the sum over its edges. Visiting children before parents makes each adjoint complete
+before it is handed on, so the whole gradient costs one pass: that is ``pullback``. ``pushforward`` runs the same
+products the other way, from one chosen direction in the leaves to the *tangent* of every node.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["dependents", "evaluate", "local_partials", "pullback", "pushforward", "recorded", "topological_order"]
+
+Node = Any
+Partials = Callable[[Node], Sequence[Any]]
+
+
+def topological_order(*roots: Node) -> list[Node]:
+    """Every node that the roots depend on, parents before children, each once.
+
+    Parameters
+    ----------
+    *roots : node
+        Where the graph is entered. A root may be an ancestor of another.
+
+    Returns
+    -------
+    list of node
+        The same order for the same graph, in every process.
+    """
+    order: list[Node] = []
+    seen: set[Node] = set()
+    stack: list[Node] = list(reversed(roots))
+    while stack:
+        node = stack.pop()
+        if node is None:  # the mark below which a node waits whose parents are all in the order by now
+            order.append(stack.pop())
+        elif node not in seen:
+            seen.add(node)
+            stack += (node, None)
+            stack += reversed(node.parents)
+    return order
+
+
+def dependents(roots: Iterable[Node], sources: Iterable[Node], order: Iterable[Node] | None = None) -> set[Node]:
+    """The nodes between the sources and the roots: what a derivative of the roots with respect to the sources passes.
+
+    Parameters
+    ----------
+    roots : iterable of node
+        The outputs.
+    sources : iterable of node
+        The nodes that are differentiated with respect to. What they are made from is not looked at.
+    order : iterable of node, optional
+        The roots' graph, parents before children, if it is sorted already.
+
+    Returns
+    -------
+    set of node
+        Every node of the roots' graph that depends on a source; a source depends on itself.
+    """
+    found = set(sources)
+    for node in topological_order(*roots) if order is None else order:
+        if node not in found and not found.isdisjoint(node.parents):
+            found.add(node)
+    return found
+
+
+def evaluate(
+    roots: Iterable[Node],
+    arithmetic: Any,
+    values: Mapping[Node, Any],
+    constant: Callable[[float], Any] = float,
+    order: Iterable[Node] | None = None,
+) -> dict[Node, Any]:
+    """Replay a graph in another arithmetic.
+
+    Parameters
+    ----------
+    roots : iterable of node
+        The outputs.
+    arithmetic : Arithmetic
+        The number system that each node's rule is run in.
+    values : mapping
+        The numbers of that system that stand for nodes. A node found here is not computed again.
+    constant : callable
+        Makes a number of the system from the data of any other leaf.
+    order : iterable of node, optional
+        The nodes to compute, parents before children, if they are known already; by default the roots' whole graph.
+
+    Returns
+    -------
+    dict
+        Every node's value.
+    """
+    values = dict(values)
+    for node in topological_order(*roots) if order is None else order:
+        if node in values:
+            continue
+        if node.op is None:
+            values[node] = constant(node.data)
+        else:
+            value, _ = arithmetic.bind(node.op)
+            values[node] = value(*[values[parent] for parent in node.parents])
+    return values
+
+
+def recorded(node: Node) -> Sequence[float]:
+    """The local derivatives that were frozen into the node when it was recorded."""
+    partials: Sequence[float] = node.partials
+    return partials
+
+
+def local_partials(arithmetic: Any, values: Mapping[Node, Any]) -> Partials:
+    """The local derivatives in another arithmetic, at the values that ``evaluate`` gave.
+
+    Parameters
+    ----------
+    arithmetic : Arithmetic
+        The number system of the values.
+    values : mapping
+        Every node's value.
+
+    Returns
+    -------
+    callable
+        From a node to its partials, as ``pullback`` and ``pushforward`` want it.
+    """
+
+    def partials_of(node: Node) -> Sequence[Any]:
+        _, partials = arithmetic.bind(node.op)
+        result: Sequence[Any] = partials(values[node], *[values[parent] for parent in node.parents])
+        return result
+
+    return partials_of
+
+
+def pullback(
+    root: Node,
+    partials: Partials = recorded,
+    seed: Any = 1.0,
+    *,
+    through: Collection[Node] | None = None,
+    times: Callable[[Any, Any], Any] = operator.mul,
+    order: Sequence[Node] | None = None,
+) -> dict[Node, Any]:
+    """Reverse mode: the adjoint of every node, without touching any node's ``grad``.
+
+    Parameters
+    ----------
+    root : node
+        The output.
+    partials : callable
+        From a node to its local derivatives, one per parent.
+    seed : number
+        The output's own adjoint.
+    through : collection of node, optional
+        The nodes that are wanted, such as ``dependents`` gives; no other is visited.
+    times : callable
+        Multiplies a local derivative by an adjoint. None says that this edge contributes nothing.
+    order : sequence of node, optional
+        The root's graph, or its part that is wanted, parents before children, if it is sorted already.
+
+    Returns
+    -------
+    dict
+        The adjoint of every node that the root depends on, or of those among them that are wanted.
+    """
+    adjoints: dict[Node, Any] = {root: seed}
+    for node in reversed(topological_order(root) if order is None else order):
+        if node.op is None or node not in adjoints or (through is not None and node not in through):
+            continue
+        adjoint = adjoints[node]
+        for parent, partial in zip(node.parents, partials(node), strict=True):
+            if through is not None and parent not in through:
+                continue
+            share = times(partial, adjoint)
+            if share is not None:
+                adjoints[parent] = adjoints[parent] + share if parent in adjoints else share
+    return adjoints
+
+
+def pushforward(
+    root: Node, tangents: Mapping[Node, Any], partials: Partials = recorded, zero: Any = 0.0
+) -> dict[Node, Any]:
+    """Forward mode: the tangent of every node along one direction.
+
+    Parameters
+    ----------
+    root : node
+        The output.
+    tangents : mapping
+        The direction: a tangent for each node that moves. Other leaves stand still.
+    partials : callable
+        From a node to its local derivatives, one per parent.
+    zero : number
+        The tangent of a leaf that stands still.
+
+    Returns
+    -------
+    dict
+        The tangent of every node that the root depends on.
+    """
+    moving: dict[Node, Any] = dict(tangents)
+    for node in topological_order(root):
+        if node in moving:
+            continue
+        if node.op is None:
+            moving[node] = zero
+            continue
+        terms = [d * moving[parent] for parent, d in zip(node.parents, partials(node), strict=True)]
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        moving[node] = total
+    return moving

@@ -1,0 +1,103 @@
+"""The native engine as ``value`` sees it; the engine itself is ``native/engine.c``, compiled to ``_engine``.
+
+Importing this module fails with ImportError where the engine was not built, or was built from other sources.
+"""
+
+from __future__ import annotations
+
+import functools
+from array import array
+from collections.abc import Callable
+from typing import Any, cast
+
+from microgrid.core import _engine
+from microgrid.core.c_rules import built_from
+from microgrid.core.help import describe_method
+from microgrid.core.rules import RULES, Rule
+
+__all__ = [
+    "NAME",
+    "Value",
+    "add_strict_block",
+    "backward",
+    "columns",
+    "configure",
+    "function",
+    "make",
+    "recorder",
+    "zero_grad",
+]
+
+if _engine.built_from != built_from():
+    raise ImportError("the native engine was built from other sources than these: install the package again")
+
+NAME = "native"
+
+Value: Any = _engine.Value
+add_strict_block: Callable[[int], None] = _engine.add_strict_block
+backward: Callable[[Any], None] = _engine.backward
+zero_grad: Callable[[Any], None] = _engine.zero_grad
+
+_rules: list[Rule | None] = [None, *RULES.values()]
+_places: dict[Rule | None, int] = {rule: place for place, rule in enumerate(_rules)}
+_END = "\n--\n\n"  # of the signature that a builtin's docstring begins with: inspect reads it, and help leaves it out
+_MOST_RULES = 1 << 12  # a node keeps its rule's place in 12 bits
+
+
+def _place(rule: Rule | None) -> int:
+    """Where the rule stands in the engine's list; one that is not of the table is appended."""
+    if rule not in _places:
+        if len(_rules) == _MOST_RULES:
+            raise MemoryError(
+                f"there are {_MOST_RULES:,} operations already: make one before a loop, not in it, and give it what "
+                "varies as an operand"
+            )
+        _rules.append(rule)
+        _places[rule] = len(_rules) - 1
+    return _places[rule]
+
+
+def recorder(rule: Rule) -> Callable[..., Any]:
+    """A function from operands, all Values, to the node of a rule of the table."""
+    return functools.partial(_engine.record, _place(rule))
+
+
+def make(
+    rule: Rule | None,
+    data: float,
+    grad: float,
+    name: str | None,
+    parents: tuple[Any, ...],
+    partials: tuple[float, ...],
+    is_constant: bool,
+) -> Any:
+    """A node from its parts."""
+    return _engine.make(_place(rule), data, grad, name, parents, partials, is_constant)
+
+
+def function(rule: Rule, general: Callable[..., Any], doc: str) -> Callable[..., Any]:
+    """The rule's function of the package: natively for Values, the general one for anything else."""
+    general.__name__ = general.__qualname__ = rule.name
+    general.__module__, general.__doc__ = "microgrid", doc
+    for method in (rule.name, *rule.aliases) if rule.arity == 1 else ():
+        _engine.set_method_doc(method, f"{method}($self, /){_END}{describe_method(rule)}")
+    made: Callable[..., Any] = _engine.function(
+        _place(rule), general, f"{rule.name}({', '.join(rule.letters)}, /){_END}{doc}"
+    )
+    return made
+
+
+def columns(outputs: list[Any], inputs: list[Any], share: bool) -> tuple[Any, ...] | None:
+    """The graph of the outputs as the columns of a ``Program``; None where an operation has to be run in Python."""
+    found = _engine.flatten(outputs, inputs, share)
+    if found is None:  # a user's own operation on constants has to be evaluated
+        return None
+    constants, places, ops, starts, operands, slots = found
+    rules = cast("tuple[Rule, ...]", tuple([_rules[place] for place in places]))  # no node that is kept is a leaf
+    integers = [array("i", column) for column in (starts, operands, slots)]
+    return array("d", constants), rules, array("H", ops), *integers
+
+
+def configure(callbacks: dict[str, Callable[..., Any]]) -> None:
+    """Take what ``value`` does for an engine: reading operands and names, and the checks of ``strict``."""
+    _engine.configure(callbacks, _rules)

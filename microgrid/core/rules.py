@@ -1,0 +1,641 @@
+"""The rule table: each operation's value and partial derivatives, written once; nothing here runs them.
+
+A rule is a function of the *arithmetic* ``m`` it is used in. Given floats it evaluates; given ``Value`` nodes it
+records a graph; given high-precision numbers it makes references; given symbols it writes formulas. So a rule uses
+only infix ``+ - * /``, unary ``-`` and what ``m`` offers: the elementary functions, ``m.pow``, the comparisons
+``m.less``, ``m.less_equal`` and ``m.equal``, ``m.where(truth, then, otherwise)``, ``m.pi``, and every other rule of
+this table by its name.
+
+Each rule returns a pair::
+
+    value(*operands)         -> output
+    partials(out, *operands) -> one local derivative per operand, given the output
+
+A rule on lists of any length (its regions are ``repeated``) takes each list as one operand, goes through it with
+``for``, ``m.total`` and ``m.largest``, and returns one list of partials for each; nothing in it depends on the length.
+
+Two forms may stand side by side. ``if m.exact`` gives the definition, for arithmetics without rounding or overflow
+(symbols, high precision); below it stands the form that neither overflows nor cancels in floating point. Tests hold
+the second against the first.
+
+To add an operation, add it here. Methods, functions, operators, references and tests follow from the table; types and
+help do once ``make stubs`` has written them anew.
+"""
+
+from __future__ import annotations
+
+import operator as infix
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from microgrid._public import public
+
+__all__ = ["RULES", "Kink", "Region", "Rule", "letters_of", "rule"]
+
+Pair = tuple[Callable[..., Any], Callable[..., Any]]
+Make = Callable[[Any], Pair]
+
+
+@public()
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where one operand of a rule is regular: an interval for everyday points, and the tails beyond it.
+
+    Parameters
+    ----------
+    low, high : float
+        Everyday operands are drawn from the open interval between them. No kink or pole lies inside.
+    tails : tuple of float
+        Extreme operands at which the rule still has to be accurate wherever its result is finite.
+    repeated : bool
+        The operand stands for a whole list of operands (the n-ary rules).
+    constant : bool
+        The operand is a plain number that is never differentiated.
+    """
+
+    low: float
+    high: float
+    tails: tuple[float, ...] = ()
+    repeated: bool = False
+    constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """A place where a derivative jumps or has no limit, and the convention recorded there.
+
+    Parameters
+    ----------
+    where : str
+        The place, as an equation in the operands ``x``, ``y``, ...
+    convention : str
+        What is recorded there, in words.
+    at : tuple of float
+        One point on the kink.
+    partials : tuple of float
+        The partial derivatives recorded at that point.
+    """
+
+    where: str
+    convention: str
+    at: tuple[float, ...]
+    partials: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Rule:
+    """One operation: how it is computed, differentiated, written and drawn.
+
+    Parameters
+    ----------
+    name : str
+        The name of the method and of the function of the package.
+    make : callable
+        ``make(m)`` gives ``(value, partials)`` in the arithmetic ``m``.
+    symbol : str
+        What stands in the operation's circle in a drawing.
+    latex : str
+        The formula, with the ``letters`` in braces for the operands: ``{x}``, ``{y}``, ``{z}``; ``{xs}`` and ``{ys}``
+        for lists of them; ``{x1}``, ``{x2}``, ... where there are more than three.
+    regions : tuple of Region
+        One per operand: where it is regular.
+    kinks : tuple of Kink
+        Where it is not, and what is recorded there.
+    operator : str or None
+        Python's special method, without its underscores.
+    aliases : tuple of str
+        Further names of the method: NumPy calls them on arrays of objects.
+    constant_form : str or None
+        The rule that is recorded instead when the last operand is a plain number.
+    summary : str
+        What the function is, in a sentence that ``help`` begins with.
+    domain : str
+        Where the function is defined, as a condition on the operands; empty if everywhere.
+    """
+
+    name: str
+    make: Make
+    symbol: str
+    latex: str
+    regions: tuple[Region, ...]
+    kinks: tuple[Kink, ...] = ()
+    operator: str | None = None
+    aliases: tuple[str, ...] = ()
+    constant_form: str | None = None
+    summary: str = ""
+    domain: str = ""
+
+    @property
+    def arity(self) -> int | None:
+        """The number of operands, or None where it varies."""
+        return None if self.regions[0].repeated else len(self.regions)
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """What the operands are called in formulas, one letter for each region."""
+        return letters_of(self.regions)
+
+    @property
+    def portable(self) -> bool:
+        """Whether the rule runs in every arithmetic, and not on floats and Values alone."""
+        return True
+
+    @property
+    def source(self) -> str | None:
+        """Where a user's own operation has its partials, as ``"file.py:12"``; None for a rule of the table."""
+        return None
+
+    @property
+    def value_source(self) -> str | None:
+        """Where a user's own operation has its value; None for a rule of the table."""
+        return None
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name}>"
+
+    def __reduce__(self) -> tuple[Callable[[str], Rule], tuple[str]]:
+        return _rule_named, (self.name,)
+
+
+def letters_of(regions: tuple[Region, ...]) -> tuple[str, ...]:
+    """What operands with these regions are called in formulas.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+        One for each operand, or for each list of them.
+
+    Returns
+    -------
+    tuple of str
+        As many.
+
+    Examples
+    --------
+    >>> letters_of((REAL, REAL)), letters_of((MANY,)), letters_of((REAL,) * 4)
+    (('x', 'y'), ('xs',), ('x1', 'x2', 'x3', 'x4'))
+    """
+    count = len(regions)
+    if count > 3:
+        return tuple([f"x{place}" for place in range(1, count + 1)])
+    return tuple([letter + "s" * regions[0].repeated for letter in "xyz"[:count]])
+
+
+RULES: dict[str, Rule] = {}
+"""Every rule by its name, in the order of the table."""
+
+
+def _rule_named(name: str) -> Rule:
+    return RULES[name]
+
+
+def rule(
+    symbol: str, latex: str, *regions: Region, table: dict[str, Rule] = RULES, **more: Any
+) -> Callable[[Make], Make]:
+    """Enter the decorated function into the table, under its own name."""
+
+    def register(make: Make) -> Make:
+        if make.__name__ in table:
+            raise ValueError(f"the table already has a rule named {make.__name__!r}")
+        table[make.__name__] = Rule(make.__name__, make, symbol, latex, regions, **more)
+        return make
+
+    return register
+
+
+# Where operands are regular. The tails hold the saturation points of exp (±37: 1 + e⁻³⁷ rounds to 1; ±710: e⁷¹⁰
+# overflows; ±745: e⁻⁷⁴⁵ is the smallest subnormal) and both ends of the number line.
+_POSITIVE_TAILS = (5e-324, 2.3e-308, 1e-200, 1e-8, 19.0, 37.0, 710.0, 745.0, 1e3, 1e200, 1e308)
+_TAILS = _POSITIVE_TAILS + tuple(-tail for tail in _POSITIVE_TAILS)
+REAL = Region(-3.0, 3.0, _TAILS)
+POSITIVE = Region(0.1, 4.0, _POSITIVE_TAILS)
+AWAY_FROM_0 = Region(0.3, 3.0, _TAILS)
+# A tiny exponent is no tail: y - 1 rounds, which costs x**(y - 1) up to |ln x|/2 ulp, and 1/5e-324 overflows.
+EXPONENT = Region(-3.0, 3.0, (-0.5, 0.5, *[tail for tail in _TAILS if infix.abs(tail) > 1.0]))
+ABOVE_MINUS_1 = Region(-0.9, 4.0, (-1.0 + 2.0**-53, -1e-8, -5e-324, *_POSITIVE_TAILS))
+UNIT = Region(-0.9, 0.9, (1.0 - 2.0**-53, 1e-8, 1e-200, 5e-324, -5e-324, -1e-8, -1.0 + 2.0**-53))
+CHOICE = Region(0.5, 1.5, (-1.0, 1e308))
+MANY = Region(-3.0, 3.0, _TAILS, repeated=True)
+CONSTANT = Region(-3.0, 3.0, (-2.0, -1.0, 1.0, 2.0, 3.0, 10.0, 0.5, 1e3), constant=True)
+
+
+# ---- arithmetic -----------------------------------------------------------------------------------------------
+
+
+@rule("+", "{x} + {y}", REAL, REAL, operator="add", summary="The sum x + y.")
+def add(m: Any) -> Pair:
+    return infix.add, lambda out, x, y: (1.0, 1.0)
+
+
+@rule("−", "{x} - {y}", REAL, REAL, operator="sub", summary="The difference x - y.")
+def sub(m: Any) -> Pair:
+    return infix.sub, lambda out, x, y: (1.0, -1.0)
+
+
+@rule("×", r"{x} \cdot {y}", REAL, REAL, operator="mul", summary="The product x*y.")
+def mul(m: Any) -> Pair:
+    return infix.mul, lambda out, x, y: (y, x)
+
+
+@rule("÷", r"\frac{{{x}}}{{{y}}}", REAL, AWAY_FROM_0, operator="truediv", summary="The quotient x/y.", domain="y != 0")
+def div(m: Any) -> Pair:
+    return infix.truediv, lambda out, x, y: (1.0 / y, -out / y)
+
+
+@rule("−", "-{x}", REAL, operator="neg", summary="The negative of x.")
+def neg(m: Any) -> Pair:
+    return infix.neg, lambda out, x: (-1.0,)
+
+
+def _power_slope(m: Any, x: Any, y: Any) -> Any:
+    """The power rule, y·x**(y - 1). For y = 0 that is 0/x, where a base of 1 stands in for 0: 0**0 has the slope 0."""
+    base = x if m.exact else m.where(m.equal(y, 0.0), m.where(m.less(m.abs(x), 2.3e-308), 1.0, x), x)
+    return y * m.pow(base, y - 1.0)
+
+
+@rule("**", "{x}^{{{y}}}", POSITIVE, EXPONENT, operator="pow", constant_form="power",
+      summary="The power x**y.", domain="x > 0, or x == 0 and y >= 0, or x < 0 and y is a whole number", kinks=(
+    Kink("x = 0, y > 0", "0**y stays 0 as y moves", (0.0, 2.0), (0.0, 0.0)),
+    Kink("x = 0, y = 0", "0**0 = 1, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),
+))  # fmt: skip
+def pow(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        if m.exact:
+            return _power_slope(m, x, y), out * m.log(x)
+        # A base of 1 has log 0: it stands in where 0**y and inf**-y stay 0 as y moves, and at 0**0. A negative base
+        # keeps its nan, and 0**-y its infinity.
+        at_0 = m.where(m.equal(x, 0.0), m.where(m.equal(y, 0.0), 1.0, x), x)
+        base = m.where(m.equal(out, 0.0), m.where(m.less(x, 0.0), x, 1.0), at_0)
+        return _power_slope(m, x, y), out * m.log(base)
+
+    return m.pow, partials
+
+
+@rule("**", "{x}^{{{y}}}", AWAY_FROM_0, CONSTANT,
+      summary="The power x**y with a plain number as the exponent.",
+      domain="x > 0, or x == 0 and y >= 0, or x < 0 and y is a whole number", kinks=(
+    Kink("x = 0, y = 0", "0**0 = 1, with derivative 0", (0.0, 0.0), (0.0, 0.0)),
+))  # fmt: skip
+def power(m: Any) -> Pair:
+    return m.pow, lambda out, x, y: (_power_slope(m, x, y), 0.0)
+
+
+@rule("|x|", "{{\\left|{x}\\right|}}", AWAY_FROM_0, operator="abs", aliases=("fabs",),
+      summary="The absolute value of x.", kinks=(
+    Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
+))  # fmt: skip
+def abs(m: Any) -> Pair:
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        return (m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, x - x)),)  # 0 or nan
+
+    return m.abs, partials
+
+
+# ---- exponentials and logarithms (natural) --------------------------------------------------------------------
+
+
+@rule("exp", "e^{{{x}}}", REAL, summary="The exponential function, e to the power of x.")
+def exp(m: Any) -> Pair:
+    return m.exp, lambda out, x: (out,)
+
+
+@rule(
+    "expm1",
+    "\\left(e^{{{x}}} - 1\\right)",
+    REAL,
+    summary="The exponential of x minus 1, accurate also where exp(x) rounds to 1.",
+)
+def expm1(m: Any) -> Pair:
+    return m.expm1, lambda out, x: (m.exp(x),)  # not out + 1: that is 0 for x < -37
+
+
+@rule("log", "\\ln\\left({x}\\right)", POSITIVE, summary="The natural logarithm of x.", domain="x > 0")
+def log(m: Any) -> Pair:
+    return m.log, lambda out, x: (1.0 / x,)
+
+
+@rule(
+    "log1p",
+    "\\ln\\left(1 + {x}\\right)",
+    ABOVE_MINUS_1,
+    summary="The natural logarithm of 1 + x, accurate also where 1 + x rounds to 1.",
+    domain="x > -1",
+)
+def log1p(m: Any) -> Pair:
+    return m.log1p, lambda out, x: (1.0 / (1.0 + x),)
+
+
+@rule("√", "\\sqrt{{{x}}}", POSITIVE,
+      summary="The square root of x.", domain="x >= 0", kinks=(
+    Kink("x = 0", "infinite, the limit from the right", (0.0,), (float("inf"),)),
+))  # fmt: skip
+def sqrt(m: Any) -> Pair:
+    return m.sqrt, lambda out, x: (0.5 / out,)
+
+
+# ---- circular functions (radians) -----------------------------------------------------------------------------
+
+
+@rule("sin", "\\sin\\left({x}\\right)", REAL, summary="The sine of x, an angle in radians.")
+def sin(m: Any) -> Pair:
+    return m.sin, lambda out, x: (m.cos(x),)
+
+
+@rule("cos", "\\cos\\left({x}\\right)", REAL, summary="The cosine of x, an angle in radians.")
+def cos(m: Any) -> Pair:
+    return m.cos, lambda out, x: (-m.sin(x),)
+
+
+@rule("tan", "\\tan\\left({x}\\right)", UNIT, summary="The tangent of x, an angle in radians.", domain="cos(x) != 0")
+def tan(m: Any) -> Pair:
+    return m.tan, lambda out, x: (1.0 + out * out,)
+
+
+@rule(
+    "asin",
+    "\\arcsin\\left({x}\\right)",
+    UNIT,
+    aliases=("arcsin",),
+    summary="The arc sine of x: the angle in radians, from -pi/2 to pi/2, whose sine is x.",
+    domain="-1 <= x <= 1",
+)
+def asin(m: Any) -> Pair:
+    return m.asin, lambda out, x: (1.0 / m.sqrt((1.0 - x) * (1.0 + x)),)  # not 1 - x²: that cancels near ±1
+
+
+@rule(
+    "acos",
+    "\\arccos\\left({x}\\right)",
+    UNIT,
+    aliases=("arccos",),
+    summary="The arc cosine of x: the angle in radians, from 0 to pi, whose cosine is x.",
+    domain="-1 <= x <= 1",
+)
+def acos(m: Any) -> Pair:
+    return m.acos, lambda out, x: (-1.0 / m.sqrt((1.0 - x) * (1.0 + x)),)
+
+
+@rule(
+    "atan",
+    "\\arctan\\left({x}\\right)",
+    REAL,
+    aliases=("arctan",),
+    summary="The arc tangent of x: the angle in radians, from -pi/2 to pi/2, whose tangent is x.",
+)
+def atan(m: Any) -> Pair:
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        cosine = 1.0 / m.hypot(1.0, x)  # its square is 1/(1 + x²), and x² is never formed
+        return (cosine * cosine,)
+
+    return m.atan, partials
+
+
+@rule(
+    "atan2",
+    "\\operatorname{{atan2}}\\left({x}, {y}\\right)",
+    REAL,
+    POSITIVE,
+    aliases=("arctan2",),
+    summary="The angle in radians, from -pi to pi, of the point at height x and horizontal distance y.",
+    domain="x != 0 or y != 0",
+)
+def atan2(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        radius = m.hypot(x, y)
+        return y / radius / radius, -x / radius / radius
+
+    return m.atan2, partials
+
+
+# ---- hyperbolic functions -------------------------------------------------------------------------------------
+
+
+@rule("sinh", "\\sinh\\left({x}\\right)", REAL, summary="The hyperbolic sine of x.")
+def sinh(m: Any) -> Pair:
+    return m.sinh, lambda out, x: (m.cosh(x),)
+
+
+@rule("cosh", "\\cosh\\left({x}\\right)", REAL, summary="The hyperbolic cosine of x.")
+def cosh(m: Any) -> Pair:
+    return m.cosh, lambda out, x: (m.sinh(x),)
+
+
+@rule("tanh", "\\tanh\\left({x}\\right)", REAL, summary="The hyperbolic tangent of x.")
+def tanh(m: Any) -> Pair:
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        if m.exact:
+            return (1.0 - out * out,)
+        return (4.0 * (m.sigmoid(2.0 * x) * m.sigmoid(-2.0 * x)),)  # not 1 - out²: that is 77 % wrong at x = 19
+
+    return m.tanh, partials
+
+
+# ---- statistics and learning ----------------------------------------------------------------------------------
+
+
+@rule(
+    "σ",
+    "\\sigma\\left({x}\\right)",
+    REAL,
+    summary="The logistic function, which maps x to a number between 0 and 1.",
+)
+def sigmoid(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return 1.0 / (1.0 + m.exp(-x))
+        decay = m.exp(-m.abs(x))  # at most 1, so that nothing overflows
+        return m.where(m.less(x, 0.0), decay, 1.0) / (1.0 + decay)
+
+    return value, lambda out, x: (out * m.sigmoid(-x),)  # not out·(1 - out): that is 0 for x > 37
+
+
+@rule(
+    "softplus",
+    "\\ln\\left(1 + e^{{{x}}}\\right)",
+    REAL,
+    summary="The logarithm of 1 + exp(x), a smooth form of relu, without overflow.",
+)
+def softplus(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return m.log(1.0 + m.exp(x))
+        return m.where(m.less(x, 0.0), 0.0, x) + m.log1p(m.exp(-m.abs(x)))
+
+    return value, lambda out, x: (m.sigmoid(x),)
+
+
+@rule("relu", "\\max\\left(0, {x}\\right)", AWAY_FROM_0,
+      summary="The rectified linear unit: x where it is positive, otherwise 0.", kinks=(
+    Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
+))  # fmt: skip
+def relu(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        return m.where(m.less_equal(x, 0.0), 0.0, x)  # in this order a nan passes through
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        return (m.where(m.less(0.0, x), 1.0, m.where(m.less_equal(x, 0.0), 0.0, x)),)
+
+    return value, partials
+
+
+@rule(
+    "erf",
+    "\\operatorname{{erf}}\\left({x}\\right)",
+    REAL,
+    summary="The error function: 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.",
+)
+def erf(m: Any) -> Pair:
+    return m.erf, lambda out, x: (2.0 / m.sqrt(m.pi) * m.exp(-x * x),)
+
+
+@rule(
+    "logaddexp",
+    "\\ln\\left(e^{{{x}}} + e^{{{y}}}\\right)",
+    REAL,
+    REAL,
+    summary="The logarithm of exp(x) + exp(y), without overflow.",
+)
+def logaddexp(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.log(m.exp(x) + m.exp(y))
+        # Equal operands have a gap of 0, infinite ones (inf - inf is nan) too; with a complex step, what parts them.
+        gap = m.where(m.equal(x, y), m.where(m.less(m.abs(x), m.inf), x - y, 0.0), m.abs(x - y))
+        return m.where(m.less(x, y), y, x) + m.log1p(m.exp(-gap))
+
+    return value, lambda out, x, y: (m.sigmoid(x - y), m.sigmoid(y - x))
+
+
+@rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL,
+      summary="The length of the vector (x, y), sqrt(x**2 + y**2), without overflow.", kinks=(
+    Kink("x = 0, y = 0", "derivatives 0, as for abs", (0.0, 0.0), (0.0, 0.0)),
+))  # fmt: skip
+def hypot(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        radius = out if m.exact else m.where(m.equal(out, 0.0), 1.0, out)
+        return x / radius, y / radius
+
+    return m.hypot, partials
+
+
+# ---- choices: compared by size, never by identity -------------------------------------------------------------
+
+
+def _share(m: Any, larger: Any, smaller: Any) -> Any:
+    """What the larger operand has of the result: all of it, half of a tie, nothing; nan where one is nan."""
+    tie = m.where(m.equal(larger, smaller), 0.5, larger + smaller)
+    return m.where(m.less(smaller, larger), 1.0, m.where(m.less(larger, smaller), 0.0, tie))
+
+
+@rule("max", "\\max\\left({x}, {y}\\right)", REAL, REAL,
+      summary="The larger of x and y.", kinks=(
+    Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
+))  # fmt: skip
+def maximum(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        return m.where(m.less(x, y), y, m.where(m.less_equal(y, x), x, x + y))
+
+    return value, lambda out, x, y: (_share(m, x, y), _share(m, y, x))
+
+
+@rule("min", "\\min\\left({x}, {y}\\right)", REAL, REAL,
+      summary="The smaller of x and y.", kinks=(
+    Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
+))  # fmt: skip
+def minimum(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        return m.where(m.less(x, y), x, m.where(m.less_equal(y, x), y, x + y))
+
+    return value, lambda out, x, y: (_share(m, y, x), _share(m, x, y))
+
+
+@rule("<", "\\left[{x} < {y}\\right]", REAL, REAL, operator="lt",
+      summary="Whether x < y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
+    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
+))  # fmt: skip
+def less(m: Any) -> Pair:
+    return lambda x, y: m.where(m.less(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
+
+
+@rule("≤", "\\left[{x} \\le {y}\\right]", REAL, REAL, operator="le",
+      summary="Whether x <= y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
+    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
+))  # fmt: skip
+def less_equal(m: Any) -> Pair:
+    return lambda x, y: m.where(m.less_equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
+
+
+@rule("=", "\\left[{x} = {y}\\right]", REAL, REAL,
+      summary="Whether x == y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
+    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
+))  # fmt: skip
+def equal(m: Any) -> Pair:
+    return lambda x, y: m.where(m.equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
+
+
+@rule("where", "\\left({y}\\ \\text{{where}}\\ {x}\\ \\text{{else}}\\ {z}\\right)", CHOICE, REAL, REAL,
+      summary="A choice: y where x is not 0, otherwise z; x may be a comparison such as a < b.", kinks=(
+    Kink("x = 0", "a jump, with derivative 0; the third operand is chosen", (0.0, 2.0, 3.0), (0.0, 0.0, 1.0)),
+))  # fmt: skip
+def where(m: Any) -> Pair:
+    def value(x: Any, y: Any, z: Any) -> Any:
+        return m.where(m.equal(x, 0.0), z, y)
+
+    def partials(out: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
+        return 0.0, m.where(m.equal(x, 0.0), 0.0, 1.0), m.where(m.equal(x, 0.0), 1.0, 0.0)
+
+    return value, partials
+
+
+# ---- any number of operands: one node, not a chain ------------------------------------------------------------
+
+
+@rule("Σ", "\\left({xs}\\right)", MANY, summary="The sum of a list, as one node.")
+def sum(m: Any) -> Pair:
+    return m.total, lambda out, xs: [(1.0 for x in xs)]
+
+
+@rule(
+    "dot",
+    "\\left({xs}\\right) \\cdot \\left({ys}\\right)",
+    MANY,
+    MANY,
+    summary="The sum of the products of two lists, as one node.",
+)
+def dot(m: Any) -> Pair:
+    def value(xs: Any, ys: Any) -> Any:
+        return m.total(x * y for x, y in zip(xs, ys, strict=True))
+
+    return value, lambda out, xs, ys: [ys, xs]
+
+
+@rule(
+    "logsumexp",
+    "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)",
+    MANY,
+    summary="The logarithm of the sum of the exponentials of a list, without overflow.",
+)
+def logsumexp(m: Any) -> Pair:
+    def shift_by(peak: Any) -> Any:
+        """What to subtract so that no exponential overflows: the largest operand, unless it is infinite."""
+        return m.where(m.less(m.abs(peak), m.inf), peak, 0.0)
+
+    def value(xs: Any) -> Any:
+        if m.exact:
+            return m.log(m.total(m.exp(x) for x in xs))
+        peak = m.largest(xs)
+        shift = shift_by(peak)
+        # What is as large as the peak counts as 1 below, and here as 0; a complex step, which is not, as what it adds.
+        smaller = m.total(m.exp(x - shift) - m.where(m.equal(x, peak), 1.0, 0.0) for x in xs)
+        others = m.total(m.where(m.equal(x, peak), 1.0, 0.0) for x in xs) - 1.0
+        return peak + m.log1p(smaller + others)  # not log(1 + …): that loses e⁻³⁷ beside 1
+
+    def partials(out: Any, xs: Any) -> Any:
+        if m.exact:
+            return [(m.exp(x - out) for x in xs)]
+        shift = shift_by(m.largest(xs))  # not exp(x - out): out is rounded, and two operands of 1e308 would get 1 and 1
+        total = m.total(m.exp(x - shift) for x in xs)
+        return [(m.exp(x - shift) / total for x in xs)]
+
+    return value, partials

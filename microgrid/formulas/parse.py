@@ -1,0 +1,508 @@
+"""Formulas typed by a user, parsed safely and recorded as graphs; no input is ever executed as Python.
+
+A formula is one or several definitions in any order, separated by ``;`` or line ends, as in mathematics::
+
+    L = -(y*log(a) + (1 - y)*log(1 - a)); a = sigmoid(z); z = w*x + b
+
+Allowed are numbers, names, ``+ - * / **``, comparisons as conditions, parentheses, and calls of the operations of the
+rule table, by name or by symbol. The output is the definition that no other one uses.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import graphlib
+import keyword
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from microgrid.core.rules import RULES
+from microgrid.core.value import FUNCTIONS, Value, as_value, named
+from microgrid.errors import FormulaError
+from microgrid.util.wording import listed
+
+__all__ = ["Formula", "parse", "recorded_on", "spelled"]
+
+_CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
+_TRANSLATED = str.maketrans({"·": "*", "×": "*", "−": "-", "÷": "/"})
+_LONGEST = 20_000  # characters, far more than a user types
+_EXCERPT = 60  # characters of a formula in a message
+
+OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.Pow: "pow",
+    ast.USub: "neg",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+}
+_SWAPPED: dict[type[ast.AST], str] = {ast.Gt: "less", ast.GtE: "less_equal"}
+
+
+def spelled(name: str) -> str:
+    """A name as Python reads it, in Unicode's normal form NFKC: the two characters for µ become one."""
+    return unicodedata.normalize("NFKC", name)
+
+
+def _callables() -> dict[str, str]:
+    """From the names that a formula may call to rules: the rules' names, NumPy's names, symbols, and ln."""
+    known = {"ln": "log"}
+    for name in FUNCTIONS:
+        rule = RULES[name]
+        known |= dict.fromkeys((name, *rule.aliases), name)
+        if rule.symbol.isidentifier():
+            known.setdefault(rule.symbol, name)
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A parsed formula: its definitions, and which of them is the output.
+
+    Parameters
+    ----------
+    text : str
+        The formula as typed.
+    definitions : dict
+        From each defined name to its expression.
+    output : str
+        The name of the output.
+    """
+
+    text: str
+    definitions: Mapping[str, ast.expr]
+    output: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names that need a number, in the order of their first use."""
+        used = [name for tree in self._used() for name in _names(tree)]
+        return tuple([name for name in dict.fromkeys(used) if name not in self.definitions and name not in _CONSTANTS])
+
+    def _used(self) -> Iterator[ast.expr]:
+        for name in _in_order(self.definitions, self.output):
+            yield self.definitions[name]
+
+    def record(self, /, **numbers: float) -> dict[str, Value]:
+        """Record the graph at given numbers.
+
+        Parameters
+        ----------
+        **numbers : float
+            One per input. ``pi`` and ``e`` need none, but may be given another value.
+
+        Returns
+        -------
+        dict
+            Every name's node: inputs first, then definitions in the order of evaluation, the output last.
+
+        Raises
+        ------
+        FormulaError
+            If an input has no number, or a number belongs to no input.
+
+        Examples
+        --------
+        >>> from microgrid.formulas.parse import parse
+        >>> nodes = parse("L = (a - y)**2; a = w*x").record(w=2.0, x=3.0, y=5.0)
+        >>> nodes["L"].backward()
+        >>> nodes["L"].data, nodes["w"].grad
+        (1.0, 6.0)
+        """
+        return self.record_on({name: Value(numbers[name], name) for name in self.check_inputs(numbers)})
+
+    def record_on(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
+        """Record the graph on existing nodes.
+
+        Parameters
+        ----------
+        inputs : mapping
+            A Value for each input.
+
+        Returns
+        -------
+        dict
+            As for ``record``.
+        """
+        nodes = dict(inputs)
+        for name in _in_order(self.definitions, self.output):
+            result = _record(self.definitions[name], nodes)
+            nodes[name] = named(result, name) if result.name is None else result  # a = w is another name for w
+        return nodes
+
+    def evaluate(self, inputs: Mapping[str, Any]) -> Any:
+        """The output at Values or plain numbers. Nothing is recorded if all are plain numbers.
+
+        Parameters
+        ----------
+        inputs : mapping
+            A Value or a float for each input.
+
+        Returns
+        -------
+        Value or float
+            A node if an input is a Value.
+
+        Examples
+        --------
+        >>> from microgrid.formulas.parse import parse
+        >>> parse("a**2; a = w*x").evaluate({"w": 2.0, "x": 3.0})
+        36.0
+        """
+        known = dict(inputs)
+        for name in _in_order(self.definitions, self.output):
+            known[name] = _evaluate(self.definitions[name], known)
+        return known[self.output]
+
+    def check_inputs(self, numbers: Mapping[str, object]) -> list[str]:
+        """Check that there is one number for each input, and no other.
+
+        Parameters
+        ----------
+        numbers : mapping
+            From names to numbers, or to objects in their place.
+
+        Returns
+        -------
+        list of str
+            The names.
+
+        Raises
+        ------
+        FormulaError
+            If a number is missing, or its name is not used or is defined in the formula.
+        """
+        missing = [name for name in self.inputs if name not in numbers]
+        if missing:
+            example = " ".join(f"{name}=0.5" for name in missing)
+            raise FormulaError(f"no number is given for {listed(missing)}: add {example}")
+        twice = [name for name in numbers if name in self.definitions]
+        if twice:
+            raise FormulaError(f"{listed(twice)} is defined in the formula and given a number too: drop one of them")
+        used = {name for tree in self._used() for name in _names(tree)}
+        unused = [name for name in numbers if name not in used]
+        if unused:
+            hint = _did_you_mean(unused[0], used)
+            raise FormulaError(f"{listed(unused)} has a number but does not occur in the formula{hint}")
+        return list(numbers)
+
+
+def parse(text: str, output: str | None = None) -> Formula:
+    """Parse a formula.
+
+    Parameters
+    ----------
+    text : str
+        Definitions such as ``z = w*x + b``, or a single bare expression, which is then named ``f``.
+    output : str, optional
+        The name of the output; needed if several definitions are used by no other.
+
+    Returns
+    -------
+    Formula
+        The checked definitions; nothing is evaluated.
+
+    Raises
+    ------
+    FormulaError
+        If the formula can't be parsed, with the place and the cause.
+
+    Examples
+    --------
+    >>> from microgrid.formulas.parse import parse
+    >>> parse("L = a**2; a = w*x + b").inputs
+    ('w', 'x', 'b')
+    >>> parse("__import__('os').system('ls')")
+    Traceback (most recent call last):
+    microgrid.FormulaError: a formula can't contain "__import__('os').system": only an operation is called, ...
+    """
+    definitions = _definitions(_syntax_tree(text))
+    output = None if output is None else spelled(output)
+    for tree in definitions.values():
+        _check_expression(tree)
+    if output is None:
+        output = _only_output(definitions)
+    elif output not in definitions:
+        raise FormulaError(f"the output {output!r} is not defined{_did_you_mean(output, definitions)}")
+    _in_order(definitions, *definitions)  # raises if definitions form a circle
+    return Formula(text, definitions, output)
+
+
+def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
+    """Parse a formula and record it on existing nodes.
+
+    Parameters
+    ----------
+    text : str
+        The formula.
+    nodes : dict
+        From names to nodes. ``pi`` and ``e`` need none.
+
+    Returns
+    -------
+    Value
+        The output.
+
+    Raises
+    ------
+    FormulaError
+        If it can't be parsed, or has a name without a node.
+
+    Examples
+    --------
+    >>> from microgrid import Value
+    >>> from microgrid.formulas.parse import recorded_on
+    >>> a = Value(0.5, name="a")
+    >>> recorded_on("a*(1 - a)", {"a": a}).data
+    0.25
+    """
+    formula = parse(text)
+    missing = [name for name in formula.inputs if name not in nodes]
+    if missing:
+        known = [name for name in nodes if name.isidentifier()]
+        raise FormulaError(
+            f"{listed(missing)} in {_excerpt(text)!r} is no name, or not the name of one node alone, in the graph"
+            f"{_did_you_mean(missing[0], known)}; there are {listed(known)}"
+        )
+    made = dict(nodes)
+    for name in _in_order(formula.definitions, formula.output):
+        made[name] = _record(formula.definitions[name], made)
+    output = made[formula.output]
+    is_number = output.op is None and output not in nodes.values()
+    return as_value(output.data) if is_number else output
+
+
+def _syntax_tree(text: str) -> ast.Module:
+    if not text.strip(" ;\n\t"):
+        raise FormulaError("the formula is empty: type something like 'L = (w*x - y)**2'")
+    if len(text) > _LONGEST:
+        raise FormulaError(f"the formula has {len(text):,} characters, and {_LONGEST:,} is the most that is read")
+    lines = [part.strip() for line in text.translate(_TRANSLATED).splitlines() for part in line.split(";")]
+    try:
+        return ast.parse("\n".join([line for line in lines if line]))
+    except SyntaxError as error:
+        line = (error.text or "").strip()
+        where = f" near {_excerpt(line, (error.offset or 1) - 1)!r}" if line else ""
+        raise FormulaError(f"the formula can't be read{where}: {_hint(line) or error.msg}") from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise FormulaError(f"the formula can't be read: {error or 'it is nested too deeply'}") from None
+
+
+# Mathematical notation that Python can't parse, and the advice on how to write it.
+_NOTATIONS = (
+    (r"√", "a square root is written sqrt(x)"),
+    (r"[²³]", "a power is written x**2"),
+    (r"\|", "an absolute value is written abs(x)"),
+    (rf"\b({'|'.join(keyword.kwlist)})\b", "{0!r} is a word of Python's own and can't be a name: write {0}_"),
+    (rf"\b({'|'.join([*FUNCTIONS, 'ln'])})\s+(\w+)", "an operand goes in parentheses: write {0}({1})"),
+    (r"(?<![\w.])(\d+\.?\d*(?:e[+-]?\d+)?)\s*([^\W\d]\w*)", "a product is written with *: {0}*{1}"),
+)
+
+
+def _hint(text: str) -> str | None:
+    """Advice on text that could not be parsed, if it has a known notation."""
+    for pattern, advice in _NOTATIONS:
+        if found := re.search(pattern, text):
+            return advice.format(*found.groups())
+    return None
+
+
+def _excerpt(text: str, at: int = 0) -> str:
+    """A text, or the part of a long one around a position, short enough for a message."""
+    if len(text) <= _EXCERPT:
+        return text
+    start = max(0, min(at - _EXCERPT // 2, len(text) - _EXCERPT))
+    return "…" * (start > 0) + text[start : start + _EXCERPT] + "…" * (start + _EXCERPT < len(text))
+
+
+def _show(node: ast.AST) -> str:
+    """An expression as source text, short enough for a message."""
+    try:
+        return _excerpt(ast.unparse(node))
+    except RecursionError:
+        return "(…)"
+
+
+def _definitions(tree: ast.Module) -> dict[str, ast.expr]:
+    definitions: dict[str, ast.expr] = {}
+    for statement in tree.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=expression):
+                pass
+            case ast.Expr(value=expression):
+                name = "f"
+            case _:
+                raise FormulaError(
+                    f"a formula can't contain {_show(statement)!r}: it is made of definitions such as z = w*x + b"
+                )
+        if name in definitions:
+            raise FormulaError(f"{name!r} is defined twice: give one of the two another name")
+        definitions[name] = expression
+    return definitions
+
+
+def _only_output(definitions: Mapping[str, ast.expr]) -> str:
+    used = {name for tree in definitions.values() for name in _names(tree)}
+    outputs = [name for name in definitions if name not in used]
+    if not outputs:
+        raise FormulaError(f"the definitions of {listed(list(definitions))} go in a circle")
+    if len(outputs) > 1:
+        names = listed(outputs)
+        raise FormulaError(f"{names} are used by no other definition: say which is the output (--output NAME)")
+    return outputs[0]
+
+
+def _names(tree: ast.AST) -> list[str]:
+    """The variables of an expression in reading order, without the names of called functions."""
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+    names.sort(key=lambda node: (node.lineno, node.col_offset))
+    return [node.id for node in names]
+
+
+def _in_order(definitions: Mapping[str, ast.expr], *outputs: str) -> list[str]:
+    """The definitions that the outputs depend on, each after those that it uses."""
+    needs: dict[str, list[str]] = {}
+    waiting = list(outputs)
+    while waiting:
+        name = waiting.pop()
+        if name in definitions and name not in needs:
+            needs[name] = list(dict.fromkeys(_names(definitions[name])))
+            waiting += needs[name]
+    try:
+        order = list(graphlib.TopologicalSorter(needs).static_order())
+    except graphlib.CycleError as error:
+        raise FormulaError(f"the definitions go in a circle: {' → '.join(reversed(error.args[1]))}") from None
+    return [name for name in order if name in definitions]
+
+
+# ---- the allowed syntax ---------------------------------------------------------------------------------------
+
+
+def _check_expression(tree: ast.expr) -> None:
+    stack: list[ast.expr] = [tree]
+    while stack:
+        stack += _operands(stack.pop())
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    """The operands of an allowed expression; an error for any other."""
+    match node:
+        case ast.Name():
+            return []
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            return []
+        case ast.BinOp(left=left, op=ast.BitXor(), right=right):
+            raise FormulaError(f"powers are written {_show(left)}**{_show(right)}, not with ^")
+        case ast.BinOp(op=ast.BitOr()):
+            raise FormulaError(f"a formula can't contain {_show(node)!r}: an absolute value is written abs(x)")
+        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
+            return [left, right]
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            return [operand]
+        case ast.Compare(left=left, ops=[operator], comparators=[right]) if type(operator) in OPERATORS | _SWAPPED:
+            return [left, right]
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            raise FormulaError(f"equality is written equal({_show(left)}, {_show(right)}), not with ==")
+        case ast.Compare():
+            raise FormulaError(
+                f"a formula can't contain {_show(node)!r}: a comparison has two sides and one of < <= > >= between them"
+            )
+        case ast.Call():
+            return _check_call(node)
+    raise FormulaError(
+        f"a formula can't contain {_show(node)!r}: allowed are numbers, names, + - * / **, comparisons "
+        "and calls such as exp(x) or sum(x, y, z)"
+    )
+
+
+def _check_call(node: ast.Call) -> list[ast.expr]:
+    known = _callables()
+    if isinstance(node.func, ast.Constant):
+        raise FormulaError(f"a product is written with *, as in {_show(node.func)}*(…), not {_show(node)}")
+    if not isinstance(node.func, ast.Name) or node.keywords:
+        raise FormulaError(
+            f'a formula can\'t contain "{_show(node.func)}": only an operation is called, by its name and '
+            "with operands in order"
+        )
+    if node.func.id not in known:
+        hint = _did_you_mean(node.func.id, known)
+        raise FormulaError(f"there is no operation {node.func.id!r}{hint}; there are {', '.join(FUNCTIONS)}")
+    rule = RULES[known[node.func.id]]
+    count = len(node.args)
+    if rule.arity is None:
+        if count == 0 or count % len(rule.regions):
+            raise FormulaError(f"{rule.name} takes {_lists_expected(len(rule.regions))}, not {count} operands")
+    elif count != rule.arity:
+        raise FormulaError(f"{rule.name} takes {rule.arity} operand{'s' * (rule.arity > 1)}, not {count}")
+    return node.args
+
+
+def _lists_expected(groups: int) -> str:
+    return "one operand or more" if groups == 1 else f"{groups} lists of one length, written one after the other"
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+# ---- recording ------------------------------------------------------------------------------------------------
+
+
+def _record(tree: ast.expr, nodes: Mapping[str, Value]) -> Value:
+    """The graph of a checked expression on the nodes of its names."""
+    try:
+        result = _evaluate(tree, nodes)
+    except RecursionError:
+        raise FormulaError("the formula is nested too deeply: split it into definitions") from None
+    return result if isinstance(result, Value) else Value(result)
+
+
+def _evaluate(tree: ast.expr, nodes: Mapping[str, Any]) -> Any:
+    """A Value, or a float if no operand is a Value."""
+    match tree:
+        case ast.Name(id=name):
+            return nodes[name] if name in nodes else _CONSTANTS[name]
+        case ast.Constant(value=int() | float() as number):
+            return _number(number)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _evaluate(operand, nodes)
+        case ast.UnaryOp(op=operator, operand=operand):
+            return FUNCTIONS[OPERATORS[type(operator)]](_evaluate(operand, nodes))
+        case ast.BinOp(left=left, op=operator, right=right):
+            return FUNCTIONS[OPERATORS[type(operator)]](_evaluate(left, nodes), _evaluate(right, nodes))
+        case ast.Compare(left=left, ops=[operator], comparators=[right]):
+            return _compare(operator, _evaluate(left, nodes), _evaluate(right, nodes))
+    assert isinstance(tree, ast.Call)  # the check allows nothing else
+    assert isinstance(tree.func, ast.Name)
+    return _call(_callables()[tree.func.id], [_evaluate(arg, nodes) for arg in tree.args])
+
+
+def _compare(operator: ast.AST, left: Any, right: Any) -> Any:
+    if type(operator) in _SWAPPED:
+        return FUNCTIONS[_SWAPPED[type(operator)]](right, left)
+    return FUNCTIONS[OPERATORS[type(operator)]](left, right)
+
+
+def _call(name: str, operands: list[Any]) -> Any:
+    function: Callable[..., Any] = FUNCTIONS[name]
+    rule = RULES[name]
+    if rule.arity is not None:
+        return function(*operands)
+    length = len(operands) // len(rule.regions)
+    return function(*[operands[start : start + length] for start in range(0, len(operands), length)])
+
+
+def _number(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        raise FormulaError("a whole number in the formula is too large for a float (about 1.8e308)") from None

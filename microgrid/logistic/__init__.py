@@ -1,0 +1,22 @@
+"""Logistic regression: the graph of its loss, the components of its gradient, and their closed forms."""
+
+from __future__ import annotations
+
+from microgrid.logistic.checks import check
+from microgrid.logistic.closed_forms import Agreement, components, mean_gradient
+from microgrid.logistic.descent import Step, gradient_descent
+from microgrid.logistic.graph import DatasetLoss, Form, SampleLoss, dataset_loss, sample_loss
+
+__all__ = [
+    "Agreement",
+    "DatasetLoss",
+    "Form",
+    "SampleLoss",
+    "Step",
+    "check",
+    "components",
+    "dataset_loss",
+    "gradient_descent",
+    "mean_gradient",
+    "sample_loss",
+]
