@@ -73,13 +73,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure, print the tables, write the JSON and the picture.
-
-    Parameters
-    ----------
-    argv : list of str, optional
-        The command line's arguments.
-    """
+    """Measure, print the tables, write the JSON and the picture."""
     arguments = parser().parse_args(argv)
     settings = settings_of(arguments)
     picture = arguments.picture or arguments.out.with_suffix(".svg")

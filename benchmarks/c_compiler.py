@@ -29,23 +29,6 @@ def shared_library(source: Path, flags: tuple[str, ...], libraries: tuple[str, .
 
     It is linked in a command of its own, without the flags: what links a library with -ffast-math adds a start-up
     function that makes the whole process take subnormal numbers for zero, microgrid's and every other peer's.
-
-    Parameters
-    ----------
-    source : pathlib.Path
-        The file.
-    flags, libraries : tuple of str
-        For the compiler, and for the linker.
-
-    Returns
-    -------
-    pathlib.Path
-        The library, in a folder that is there until this process ends.
-
-    Raises
-    ------
-    RuntimeError
-        With what the compiler says, if it fails.
     """
     command = compiler()
     assert command is not None, "a peer that takes a C compiler is not asked where there is none"

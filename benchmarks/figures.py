@@ -30,15 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Reached:
-    """A figure, and what to call it.
-
-    Parameters
-    ----------
-    number : float
-        The figure.
-    text : str
-        As the table shows it.
-    """
+    """A figure, and what to call it."""
 
     number: float
     text: str
@@ -85,15 +77,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Result:
-    """A goal and what was found.
-
-    Parameters
-    ----------
-    goal : Goal
-        The demand.
-    reached : dict
-        By collector.
-    """
+    """A goal and what was found."""
 
     goal: Goal
     reached: dict[str, Reached | None]
@@ -109,20 +93,7 @@ class Result:
 
 
 def judge(rows: list[Row], goals: list[Goal]) -> list[Result]:
-    """Hold every goal to what a run found.
-
-    Parameters
-    ----------
-    rows : list of Row
-        The figures.
-    goals : list of Goal
-        What had to be reached.
-
-    Returns
-    -------
-    list of Result
-        In the order of the goals.
-    """
+    """Hold every goal to what a run found."""
     return [
         Result(goal, {collector: goal.figure(rows, goal.engine, collector) for collector in goal.collectors})
         for goal in goals
@@ -130,20 +101,7 @@ def judge(rows: list[Row], goals: list[Goal]) -> list[Result]:
 
 
 def find(rows: list[Row], work: str, peer: str, collector: str) -> Row | None:
-    """Look up the figures of one peer at one work.
-
-    Parameters
-    ----------
-    rows : list of Row
-        The figures.
-    work, peer, collector : str
-        Whose, at what.
-
-    Returns
-    -------
-    Row or None
-        None if it was not measured.
-    """
+    """Look up the figures of one peer at one work."""
     wanted = (work, peer, collector)
     return next((row for row in rows if (row.work, row.peer, row.collector) == wanted), None)
 

@@ -201,15 +201,7 @@ def _introduce(names: tuple[str, ...], findings: Findings) -> None:
 
 
 class Worker:
-    """A peer's process.
-
-    Parameters
-    ----------
-    name : str or None
-        Whose; None for the process that finds the reference.
-    **order
-        What it is to do.
-    """
+    """A peer's process, which does what the order says; without a name, the one that finds the reference."""
 
     def __init__(self, name: str | None, **order: Any) -> None:
         self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115  # closed where the process is ended
@@ -289,21 +281,7 @@ def _import_once(name: str) -> float:
 
 @dataclass(frozen=True)
 class Job:
-    """A work at a size, with what every peer's process is told of it.
-
-    Parameters
-    ----------
-    work : Work
-        The work.
-    title : str
-        What the tables call it.
-    order : dict
-        What the processes are told.
-    operations : int
-        How many there are.
-    reference : list of float
-        The right answer.
-    """
+    """A work at a size, with what every peer's process is told of it."""
 
     work: Work
     title: str

@@ -74,18 +74,7 @@ def compiler() -> str | None:
 
 
 def missing(peer: Peer) -> str | None:
-    """Import a peer's module.
-
-    Parameters
-    ----------
-    peer : Peer
-        Who is looked for.
-
-    Returns
-    -------
-    str or None
-        Why it is not there; None if it is.
-    """
+    """Import a peer's module; the reason if it is not there, else None."""
     if peer.compiler and compiler() is None:
         return "needs gcc"
     try:

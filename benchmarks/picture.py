@@ -22,20 +22,7 @@ THICKNESS = 0.38
 
 
 def draw(findings: Findings, path: Path) -> bool:
-    """Draw bars on a log axis, one panel for each work, both collectors.
-
-    Parameters
-    ----------
-    findings : Findings
-        What a run found; works that the picture has no panel for are shown if it measured nothing else.
-    path : pathlib.Path
-        Where to; the ending says which format.
-
-    Returns
-    -------
-    bool
-        Whether there was anything to draw: compiled works are not in it.
-    """
+    """Draw bars on a log axis, one panel for each eager work, both collectors; whether there was anything to draw."""
     panels = _panels(findings.rows)
     if not panels:
         return False

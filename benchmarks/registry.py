@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 __all__ = ["ADAPTERS", "COLLECTORS", "PEERS", "WORKS", "Adapter", "Call", "Peer", "Step", "Work", "adapter", "enter"]
@@ -221,8 +222,9 @@ def adapter(peer: str, *works: Work, **more: Any) -> Callable[[Prepare], Prepare
     name = PEERS[peer].name
 
     def register(prepare: Prepare) -> Prepare:
+        module = prepare.func.__module__ if isinstance(prepare, partial) else prepare.__module__
         for work in works:
-            ADAPTERS[work.name, name] = Adapter(prepare, **{"module": prepare.__module__} | more)
+            ADAPTERS[work.name, name] = Adapter(prepare, **{"module": module} | more)
         return prepare
 
     return register

@@ -34,13 +34,7 @@ GOAL_HEADINGS = ("what must be reached", "by", "goal", "found, collector on", "c
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on.
-
-    Returns
-    -------
-    dict
-        The processor, its cores, the system and the Python.
-    """
+    """What the figures were measured on."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -62,18 +56,7 @@ def _processor() -> str:
 
 
 def spread(samples: list[float]) -> float:
-    """The interquartile range.
-
-    Parameters
-    ----------
-    samples : list of float
-        At least one.
-
-    Returns
-    -------
-    float
-        0 for a single sample.
-    """
+    """The interquartile range; 0 for a single sample."""
     if len(samples) < 2:
         return 0.0
     low, _, high = quantiles(samples, n=4, method="inclusive")
@@ -116,18 +99,7 @@ def figures(row: Row, rows: list[Row]) -> dict[str, float | None]:
 
 
 def seconds(number: float | None) -> str:
-    """With three digits, in the unit that leaves one to three of them before the point.
-
-    Parameters
-    ----------
-    number : float or None
-        In seconds.
-
-    Returns
-    -------
-    str
-        Such as "1.25 ms"; a dash for None.
-    """
+    """With three digits, in the unit that leaves one to three of them before the point; a dash for None."""
     if number is None:
         return NOTHING
     unit, size = next((pair for pair in UNITS if number >= pair[1]), UNITS[-1])
@@ -165,18 +137,7 @@ COMPILED_COLUMNS: Columns = {
 
 
 def table(findings: Findings) -> str:
-    """Everything that was measured, aligned, and then what had to be reached.
-
-    Parameters
-    ----------
-    findings : Findings
-        What a run found.
-
-    Returns
-    -------
-    str
-        Many lines.
-    """
+    """Everything that was measured, aligned, and then what had to be reached."""
     parts = [_preamble(findings)]
     for kind, columns, explanation in (("eager", EAGER_COLUMNS, EAGER), ("compiled", COMPILED_COLUMNS, COMPILED)):
         rows = [row for row in findings.rows if row.kind == kind]
@@ -240,20 +201,7 @@ def _aligned(cells: list[tuple[str, ...]], words: int) -> list[str]:
 
 
 def as_json(findings: Findings, settings: Settings) -> dict[str, Any]:
-    """Everything that was measured, with each sample.
-
-    Parameters
-    ----------
-    findings : Findings
-        What a run found.
-    settings : Settings
-        How much was measured.
-
-    Returns
-    -------
-    dict
-        Seconds and bytes throughout: a row holds its samples and, under "figures", what the tables show.
-    """
+    """Everything that was measured, in seconds and bytes: each row's samples and, under "figures", what tables show."""
     rows = findings.rows
     return {
         "machine": machine(),

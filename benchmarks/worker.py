@@ -89,20 +89,7 @@ def _say(answers: TextIO, answer: Any) -> None:
 
 
 def refer(work: Work, size: int) -> dict[str, Any]:
-    """Find the right answer.
-
-    Parameters
-    ----------
-    work : Work
-        Whose.
-    size : int
-        How much of it.
-
-    Returns
-    -------
-    dict
-        How many operations there are, the answer, and the data if they are to be sent.
-    """
+    """How many operations there are, the right answer, and the data if they are to be sent."""
     problem = work.problem(size)
     return {
         "operations": work.operations(problem),
@@ -114,22 +101,8 @@ def refer(work: Work, size: int) -> dict[str, Any]:
 def prepared(work: Work, adapter: Adapter, problem: Any) -> tuple[Call | Step, dict[str, Any]]:
     """Take a work to its first answer.
 
-    Parameters
-    ----------
-    work : Work
-        What is done.
-    adapter : Adapter
-        By whom.
-    problem : object
-        The data.
-
-    Returns
-    -------
-    Call or Step
-        The work, ready.
-    dict
-        The answer; the seconds of recording and of the way from there to the first answer; the most memory, in bytes,
-        that the process held by then.
+    With the answer come the seconds of recording and of the way from there to the first answer, and the most memory, in
+    bytes, that the process held by then.
     """
     if work.rehearsal is not None:
         _called(adapter.prepare(adapter.record(work.problem(work.rehearsal)))).call()
@@ -167,17 +140,7 @@ def time_calls(task: Call) -> list[list[float]]:
     """Time a call for one turn.
 
     While others had their turn, caches went cold and threads fell asleep: calls that are not timed come first, so that
-    a figure is that of one among many.
-
-    Parameters
-    ----------
-    task : Call
-        The work.
-
-    Returns
-    -------
-    list of list of float
-        The seconds of each sample; short calls are made many times over, and a sample is their mean.
+    a figure is that of one among many. Short calls are made many times over, and a sample is their mean.
     """
     timer = Timer(task.call)
     once = timer.timeit(1)
@@ -191,22 +154,9 @@ def time_calls(task: Call) -> list[list[float]]:
 
 
 def time_steps(task: Step, operations: int, *, warm: bool) -> list[list[float]]:
-    """Time a step for one turn.
+    """Time a step for one turn: the seconds of the forward pass, of the backward pass, and of freeing the graph.
 
-    Parameters
-    ----------
-    task : Step
-        The work.
-    operations : int
-        How many a step has.
-    warm : bool
-        Whether steps that are not timed come first.
-
-    Returns
-    -------
-    list of list of float
-        For each sample the seconds of the forward pass, of the backward pass, and of freeing the graph; small steps are
-        made many times over, and a sample is their mean.
+    Small steps are made many times over, and a sample is their mean. If ``warm``, others that are not timed come first.
     """
     end = time.perf_counter() + WARMING
     while warm and time.perf_counter() < end:

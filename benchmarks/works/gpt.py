@@ -55,15 +55,7 @@ def _log_total_exp(engine: Engine, xs: Iterable[Any]) -> Any:
 
 
 class GPT:
-    """The model.
-
-    Parameters
-    ----------
-    engine : Peer
-        Whose operations record it.
-    fused : bool
-        Whether the engine's own dot, sum and logsumexp are used; otherwise every product and sum is a node of its own.
-    """
+    """The model."""
 
     def __init__(self, engine: Engine, *, fused: bool) -> None:
         generator = random.Random(42)
@@ -136,15 +128,7 @@ def _sums(xs: Vector, ys: Vector) -> Vector:
 
 
 class Adam:
-    """The optimiser, on floats.
-
-    Parameters
-    ----------
-    engine : Peer
-        Whose leaves the parameters are.
-    parameters : list
-        What it changes.
-    """
+    """The optimiser, on floats."""
 
     RATE, MEAN_DECAY, SQUARE_DECAY, LEAST = 0.01, 0.85, 0.99, 1e-8
 

@@ -10,12 +10,13 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks import peers
-from benchmarks.registry import Call, Work, adapter, enter
+from benchmarks.registry import Call, Work, adapter, as_it_is, enter
 from benchmarks.slotted import Slotted
 from benchmarks.works.arrays import bound_casadi, floats, generated_casadi
 from benchmarks.works.logistic import ddx_vectors
@@ -73,18 +74,7 @@ class Graph:
 
 
 def random_graph(draws: int) -> Graph:
-    """A random graph of 20 inputs, whose steps take their operands from the last 200 places before them.
-
-    Parameters
-    ----------
-    draws : int
-        How many steps are drawn; those that the last one does not depend on are left out.
-
-    Returns
-    -------
-    Graph
-        Every number in it is positive.
-    """
+    """A random graph of 20 inputs, whose steps take their operands from the last 200 places before them."""
     chance = random.Random(0)
     steps: list[Step] = []
     for here in range(INPUTS, INPUTS + draws):
@@ -123,22 +113,7 @@ def chain(operations: int) -> Graph:
 
 
 def trace(graph: Graph, inputs: Sequence[Any], exp: Function, log: Function) -> Any:
-    """Compute the graph's value in a peer's numbers.
-
-    Parameters
-    ----------
-    graph : Graph
-        What is computed.
-    inputs : sequence
-        The peer's inputs.
-    exp, log : callable
-        The peer's functions.
-
-    Returns
-    -------
-    object
-        The last step's number.
-    """
+    """Compute the graph's value in a peer's numbers."""
     return _numbers(graph, inputs, exp, log)[-1]
 
 
@@ -150,18 +125,7 @@ def _numbers(graph: Graph, inputs: Sequence[Any], exp: Function, log: Function) 
 
 
 def differentiate(graph: Graph) -> list[float]:
-    """The value and the gradient by loops over floats, or over arrays where there are many points.
-
-    Parameters
-    ----------
-    graph : Graph
-        What is differentiated.
-
-    Returns
-    -------
-    list of float
-        The value, then the derivatives by each input; at many points all of each.
-    """
+    """The value and the derivatives by each input, by loops over floats, or over arrays where there are many points."""
     on_arrays = graph.point.ndim > 1
     inputs = list(graph.point) if on_arrays else graph.point.tolist()
     numbers = _numbers(graph, inputs, *((np.exp, np.log) if on_arrays else (math.exp, math.log)))
@@ -255,15 +219,7 @@ def _slotted(graph: Graph) -> Call:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A peer's own graph.
-
-    Parameters
-    ----------
-    graph : Graph
-        What was recorded.
-    inputs, value : object
-        The peer's inputs and the graph's value.
-    """
+    """A peer's own graph."""
 
     graph: Graph
     inputs: Any
@@ -293,18 +249,15 @@ def _ddx_interpreter(recorded: Recorded) -> Call:
     return _ddx(recorded)
 
 
-@adapter(peers.DDX_O0, RANDOM, record=_ddx_record)
-def _ddx_quick(recorded: Recorded) -> Call:
+def _ddx_compiled(level: str, recorded: Recorded) -> Call:
     import ddx
 
-    return _ddx(recorded, opt_level=ddx.OptLevel.O0, codegen_level=ddx.OptLevel.O0)
+    chosen = getattr(ddx.OptLevel, level)
+    return _ddx(recorded, opt_level=chosen, codegen_level=chosen)
 
 
-@adapter(peers.DDX_O1, RANDOM, record=_ddx_record, slow=True)
-def _ddx_optimised(recorded: Recorded) -> Call:
-    import ddx
-
-    return _ddx(recorded, opt_level=ddx.OptLevel.O1, codegen_level=ddx.OptLevel.O1)
+for _name, _level, _slow in ((peers.DDX_O0, "O0", False), (peers.DDX_O1, "O1", True)):
+    adapter(_name, RANDOM, record=_ddx_record, slow=_slow)(partial(_ddx_compiled, _level))
 
 
 @adapter(peers.DDX, POINTS, record=_ddx_record)
@@ -321,7 +274,7 @@ def _casadi_record(graph: Graph) -> Recorded:
     return Recorded(graph, x, trace(graph, inputs, casadi.exp, casadi.log))
 
 
-def _casadi(recorded: Recorded, finish: Callable[[Any], Any]) -> Call:
+def _casadi(finish: Callable[[Any], Any], recorded: Recorded) -> Call:
     import casadi
 
     gradient = casadi.gradient(recorded.value, recorded.inputs)
@@ -330,19 +283,10 @@ def _casadi(recorded: Recorded, finish: Callable[[Any], Any]) -> Call:
     return Call(bound_casadi(function, [recorded.graph.point.copy()], results), lambda: floats(*results))
 
 
-@adapter(peers.CASADI_VM, RANDOM, CHAIN, record=_casadi_record)
-def _casadi_interpreted(recorded: Recorded) -> Call:
-    return _casadi(recorded, lambda function: function)
-
-
-@adapter(peers.CASADI_O0, RANDOM, record=_casadi_record)
-def _casadi_quick(recorded: Recorded) -> Call:
-    return _casadi(recorded, lambda function: generated_casadi(function, ("-O0",)))
-
-
-@adapter(peers.CASADI, RANDOM, record=_casadi_record, slow=True)
-def _casadi_optimised(recorded: Recorded) -> Call:
-    return _casadi(recorded, lambda function: generated_casadi(function, ("-O3",)))
+adapter(peers.CASADI_VM, RANDOM, CHAIN, record=_casadi_record)(partial(_casadi, as_it_is))
+for _name, _flag, _slow in ((peers.CASADI_O0, "-O0", False), (peers.CASADI, "-O3", True)):
+    _finish = partial(generated_casadi, flags=(_flag,))
+    adapter(_name, RANDOM, record=_casadi_record, slow=_slow)(partial(_casadi, _finish))
 
 
 def _heyoka_record(graph: Graph) -> Recorded:
@@ -352,24 +296,20 @@ def _heyoka_record(graph: Graph) -> Recorded:
     return Recorded(graph, inputs, trace(graph, inputs, heyoka.exp, heyoka.log))
 
 
-def _heyoka(recorded: Recorded, **options: Any) -> Call:
-    """At one point, or at as many as there are: its code takes them in batches, here on one thread."""
+def _heyoka(compact: bool, recorded: Recorded) -> Call:
+    """At one point, or at as many as there are: its code takes them in batches, here on one thread.
+
+    The compact mode is what its documentation advises for large expressions: a function for each kind of operation.
+    """
     import heyoka
 
     heyoka.set_nthreads(1)
     gradient = heyoka.diff_tensors([recorded.value], diff_args=recorded.inputs).gradient
-    function = heyoka.cfunc([recorded.value, *gradient], vars=recorded.inputs, **options)
+    function = heyoka.cfunc([recorded.value, *gradient], vars=recorded.inputs, compact_mode=compact)
     points = np.ascontiguousarray(recorded.graph.point)
     results = np.empty((len(points) + 1, *points.shape[1:]))
     return Call(lambda: function(points, outputs=results), lambda: floats(results))
 
 
-@adapter(peers.HEYOKA, RANDOM, POINTS, record=_heyoka_record, slow=True)
-def _heyoka_as_it_is(recorded: Recorded) -> Call:
-    return _heyoka(recorded)
-
-
-@adapter(peers.HEYOKA_COMPACT, RANDOM, POINTS, record=_heyoka_record, slow=True)
-def _heyoka_compact(recorded: Recorded) -> Call:
-    """As its documentation advises for large expressions: functions for each kind of operation, called from loops."""
-    return _heyoka(recorded, compact_mode=True)
+for _name, _compact in ((peers.HEYOKA, False), (peers.HEYOKA_COMPACT, True)):
+    adapter(_name, RANDOM, POINTS, record=_heyoka_record, slow=True)(partial(_heyoka, _compact))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks import peers
 from benchmarks.c_compiler import FAST
-from benchmarks.registry import Call, Work, adapter, enter
+from benchmarks.registry import Call, Work, adapter, as_it_is, enter
 from benchmarks.works.arrays import bound_casadi, floats, generated_casadi, jax_in_double, torch_tensor
 from benchmarks.works.ceiling import loss_and_gradient
 
@@ -105,19 +106,13 @@ def _numpy(given: Problem) -> Call:
     return _task(lambda: closed_form(given.X, given.y, given.w, given.b))
 
 
-def _ceiling(given: Problem, threads: int) -> Call:
+def _ceiling(threads: int, given: Problem) -> Call:
     call, found = loss_and_gradient(given.X, given.y, np.append(given.w, given.b), threads)
     return Call(call, lambda: floats(found))
 
 
-@adapter(peers.CEILING, C_ORDER, FORTRAN_ORDER)
-def _on_all(given: Problem) -> Call:
-    return _ceiling(given, threads=0)
-
-
-@adapter(peers.CEILING_ALONE, C_ORDER, FORTRAN_ORDER)
-def _alone(given: Problem) -> Call:
-    return _ceiling(given, threads=1)
+adapter(peers.CEILING, C_ORDER, FORTRAN_ORDER)(partial(_ceiling, 0))  # on all cores
+adapter(peers.CEILING_ALONE, C_ORDER, FORTRAN_ORDER)(partial(_ceiling, 1))
 
 
 def _numba_kernel(order: str) -> Callable[..., Any]:
@@ -211,9 +206,10 @@ def _loops_over_columns(compiled: Callable[..., Any]) -> Callable[..., None]:
     return loops
 
 
-def _numba(given: Problem, threads: int) -> Call:
+def _numba(wanted: int | None, given: Problem) -> Call:
     import numba
 
+    threads = wanted or numba.config.NUMBA_NUM_THREADS
     numba.set_num_threads(threads)
     kernel = _numba_kernel("C" if given.X.flags.c_contiguous else "Fortran")
 
@@ -223,22 +219,14 @@ def _numba(given: Problem, threads: int) -> Call:
     return Call(call, lambda: floats(call()[: FEATURES + 2]))
 
 
-@adapter(peers.NUMBA, C_ORDER, FORTRAN_ORDER)
-def _numba_on_all(given: Problem) -> Call:
-    import numba
-
-    return _numba(given, numba.config.NUMBA_NUM_THREADS)
-
-
-@adapter(peers.NUMBA_ALONE, C_ORDER, FORTRAN_ORDER)
-def _numba_alone(given: Problem) -> Call:
-    return _numba(given, threads=1)
+adapter(peers.NUMBA, C_ORDER, FORTRAN_ORDER)(partial(_numba, None))
+adapter(peers.NUMBA_ALONE, C_ORDER, FORTRAN_ORDER)(partial(_numba, 1))
 
 
 # ---- array libraries ------------------------------------------------------------------------------------------
 
 
-def _jax(given: Problem, logits: Callable[[Any, Any], Any]) -> Call:
+def _jax(logits: Callable[[Any, Any], Any], given: Problem) -> Call:
     """JAX keeps matrices in C order: from Fortran order it gets the transposed, and the formula for that.
 
     The loss is written as it is for the engines with graphs, which is faster here than its ``logaddexp``.
@@ -260,19 +248,9 @@ def _jax(given: Problem, logits: Callable[[Any, Any], Any]) -> Call:
     return _task(call)
 
 
-@adapter(peers.JAX, C_ORDER)
-def _jax_rows(given: Problem) -> Call:
-    return _jax(given, lambda w, matrix: matrix @ w)
-
-
-@adapter(peers.JAX, FORTRAN_ORDER)
-def _jax_columns(given: Problem) -> Call:
-    return _jax(given, lambda w, matrix: w @ matrix)
-
-
-@adapter(peers.JAX_WRITTEN_OUT, C_ORDER)
-def _jax_written_out(given: Problem) -> Call:
-    return _jax(given, lambda w, matrix: (matrix * w).sum(axis=1))
+adapter(peers.JAX, C_ORDER)(partial(_jax, lambda w, matrix: matrix @ w))
+adapter(peers.JAX, FORTRAN_ORDER)(partial(_jax, lambda w, matrix: w @ matrix))
+adapter(peers.JAX_WRITTEN_OUT, C_ORDER)(partial(_jax, lambda w, matrix: (matrix * w).sum(axis=1)))
 
 
 @adapter(peers.TORCH, C_ORDER, FORTRAN_ORDER)
@@ -425,7 +403,7 @@ def _casadi_matrix(rows: int) -> Any:
     return casadi.Function("matrix", [w, b, X, y], [loss, casadi.gradient(loss, w), casadi.gradient(loss, b)])
 
 
-def _casadi(given: Problem, finish: Callable[[Any], Any]) -> Call:
+def _casadi(finish: Callable[[Any], Any], given: Problem) -> Call:
     rows = len(given.y)
     function = finish(_casadi_rows(rows) if given.X.flags.c_contiguous else _casadi_matrix(rows))
     results = [np.empty(1), np.empty(FEATURES), np.empty(1)]
@@ -433,14 +411,8 @@ def _casadi(given: Problem, finish: Callable[[Any], Any]) -> Call:
     return Call(bound_casadi(function, arguments, results), lambda: floats(*results))
 
 
-@adapter(peers.CASADI, C_ORDER, FORTRAN_ORDER, most=1_000_000)
-def _casadi_compiled(given: Problem) -> Call:
-    return _casadi(given, lambda function: generated_casadi(function, FAST))
-
-
-@adapter(peers.CASADI_VM, C_ORDER, FORTRAN_ORDER, most=1_000_000)
-def _casadi_interpreted(given: Problem) -> Call:
-    return _casadi(given, lambda function: function)
+for _name, _finish in ((peers.CASADI, partial(generated_casadi, flags=FAST)), (peers.CASADI_VM, as_it_is)):
+    adapter(_name, C_ORDER, FORTRAN_ORDER, most=1_000_000)(partial(_casadi, _finish))
 
 
 def heyoka_sample() -> Any:

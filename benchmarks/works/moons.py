@@ -137,4 +137,4 @@ def _eager(name: str, given: Problem) -> Call:
 
 
 for _name in (peers.SLOTTED, peers.MICROGRAD, peers.XAD):
-    adapter(_name, MOONS, module=__name__)(partial(_eager, _name))
+    adapter(_name, MOONS)(partial(_eager, _name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,14 +53,12 @@ def _over_rows(threads: int | None) -> Any:
     return microgrid.compile(_loss, rows=("x", "y"), wrt=("w", "b"), threads=threads)
 
 
-@adapter(peers.OURS, C_ORDER, FORTRAN_ORDER)
-def _on_all(given: logistic.Problem) -> Call:
-    return _called(_over_rows(threads=None), (given.w, given.b, given.X, given.y))
+def _rows(threads: int | None, given: logistic.Problem) -> Call:
+    return _called(_over_rows(threads), (given.w, given.b, given.X, given.y))
 
 
-@adapter(peers.OURS_ALONE, C_ORDER, FORTRAN_ORDER)
-def _alone(given: logistic.Problem) -> Call:
-    return _called(_over_rows(threads=1), (given.w, given.b, given.X, given.y))
+adapter(peers.OURS, C_ORDER, FORTRAN_ORDER)(partial(_rows, None))
+adapter(peers.OURS_ALONE, C_ORDER, FORTRAN_ORDER)(partial(_rows, 1))
 
 
 @adapter(peers.OURS_BOUND, C_ORDER, FORTRAN_ORDER)
@@ -96,19 +95,13 @@ def _record(graph: Graph) -> Recorded:
     return Recorded(graph, leaves, trace(graph, leaves, microgrid.exp, microgrid.log))
 
 
-def _compiled(recorded: Recorded, optimize: str) -> Call:
+def _compiled(optimize: str, recorded: Recorded) -> Call:
     compiled = microgrid.compile(recorded.value, recorded.inputs, optimize=optimize)
     return _bound(compiled, tuple(map(np.array, recorded.graph.point.tolist())))
 
 
-@adapter(peers.INTERPRETER, RANDOM, CHAIN, record=_record)
-def _interpreter(recorded: Recorded) -> Call:
-    return _compiled(recorded, "interpreter")
-
-
-@adapter(peers.FULL, RANDOM, record=_record)
-def _full(recorded: Recorded) -> Call:
-    return _compiled(recorded, "full")
+adapter(peers.INTERPRETER, RANDOM, CHAIN, record=_record)(partial(_compiled, "interpreter"))
+adapter(peers.FULL, RANDOM, record=_record)(partial(_compiled, "full"))
 
 
 @adapter(peers.OURS_ALONE, POINTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.c_compiler import FAST
-from benchmarks.registry import Call, Work, adapter, enter
+from benchmarks.registry import Call, Work, adapter, as_it_is, enter
 from benchmarks.works import logistic
 from benchmarks.works.arrays import bound_casadi, floats, generated_casadi, jax_in_double, torch_tensor
 from benchmarks.works.logistic import FEATURES, Problem, casadi_sample, ddx_sample, heyoka_sample
@@ -132,20 +133,14 @@ def _heyoka(given: Problem) -> Call:
     return Call(lambda: function(point, outputs=results), lambda: floats(results))
 
 
-def _casadi(given: Problem, function: Any) -> Call:
+def _casadi(finish: Callable[[Any], Any], given: Problem) -> Call:
     results = [np.empty(1), np.empty(FEATURES), np.empty(1)]
     arguments = [given.w, np.array([given.b]), given.X, np.array([given.y])]
-    return Call(bound_casadi(function, arguments, results), lambda: floats(*results))
+    return Call(bound_casadi(finish(casadi_sample()), arguments, results), lambda: floats(*results))
 
 
-@adapter(peers.CASADI, SAMPLE)
-def _casadi_compiled(given: Problem) -> Call:
-    return _casadi(given, generated_casadi(casadi_sample(), FAST))
-
-
-@adapter(peers.CASADI_VM, SAMPLE)
-def _casadi_interpreted(given: Problem) -> Call:
-    return _casadi(given, casadi_sample())
+adapter(peers.CASADI, SAMPLE)(partial(_casadi, partial(generated_casadi, flags=FAST)))
+adapter(peers.CASADI_VM, SAMPLE)(partial(_casadi, as_it_is))
 
 
 def _eager(name: str, given: Problem) -> Call:
@@ -154,4 +149,4 @@ def _eager(name: str, given: Problem) -> Call:
 
 
 for _name in (peers.SLOTTED, peers.MICROGRAD, peers.XAD):
-    adapter(_name, SAMPLE, module=__name__)(partial(_eager, _name))
+    adapter(_name, SAMPLE)(partial(_eager, _name))

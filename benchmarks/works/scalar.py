@@ -24,22 +24,7 @@ Prepare = Callable[[Engine, Any], Step]
 
 
 def eager(name: str, setting: str, sizes: tuple[int, ...], by: Prepare, **more: Any) -> Work:
-    """Enter a work for the eager engines.
-
-    Parameters
-    ----------
-    name, setting, sizes : object
-        As in ``Work``.
-    by : callable
-        What every engine makes of the data.
-    **more
-        Further fields of the work; and ``only``, the names of the engines that can do it.
-
-    Returns
-    -------
-    Work
-        The work, with an adapter for each of the engines.
-    """
+    """Enter a work for the eager engines, or for those of ``only``; ``by`` is what every engine makes of the data."""
     only: Collection[str] = more.pop("only", ENGINES)
     work = enter(Work(name, sizes=sizes, kind="eager", setting=setting, collectors=(ON, OFF), sent=True, **more))
     for engine in only:
