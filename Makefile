@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= microgrid-demo
+PYTEST := pytest --quiet --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint types stubs unit differential sanitize wheel bench checkers notebooks picture format clean
+.PHONY: help demo test lint types stubs unit trials sanitize wheel bench checkers notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -24,14 +25,18 @@ types: $(VENV)/dev.installed ## The strict type checker
 stubs: $(VENV)/dev.installed ## Write the type stubs and the help texts anew, after a change of the rule table
 	$(BIN)/python -m microgrid.core.stubs
 
-# pytest imports the package's own plugin before any other plugin could start to measure: coverage starts pytest.
-unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks on both engines, coverage of both together
-	MICROGRID_ENGINE=python $(BIN)/python -m coverage run -m pytest
-	$(BIN)/python -m coverage run --append -m pytest
+# pytest imports the package's own plugin before any other plugin could start to measure: coverage starts pytest, and
+# the workers as they start. The tests marked any_engine run on one engine: see tests/conftest.py.
+unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks; coverage of both engines together
+	rm -f .coverage .coverage.*
+	MICROGRID_ENGINE=python $(BIN)/python -m coverage run -m $(PYTEST) -m "not trials and not any_engine"
+	$(BIN)/python -m coverage run -m $(PYTEST)
+	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
-differential: $(VENV)/dev.installed ## 20,000 random programs on every backend, and ten million calls
-	MICROGRID_PROGRAMS=20000 MICROGRID_CALLS=10000000 $(BIN)/python -m pytest -s tests/test_differential.py
+trials: $(VENV)/dev.installed ## Tests that are long by nature, larger sizes of others, and the rest on the Python engine
+	$(BIN)/python -m $(PYTEST) -m trials tests
+	MICROGRID_ENGINE=python $(BIN)/python -m $(PYTEST) -m "any_engine and not trials" tests
 
 sanitize: $(VENV)/dev.installed ## The native engine under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python tests/sanitize.py
@@ -60,7 +65,7 @@ format: $(VENV)/dev.installed ## Format the code and mend what lint can mend
 	$(BIN)/ruff format .
 
 clean: ## Remove everything that was made
-	rm -rf $(VENV) build dist $(OUT) .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist $(OUT) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f microgrid/core/_engine*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -89,8 +89,9 @@ globals().update(FUNCTIONS)
 
 # Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
 _LATER = {
+    "calculus.reverse": ("gradients",),
     "calculus.transforms": (
-        *("derivative", "grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
+        *("derivative", "grad", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
     "compiler.api": ("Compiled", "compile"),
@@ -98,7 +99,8 @@ _LATER = {
     "core.custom_operations": ("custom",),
     "program.program": ("Program",),
     "derivations.proof": ("Proof", "prove"),
-    "formulas.sympy": ("Precise", "from_sympy", "latex", "precise", "to_sympy"),
+    "formulas.high_precision": ("Precise", "precise"),
+    "formulas.sympy": ("from_sympy", "latex", "to_sympy"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any, overload
 
 from microgrid._version import __version__ as __version__
+from microgrid.calculus.reverse import gradients as gradients
 from microgrid.calculus.transforms import derivative as derivative
 from microgrid.calculus.transforms import grad as grad
-from microgrid.calculus.transforms import gradients as gradients
 from microgrid.calculus.transforms import hessian as hessian
 from microgrid.calculus.transforms import hvp as hvp
 from microgrid.calculus.transforms import jacobian as jacobian
@@ -42,13 +42,13 @@ from microgrid.errors import MissingPackageError as MissingPackageError
 from microgrid.errors import NonFiniteError as NonFiniteError
 from microgrid.errors import OperationError as OperationError
 from microgrid.errors import OutputError as OutputError
+from microgrid.formulas.high_precision import Precise as Precise
+from microgrid.formulas.high_precision import precise as precise
 from microgrid.formulas.source_code import to_c as to_c
 from microgrid.formulas.source_code import to_numpy as to_numpy
 from microgrid.formulas.source_code import to_python as to_python
-from microgrid.formulas.sympy import Precise as Precise
 from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
-from microgrid.formulas.sympy import precise as precise
 from microgrid.formulas.sympy import to_sympy as to_sympy
 from microgrid.program.program import Program as Program
 

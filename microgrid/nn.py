@@ -1,7 +1,7 @@
-"""Neurons, layers and perceptrons, with micrograd's names; losses, optimisers and data live elsewhere.
+"""Neurons, layers and perceptrons with micrograd's names; losses, optimisers and data are not here.
 
-A model here is only a way to build a graph: calling it on a sample records one ``dot``, one ``+`` and perhaps one
-``relu`` for each neuron, and everything that the package does with a graph can be done with the result.
+A model is a way to build a graph: calling it on a sample records a ``dot``, a ``+`` and, unless it is linear, a
+``relu`` for each neuron. The result is a graph like any other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _dot = FUNCTIONS["dot"]
 
 
 def _size(number: int, meaning: str) -> int:
-    """A count of at least 1, or an error that says which count was asked for."""
+    """A count of at least 1, or an error that says which count it is."""
     try:
         size = operator.index(number)
     except TypeError:
@@ -31,7 +31,7 @@ def _size(number: int, meaning: str) -> int:
 
 
 def _inputs(x: Iterable[Any], nin: int) -> list[Value]:
-    """One sample as Values. A plain number is wrapped once here, so that the neurons of a layer share its node."""
+    """One sample as Values. A plain number becomes one node, which all neurons of a layer share."""
     try:
         sample = list(x)
     except TypeError:
@@ -42,11 +42,11 @@ def _inputs(x: Iterable[Any], nin: int) -> list[Value]:
 
 
 class Module:
-    """What has parameters: the base of neurons, layers, perceptrons and your own models.
+    """The base class of neurons, layers, perceptrons and your own models.
 
     Examples
     --------
-    A model of your own says what its parameters are, and how it is called:
+    A model defines its parameters and its call:
 
     >>> from microgrid import Value
     >>> from microgrid.nn import Module
@@ -67,42 +67,42 @@ class Module:
     """
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0, before the next ``backward`` adds to it."""
+        """Set the gradient of every parameter to 0, since ``backward`` adds to it."""
         for parameter in self.parameters():
             parameter.grad = 0.0
 
     def parameters(self) -> list[Value]:
-        """Every number that training may change, always in the same order.
+        """The leaves that training changes, always in the same order.
 
         Returns
         -------
         list of Value
-            Empty unless a model says otherwise.
+            Empty, unless a subclass overrides it.
         """
         return []
 
 
 class Neuron(Module):
-    """A weighted sum of its inputs plus a bias, through relu unless it is linear.
+    """A weighted sum of its inputs plus a bias, followed by relu unless it is linear.
 
-    The weighted sum is one ``dot`` node, not a chain of products and sums. It is recorded and differentiated several
-    times faster, its rounding error grows with the logarithm of the number of inputs, and in a drawing the neuron
-    looks like its formula.
+    The weighted sum is one ``dot`` node instead of a chain of products and sums. It is recorded and differentiated
+    several times faster, its rounding error grows with the logarithm of the number of inputs, and a drawing of the
+    neuron looks like its formula.
 
     Parameters
     ----------
     nin : int
         The number of inputs.
-    nonlin : bool
+    nonlin : bool, default True
         Whether relu follows.
 
     Attributes
     ----------
     w : list of Value
         The weights, named w1, w2, ...; drawn from the uniform distribution on (-1, 1) by the ``random`` module, so
-        that ``random.seed`` fixes them.
+        that ``random.seed`` makes them reproducible.
     b : Value
-        The bias, 0 at first.
+        The bias, initially 0.
 
     Raises
     ------
@@ -148,16 +148,16 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """Neurons side by side on the same inputs.
+    """Neurons with the same inputs.
 
     Parameters
     ----------
     nin : int
         The number of inputs.
     nout : int
-        The number of neurons. A layer of one gives its output itself instead of a list.
+        The number of neurons. A layer of one neuron returns its output instead of a list.
     **kwargs
-        What each ``Neuron`` takes besides.
+        Further arguments of each ``Neuron``.
 
     Attributes
     ----------
@@ -205,7 +205,7 @@ class Layer(Module):
 
 
 class MLP(Module):
-    """A multi-layer perceptron: each layer's outputs are the next one's inputs, and the last layer is linear.
+    """A multi-layer perceptron: the outputs of each layer are the inputs of the next, and the last layer is linear.
 
     Parameters
     ----------

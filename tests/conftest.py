@@ -3,11 +3,71 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 from helpers import COMPILED, REPORTS
+
+ANY_ENGINE = {
+    "test_benchmarks.py",
+    "test_checkers.py",
+    "test_checking.py",
+    "test_cli.py",
+    "test_compiled_benchmarks.py",
+    "test_compiling.py",
+    "test_demo.py",
+    "test_derivations.py",
+    "test_differential.py",
+    "test_doubts.py",
+    "test_drawing.py",
+    "test_export.py",
+    "test_formula.py",
+    "test_house.py",
+    "test_interpreter.py",
+    "test_notebooks.py",
+    "test_proofs.py",
+    "test_pytest_plugin.py",
+    "test_rolling.py",
+    "test_scalar_code.py",
+    "test_symbolic.py",
+    "test_testing.py",
+}
+"""Modules whose tests ask the engine for recorded numbers and for nothing else.
+
+That both engines record the same bits, raise the same errors and make the same drawings is what ``test_engines`` holds,
+so ``make test`` runs these on the native engine alone, and ``make trials`` on the other.
+"""
+
+
+def pytest_configure() -> None:
+    """A worker is measured; processes that its tests start are not, which would make them slow."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is of a module that any engine suits, and what is among the trials, before marks choose."""
+    for item in items:
+        if item.path.name in ANY_ENGINE:
+            item.add_marker("any_engine")
+        if item.path.parent.name == "trials":
+            item.add_marker("trials")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """A test that is marked unmeasured runs without a tracer. What is covered is then at least what is reported."""
+    tracer = sys.gettrace()
+    if item.get_closest_marker("unmeasured") is not None:
+        sys.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(tracer)
 
 
 @pytest.fixture(autouse=True, scope="session")

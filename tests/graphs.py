@@ -8,7 +8,7 @@ import json
 import random
 import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import microgrid
@@ -88,6 +88,29 @@ def regular_graphs(count: int, operations: int = 8) -> Iterator[tuple[list[Value
             found += 1
             if found == count:
                 return
+
+
+def every_operation(cases: Iterable[tuple[list[Value], Value]]) -> list[tuple[list[Value], Value]]:
+    """Few of the graphs that have, together, every operation that any of them has.
+
+    Parameters
+    ----------
+    cases : iterable of tuple
+        Leaves and output of each graph.
+
+    Returns
+    -------
+    list of tuple
+        Each time the one that has most operations which those before it have not.
+    """
+    rest = [(case, {node.op for node in topological_order(case[1])}) for case in cases]
+    chosen, seen = [], set[Any]()
+    while rest:
+        case, operations = max(rest, key=lambda pair: len(pair[1] - seen))
+        chosen.append(case)
+        seen |= operations
+        rest = [pair for pair in rest if pair[1] - seen]
+    return chosen
 
 
 def beside_kink(node: Value) -> bool:

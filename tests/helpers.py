@@ -5,16 +5,20 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import struct
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import mpmath
+import pytest
 
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.core.arithmetic import Arithmetic
+from microgrid.core.arithmetic import FLOAT, Arithmetic
 from microgrid.core.rules import Region, Rule
 from microgrid.core.value import Value, recorder
+from microgrid.program import Program
 
 LENGTHS = (1, 2, 3, 7, 30)
 """How many operands an n-ary rule is tried with, for each of its lists."""
@@ -26,6 +30,11 @@ EVERYDAY_DIGITS, TAIL_DIGITS = 120, 1500
 """Working precision. In the tails 1e308 and 5e-324 meet, and a difference of their functions has to be resolved."""
 
 Operands = tuple[float, ...]
+
+few_or_all = pytest.mark.parametrize(
+    "everything", [pytest.param(False, id="few"), pytest.param(True, id="all", marks=pytest.mark.trials)]
+)
+"""A test of one size in ``make test`` and of a larger one in ``make trials``."""
 
 
 # ---- points ---------------------------------------------------------------------------------------------------
@@ -133,6 +142,55 @@ def ulp(reference: Any) -> Any:
 def distance(got: float, reference: Any) -> Any:
     """How far off; infinite for nan and for a wrong infinity."""
     return abs(mpmath.mpf(got) - reference) if math.isfinite(got) else mpmath.inf
+
+
+def bits(numbers: Sequence[float]) -> list[bytes]:
+    """Bit patterns, with every nan the same: its sign and payload mean nothing and depend on the compiler."""
+    return [struct.pack("d", number if number == number else math.nan) for number in numbers]
+
+
+def ulps(found: float, wanted: float) -> float:
+    """How far off, in units in the last place of what is wanted."""
+    if bits([found]) == bits([wanted]) or found == wanted:
+        return 0.0
+    if not math.isfinite(found) or not math.isfinite(wanted):
+        return math.inf
+    return abs(found - wanted) / math.ulp(wanted)
+
+
+# ---- code that was made of a program --------------------------------------------------------------------------
+
+
+class Run:
+    """Code with buffers of its own, and what it has to give."""
+
+    def __init__(self, code: Any, program: Program, wrt: Sequence[int]) -> None:
+        self.code, self.program, self.wrt = code, program, wrt
+        counts = (len(program.inputs), len(program.outputs), len(program.outputs), len(wrt))
+        self.buffers = [array("d", [math.nan] * count) for count in counts]
+        self.forward: Any
+        self.reverse: Any
+        self.forward, self.reverse = code.bind(*[buffer.buffer_info()[0] for buffer in self.buffers])
+
+    def at(self, numbers: Sequence[float], seeds: Sequence[float] | None = None) -> tuple[list[float], list[float]]:
+        """The outputs and the gradient, after having seen that ``forward`` by itself has the same outputs."""
+        inputs, weights, outputs, gradient = self.buffers
+        inputs[:] = array("d", numbers)
+        weights[:] = array("d", [1.0] * len(outputs) if seeds is None else seeds)
+        self.forward()
+        before = bits(outputs)
+        outputs[:] = array("d", [math.nan] * len(outputs))
+        self.reverse()
+        assert bits(outputs) == before
+        return outputs.tolist(), gradient.tolist()
+
+    def wanted(self, numbers: Sequence[float], seeds: Sequence[float] | None = None) -> tuple[list[float], list[float]]:
+        """The same from Python's floats."""
+        values = self.program.evaluate(FLOAT, numbers)
+        weights = [1.0] * len(self.program.outputs) if seeds is None else seeds
+        adjoints = self.program.pullback(FLOAT, values, weights, zero=0.0)
+        gradient = [0.0 if (slope := adjoints[slot]) is None else slope for slot in self.wrt]
+        return [values[slot] for slot in self.program.outputs], gradient
 
 
 # ---- the check ------------------------------------------------------------------------------------------------

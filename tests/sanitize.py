@@ -43,9 +43,9 @@ def _build(compiler: str, folder: Path, sanitizers: str) -> None:
         [sys.executable, "-c", write], cwd=folder, env=environment, capture_output=True, text=True, check=True
     )
     (folder / "rules.inc").write_text(done.stdout, encoding="utf-8")
-    library = folder / "microgrid" / f"_engine{sysconfig.get_config_var('EXT_SUFFIX')}"
+    library = folder / "microgrid" / "core" / f"_engine{sysconfig.get_config_var('EXT_SUFFIX')}"
     include = [f"-I{sysconfig.get_path('include')}", f"-I{folder}"]
-    source = str(folder / "microgrid" / "native" / "engine.c")
+    source = str(folder / "microgrid" / "core" / "engine.c")
     floats = ["-ffp-contract=off", "-fno-math-errno"]
     command = [
         compiler,

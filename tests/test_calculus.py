@@ -12,8 +12,8 @@ from typing import Any
 import mpmath
 import numpy
 import pytest
-from graphs import as_function, random_graph, regular_graphs
-from helpers import EVERYDAY_DIGITS, definition, everyday, jax_arithmetic, record, second_difference
+from graphs import as_function, every_operation, random_graph, regular_graphs
+from helpers import EVERYDAY_DIGITS, definition, everyday, few_or_all, jax_arithmetic, record, second_difference
 
 import microgrid
 from microgrid import (
@@ -44,6 +44,7 @@ every_rule = pytest.mark.parametrize("name", RULES)
 # ---- recorded graphs ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_gradients_of_random_graphs_have_the_bits_of_backward() -> None:
     compared = 0
     for seed in range(1500):
@@ -247,6 +248,7 @@ def test_taylor_series_grow_with_the_order_and_not_faster(name: str, monkeypatch
 # ---- functions: random graphs over the whole table ------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_random_graphs_agree_with_high_precision_to_third_order() -> None:
     """Gradients, Hessians, Hessian-vector products and third derivatives, each against mpmath's differences."""
     worst = dict.fromkeys(("gradient", "Hessian", "hvp", "third derivative"), 0.0)
@@ -323,34 +325,47 @@ def _references(leaves: Sequence[Value], output: Value, direction: Sequence[floa
         }
 
 
-def test_random_graphs_agree_with_jax() -> None:
+@few_or_all
+@pytest.mark.any_engine
+@pytest.mark.unmeasured
+def test_random_graphs_agree_with_jax(everything: bool) -> None:
+    worst = dict.fromkeys(("gradient", "Hessian", "hvp", "third derivative"), 0.0)
+    cases = list(regular_graphs(200))
+    cases = cases if everything else every_operation(cases)
+    for start in range(0, len(cases), 10):
+        for (leaves, output), references in zip(some := cases[start : start + 10], _jaxs_own(some), strict=True):
+            numbers = [leaf.data for leaf in leaves]
+            found = _derivatives(as_function(leaves, output), numbers, _direction(leaves))
+            _see_worst(worst, found, references)
+    print(f"\nagainst JAX, worst relative errors: {worst}")
+    assert max(worst.values()) < 1e-9
+
+
+def _direction(leaves: Sequence[Value]) -> list[float]:
+    return [1.0, -0.5, 0.25, 2.0][: len(leaves)]
+
+
+def _jaxs_own(cases: Sequence[tuple[list[Value], Value]]) -> list[dict[str, list[float]]]:
+    """JAX's derivatives of each graph. All graphs are compiled as one: compiling each of their steps takes longer."""
     jax: Any = importlib.import_module("jax")
     jax.config.update("jax_enable_x64", True)
     numpy_of_jax = jax.numpy
     arithmetic = jax_arithmetic(jax)
-    worst = dict.fromkeys(("gradient", "Hessian", "hvp", "third derivative"), 0.0)
-    count = 200 if microgrid.engine == "native" else 40  # JAX takes its time, and both engines give the same bits
-    for leaves, output in regular_graphs(count):
-        numbers, direction = [leaf.data for leaf in leaves], [1.0, -0.5, 0.25, 2.0][: len(leaves)]
 
-        def peer(xs: Any, leaves: Any = leaves, output: Any = output) -> Any:
+    def derivatives(leaves: Sequence[Value], output: Value, x: Any) -> list[Any]:
+        def peer(xs: Any) -> Any:
             values = {leaf: xs[place] for place, leaf in enumerate(leaves)}
             return evaluate([output], arithmetic, values)[output] + 0.0 * xs[0]
 
-        def third(t: Any, peer: Any = peer, xs: Any = numbers, v: Any = direction) -> Any:
-            return peer(numpy_of_jax.array(xs) + t * numpy_of_jax.array(v))
-
-        x, v = numpy_of_jax.array(numbers), numpy_of_jax.array(direction)
+        v = numpy_of_jax.array(_direction(leaves))
         square = jax.hessian(peer)(x)
-        references = {
-            "gradient": jax.grad(peer)(x).tolist(),
-            "Hessian": square.ravel().tolist(),
-            "hvp": (square @ v).tolist(),
-            "third derivative": [float(jax.grad(jax.grad(jax.grad(third)))(0.0))],
-        }
-        _see_worst(worst, _derivatives(as_function(leaves, output), numbers, direction), references)
-    print(f"\nagainst JAX, worst relative errors: {worst}")
-    assert max(worst.values()) < 1e-9
+        third = jax.grad(jax.grad(jax.grad(lambda t: peer(x + t * v))))(0.0)
+        return [jax.grad(peer)(x), square.ravel(), square @ v, third.reshape(1)]
+
+    points = [numpy_of_jax.array([leaf.data for leaf in leaves]) for leaves, _ in cases]
+    found = jax.jit(lambda points: [derivatives(*case, x) for case, x in zip(cases, points, strict=True)])(points)
+    names = ("gradient", "Hessian", "hvp", "third derivative")
+    return [dict(zip(names, [array.tolist() for array in arrays], strict=True)) for arrays in found]
 
 
 # ---- nesting --------------------------------------------------------------------------------------------------

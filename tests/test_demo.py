@@ -54,7 +54,7 @@ def test_a_disagreement_ends_the_command_with_status_1(
     def off_by_a_thousandth(root: Any) -> dict[Any, float]:
         return {node: adjoint * 1.001 for node, adjoint in pullback(root).items()}
 
-    monkeypatch.setattr(logistic, "pullback", off_by_a_thousandth)
+    monkeypatch.setattr("microgrid.logistic.closed_forms.pullback", off_by_a_thousandth)
     monkeypatch.setattr(demo.run, "__kwdefaults__", {"steps": 3, "progress": False})
     assert main(["demo", "--out", str(tmp_path)]) == 1
     assert "disagrees" in capsys.readouterr().err
@@ -114,7 +114,7 @@ def test_a_folder_that_is_taken_away_meanwhile_is_told(tmp_path: Path) -> None:
 
 
 def test_a_missing_layout_engine_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("microgrid.drawing.render.ENGINES", ())
+    monkeypatch.setattr("microgrid.drawing.render.COMMANDS", ())
     said: list[str] = []
     with pytest.raises(MissingPackageError, match="layout engine"):
         demo.run(tmp_path / "pictures", said.append)

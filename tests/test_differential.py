@@ -1,14 +1,10 @@
-"""The same programs on every backend: the eager bits where they are promised, and few ulp where they are not.
-
-How many random programs there are is set by the environment variable MICROGRID_PROGRAMS.
-"""
+"""The same programs on every backend: the eager bits where they are promised, and few ulp where they are not."""
 
 from __future__ import annotations
 
 import ctypes
 import importlib
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,35 +12,30 @@ import mpmath
 import numpy as np
 import pytest
 from graphs import random_graph, regular_graphs
-from helpers import COMPILED, everyday, jax_arithmetic, record, tails, ulp
+from helpers import COMPILED, everyday, few_or_all, jax_arithmetic, record, tails, ulp
 
 import microgrid
 from microgrid import Program, Value, compile  # noqa: A004  # microgrid's own is meant
 from microgrid.compiler.llvm import jit as machine
-from microgrid.compiler.llvm.chunked import BlockCode
 from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
+from microgrid.compiler.llvm.native import NativeCode
 from microgrid.compiler.llvm.row_kernel import Rows
-from microgrid.compiler.llvm.small import ScalarCode
-from microgrid.compiler.llvm.stencils import QuickCode
 from microgrid.compiler.python_backend import NumpyRows
 from microgrid.core.rules import RULES, Rule
 
-PROGRAMS = int(os.environ.get("MICROGRID_PROGRAMS", "1200"))
 TOGETHER = 60  # programs that are compiled as one, side by side
 
 SCALAR: dict[str, Callable[..., Any]] = {
     "interpreter": Interpreted,
-    "quick": QuickCode,
-    "full": BlockCode,
-    "straight": ScalarCode,
+    "native": NativeCode,
 }
-EVERY = {"interpreter": 1, "quick": 1, "full": 4, "straight": 20, "rows": 10}
+EVERY = {"interpreter": 1, "native": 4, "rows": 10}
 """How many programs there are for one that runs on a backend whose compiler takes longer."""
 
 
-def forests(every: int) -> Iterator[tuple[list[Value], list[Value]]]:
+def forests(every: int, everything: bool) -> Iterator[tuple[list[Value], list[Value]]]:
     """Random graphs of the whole table side by side: the leaves of all, and an output of each."""
-    for start in range(0, PROGRAMS, TOGETHER * every):
+    for start in range(0, 20_000 if everything else 1_200, TOGETHER * every):
         graphs = [random_graph(seed) for seed in range(start, start + TOGETHER)]
         leaves = [leaf for own, _ in graphs for leaf in own]
         yield leaves, [output for _, output in graphs]
@@ -66,10 +57,12 @@ def assert_same_bits(found: Sequence[float], wanted: Sequence[float]) -> None:
     assert differing.size == 0, f"{got[differing[:3]]} instead of {reference[differing[:3]]} at {differing[:3]}"
 
 
+@few_or_all
 @pytest.mark.parametrize("backend", SCALAR)
-def test_precise_code_has_the_eager_bits_for_random_programs(backend: str) -> None:
+@pytest.mark.unmeasured
+def test_precise_code_has_the_eager_bits_for_random_programs(backend: str, everything: bool) -> None:
     programs = 0
-    for leaves, outputs in forests(EVERY[backend]):
+    for leaves, outputs in forests(EVERY[backend], everything):
         wanted = eager(leaves, outputs)
         names = [f"x{place}" for place in range(len(leaves))]
         program = Program.record(outputs, leaves, names=names, share=False)
@@ -84,11 +77,13 @@ def test_precise_code_has_the_eager_bits_for_random_programs(backend: str) -> No
         assert_same_bits([*buffers[2], *buffers[3]], wanted)
         programs += len(outputs)
     print(f"\n{programs:,} programs on {backend}: the eager bits")
-    assert programs >= min(PROGRAMS, TOGETHER)
+    assert programs >= TOGETHER
 
 
-def test_precise_rows_have_the_eager_bits_for_random_programs() -> None:
-    for leaves, outputs in forests(EVERY["rows"]):
+@few_or_all
+@pytest.mark.unmeasured
+def test_precise_rows_have_the_eager_bits_for_random_programs(everything: bool) -> None:
+    for leaves, outputs in forests(EVERY["rows"], everything):
         wanted = eager(leaves, outputs)
         names = [f"x{place}" for place in range(len(leaves))]
         program = Program.record(outputs, leaves, names=names, share=False)
@@ -149,6 +144,7 @@ def _see(rule: Rule, operands: Sequence[float], value: float, slopes: dict[int, 
 
 
 @pytest.mark.parametrize("name", RULES)
+@pytest.mark.unmeasured
 def test_each_rule_is_within_few_ulp_on_rows(name: str) -> None:
     for kernel in (Rows, NumpyRows):
         worst = errors_of(RULES[name], kernel)
@@ -213,12 +209,13 @@ def test_the_compiled_logistic_gradient_is_exact_to_few_ulp_saturation_included(
 # ---- a day's worth of calls -----------------------------------------------------------------------------------
 
 
-def test_many_calls_of_machine_code_take_no_memory() -> None:
+@few_or_all
+def test_many_calls_of_machine_code_take_no_memory(everything: bool) -> None:
     x = Value(0.5, name="x")
-    code = ScalarCode(Program.record([microgrid.exp(x) * x], [x]), [0], precise=False)
+    code = NativeCode(Program.record([microgrid.exp(x) * x], [x]), [0], precise=False)
     numbers = [(ctypes.c_double * 1)(number) for number in (0.5, 1.0, 0.0, 0.0)]
     _, reverse = code.bind(*map(ctypes.addressof, numbers))
-    calls = int(os.environ.get("MICROGRID_CALLS", "200000"))
+    calls = 10_000_000 if everything else 200_000
     reverse()
     before = _resident()
     for _ in range(calls):

@@ -727,20 +727,20 @@ PICTURE = "echo '<svg viewBox=\"0 0 1 1\"/>'"
 
 def test_the_systems_dot_comes_first(fake: FakeEngine) -> None:
     pure, system = fake("graphviz-pure", PICTURE), fake("dot", PICTURE)
-    assert render.find_engine() == str(system)
-    assert render.find_engine("graphviz-pure") == str(pure)
+    assert render.find_command() == str(system)
+    assert render.find_command("graphviz-pure") == str(pure)
 
 
 def test_without_dot_graphviz_pure_is_found(fake: FakeEngine) -> None:
     pure = fake("graphviz-pure", PICTURE)
-    assert render.find_engine() == str(pure)
+    assert render.find_command() == str(pure)
     with pytest.raises(MissingPackageError, match="there is no dot"):
-        render.find_engine("dot")
+        render.find_command("dot")
 
 
 def test_graphviz_pure_is_found_beside_the_interpreter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert Path(render.find_engine()).name.startswith("graphviz-pure")
+    assert Path(render.find_command()).name.startswith("graphviz-pure")
     assert parsed(draw(square()[1])).tag == f"{SVG}svg"
 
 
@@ -775,7 +775,7 @@ def test_a_failure_shows_what_the_engine_said_without_its_notes(fake: FakeEngine
 
 def test_an_engine_that_dies_silently_is_an_error(fake: FakeEngine) -> None:
     fake("dot", "exit 0")
-    with pytest.raises(OutputError, match="it said nothing"):
+    with pytest.raises(OutputError, match="it gave no reason"):
         draw(square()[1]).png()
 
 

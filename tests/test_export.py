@@ -6,7 +6,6 @@ import ctypes
 import math
 import re
 import shutil
-import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import graphs
 import numpy
 import pytest
+from helpers import bits
 
 import microgrid
 from microgrid import InvalidValueError, Value, to_c, to_numpy, to_python
@@ -62,10 +62,6 @@ def _by_reading(text: str, count: int) -> Compiled:
         return scope["out"], scope["gradient"]
 
     return call
-
-
-def bits(numbers: Sequence[float]) -> bytes:
-    return struct.pack(f"{len(numbers)}d", *[number if number == number else math.nan for number in numbers])
 
 
 def test_c_of_random_graphs_has_the_graphs_own_bits(tmp_path: Path) -> None:

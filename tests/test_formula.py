@@ -148,7 +148,7 @@ def test_a_thousand_chained_definitions_are_put_in_order() -> None:
         ("x | y", r"an absolute value is written abs\(x\)"),
         ("√x", r"a square root is written sqrt\(x\)"),
         ("x²", r"a power is written x\*\*2"),
-        ("ln x + 1", r"an operand stands in parentheses: write ln\(x\)"),
+        ("ln x + 1", r"an operand goes in parentheses: write ln\(x\)"),
         ("lambda*x", "'lambda' is a word of Python's own and can't be a name: write lambda_"),
         ("a" * 70 + "$" + "b" * 70, r"near '…a{30}\$b{29}…': invalid syntax"),
         ("x" + ".b" * 400, r"can't contain '\(…\)'"),

@@ -7,25 +7,25 @@ import gc
 import itertools
 import math
 import random
-import struct
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import helpers
 import numpy as np
 import pytest
+import scheduling as reference
 from graphs import AWKWARD, random_graph, regular_graphs
+from helpers import bits, ulps
 
 import microgrid
 from microgrid import OperationError, Program, Value, custom
 from microgrid.compiler.llvm import jit as machine
 from microgrid.compiler.llvm import libm as functions
-from microgrid.compiler.llvm.builder import Array, Routine, Variable, Whole
-from microgrid.compiler.llvm.interpreter import interpreter
-from microgrid.compiler.llvm.interpreter import opcodes as cases
+from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
+from microgrid.compiler.llvm.interpreter import interpreter, opcodes
 from microgrid.compiler.llvm.interpreter import schedule as scheduling
 from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
-from microgrid.core.arithmetic import FLOAT
 from microgrid.core.rules import REAL, RULES, Rule
 from microgrid.core.value import recorder
 
@@ -43,51 +43,17 @@ LENGTHS = (1, 2, 3, 8, 1000)
 # ---- running and comparing ------------------------------------------------------------------------------------
 
 
-class Run:
-    """A program in the interpreter, with buffers of its own."""
+class Run(helpers.Run):
+    """A program in the interpreter, which leaves every adjoint at 0."""
 
     def __init__(self, program: Program, wrt: Sequence[int] | None = None, *, precise: bool) -> None:
-        self.program = program
-        self.wrt = list(range(len(program.inputs)) if wrt is None else wrt)
-        self.code = Interpreted(program, self.wrt, precise=precise)
-        counts = (len(program.inputs), len(program.outputs), len(program.outputs), len(self.wrt))
-        self.buffers = [array("d", [math.nan] * count) for count in counts]
-        self.forward, self.reverse = self.code.bind(*[buffer.buffer_info()[0] for buffer in self.buffers])
+        wrt = list(range(len(program.inputs)) if wrt is None else wrt)
+        super().__init__(Interpreted(program, wrt, precise=precise), program, wrt)
 
     def at(self, numbers: Sequence[float], seeds: Sequence[float] | None = None) -> tuple[list[float], list[float]]:
-        """The outputs and the gradient; ``forward`` by itself has the same outputs."""
-        inputs, weights, outputs, gradient = self.buffers
-        inputs[:] = array("d", numbers)
-        weights[:] = array("d", [1.0] * len(outputs) if seeds is None else seeds)
-        self.forward()
-        before = bits(outputs)
-        outputs[:] = array("d", [math.nan] * len(outputs))
-        self.reverse()
-        assert bits(outputs) == before
+        found = super().at(numbers, seeds)
         assert not self.code._arrays["adjoints"].any()
-        return outputs.tolist(), gradient.tolist()
-
-    def wanted(self, numbers: Sequence[float], seeds: Sequence[float] | None = None) -> tuple[list[float], list[float]]:
-        """The same from Python's floats."""
-        program = self.program
-        values = program.evaluate(FLOAT, numbers)
-        weights = [1.0] * len(program.outputs) if seeds is None else seeds
-        adjoints = program.pullback(FLOAT, values, weights, zero=0.0)
-        return [values[slot] for slot in program.outputs], [adjoints[slot] or 0.0 for slot in self.wrt]
-
-
-def bits(numbers: Sequence[float]) -> list[bytes]:
-    """Bit patterns, with every nan the same: its sign and payload mean nothing and depend on the compiler."""
-    return [struct.pack("d", number if number == number else math.nan) for number in numbers]
-
-
-def ulps(found: float, wanted: float) -> float:
-    """How far off, in units in the last place of what is wanted."""
-    if bits([found]) == bits([wanted]) or found == wanted:
-        return 0.0
-    if not math.isfinite(found) or not math.isfinite(wanted):
-        return math.inf
-    return abs(found - wanted) / math.ulp(wanted)
+        return found
 
 
 def worst(found: tuple[list[float], list[float]], wanted: tuple[list[float], list[float]]) -> float:
@@ -252,7 +218,7 @@ def test_different_exponents_in_one_program(precise: bool) -> None:
     x = Value(1.7, name="x")
     outputs = [x**2, x**3.0, (x + 1.0) ** 2, x**0.5, x**-1, (x + 2.0) ** 3, x**1.5, x ** Value(2.0)]
     run = Run(Program.record(outputs, [x]), precise=precise)
-    assert ("case.power.2.0" in run.code.ir()) is not precise
+    assert ("handler.power.2.0" in run.code.ir()) is not precise
     assert worst(run.at([1.7]), run.wanted([1.7])) <= (0.0 if precise else BOUND)
 
 
@@ -336,7 +302,7 @@ def test_an_operand_may_come_twice_and_outputs_may_be_anything(precise: bool) ->
             check(run, numbers, seeds)
 
 
-def test_shares_of_an_operand_that_comes_twice_and_just_before_are_added_in_order() -> None:
+def test_contributions_to_an_operand_that_comes_twice_and_just_before_are_added_in_order() -> None:
     x, y = Value(0.3, name="x"), Value(0.7, name="y")
     product = x * y
     program = Program.record([microgrid.sum([product - product, product, product])], [x, y])
@@ -406,7 +372,7 @@ def _slope_of_hump(out: Any, x: Any, *, m: Any) -> Any:
 
 
 @either_way
-def test_a_users_operations_have_cases_of_their_own(precise: bool) -> None:
+def test_a_users_operations_have_handlers_of_their_own(precise: bool) -> None:
     hump = custom(lambda x, *, m: m.exp(-x * x), _slope_of_hump, name="hump")
     three = custom(
         lambda x, y, z, *, m: m.sin(x) * y / z,
@@ -496,11 +462,11 @@ def test_a_planted_fault_is_found(part: str) -> None:
 
 @pytest.fixture
 def anew() -> Iterator[None]:
-    """Cases are written anew, and again afterwards."""
-    for cache in (cases.cases_of, cases.calls, cases.constant_forms, cases._shapes):
+    """Handlers are built anew, and again afterwards."""
+    for cache in (opcodes.handlers_of, opcodes.calls, opcodes.constant_forms, opcodes._shapes):
         cache.cache_clear()
     yield
-    for cache in (cases.cases_of, cases.calls, cases.constant_forms, cases._shapes):
+    for cache in (opcodes.handlers_of, opcodes.calls, opcodes.constant_forms, opcodes._shapes):
         cache.cache_clear()
 
 
@@ -520,7 +486,7 @@ def _mixed(precise: bool) -> None:
 @either_way
 @pytest.mark.usefixtures("anew")
 def test_where_llvm_has_no_convention_that_saves_nothing(monkeypatch: pytest.MonkeyPatch, precise: bool) -> None:
-    monkeypatch.setattr(cases, "_CONVENTION", "ccc")
+    monkeypatch.setattr(opcodes, "_CONVENTION", "ccc")
     _mixed(precise)
 
 
@@ -577,6 +543,39 @@ def test_a_schedule_does_each_node_once_behind_its_operands(monkeypatch: pytest.
             assert all(found == sorted(found) for found in users.values())
         assert plan.runs[0].tolist() == plan.runs[-1].tolist() == [0, 0]
         assert (plan.runs[1:-1] > 0).all()
+
+
+@either_way
+@pytest.mark.parametrize("block", [50, 1 << 15])
+def test_schedules_are_those_of_plain_python(monkeypatch: pytest.MonkeyPatch, precise: bool, block: int) -> None:
+    compared = []
+
+    def classify(forms: Any, starts: Any, operands: Any, lists: Any, active: Any) -> Any:
+        plain = reference.classify(*[part.tolist() for part in (forms, starts, operands, lists, active)])
+        kinds = scheduling.classify(forms, starts, operands, lists, active)
+        assert (kinds.tolist(), active.tolist()) == plain
+        return kinds
+
+    def schedule(kinds: Any, starts: Any, operands: Any, active: Any, table: Any, **options: Any) -> Any:
+        found = scheduling.schedule(kinds, starts, operands, active, table, **options)
+        columns = [part.tolist() for part in (kinds, starts, operands)]
+        in_turn = active.tolist() if options["in_turn"] else [0] * len(active)
+        order, ends = reference.put_in_order(*columns, table.shapes.tolist(), in_turn, block)
+        first = len(active) - len(kinds)
+        plain = reference.lay_out(order, ends, *columns, table, first, options["width"])
+        assert (found.runs.tolist(), found.operands.tolist(), found.places.tolist(), found.length) == plain
+        compared.append(len(order))
+        return found
+
+    monkeypatch.setattr(interpreter, "classify", classify)
+    monkeypatch.setattr(interpreter, "schedule", schedule)
+    monkeypatch.setattr(scheduling, "_BLOCK", block)
+    for seed in range(25):
+        leaves, output = random_graph(seed, operations=300)
+        program = Program.record([output], leaves, share=False)
+        Interpreted(program, range(0, len(leaves), 1 + seed % 3), precise=precise)
+    Interpreted(_large(2_000, 100), range(20), precise=precise)
+    assert sum(compared) > 3_000
 
 
 def test_runs_are_long() -> None:
@@ -638,7 +637,7 @@ def test_a_bound_call_outlives_what_made_it() -> None:
 # ---- routines -------------------------------------------------------------------------------------------------
 
 
-def test_arrays_of_whole_numbers_read_and_write_every_size() -> None:
+def test_arrays_of_integers_read_and_write_every_size() -> None:
     routine = Routine("sizes", {"a": "ptr", "b": "ptr", "c": "ptr", "d": "ptr"}, result="i64")
     kinds = ("i8", "i16", "i32", "i64")
     arrays = [Array(routine, kind, f"%{name}") for kind, name in zip(kinds, "abcd", strict=True)]
@@ -647,7 +646,7 @@ def test_arrays_of_whole_numbers_read_and_write_every_size() -> None:
         one[1] = one[0]
         one[2] = 7
         total.value = total.value + one[0] * 2 - (one[2] >> 1)
-    with routine.each(-2, 3) as place, routine.when((place & 1).equals(0)):
+    with routine.loop_over(-2, 3) as place, routine.if_true((place & 1).equals(0)):
         total.value = total.value + place
     routine.returns(total.value)
     library = machine.build(routine.text())
@@ -657,4 +656,4 @@ def test_arrays_of_whole_numbers_read_and_write_every_size() -> None:
     function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 4)(library.address("sizes"))
     assert function(*[one.ctypes.data for one in memory]) == 2 * (200 + 60_000 - 5 + 9) - 4 * 3
     assert [one.tolist() for one in memory] == [[200, 200, 7], [60_000, 60_000, 7], [-5, -5, 7], [9, 9, 7]]
-    assert isinstance(Whole(routine, "1"), Whole)
+    assert isinstance(Integer(routine, "1"), Integer)

@@ -209,13 +209,13 @@ def test_an_error_in_one_node_of_the_graph_fails_the_check(error: str, monkeypat
             return {node: PLANTED[error](adjoints[node]) if node.name == name else adjoints[node] for node in adjoints}
 
         with monkeypatch.context() as patch:
-            patch.setattr(logistic, "pullback", wrong)
+            patch.setattr("microgrid.logistic.closed_forms.pullback", wrong)
             assert not logistic.check(X, y, w, b)
 
 
 def test_the_verdict_is_what_the_printed_distance_says(monkeypatch: pytest.MonkeyPatch) -> None:
     row = logistic.Agreement("dL/dz", "a - y", 1.0 + 3.0 * math.ulp(1.0), 1.0)
-    monkeypatch.setattr(logistic, "components", lambda _: [row])
+    monkeypatch.setattr("microgrid.logistic.checks.components", lambda _: [row])
     for tolerance, verdict in ((3.0, Verdict.RIGHT), (2.0, Verdict.ROUNDED)):
         report = logistic.check([[1.0]], [1], [0.5], 0.0, tolerance=tolerance)
         assert report.verdict is verdict
@@ -245,7 +245,7 @@ def test_a_wrong_node_is_named() -> None:
     honest = RULES["softplus"]
     planted = Rule("softplus", lambda m: _scaled(honest.make(m)), honest.symbol, honest.latex, honest.regions)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logistic, "_softplus", recorder(planted))
+        patch.setattr("microgrid.logistic.graph._softplus", recorder(planted))
         report = logistic.check([[2.0]], [1], [0.5], 0.0)
     assert report.verdict is Verdict.WRONG
     assert report.blame is not None
@@ -476,7 +476,7 @@ def test_one_value_in_two_places_is_refused(places: str) -> None:
     one = Value(1.0, "one")
     w, b = ([one, one], 0.0) if places == "two weights" else ([one, 2.0], one if "intercept" in places else 0.0)
     x, y = [one if "feature" in places else 3.0, 4.0], one if "label" in places else 1
-    with pytest.raises(DataError, match="one Value is given for two places"):
+    with pytest.raises(DataError, match="one Value is used twice"):
         logistic.sample_loss(x, y, w, b)
 
 

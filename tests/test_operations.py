@@ -23,7 +23,8 @@ from typing import Any
 import mpmath
 import numpy
 import pytest
-from test_export import bits, compiled
+from helpers import bits
+from test_export import compiled
 
 import microgrid
 from microgrid import InvalidValueError, NonFiniteError, OperationError, Value, custom

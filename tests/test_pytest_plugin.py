@@ -74,7 +74,7 @@ def test_a_failure_shows_the_tests_own_line_and_the_report(run: Any) -> None:
     result.stdout.fnmatch_lines(
         [
             ">       gradcheck(cut, (0.5, 2.0))",
-            "E       microgrid.errors.GradientError: wrong gradient: 1 of 2 derivatives (1 right)",
+            "E       microgrid.GradientError: wrong gradient: 1 of 2 derivatives (1 right)",
             "E         checked     2 derivatives at 1 point against central differences, *",
             "E         worst       dcut/dx at point 0: autodiff gives 0.0",
             "E         blame       missing path: node 2 of 3, the constant 2.0, used by mul",
@@ -104,7 +104,7 @@ def test_an_error_of_the_function_or_of_its_use_is_shown_without_the_inside_of_t
             ">       gradcheck(lambda x: 1 / 0, 0.5)",
             "E   ZeroDivisionError: division by zero",
             ">       gradcheck(decay, [[]0.5, 2.0])",
-            "E       microgrid.errors.DataError: f can't be called with the point 0.5: *a list is many points",
+            "E       microgrid.DataError: f can't be called with the point 0.5: *a list is many points",
         ]
     )
     assert "checking" not in result.stdout.str()
@@ -142,7 +142,7 @@ def test_a_test_that_asks_for_the_fixture_and_checks_nothing_fails(run: Any) -> 
     result.stdout.fnmatch_lines(
         [
             "*_ test_nothing _*",
-            "nothing checked: the test asked for the fixture gradcheck and never called it, * Call gradcheck(f, at), *",
+            "nothing checked: the test requests the fixture gradcheck and never called it, * Call gradcheck(f, at), *",
             "*_ test_never _*",
             "nothing checked: *",
             "*_ test_failed _*",
@@ -337,7 +337,7 @@ def test_a_marker_needs_the_argument_and_stands_alone(run: Any) -> None:
         pass
     """)
     result.stdout.fnmatch_lines(
-        ["test_none: gradcheck_points hands each point to the argument 'point', which the test doesn't have. Use *"]
+        ["test_none: gradcheck_points passes each point as the argument 'point', which the test doesn't have. Use *"]
     )
     result = run(
         """
@@ -406,7 +406,7 @@ def test_the_plugin_imports_nothing_of_its_own() -> None:
         "print(*sorted(set(sys.modules) - before)); print('numpy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["microgrid.testing.pytest_plugin", "False"]
+    assert done.stdout.split() == ["microgrid.testing", "microgrid.testing.pytest_plugin", "False"]
 
 
 def test_the_readmes_example_passes(pytester: pytest.Pytester) -> None:

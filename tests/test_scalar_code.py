@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import gc
 import math
-import platform
 import random
-import struct
-from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from graphs import AWKWARD, random_graph, regular_graphs
+from helpers import Run, bits
 
 import microgrid
 from microgrid import Program, Value
-from microgrid.compiler.llvm import stencils
-from microgrid.compiler.llvm.chunked import BlockCode
-from microgrid.compiler.llvm.small import ScalarCode
-from microgrid.compiler.llvm.stencils import QuickCode
-from microgrid.core.arithmetic import FLOAT
+from microgrid.compiler.llvm import native
+from microgrid.compiler.llvm.native import NativeCode
 from microgrid.core.graph import topological_order
 from microgrid.core.rules import RULES
 from microgrid.core.value import recorder
@@ -29,8 +24,16 @@ from microgrid.errors import DataError, OperationError
 
 Make = Callable[..., Any]
 
-KINDS: dict[str, Make] = {"native": ScalarCode, "full": BlockCode, "quick": QuickCode}
-"""Every kind of code by what it calls itself."""
+
+def in_small_blocks(program: Program, wrt: Sequence[int], *, precise: bool) -> NativeCode:
+    """Native code of a small program, cut as a large one is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "_SIZE", 7)
+        return NativeCode(program, wrt, precise=precise)
+
+
+KINDS: dict[str, Make] = {"whole": NativeCode, "cut": in_small_blocks}
+"""How programs are compiled here: as large blocks allow, and cut where they don't need to be."""
 
 
 @pytest.fixture(params=sorted(KINDS))
@@ -39,48 +42,13 @@ def make(request: pytest.FixtureRequest) -> Make:
     return KINDS[request.param]
 
 
-class Run:
-    """Code with buffers of its own."""
-
-    def __init__(self, code: Any, program: Program, wrt: Sequence[int]) -> None:
-        counts = (len(program.inputs), len(program.outputs), len(program.outputs), len(wrt))
-        self.inputs, self.seeds, self.outputs, self.gradient = [array("d", [math.nan] * count) for count in counts]
-        buffers = (self.inputs, self.seeds, self.outputs, self.gradient)
-        self.forward: Any
-        self.reverse: Any
-        self.forward, self.reverse = code.bind(*[buffer.buffer_info()[0] for buffer in buffers])
-
-    def at(self, numbers: Sequence[float], seeds: Sequence[float]) -> tuple[list[float], list[float]]:
-        """The outputs and the gradient, after having seen that forward has the same outputs."""
-        self.inputs[:], self.seeds[:] = array("d", numbers), array("d", seeds)
-        self.forward()
-        before = self.outputs.tobytes()
-        self.outputs[:] = array("d", [math.nan] * len(self.outputs))
-        self.reverse()
-        assert bits(self.outputs) == bits(array("d", before))
-        return self.outputs.tolist(), self.gradient.tolist()
-
-
-def bits(numbers: Sequence[float]) -> list[bytes]:
-    """Bit patterns, with every nan the same: its sign and payload mean nothing and depend on the compiler."""
-    return [struct.pack("d", number if number == number else math.nan) for number in numbers]
-
-
-def expected(
-    program: Program, wrt: Sequence[int], numbers: Sequence[float], seeds: Sequence[float]
-) -> tuple[list[float], list[float]]:
-    values = program.evaluate(FLOAT, numbers)
-    adjoints = program.pullback(FLOAT, values, seeds, zero=0.0)
-    gradient = [adjoints[slot] if adjoints[slot] is not None else 0.0 for slot in wrt]
-    return [values[slot] for slot in program.outputs], gradient
-
-
 def assert_eager(
     make: Make, program: Program, wrt: Sequence[int], numbers: Sequence[float], seeds: Sequence[float]
 ) -> None:
     """Assert that precise code has the bits of the program's run in floats."""
-    outputs, gradient = Run(make(program, wrt, precise=True), program, wrt).at(numbers, seeds)
-    of_outputs, of_gradient = expected(program, wrt, numbers, seeds)
+    run = Run(make(program, wrt, precise=True), program, wrt)
+    outputs, gradient = run.at(numbers, seeds)
+    of_outputs, of_gradient = run.wanted(numbers, seeds)
     assert bits(outputs) == bits(of_outputs)
     assert bits(gradient) == bits(of_gradient)
 
@@ -125,7 +93,7 @@ def test_a_rule_has_the_eager_bits_at_everyday_points_in_the_tails_and_on_kinks(
     for numbers in points(name, len(wrt)):
         for seed in (-0.75, 0.0):
             outputs, gradient = run.at(numbers, [seed])
-            of_outputs, of_gradient = expected(program, wrt, numbers, [seed])
+            of_outputs, of_gradient = run.wanted(numbers, [seed])
             assert bits(outputs) == bits(of_outputs), numbers
             assert bits(gradient) == bits(of_gradient), numbers
 
@@ -139,7 +107,7 @@ def test_powers_with_constant_exponents_are_those_of_floats(make: Make, precise:
         for place in range(len(EXPONENTS)):
             seeds = [float(place == other) for other in range(len(EXPONENTS))]
             outputs, _ = run.at([number], seeds)
-            of_outputs, _ = expected(program, [0], [number], seeds)
+            of_outputs, _ = run.wanted([number], seeds)
             assert close(outputs, of_outputs, 0.0), number
 
 
@@ -173,8 +141,9 @@ def test_code_that_is_not_precise_differs_by_rounding_alone(make: Make) -> None:
     for leaves, output in regular_graphs(12, 40):
         program = Program.record([output], leaves)
         wrt, numbers = range(len(leaves)), [leaf.data for leaf in leaves]
-        outputs, gradient = Run(make(program, wrt, precise=False), program, wrt).at(numbers, [1.0])
-        of_outputs, of_gradient = expected(program, wrt, numbers, [1.0])
+        run = Run(make(program, wrt, precise=False), program, wrt)
+        outputs, gradient = run.at(numbers, [1.0])
+        of_outputs, of_gradient = run.wanted(numbers, [1.0])
         assert close(outputs, of_outputs, 1e3)
         assert close(gradient, of_gradient, 1e3)
 
@@ -199,15 +168,14 @@ def chained(count: int, seed: int) -> tuple[list[Value], Value]:
     return leaves, microgrid.sum(nodes[-200:])
 
 
-@pytest.mark.parametrize("kind", ["full", "quick"])
 @pytest.mark.parametrize("precise", [True, False])
-def test_a_large_graph_is_computed_as_a_small_one(kind: str, precise: bool) -> None:
-    leaves, output = chained(2_000 if kind == "quick" else 500, 1)
+def test_a_large_graph_is_computed_as_a_small_one(precise: bool) -> None:
+    leaves, output = chained(500, 1)
     program = Program.record([output], leaves, share=not precise)
     assert len(program.ops) > 1_000
     wrt, numbers = range(20), [leaf.data for leaf in leaves]
-    run = Run(KINDS[kind](program, wrt, precise=precise), program, wrt)
-    of_outputs, of_gradient = expected(program, wrt, numbers, [1.0])
+    run = Run(NativeCode(program, wrt, precise=precise), program, wrt)
+    of_outputs, of_gradient = run.wanted(numbers, [1.0])
     for _ in range(2):  # nothing is left over from the first call
         outputs, gradient = run.at(numbers, [1.0])
         if precise:
@@ -223,17 +191,13 @@ def test_calls_of_one_function_on_many_numbers_go_lane_by_lane(make: Make, preci
     outputs += [microgrid.pow(1.0 + x, y) for x, y in zip(leaves, reversed(leaves), strict=True)]
     program = Program.record(outputs, leaves)
     numbers, seeds = [leaf.data for leaf in leaves], [1.0 + 0.01 * place for place in range(len(outputs))]
-    results = Run(make(program, range(23), precise=precise), program, range(23)).at(numbers, seeds)
-    for found, wanted in zip(results, expected(program, range(23), numbers, seeds), strict=True):
+    run = Run(make(program, range(23), precise=precise), program, range(23))
+    for found, wanted in zip(run.at(numbers, seeds), run.wanted(numbers, seeds), strict=True):
         for a, b in zip(found, wanted, strict=True):
             assert abs(a - b) <= 16 * math.ulp(max(abs(b), 1.0))
 
 
 # ---- shapes of programs ---------------------------------------------------------------------------------------
-
-
-LONGEST: dict[Make, int] = {ScalarCode: 300, BlockCode: 1000, QuickCode: 2000}
-"""Below this length of its lists a kind of code is made within a second."""
 
 
 @pytest.mark.parametrize("length", [1, 2, 300, 1000])
@@ -242,8 +206,7 @@ def test_lists_of_any_length_have_the_eager_bits(make: Make, length: int) -> Non
     for name in ("sum", "dot", "logsumexp"):
         program = one_node(name, length)
         numbers = [draw.uniform(-3.0, 3.0) for _ in program.inputs]
-        if length < LONGEST[make]:
-            assert_eager(make, program, range(0, len(numbers), max(1, length // 100)), numbers, [1.5])
+        assert_eager(make, program, range(0, len(numbers), max(1, length // 100)), numbers, [1.5])
 
 
 def test_outputs_may_be_inputs_constants_and_each_other(make: Make) -> None:
@@ -298,29 +261,6 @@ def test_an_operation_written_for_floats_alone_is_refused(make: Make) -> None:
         make(program, [0], precise=True)
 
 
-def test_what_its_addresses_do_not_reach_is_refused_by_the_quick_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stencils, "_REACH", 10_000)
-    leaves, output = chained(400, 5)
-    with pytest.raises(OperationError, match="too large for the quick level"):
-        QuickCode(Program.record([output], leaves), range(len(leaves)), precise=True)
-
-
-def test_machine_code_that_can_be_executed_can_not_be_written() -> None:
-    x = Value(1.0, name="x")
-    program = Program.record([microgrid.exp(x)], [x])
-    code = QuickCode(program, [0], precise=True)
-    assert rights_at(code._loaded.address("reverse")) == "r-xp"
-
-
-def rights_at(address: int) -> str:
-    """What the system lets this process do at an address."""
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        first, last = [int(end, 16) for end in line.split()[0].split("-")]
-        if first <= address < last:
-            return line.split()[1]
-    raise AssertionError(f"nothing is at {address:x}")
-
-
 def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1])
 
@@ -344,9 +284,9 @@ def test_code_made_and_dropped_leaves_no_memory(make: Make) -> None:
 def test_code_says_what_it_is(make: Make) -> None:
     x = Value(1.0, name="x")
     code = make(Program.record([microgrid.exp(x) + x], [x]), [0], precise=True)
-    assert KINDS[code.backend] is make
+    assert code.backend == "native"
     assert code.compile_seconds > 0.0
-    assert "call double @libm.exp(double %t" in code.ir()
+    assert "call double @libm.exp(double %v" in code.ir()
     assert "addsd" in code.assembly() or "fadd" in code.assembly()
 
 
@@ -356,13 +296,3 @@ def test_calls_keep_the_code_alive(make: Make) -> None:
     run = Run(make(program, [0], precise=True), program, [0])
     gc.collect()
     assert run.at([0.0], [2.0]) == ([1.0], [2.0])
-
-
-def test_elsewhere_the_quick_level_is_made_by_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
-    leaves, output = random_graph(7, 40)
-    program = Program.record([output], leaves, share=False)
-    code = QuickCode(program, range(len(leaves)), precise=True)
-    assert code.backend == "quick"
-    assert "define void @reverse" in code.ir()
-    assert_eager(QuickCode, program, range(len(leaves)), [leaf.data for leaf in leaves], [1.0])

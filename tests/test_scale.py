@@ -19,7 +19,7 @@ MILLION = 1_000_000
 
 # A million objects made at once have the garbage collector walk all of them again and again; without it these tests
 # take a third of the time, and what they show is more: that everything is freed by reference counts alone.
-pytestmark = pytest.mark.usefixtures("no_collector")
+pytestmark = [pytest.mark.usefixtures("no_collector"), pytest.mark.unmeasured]
 
 
 class Name(str):

@@ -150,6 +150,7 @@ def _operands_lie_inside(output: Value) -> bool:
     return True
 
 
+@pytest.mark.unmeasured
 def test_every_operation_is_drawn_and_every_operand_lies_inside_its_region() -> None:
     found = drawn(EVERYDAY, 1_000)  # what is drawn hangs on the modules that are loaded, and some are rare
     assert {name for expression in found for name in expression.operations} == set(RULES)
@@ -358,6 +359,7 @@ def test_without_hypothesis_an_expression_can_be_pasted_and_a_strategy_says_what
 # ---- what they show -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_random_smooth_expressions_are_never_called_wrong() -> None:
     verdicts = Counter[Verdict]()
     orders: dict[int, Any] = {1: drawn(SMOOTH), 2: drawn(SMOOTH)[::8]}
@@ -370,6 +372,7 @@ def test_random_smooth_expressions_are_never_called_wrong() -> None:
     assert verdicts[Verdict.RIGHT] > 0.95 * verdicts.total()
 
 
+@pytest.mark.unmeasured
 def test_random_expressions_with_kinks_and_awkward_numbers_are_never_called_wrong() -> None:
     verdicts = Counter[Verdict]()
     for expression in drawn(EVERYDAY, 300)[::4] + drawn(AWKWARD)[::3]:

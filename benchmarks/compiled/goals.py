@@ -176,7 +176,6 @@ GOALS: list[Target] = [
     _against(ONE, peers.OURS_BOUND, peers.DDX, 1.6),
     _against(ONE, peers.OURS_BOUND, peers.JAX, 15.0),
     *_tier(peers.INTERPRETER, (10.0, "ms"), 6.0, (peers.DDX_INTERPRETER, peers.CASADI_VM)),
-    *_tier(peers.QUICK, (0.3, "s"), 3.0, (peers.DDX_O0, peers.CASADI_O0)),
     *_tier(peers.FULL, (4.0, "s"), 1.6, (peers.DDX_O1, peers.CASADI)),
     _within(AT_POINTS, peers.OURS_ALONE, 0.6, "ns", each="an operation and point"),
     _within(AT_POINTS + FIRST, peers.OURS_ALONE, 4.0, "s"),

@@ -110,11 +110,6 @@ def _interpreter(recorded: Recorded) -> Task:
     return _compiled(recorded, "interpreter")
 
 
-@adapter(peers.QUICK, RANDOM, record=_record)
-def _quick(recorded: Recorded) -> Task:
-    return _compiled(recorded, "quick")
-
-
 @adapter(peers.FULL, RANDOM, record=_record)
 def _full(recorded: Recorded) -> Task:
     return _compiled(recorded, "full")

@@ -13,7 +13,7 @@ __all__ = ["compiler", "missing", "ours", "version_of"]
 
 ON_ONE = ", 1 thread"
 OURS, OURS_ALONE, OURS_BOUND = "microgrid", f"microgrid{ON_ONE}", "microgrid, bound"
-INTERPRETER, QUICK, FULL = "microgrid, interpreter", "microgrid, quick", "microgrid, full"
+INTERPRETER, FULL = "microgrid, interpreter", "microgrid, full"
 CEILING, CEILING_ALONE = "C by hand", f"C by hand{ON_ONE}"
 NUMBA, NUMBA_ALONE = "numba by hand", f"numba by hand{ON_ONE}"
 NUMPY = "NumPy closed form"
@@ -41,7 +41,7 @@ PEERS.update(
     {
         peer.name: peer
         for peer in [
-            *map(_ours, (OURS, OURS_ALONE, OURS_BOUND, INTERPRETER, QUICK, FULL)),
+            *map(_ours, (OURS, OURS_ALONE, OURS_BOUND, INTERPRETER, FULL)),
             *[Peer(name, "numpy", compiler=True) for name in (CEILING, CEILING_ALONE)],
             *[Peer(name, "numba", "numba") for name in (NUMBA, NUMBA_ALONE)],
             Peer(NUMPY, "numpy", "numpy"),

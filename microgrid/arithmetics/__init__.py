@@ -1,1 +1,1 @@
-"""Number systems that need a further package, one file each; the standard library's are in ``arithmetic``."""
+"""Further number systems that the rules run in, one file each; ``core.arithmetic`` has those of the engine."""

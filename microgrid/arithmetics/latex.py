@@ -1,4 +1,4 @@
-r"""LaTeX as the numbers: each rule of the table writes itself down, with the parentheses that it takes.
+r"""LaTeX as a number system: the result of a rule is its text, with parentheses where operands need them.
 
 >>> from microgrid.arithmetics.latex import LATEX, Text
 >>> a, y = Text("a"), Text("y")
@@ -19,7 +19,7 @@ from microgrid.core.rules import RULES, Pair, Rule
 
 __all__ = ["LATEX", "Text", "number", "symbol"]
 
-# How tightly the parts of a formula hold together, from loose to tight.
+# Binding strengths, from the weakest to the strongest.
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 
 _GREEK = (
@@ -31,7 +31,7 @@ _SPECIAL = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\texta
 
 
 def number(x: float) -> str:
-    """A number with all of its digits.
+    """A number in LaTeX with all of its digits.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def number(x: float) -> str:
 
 
 def symbol(name: str) -> str:
-    r"""A name as mathematics writes it: digits at its end are an index, and Greek letters may be spelled out.
+    r"""A name in LaTeX, with digits at its end as a subscript and names of Greek letters as letters.
 
     Parameters
     ----------
     name : str
-        Any text; what is no plain name is set upright, and nothing in it is a command to LaTeX or to a page.
+        Any text. Text that is not a plain name is set upright, with every character special to LaTeX or HTML escaped.
 
     Returns
     -------
@@ -98,14 +98,14 @@ def _escaped(letter: str) -> str:
 
 
 class Text:
-    """A formula in LaTeX, and how tightly it holds together.
+    """A formula in LaTeX, with its binding strength.
 
     Parameters
     ----------
     text : str
         The formula.
     binding : int, optional
-        By default that of a symbol.
+        The binding strength of its outermost operation; by default that of a symbol.
     """
 
     __slots__ = ("binding", "text")
@@ -115,7 +115,7 @@ class Text:
 
     @classmethod
     def of(cls, thing: Any) -> Text:
-        """A formula for a plain number, or the formula itself."""
+        """A plain number as a formula; a formula is returned unchanged."""
         if isinstance(thing, Text):
             return thing
         text = number(float(thing))
@@ -153,16 +153,16 @@ class Text:
 
 
 def _product(left: Any, right: Any) -> Text:
-    """A product; a factor of 1, which a rule states, is left out, and one of -1 is a sign."""
+    """A product. A plain factor of 1 from a rule is omitted, and one of -1 becomes a sign."""
     for factor, other in ((left, right), (right, left)):
         if type(factor) is float and factor in (1.0, -1.0):
             return Text.of(other) if factor == 1.0 else -Text.of(other)
     return _written(RULES["mul"], left, right)
 
 
-# ---- where a rule's text needs parentheses around an operand ---------------------------------------------------
+# ---- parentheses around operands in a rule's text --------------------------------------------------------------
 
-_MARKS = "\ue000\ue001\ue002\ue003\ue004"  # stand for the operands while a text is looked at
+_MARKS = "\ue000\ue001\ue002\ue003\ue004"  # placeholders of the operands while a text is analysed
 _NAMES = ("x", "y", "z", "xs", "ys")
 
 
@@ -172,7 +172,7 @@ def _marked(latex: str) -> str:
 
 
 def _level(text: str) -> int:
-    """How tightly a text holds together: by what stands outside of all braces and delimiters."""
+    """The binding strength of a text, by its operations outside of all braces and delimiters."""
     outside, depth = [], 0
     for piece in re.findall(r"\\left|\\right|\\[a-zA-Z]+|.", text, flags=re.DOTALL):
         depth -= piece in ("}", r"\right")
@@ -186,22 +186,22 @@ def _level(text: str) -> int:
     return _POWER if "^" in joined or joined.startswith(r"\frac") else _ATOM
 
 
-def _group(text: str, place: int) -> tuple[str, str]:
-    """What stands before and after a place within the innermost braces or delimiters around it."""
-    depth, start = 0, place
+def _group(text: str, position: int) -> tuple[str, str]:
+    """The text before and after a position within the innermost braces or delimiters around it."""
+    depth, start = 0, position
     while start and not (depth == 0 and text[start - 1] in "{([|,"):
         start -= 1
         depth += (text[start] in "})]") - (text[start] in "{([")
-    depth, stop = 0, place + 1
+    depth, stop = 0, position + 1
     while stop < len(text) and not (depth == 0 and text[stop] in "})],|"):
         depth += (text[stop] in "{([") - (text[stop] in "})]")
         stop += 1
-    return text[start:place], text[place + 1 : stop]
+    return text[start:position], text[position + 1 : stop]
 
 
-def _wanted(text: str, place: int) -> int:
-    """How tightly an operand in this place has to hold together."""
-    before, after = _group(text, place)
+def _required(text: str, position: int) -> int:
+    """The binding strength that an operand in this position needs to go without parentheses."""
+    before, after = _group(text, position)
     if after.startswith("^"):
         return _ATOM
     if r"\cdot" in before + after or before.rstrip().endswith("-"):
@@ -210,25 +210,25 @@ def _wanted(text: str, place: int) -> int:
 
 
 def _written(rule: Rule, *operands: Any) -> Text:
-    """The rule's own text with the operands in their places."""
+    """The rule's text with the operands filled in."""
     text = _marked(rule.latex)
     filled = list(text)
     if rule.arity is None:
         length = len(operands) // len(rule.regions)
-        starts = [place * length for place in range(len(rule.regions))]
+        starts = [group * length for group in range(len(rule.regions))]
         fillings = {
-            _MARKS[3 + place]: _listed(rule, operands[start : start + length]) for place, start in enumerate(starts)
+            _MARKS[3 + group]: _list(rule, operands[start : start + length]) for group, start in enumerate(starts)
         }
     else:
-        fillings = {_MARKS[place]: Text.of(operand) for place, operand in enumerate(operands)}
-    for place, letter in enumerate(text):
+        fillings = {_MARKS[index]: Text.of(operand) for index, operand in enumerate(operands)}
+    for position, letter in enumerate(text):
         if letter in fillings:
-            filled[place] = _fitted(fillings[letter], text, place)
+            filled[position] = _fitted(fillings[letter], text, position)
     return Text("".join(filled), _level(text))
 
 
-def _listed(rule: Rule, operands: tuple[Any, ...]) -> Text:
-    """A list of operands: the terms of a sum with + between them, any other with commas."""
+def _list(rule: Rule, operands: tuple[Any, ...]) -> Text:
+    """A list of operands: terms of a sum with + between them, others with commas."""
     texts = [Text.of(operand) for operand in operands]
     if rule.name == "sum":
         total = texts[0] if texts else Text("0")
@@ -238,9 +238,9 @@ def _listed(rule: Rule, operands: tuple[Any, ...]) -> Text:
     return Text(", ".join([text.text for text in texts]))
 
 
-def _fitted(operand: Text, text: str, place: int) -> str:
-    first = not _group(text, place)[0].strip()
-    if operand.binding < _wanted(text, place) or (operand.text.startswith("-") and not first):
+def _fitted(operand: Text, text: str, position: int) -> str:
+    first = not _group(text, position)[0].strip()
+    if operand.binding < _required(text, position) or (operand.text.startswith("-") and not first):
         return rf"\left({operand.text}\right)"
     return operand.text
 
@@ -265,7 +265,7 @@ def _choose(truth: Any, then: Any, otherwise: Any) -> Any:
 
 
 class _Latex(Arithmetic):
-    """A rule's value is its own text; its partials are what it computes with texts."""
+    """LaTeX. A rule's value is its text; its partials are computed on texts."""
 
     def __init__(self) -> None:
         comparisons = {"less": "<", "less_equal": r"\le", "equal": "="}
@@ -285,4 +285,4 @@ def _function(rule: Rule, *operands: Any) -> Any:
 
 
 LATEX = _Latex()
-"""Formulas in LaTeX, written as the rules write themselves."""
+"""Formulas in LaTeX, from the texts in the rule table."""

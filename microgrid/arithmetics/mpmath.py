@@ -1,4 +1,4 @@
-"""High precision on mpmath's numbers, the reference that the others are held against; no graph and no rule is here.
+"""High precision with mpmath's numbers, the reference for all other number systems; no graph and no rule is here.
 
 >>> import mpmath
 >>> from microgrid.arithmetics.mpmath import MPMATH
@@ -26,7 +26,7 @@ __all__ = ["MPMATH", "mpmath"]
 
 
 def _real(name: str) -> Callable[..., Any]:
-    """One of mpmath's functions without its complex results: nan, as for every real number system."""
+    """One of mpmath's functions with nan instead of a complex result, as in every real number system."""
     function = getattr(mpmath, {"pow": "power"}.get(name, name))
 
     def real(*operands: Any) -> Any:
@@ -45,8 +45,8 @@ MPMATH = Arithmetic(
     **COMPARISONS,
     **{name: _real(name) for name in ELEMENTARY},
 )
-"""Real numbers at the working precision of ``mpmath.mp``: the references for values and derivatives.
+"""Real numbers at the working precision of ``mpmath.mp``, for reference values and derivatives.
 
-A rule's definition is computed as it stands, so the precision must leave room for what cancels in it: ln(1 + e⁻⁷⁴⁵)
-takes 324 digits before the first one that counts. Division by zero raises ``ZeroDivisionError``, as mpmath has it.
+Rules run by their definitions, not their stable forms, so the precision must allow for cancellation: ln(1 + e⁻⁷⁴⁵)
+needs 324 digits before its first significant one. Division by zero raises ``ZeroDivisionError``, as in mpmath.
 """

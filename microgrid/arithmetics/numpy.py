@@ -1,4 +1,4 @@
-"""NumPy's arrays as the numbers: the rules run on whole columns at once, IEEE arithmetic without warnings."""
+"""NumPy's arrays as a number system: a rule runs on a whole column at once, in IEEE 754 arithmetic."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ NUMPY = Arithmetic(
     **{name: getattr(numpy, name) for name in _SAME},
     **{name: getattr(numpy, function) for name, function in _INVERSE.items()},
 )
-"""Arrays of float64, of one shape or numbers. Where it is used, ``numpy.errstate(all="ignore")`` has to hold: NumPy
-warns of infinities, which IEEE 754 and this package take for numbers."""
+"""Arrays of float64 of one shape, or single numbers. Use it inside ``numpy.errstate(all="ignore")``: NumPy warns of
+infinities, which are numbers in IEEE 754 and in this package."""
 
 
 def as_column(number: Any, rows: int) -> Any:
-    """A number of the arithmetic as one for each row.
+    """A number of the arithmetic as a column.
 
     Parameters
     ----------
     number : float or array of shape (rows,)
-        What a rule gave: where nothing depends on rows, that is a single number.
+        The result of a rule: a single number if it doesn't depend on rows.
     rows : int
-        How many.
+        The number of rows.
 
     Returns
     -------
     array of shape (rows,)
-        Read-only if it is one number, repeated.
+        Read-only if it repeats a single number.
     """
     return numpy.broadcast_to(numpy.asarray(number, dtype=float), (rows,))

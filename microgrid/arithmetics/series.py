@@ -1,15 +1,15 @@
-"""Truncated power series as the numbers: forward mode, to any order, from the same rules; no graph is here.
+"""Truncated power series as a number system: forward mode to any order from the same rules; no graph is here.
 
-A number that moves with t is x(t) = x0 + x1·t + x2·t² + … . A rule says how its output moves: along
+A number that depends on t is x(t) = x0 + x1·t + x2·t² + … . By the chain rule, a rule's output satisfies
 
-    out'(t) = Σ partial_i(out, x)(t) · x_i'(t),
+    out'(t) = Σ partial_i(out, x)(t) · x_i'(t).
 
-of which the coefficients on both sides give each coefficient of the output from those before it, with the partials run
-on series too. So no operation needs a recurrence of its own. The first coefficient is the rule's value in the base
-arithmetic, in the form that neither overflows nor cancels.
+Comparing coefficients gives each coefficient of the output from those before it, with the partials run on series too,
+so that no operation needs a recurrence of its own. The first coefficient is the rule's value in the base arithmetic, in
+its stable form.
 
-A coefficient is computed when it is asked for, and once. With first-order coefficients that are sparse vectors, one for
-each direction, the same numbers are forward mode in all directions at once.
+Coefficients are computed on demand and kept. With sparse vectors as first-order coefficients, one entry per direction,
+the same numbers are forward mode in all directions at once.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Apply = Callable[..., Any]
 
 
 class _Real(Arithmetic):
-    """Floats with the results of FLOAT, at the speed of PLAIN wherever Python's own floats don't raise."""
+    """Floats with the results of FLOAT, at the speed of PLAIN where Python's floats don't raise."""
 
     def bind(self, rule: Rule) -> Pair:
         if rule not in self._bound:
-            self._bound[rule] = (_carefully(rule, 0), _carefully(rule, 1))
+            self._bound[rule] = (_with_fallback(rule, 0), _with_fallback(rule, 1))
         return self._bound[rule]
 
 
-def _carefully(rule: Rule, part: int) -> Callable[..., Any]:
-    """The rule's value (0) or its partials (1), by IEEE 754 where Python's own floats raise."""
+def _with_fallback(rule: Rule, part: int) -> Callable[..., Any]:
+    """The rule's value (0) or its partials (1) in PLAIN, or in FLOAT where Python's floats raise."""
     quick = PLAIN.bind(rule)[part]
 
     def function(*operands: float) -> Any:
@@ -56,7 +56,7 @@ REAL = _Real("real", **{name: getattr(PLAIN, name) for name in _CHOICES})
 
 
 class SparseVector:
-    """A vector of which only the entries that are not 0 by structure are kept; what is added up, scaled and divided.
+    """A vector that holds only the entries that are not structurally 0.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class SparseVector:
 
 
 def _gather(vectors: Iterable[SparseVector]) -> dict[Any, Any]:
-    """The entries of a sum, added up in one dict, so that a sum of many vectors costs what they hold together."""
+    """The entries of a sum, added in one dict, so that the cost is proportional to the number of entries."""
     entries: dict[Any, Any] = {}
     for vector in vectors:
         for index, entry in vector.entries.items():
@@ -99,39 +99,39 @@ def _gather(vectors: Iterable[SparseVector]) -> dict[Any, Any]:
 
 
 class Series:
-    """One number that moves: its coefficients so far, and how the next one is made.
+    """A power series: the coefficients computed so far, and how to compute the next one.
 
     Parameters
     ----------
     arithmetic : SeriesArithmetic
-        Whose number it is.
+        The arithmetic that the series belongs to.
     first : number
         The constant coefficient, a number of the base arithmetic.
-    moves : bool
-        Whether there can be further coefficients.
+    varies : bool, default True
+        Whether the series depends on t, so that there are further coefficients.
 
     Notes
     -----
-    A coefficient that is 0 by structure is None: it takes part in no product, and so in no 0·inf.
+    A coefficient that is structurally 0 is None. It contributes to no product, so that there is no 0·inf.
     """
 
-    __slots__ = ("arithmetic", "coefficients", "moves")
+    __slots__ = ("arithmetic", "coefficients", "varies")
 
-    def __init__(self, arithmetic: SeriesArithmetic, first: Any, *, moves: bool = True) -> None:
+    def __init__(self, arithmetic: SeriesArithmetic, first: Any, *, varies: bool = True) -> None:
         self.arithmetic = arithmetic
         self.coefficients: list[Any] = [first]
-        self.moves = moves
+        self.varies = varies
 
-    def needs(self, order: int) -> Iterable[tuple[Series, int]]:  # noqa: ARG002  # of a series that needs none
-        """What has to be known before the coefficient of this order: other series, and up to which order."""
+    def needs(self, order: int) -> Iterable[tuple[Series, int]]:  # noqa: ARG002  # subclasses use it
+        """The series, and their orders, that the coefficient of this order is computed from."""
         return ()
 
-    def make(self, order: int) -> Any:  # noqa: ARG002  # likewise
-        """The coefficient of this order, from what it needs."""
+    def make(self, order: int) -> Any:  # noqa: ARG002  # subclasses use it
+        """The coefficient of this order, once ``needs`` are computed."""
         return None
 
     def coefficient(self, order: int) -> Any:
-        """The coefficient of an order, by all the work that it takes; without recursion.
+        """The coefficient of an order, computed with all that it depends on; without recursion.
 
         Parameters
         ----------
@@ -141,9 +141,9 @@ class Series:
         Returns
         -------
         number or None
-            None where it is 0 by structure.
+            None if it is structurally 0.
         """
-        if order and not self.moves:
+        if order and not self.varies:
             return None
         stack: list[tuple[Series, int]] = [(self, order)]
         while stack:
@@ -154,13 +154,13 @@ class Series:
                 continue
             missing = [(one, at) for one, at in series.needs(known) if len(one.coefficients) <= at]
             if missing:
-                stack += reversed(missing)  # the first one is made first: those after it in a chain build on it
+                stack += reversed(missing)  # the first one is computed first, since later ones in a chain depend on it
             else:
                 series.coefficients.append(series.make(known))
         return self.coefficients[order]
 
     def __repr__(self) -> str:
-        return f"<series {self.coefficients}…>" if self.moves else f"<series {self.coefficients[0]}>"
+        return f"<series {self.coefficients}…>" if self.varies else f"<series {self.coefficients[0]}>"
 
     def __add__(self, other: Any) -> Series:
         return self.arithmetic.sum_of(self, other)
@@ -191,7 +191,7 @@ class Series:
 
 
 class _Variable(Series):
-    """A series that is given by its coefficients; None stands for one that is 0."""
+    """A series given by its coefficients; None is a structural 0."""
 
     __slots__ = ("given",)
 
@@ -204,34 +204,34 @@ class _Variable(Series):
 
 
 class _Of(Series):
-    """A series of others, of which it needs every coefficient up to its own."""
+    """A series computed from operands, each coefficient from theirs up to the same order."""
 
     __slots__ = ("operands",)
 
     def __init__(self, first: Any, *operands: Series) -> None:
-        super().__init__(operands[0].arithmetic, first, moves=any([operand.moves for operand in operands]))
+        super().__init__(operands[0].arithmetic, first, varies=any([operand.varies for operand in operands]))
         self.operands = operands
 
     def needs(self, order: int) -> Iterable[tuple[Series, int]]:
-        return [(operand, order) for operand in self.operands if operand.moves]
+        return [(operand, order) for operand in self.operands if operand.varies]
 
-    def of(self, place: int, order: int) -> Any:
+    def of(self, index: int, order: int) -> Any:
         """An operand's coefficient."""
-        operand = self.operands[place]
-        return operand.coefficients[order] if order == 0 or operand.moves else None
+        operand = self.operands[index]
+        return operand.coefficients[order] if order == 0 or operand.varies else None
 
 
 class _Sum(_Of):
-    """Also a chain of sums: its last one adds up all terms at once, from the nearest one before it that is known."""
+    """A sum. The last one of a chain of sums adds all terms at once, from the nearest sum with a known coefficient."""
 
     __slots__ = ()
 
     def _parts(self, order: int) -> list[Series]:
         parts, left = [self.operands[1]], self.operands[0]
-        while isinstance(left, _Sum) and left.moves and len(left.coefficients) <= order:
+        while isinstance(left, _Sum) and left.varies and len(left.coefficients) <= order:
             parts.append(left.operands[1])
             left = left.operands[0]
-        return [part for part in (left, *reversed(parts)) if part.moves]
+        return [part for part in (left, *reversed(parts)) if part.varies]
 
     def needs(self, order: int) -> Iterable[tuple[Series, int]]:
         return [(part, order) for part in self._parts(order)]
@@ -273,7 +273,7 @@ class _Quotient(_Of):
 
 
 class _Choice(_Of):
-    """One of two numbers by a truth that is itself recorded in the base arithmetic."""
+    """One of two series, chosen by a condition that is a number of the base arithmetic."""
 
     __slots__ = ("truth",)
 
@@ -286,7 +286,7 @@ class _Choice(_Of):
 
 
 class _Function(_Of):
-    """A rule's output, by the differential equation that its partials are."""
+    """A rule's output, by the differential equation that its partials give."""
 
     __slots__ = ("rule", "slopes")
 
@@ -299,27 +299,27 @@ class _Function(_Of):
         if self.slopes is None:
             self.slopes = self.arithmetic.slopes_of(self.rule, self)
         for operand, slope in zip(self.operands, self.slopes, strict=True):
-            if operand.moves and slope is not None:
+            if operand.varies and slope is not None:
                 yield operand, order
-                if slope.moves:
+                if slope.varies:
                     yield slope, order - 1
 
     def make(self, order: int) -> Any:
-        assert self.slopes is not None  # needs was asked first
+        assert self.slopes is not None  # set by needs
         terms = []
-        for place, (operand, slope) in enumerate(zip(self.operands, self.slopes, strict=True)):
-            if slope is None or not operand.moves:
+        for index, (operand, slope) in enumerate(zip(self.operands, self.slopes, strict=True)):
+            if slope is None or not operand.varies:
                 continue
             for j in range(1, order + 1):
-                rate = slope.coefficients[order - j] if j == order or slope.moves else None
-                term = _times(rate, self.of(place, j))
+                rate = slope.coefficients[order - j] if j == order or slope.varies else None
+                term = _times(rate, self.of(index, j))
                 terms.append(term if j == 1 or term is None else float(j) * term)
         total = _total(terms)
         return total if order == 1 else self.arithmetic.over(total, float(order))
 
 
 def _total(terms: Iterable[Any]) -> Any:
-    """The sum of coefficients in order, None if each is 0 by structure."""
+    """The sum of coefficients in order; None if all are structurally 0."""
     there = [term for term in terms if term is not None]
     if there and isinstance(there[0], SparseVector):
         return SparseVector(_gather(there)) if len(there) > 1 else there[0]
@@ -330,7 +330,7 @@ def _total(terms: Iterable[Any]) -> Any:
 
 
 def _times(left: Any, right: Any) -> Any:
-    """A product of coefficients. Only None is 0 by structure: 0·inf has to stay nan. A factor of 1 changes no bit."""
+    """A product of coefficients. Only None is structurally 0: 0·inf stays nan. A factor of 1 changes no bit."""
     if left is None or right is None:
         return None
     if type(left) is float and left == 1.0:
@@ -348,9 +348,9 @@ class SeriesArithmetic(Arithmetic):
     Parameters
     ----------
     base : Arithmetic
-        The numbers that coefficients are: ``REAL``, high precision, or Values, which record the coefficients.
+        The number system of the coefficients: ``REAL``, high precision, or Values, which record the coefficients.
     apply : callable, optional
-        ``apply(rule, *operands)`` gives a rule's value in the base; by default the base runs the rule.
+        ``apply(rule, *operands)`` returns a rule's value in the base; by default the base runs the rule.
 
     Examples
     --------
@@ -367,20 +367,20 @@ class SeriesArithmetic(Arithmetic):
         super().__init__(f"series of {base.name}", exact=base.exact, pi=base.pi, inf=base.inf)
         self.base = base
         self.apply = apply or (lambda rule, *operands: base.bind(rule)[0](*operands))
-        self._made: dict[tuple[Any, ...], Series] = {}  # what was made before is used again
+        self._made: dict[tuple[Any, ...], Series] = {}  # common subexpressions
         for name in RULES.keys() - set(_CHOICES):
             setattr(self, name, functools.partial(self._function, RULES[name]))
 
     def variable(self, *coefficients: Any) -> Series:
-        """A number that moves, by its coefficients from the constant one on."""
+        """A series by its coefficients, from order 0 on."""
         return _Variable(self, coefficients)
 
     def lift(self, number: Any) -> Series:
-        """A number that stands still, unless it is a series already."""
+        """A constant series of a number; a series is returned unchanged."""
         if isinstance(number, Series):
             return number
-        key = repr(number) if isinstance(number, float) else id(number)  # 0.0 and -0.0 are two numbers
-        return self._once(("lift", key), lambda: Series(self, number, moves=False))
+        key = repr(number) if isinstance(number, float) else id(number)  # 0.0 and -0.0 are equal but different numbers
+        return self._once(("lift", key), lambda: Series(self, number, varies=False))
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Series]) -> Series:
         if key not in self._made:
@@ -399,22 +399,22 @@ class SeriesArithmetic(Arithmetic):
     def _function(self, rule: Rule, *numbers: Any) -> Series:
         operands = [self.lift(number) for number in numbers]
         firsts = [operand.coefficients[0] for operand in operands]
-        moving = rule
-        if rule.constant_form and not operands[-1].moves:
-            moving = RULES[rule.constant_form]
-            rule = moving if isinstance(firsts[-1], float) else rule
-        key = (moving, *map(id, operands))
-        return self._once(key, lambda: _Function(moving, self.apply(rule, *firsts), *operands))
+        general = rule
+        if rule.constant_form and not operands[-1].varies:
+            rule = RULES[rule.constant_form]
+        value_rule = rule if isinstance(firsts[-1], float) else general
+        key = (rule, *map(id, operands))
+        return self._once(key, lambda: _Function(rule, self.apply(value_rule, *firsts), *operands))
 
     def slopes_of(self, rule: Rule, out: _Function) -> list[Series | None]:
-        """The partials of a rule at a series; None where the rule states a plain 0."""
+        """The partials of a rule at a series; None where the rule has a plain 0."""
         slopes = super().bind(rule)[1](out, *out.operands)
         return [None if type(slope) is float and slope == 0.0 else self.lift(slope) for slope in slopes]
 
     # ---- the operators ----------------------------------------------------------------------------------------
 
     def sum_of(self, left: Any, right: Any) -> Series:
-        """The sum of two numbers, at least one of them a series; the following four likewise."""
+        """The sum of two numbers, at least one of them a series, as for the other operators."""
         x, y = self.lift(left), self.lift(right)
         return self._once(("+", id(x), id(y)), lambda: _Sum(x.coefficients[0] + y.coefficients[0], x, y))
 
@@ -434,13 +434,13 @@ class SeriesArithmetic(Arithmetic):
         return self._once(("/", id(x), id(y)), lambda: _Quotient(self.over(x.coefficients[0], y.coefficients[0]), x, y))
 
     def negative_of(self, series: Series) -> Series:
-        """The negative; that of a negative is the number itself, so that sin, cos, -sin, -cos close their circle."""
+        """The negative. A double negative is the series itself, so that the derivatives of sin repeat after four."""
         if isinstance(series, _Negative):
             return series.operands[0]
         return self._once(("neg", id(series)), lambda: _Negative(-series.coefficients[0], series))
 
     def over(self, numerator: Any, denominator: Any) -> Any:
-        """A quotient of coefficients, in the base."""
+        """A quotient of coefficients in the base."""
         if numerator is None:
             return None
         if isinstance(numerator, SparseVector):
@@ -462,14 +462,14 @@ class SeriesArithmetic(Arithmetic):
         return self.base.equal(_first(x), _first(y))
 
     def where(self, truth: Any, then: Any, otherwise: Any) -> Any:
-        """One of two numbers, by a comparison."""
+        """One of two series, by a comparison."""
         if isinstance(truth, bool):
             return then if truth else otherwise
         x, y = self.lift(then), self.lift(otherwise)
         return _Choice(truth, self.choice_of(truth, x.coefficients[0], y.coefficients[0]), x, y)
 
     def choice_of(self, truth: Any, then: Any, otherwise: Any) -> Any:
-        """A choice of coefficients, in the base."""
+        """A choice of coefficients in the base."""
         if then is None and otherwise is None:
             return None
         if isinstance(then, SparseVector) or isinstance(otherwise, SparseVector):

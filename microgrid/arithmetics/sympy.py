@@ -1,4 +1,4 @@
-"""Formulas as the numbers, on SymPy's expressions; no graph and no rule is here.
+"""SymPy's expressions as a number system; no graph and no rule is here.
 
 >>> import sympy
 >>> from microgrid.arithmetics.sympy import SYMPY, Formula
@@ -24,12 +24,12 @@ __all__ = ["SYMPY", "Formula", "exact", "sympy"]
 
 
 def exact(number: Any) -> Any:
-    """A plain number as SymPy's exact one: 0.1 is one tenth, as it was written, and a whole number an integer.
+    """A plain number as an exact number of SymPy: 0.1 is one tenth, as written, and a whole number is an integer.
 
     Parameters
     ----------
     number : float, Formula or expression
-        A formula gives its expression; an expression is left as it is.
+        A Formula gives its expression; an expression is returned unchanged.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def exact(number: Any) -> Any:
 
 
 class Formula:
-    """A SymPy expression as a number: with plain numbers it stays exact, where SymPy's own would become a float.
+    """A SymPy expression that stays exact when combined with floats, which would turn SymPy's own into floats.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class Formula:
 
 
 def _of(function: Callable[..., Any]) -> Callable[..., Formula]:
-    """One of SymPy's functions, on numbers of either kind."""
+    """One of SymPy's functions, on Formulas and floats."""
 
     def formula(*operands: Any) -> Formula:
         return Formula(function(*map(exact, operands)))
@@ -116,7 +116,7 @@ def _choose(truth: Any, then: Any, otherwise: Any) -> Formula:
     return Formula(sympy.Piecewise((exact(then), truth), (exact(otherwise), True)))
 
 
-# What SymPy calls otherwise, or has no function of its own for.
+# Functions that have another name in SymPy, or none.
 _OTHERS: dict[str, Callable[..., Any]] = {
     "abs": sympy.Abs,
     "pow": sympy.Pow,
@@ -136,4 +136,4 @@ SYMPY = Arithmetic(
     where=_choose,
     **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*ELEMENTARY, "abs")},
 )
-"""Formulas: what a rule computes with them is written down exactly, and nothing is rounded."""
+"""Formulas: the result of a rule is its exact expression, and nothing is rounded."""

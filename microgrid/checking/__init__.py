@@ -1,9 +1,9 @@
-"""Gradient checking that tells what is wrong: verdicts with their evidence, the node to blame, a line that repeats it.
+"""Gradient checking: verdicts with their evidence, the node to blame, and a line of code that repeats the check.
 
-``check_gradients`` compares, ``assert_gradients`` raises. How a check is made up, from the bottom: ``points`` says
-where, ``recordings`` what a function's graph is and whether it stands for the function, ``differences`` and
-``references`` what a derivative should be and how sure that is, ``nodes`` which node is wrong, ``functions`` what each
-kind of function can say of a doubtful derivative, and ``judging`` puts the verdicts together into a ``report``.
+``check_gradients`` returns a report; ``assert_gradients`` raises unless every verdict is "right". The modules, from the
+bottom: ``points`` draws sample points; ``recordings`` records a function's graph and finds kinks and missing paths;
+``differences`` and ``references`` compute reference derivatives with error bounds; ``nodes`` finds the node that is
+wrong; ``subjects`` resolves doubtful derivatives; ``check`` puts the verdicts together into a ``report``.
 """
 
 from __future__ import annotations

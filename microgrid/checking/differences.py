@@ -1,12 +1,12 @@
-"""What the values of a function alone say of its derivative: differences, the Taylor remainder, slopes at a kink.
+"""Derivatives from a function's values alone: differences, the order of the Taylor remainder, slopes at a kink.
 
 Everything here takes a function of one float, and knows neither graphs nor rules.
 
-A difference quotient has two errors that pull its step in opposite directions: the truncated series, which a smaller
-step shrinks, and the rounding of the function's values, which a smaller step magnifies. So no step suits all functions
-and all scales. Here a whole ladder of steps is climbed down, each half of the one above. Every four neighbours are
-extrapolated to step 0 (Richardson's extrapolation; as Neville's table in C. Ridders, Advances in Engineering Software
-4, 1982), which says how well they agree, and the best of all wins, with its disagreement and its noise as the bound.
+A difference quotient has two errors: truncation, which shrinks with the step, and the rounding of the function's
+values, which grows as the step shrinks. So no step suits all functions and all scales. Here the step is halved from
+level to level, every four neighbouring levels are extrapolated to step 0 (Richardson's extrapolation, by Neville's
+table as in C. Ridders, Advances in Engineering Software 4, 1982), and the estimate with the smallest error bound is
+taken. The bound is the disagreement of neighbouring estimates plus the noise.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ _BY_DIFFERENCES = "central differences"
 _EPSILON = sys.float_info.epsilon
 _WINDOW = 4  # neighbouring steps that are extrapolated together
 _ENOUGH = 1e-10  # a relative bound at which no smaller step is tried
-_WIDER = 5  # spacings beyond the first at which irregular values are sought, each 16 times the last
-_COARSEST = 28  # doublings of 2⁻⁴⁰ at which a step of a staircase may still be rounding: half precision has 2⁻¹¹
-_ABOVE_NOISE = 20.0  # how far a difference has to stand out from the rounding of its parts to be evidence
+_WIDER = 5  # spacings beyond the first at which noise is measured, each 16 times the last
+_COARSEST = 28  # doublings of 2⁻⁴⁰ up to which a step of a staircase may be rounding: half precision has 2⁻¹¹
+_ABOVE_NOISE = 20.0  # multiple of the noise that a difference has to exceed to be evidence
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A derivative from some reference.
+    """A reference's value for a derivative.
 
     Parameters
     ----------
     value : float
         The derivative.
     bound : float
-        How far off it may be, by the reference's own account.
+        The reference's own error bound.
     how : str
-        The reference, in words.
-    scale : float
-        For differences: how fast the function changes over the steps that were used. 0 for any other reference.
+        The reference's name.
+    scale : float, default 0.0
+        For differences, the largest one-sided slope at the steps that were used. 0 for any other reference.
     """
 
     value: float
@@ -56,7 +56,7 @@ class Estimate:
 
     @property
     def is_still(self) -> bool:
-        """Whether the function was not seen to move at any step: for all that its values tell, it is constant."""
+        """Whether the function had the same value at every step, so that it may be constant."""
         return self.how == _BY_DIFFERENCES and self.value == self.scale == 0.0
 
 
@@ -85,24 +85,24 @@ class _Level:
 
     @property
     def bend(self) -> float:
-        """How far the two sides lie apart, beyond what one straight line explains."""
+        """The second difference: 0 for a straight line."""
         return (self.right - self.middle) - (self.middle - self.left)
 
     @property
     def jump(self) -> float:
-        """How far the two slopes lie apart; 0 where that may be rounding."""
+        """The difference of the two slopes; 0 if it may be rounding."""
         return abs(self.bend) / self.step if abs(self.bend) > _ABOVE_NOISE * self.noise else 0.0
 
 
 def _levels(function: Function, x: float) -> Iterator[_Level]:
-    """The ladder of steps, from the largest, as far as the function is finite there; none at an infinite point."""
+    """The levels from the largest step down, where the function is finite; none at an infinite point."""
     if not math.isfinite(x):
         return
     middle, scatter = function(x), _scatter(function, x)
     top = 0.25 * max(abs(x), 1.0)
     lowest = max((abs(x) or 1.0) * _EPSILON * 64.0, 5e-324)
     for rung in range(math.ceil(math.log2(top) - math.log2(lowest)) + 1):
-        # A power of 2, so that x + step rounds as little as can be.
+        # A power of 2, so that x + step rounds as little as possible.
         step = math.ldexp(1.0, math.frexp(top)[1] - 1 - rung)
         step = (x + step) - x
         left, right = function(x - step), function(x + step)
@@ -112,22 +112,23 @@ def _levels(function: Function, x: float) -> Iterator[_Level]:
 
 
 def _scatter(function: Function, x: float) -> float:
-    """How far the function's values are off because of rounding inside of it: what is irregular in them, close by.
+    """The size of the noise in the function's values, from the rounding of its operations.
 
-    Third differences leave nothing of a smooth function so near the point, and of noise its size times √20 (R. Hamming,
-    Introduction to Applied Numerical Analysis, 1971). The lower median leaves out those that reach across a kink.
+    So close to the point, third differences of a smooth function vanish, and those of noise are √20 times its size
+    (R. Hamming, Introduction to Applied Numerical Analysis, 1971). The lower median excludes those across a kink.
 
-    Wider spacings are tried as well, for rounding inside may come in steps between which the function looks smooth:
-    (1 - cos x)/x² near 0 does. What has one size at two spacings is noise; what grows with their cube is the function.
+    Wider spacings are tried too, since rounding may come in steps between which the function looks smooth, as in
+    (1 - cos x)/x² near 0. Differences of the same size at two spacings are noise; if they grow with the cube of the
+    spacing, they are the function's own.
     """
     spacing = math.ldexp(1.0, math.frexp(x or 1.0)[1] - 40)  # a power of 2: x and its neighbours are exact
-    row = [function(x + place * spacing) for place in range(-4, 5)]
+    row = [function(x + index * spacing) for index in range(-4, 5)]
     if len(set(row)) == 1:
         return _height_of_steps(function, x, spacing)
     noise = before = _irregular(row)
     for _ in range(_WIDER):
         spacing *= 16.0
-        size = _irregular([function(x + place * spacing) for place in range(-4, 5)])
+        size = _irregular([function(x + index * spacing) for index in range(-4, 5)])
         if size > 64.0 * before > 512.0 * math.ulp(row[4]):
             break
         if before <= 4.0 * size <= 16.0 * before:
@@ -137,7 +138,7 @@ def _scatter(function: Function, x: float) -> float:
 
 
 def _irregular(row: Sequence[float]) -> float:
-    """The size of the noise that would leave such third differences; 0 if there are none."""
+    """The size of the noise that explains the third differences."""
     for _ in range(3):
         row = [after - before for before, after in pairwise(row)]
     middle = sorted(map(abs, row))[len(row) // 2 - 1]
@@ -145,9 +146,9 @@ def _irregular(row: Sequence[float]) -> float:
 
 
 def _height_of_steps(function: Function, x: float, spacing: float) -> float:
-    """How far the values of a staircase are off, such as a function that was computed in fewer digits than a float has.
+    """The noise of a staircase, such as a function computed in fewer digits than a float has: the height of a step.
 
-    0 if none of its steps is so near that it may be rounding.
+    0 if no step is close enough to be rounding.
     """
     here = function(x)
     for _ in range(_COARSEST):
@@ -159,19 +160,19 @@ def _height_of_steps(function: Function, x: float, spacing: float) -> float:
 
 
 def differentiate(function: Function, x: float) -> Estimate:
-    """The derivative by central differences, extrapolated, with the step that suits the function.
+    """The derivative by extrapolated central differences, with a step that suits the function.
 
     Parameters
     ----------
     function : callable
-        From a float to a float; nan or infinite where it is not defined.
+        From a float to a float; nan or infinite where it is undefined.
     x : float
         The point.
 
     Returns
     -------
     Estimate
-        Its bound is infinite where no two neighbouring steps say the same.
+        Its bound is infinite if no two neighbouring steps agree.
 
     Examples
     --------
@@ -186,7 +187,7 @@ def differentiate(function: Function, x: float) -> Estimate:
     before: float | None = None
     flat: _Level | None = None
     for level in _levels(function, x):
-        if level.is_flat:  # nothing moved: all is constant here, or the step is lost in the function's rounding
+        if level.is_flat:  # the function is constant here, or the step is lost to rounding
             flat = flat or level
             if seen:
                 break
@@ -206,12 +207,12 @@ def differentiate(function: Function, x: float) -> Estimate:
 
 
 def _noise_of_slope(level: _Level) -> float:
-    """How far the rounding of the function's values may move the slope."""
+    """The error of the slope that the noise in the function's values may cause."""
     return 4.0 * level.noise / level.step
 
 
 def _extrapolated(window: Sequence[_Level], before: float | None) -> tuple[Estimate, float]:
-    """The slope at step 0 from a few neighbours, and how well it agrees with what fewer or other neighbours say."""
+    """The slope extrapolated to step 0, bounded by its disagreement with the extrapolations before it."""
     column = [level.slope for level in window]
     shorter = column[-1]
     factor = 1.0
@@ -228,7 +229,7 @@ def _extrapolated(window: Sequence[_Level], before: float | None) -> tuple[Estim
 
 
 def taylor_order(function: Function, x: float, slope: float) -> float | None:
-    """How fast the remainder f(x + h) - f(x) - h·slope shrinks with h: as h² if the slope is right, as h if it is not.
+    """The order in h of the remainder f(x + h) - f(x) - h·slope: 2 if the slope is right, 1 if it is wrong.
 
     Parameters
     ----------
@@ -237,13 +238,13 @@ def taylor_order(function: Function, x: float, slope: float) -> float | None:
     x : float
         The point.
     slope : float
-        What is said to be the derivative there.
+        The derivative to be checked.
 
     Returns
     -------
     float or None
-        The order, fitted to the smallest steps at which the remainder stands out from rounding: near 2 or more for the
-        right slope, near 1 for a wrong one. None where there are too few such steps, as for a straight line.
+        The order, fitted to the smallest steps at which the remainder exceeds rounding: near 2 or more for the right
+        slope, near 1 for a wrong one. None if there are too few such steps, as for a straight line.
 
     Examples
     --------
@@ -264,14 +265,14 @@ def taylor_order(function: Function, x: float, slope: float) -> float | None:
 
 
 def _fitted_slope(points: Sequence[tuple[float, float]]) -> float:
-    """Of the straight line through points, by least squares."""
+    """The slope of the straight line through points by least squares."""
     across = math.fsum([x for x, _ in points]) / len(points)
     up = math.fsum([y for _, y in points]) / len(points)
     return math.fsum([(x - across) * (y - up) for x, y in points]) / math.fsum([(x - across) ** 2 for x, _ in points])
 
 
 def slopes_beside(function: Function, x: float) -> tuple[float, float] | None:
-    """The slopes on the left and on the right of a kink or a jump; None where the function is smooth.
+    """The slopes on the left and on the right of a kink or a jump; None if the function is smooth.
 
     Parameters
     ----------
@@ -283,8 +284,8 @@ def slopes_beside(function: Function, x: float) -> tuple[float, float] | None:
     Returns
     -------
     tuple of float, or None
-        The two slopes at the smallest step at which their difference stands out from rounding. Between the sides of a
-        smooth function that difference shrinks with the step; at a kink it stays, at a jump it grows.
+        The two slopes at the smallest step at which their difference exceeds rounding. As the step shrinks, that
+        difference shrinks for a smooth function, stays the same at a kink and grows at a jump.
 
     Examples
     --------
@@ -297,9 +298,9 @@ def slopes_beside(function: Function, x: float) -> tuple[float, float] | None:
 
 
 def _has_kink(window: Sequence[_Level]) -> bool:
-    """Whether the two sides stay apart in one way while the step shrinks: as h at a kink, as nothing at a jump.
+    """Whether the second difference shrinks steadily as the step does: as h at a kink, not at all at a jump.
 
-    Noise keeps them apart as well, but now more and now less; what is smooth closes up as h².
+    For a smooth function it shrinks as h², and for noise it does so irregularly.
     """
     if not all([level.jump for level in window]):
         return False

@@ -1,9 +1,9 @@
-"""Which node is to blame: every node's value, local derivatives and adjoint, each held against what it should be.
+"""Which node is to blame: the value, local derivatives and adjoint of each node, compared with what they should be.
 
-A gradient is a product of three claims at each node: its value is its rule's at its operands, its local derivatives are
-the derivatives of that value, and its adjoint is the sum of what its children hand it. Each claim is about one node and
-exact numbers that are at hand, so that it can be checked without any error from elsewhere in the graph: what is found
-here is wrong, however badly conditioned the rest is, and even where the output doesn't feel it.
+A gradient is right if three things hold at each node: its value is its rule's value at its operands, its local
+derivatives are the derivatives of that value, and its adjoint is the sum of its children's contributions. Each can be
+checked from recorded numbers alone, without errors from elsewhere in the graph. So a node found here is wrong however
+ill-conditioned the graph is, and even if the output doesn't depend on it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Literal
 
 from microgrid._public import public
 from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
-from microgrid.checking.recordings import Recording, Stray
+from microgrid.checking.recordings import Detached, Recording
 from microgrid.checking.references import complex_step_of, high_precision_of
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.rules import Rule
 from microgrid.core.value import Value, described, operands_described
 
-__all__ = ["Blame", "Inspection", "blame_for_infinity", "blame_for_stray", "describe", "inspect_nodes"]
+__all__ = ["Blame", "Inspection", "blame_for_detached", "blame_for_infinity", "describe", "inspect_nodes"]
 
 Kind = Literal["local derivative", "stale value", "sum over paths", "missing path", "not finite"]
 
 _EPSILON = sys.float_info.epsilon
 _SMALLEST = 4 * 5e-324
-_MANY = 64  # operands beyond which a node's derivatives are checked along directions, not one by one
+_MANY = 64  # operands beyond which a node's derivatives are checked along random directions, not one by one
 _DIRECTIONS = 8
 
 
@@ -42,19 +42,19 @@ class Blame:
     Parameters
     ----------
     kind : str
-        What is wrong: "local derivative", "stale value", "sum over paths", "missing path" or "not finite".
+        The kind of fault: "local derivative", "stale value", "sum over paths", "missing path" or "not finite".
     node : Value
         The node.
     what : str
         The number that is wrong, such as ``dhump/dz``.
     recorded, expected : float
-        What it is and what it should be; nan where that isn't known.
+        The number, and its right value; nan if that isn't known.
     how : str
-        Where the expected number comes from.
+        The source of the expected number.
     where : str
-        The node in words: its place in the graph, its operation and its operands.
-    source : str or None
-        File and line of the derivatives of an operation of the user's own.
+        The node in words: its index in the graph, its operation and its operands.
+    source : str or None, default None
+        File and line of the derivatives of a custom operation.
     """
 
     kind: Kind
@@ -76,18 +76,18 @@ class Blame:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a walk over a graph found.
+    """The findings of an inspection of all nodes of a graph.
 
     Parameters
     ----------
     blame : Blame or None
-        The first node, parents before children, at which something is wrong.
+        The first wrong node, parents before children.
     checked : int
-        How many local derivatives were held against a reference.
+        The number of local derivatives compared with a reference.
     unverified : int
-        How many no reference could tell: on a kink, or lost in rounding.
+        The number of local derivatives that no reference could decide: on a kink, or lost to rounding.
     kinked : Value or None
-        The first node whose own operands lie on a kink of it.
+        The first node whose operands lie on a kink of its rule.
     """
 
     blame: Blame | None
@@ -97,20 +97,7 @@ class Inspection:
 
 
 def inspect_nodes(recording: Recording, tol: float) -> Inspection:
-    """Walk a graph and hold every node against its rule.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-    tol : float
-        The relative error that a local derivative may have.
-
-    Returns
-    -------
-    Inspection
-        The first wrong node, and how much was checked.
-    """
+    """Compare every node of a graph with its rule; a local derivative may have the relative error ``tol``."""
     checked = unverified = 0
     blame: Blame | None = None
     kinked: Value | None = None
@@ -126,21 +113,8 @@ def inspect_nodes(recording: Recording, tol: float) -> Inspection:
 
 
 def describe(recording: Recording, node: Value) -> str:
-    """A node in words: its place in the graph, its operation and its operands.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-    node : Value
-        One of its nodes.
-
-    Returns
-    -------
-    str
-        Such as ``node 3 of 7, z = mul(w = 0.5, x = 2.0)``.
-    """
-    number = f"node {recording.places[node] + 1} of {len(recording.order)}"
+    """A node in words, such as ``node 3 of 7, z = mul(w = 0.5, x = 2.0)``."""
+    number = f"node {recording.positions[node] + 1} of {len(recording.order)}"
     if node.op is None:
         return f"{number}, the {'constant' if node.is_constant else 'leaf'} {described(node)}"
     name = f"{node.name} = " if node.name else ""
@@ -151,7 +125,7 @@ def describe(recording: Recording, node: Value) -> str:
 
 
 def _stale(recording: Recording, node: Value) -> Blame | None:
-    """Blame for a value that isn't its operands' any more: one of them was changed after the node was recorded."""
+    """A stale value: an operand was changed after the node was recorded."""
     assert node.op is not None
     fresh = FLOAT.bind(node.op)[0](*[parent.data for parent in node.parents])
     if fresh == node.data or (math.isnan(fresh) and math.isnan(node.data)):
@@ -167,84 +141,84 @@ def _check_slopes(recording: Recording, node: Value, tol: float) -> Inspection:
     """The local derivatives of one node."""
     assert node.op is not None
     operands = [parent.data for parent in node.parents]
-    places = _varying(node.op, len(operands))
+    indices = _varying(node.op, len(operands))
     if not all(map(math.isfinite, (*operands, node.data))):
-        return Inspection(None, 0, len(places), None)
-    if len(places) > _MANY and _right_along_directions(node, operands, tol):
-        return Inspection(None, len(places), 0, None)
+        return Inspection(None, 0, len(indices), None)
+    if len(indices) > _MANY and _right_along_directions(node, operands, tol):
+        return Inspection(None, len(indices), 0, None)
     blame: Blame | None = None
     kinked: Value | None = None
     unverified = 0
-    for place in places:
-        recorded = node.partials[place]
-        outcome = _held_against_references(node.op, operands, place, recorded, tol)
+    for index in indices:
+        recorded = node.partials[index]
+        outcome = _compared_with_references(node.op, operands, index, recorded, tol)
         if not isinstance(outcome, Estimate):
             unverified += outcome is not _Outcome.RIGHT
             kinked = node if outcome is _Outcome.KINK else kinked
         elif blame is None:
-            parent = node.parents[place]
-            operand = parent.name or (f"operand {place + 1}" if len(operands) > 1 else "its operand")
+            parent = node.parents[index]
+            operand = parent.name or (f"operand {index + 1}" if len(operands) > 1 else "its operand")
             what = f"d{node.op.name}/d({operand})"
             where, source = describe(recording, node), node.op.source
             blame = Blame("local derivative", node, what, recorded, outcome.value, outcome.how, where, source)
-    return Inspection(blame, len(places) - unverified, unverified, kinked)
+    return Inspection(blame, len(indices) - unverified, unverified, kinked)
 
 
 def _varying(rule: Rule, count: int) -> list[int]:
-    """The places of the operands that a rule is differentiated with respect to."""
+    """The indices of the operands that a rule is differentiated with respect to."""
     if rule.arity is None:
         return list(range(count))
-    return [place for place, region in enumerate(rule.regions) if not region.constant]
+    return [index for index, region in enumerate(rule.regions) if not region.constant]
 
 
 class _Outcome(Enum):
-    """What references say of a local derivative that they don't contradict."""
+    """The outcome for a local derivative that no reference refutes."""
 
     RIGHT, KINK, UNKNOWN = range(3)
 
 
-def _held_against_references(
-    rule: Rule, operands: Sequence[float], place: int, recorded: float, tol: float
+def _compared_with_references(
+    rule: Rule, operands: Sequence[float], index: int, recorded: float, tol: float
 ) -> Estimate | _Outcome:
-    """Whether a local derivative is right, by the first reference that can tell; if not, the estimate that refutes it.
+    """The outcome by the first reference that decides, or the estimate that refutes the local derivative.
 
-    A doubt that the complex step raises has to be borne out by another reference.
+    A disagreement with the complex step has to be confirmed by another reference.
     """
     if not math.isfinite(recorded):
-        return _Outcome.UNKNOWN  # told as such elsewhere, where the gradient feels it
+        return _Outcome.UNKNOWN  # reported as not finite if the gradient depends on it
     if rule.portable:
-        first = complex_step_of(rule, operands, place)
+        first = complex_step_of(rule, operands, index)
         if first is not None and _agrees(recorded, first, tol):
             return _Outcome.RIGHT
-        second = high_precision_of(rule, operands, place)
+        second = high_precision_of(rule, operands, index)
         if second is not None and _agrees(recorded, second, tol):
             return _Outcome.RIGHT
     else:
         second = None
 
     def along(x: float) -> float:
-        return _value_or_nan(rule, [*operands[:place], x, *operands[place + 1 :]])
+        return _value_or_nan(rule, [*operands[:index], x, *operands[index + 1 :]])
 
-    may_have_kinks = rule.kinks or rule.source is not None  # an operation of the user's own declares none
-    if may_have_kinks and slopes_beside(along, operands[place]) is not None:
+    may_have_kinks = rule.kinks or rule.source is not None  # a custom operation declares no kinks
+    if may_have_kinks and slopes_beside(along, operands[index]) is not None:
         return _Outcome.KINK
-    estimate = second or differentiate(along, operands[place])
+    estimate = second or differentiate(along, operands[index])
     size = max(abs(recorded), abs(estimate.value), estimate.scale)
     if recorded == 0.0 and estimate.is_still:
         return _Outcome.RIGHT
     if size < sys.float_info.min:
-        return _Outcome.UNKNOWN  # so small that floats have lost their digits
+        return _Outcome.UNKNOWN  # subnormal numbers have too few digits
     if estimate.bound <= tol * size + _SMALLEST:
         return _Outcome.RIGHT if _agrees(recorded, estimate, tol) else estimate
-    order = None if second else taylor_order(along, operands[place], recorded)
+    order = None if second else taylor_order(along, operands[index], recorded)
     return estimate if order is not None and order < WRONG_ORDER else _Outcome.UNKNOWN
 
 
 def _value_or_nan(rule: Rule, operands: Sequence[float]) -> float:
-    """An operation's value beside the point, where one of the user's own may raise, as ``math.sqrt(-1e-9)`` does."""
+    """An operation's value near the point; nan where a custom one raises, as with ``math.sqrt(-1e-9)``."""
     try:
         return FLOAT.bind(rule)[0](*operands)  # type: ignore[no-any-return]
-    except Exception:  # noqa: BLE001  # it gave a number at the point: whatever this is, it has none here
+    except Exception:  # noqa: BLE001  # defined at the point itself, so any exception means: undefined here
         return math.nan
 
 
@@ -254,12 +228,12 @@ def _agrees(recorded: float, estimate: Estimate, tol: float) -> bool:
 
 
 def _right_along_directions(node: Value, operands: Sequence[float], tol: float) -> bool:
-    """Whether a node of very many operands has the right derivatives along a few directions of chance."""
+    """Whether a node of many operands has the right derivatives along a few random directions."""
     assert node.op is not None
     rule = node.op
-    chance = random.Random(len(operands))
+    source = random.Random(len(operands))
     for _ in range(_DIRECTIONS):
-        direction = [chance.choice((-1.0, 1.0)) * chance.uniform(1.0, 2.0) * (abs(x) or 1.0) for x in operands]
+        direction = [source.choice((-1.0, 1.0)) * source.uniform(1.0, 2.0) * (abs(x) or 1.0) for x in operands]
 
         def along(t: float, direction: Sequence[float] = direction) -> float:
             return _value_or_nan(rule, [x + t * step for x, step in zip(operands, direction, strict=True)])
@@ -276,7 +250,7 @@ def _right_along_directions(node: Value, operands: Sequence[float], tol: float) 
 
 
 def _wrong_sum(recording: Recording) -> Blame | None:
-    """Blame for an adjoint that isn't the sum over the node's children."""
+    """Blame for an adjoint that is not the sum of the children's contributions."""
     sums = dict.fromkeys(recording.order, 0.0)
     sizes = dict.fromkeys(recording.order, 0.0)
     counts = dict.fromkeys(recording.order, 0)
@@ -294,51 +268,27 @@ def _wrong_sum(recording: Recording) -> Blame | None:
     return None
 
 
-# ---- what only the whole function shows -----------------------------------------------------------------------
+# ---- faults that no single node shows --------------------------------------------------------------------------
 
 
-def blame_for_stray(recording: Recording, stray: Stray) -> Blame:
-    """Blame for a number that was computed from the inputs where the graph could not see it.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-    stray : Stray
-        The number.
-
-    Returns
-    -------
-    Blame
-        Of the kind "missing path".
-    """
-    use = f", used by {stray.child.op.name}" if stray.child is not None and stray.child.op is not None else ""
+def blame_for_detached(recording: Recording, constant: Detached) -> Blame:
+    """Blame for a constant that was computed from the inputs outside of the graph."""
+    use = f", used by {constant.child.op.name}" if constant.child is not None and constant.child.op is not None else ""
     what = "it was computed from the inputs, and no path leads to it: it"
     how = "was .data, or a Value from elsewhere, used on the way?"
-    where = describe(recording, stray.node) + use
-    return Blame("missing path", stray.node, what, stray.node.data, math.nan, how, where)
+    where = describe(recording, constant.node) + use
+    return Blame("missing path", constant.node, what, constant.node.data, math.nan, how, where)
 
 
 def blame_for_infinity(recording: Recording) -> Blame | None:
-    """Blame for the first value, local derivative or adjoint that is infinite or nan.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-
-    Returns
-    -------
-    Blame or None
-        Of the kind "not finite"; None if all is finite.
-    """
+    """Blame for the first value, local derivative or adjoint that is infinite or nan."""
     for node in recording.order:
         where = describe(recording, node)
         if not math.isfinite(node.data):
             return Blame("not finite", node, "its value", node.data, math.nan, "", where)
-        for place, partial in enumerate(node.partials):
+        for index, partial in enumerate(node.partials):
             if not math.isfinite(partial):
-                what = f"its derivative with respect to {described(node.parents[place])}"
+                what = f"its derivative with respect to {described(node.parents[index])}"
                 return Blame("not finite", node, what, partial, math.nan, "", where)
     for node, adjoint in zip(reversed(recording.order), reversed(recording.adjoints), strict=True):
         if not math.isfinite(adjoint):

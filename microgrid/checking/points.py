@@ -1,8 +1,9 @@
-"""Where gradients are checked: one point, many points or a region; how a point's numbers become f's arguments.
+"""The points at which gradients are checked: one point, many points, or points drawn from a region.
 
 A point is a number, a tuple of arguments in order, a dict of arguments by name, or an array, which is one argument. A
-list is many points. An ``Interval`` in the place of a number makes a region, from which points are drawn. Arguments may
-be lists, tuples, dicts and arrays of numbers to any depth; what is no number, such as a string, is handed on as it is.
+list is many points. A point with an ``Interval`` instead of a number is a region, from which points are drawn.
+Arguments may be lists, tuples, dicts and arrays of numbers, nested in any way; anything that is not a number, such as a
+string, is passed on unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from microgrid._public import public
 from microgrid.core.value import Value
 from microgrid.errors import DataError
 
-__all__ = ["Interval", "Place", "derivatives", "filled", "numbers_of", "places"]
+__all__ = ["Interval", "Point", "derivatives", "filled", "numbers_of", "sample_points"]
 
 Spacing = Literal["uniform", "log"]
 
@@ -27,19 +28,19 @@ Spacing = Literal["uniform", "log"]
 @public()
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A range that points are drawn from, in the place of a number.
+    """A range from which points are drawn, given instead of a number.
 
     Parameters
     ----------
     low, high : float
-        Its ends, finite.
-    spacing : {"uniform", "log"}
-        Drawn evenly, or evenly over the orders of magnitude; then both ends are of one sign and not 0.
+        Its finite ends.
+    spacing : {"uniform", "log"}, default "uniform"
+        Uniform in the number, or in its logarithm; for "log", both ends have the same sign and are not 0.
 
     Raises
     ------
     DataError
-        If the ends are not finite and in order, or don't suit the spacing.
+        If the ends are not finite, not in order or invalid for the spacing.
 
     Examples
     --------
@@ -66,12 +67,12 @@ class Interval:
             )
 
     def draw(self, source: random.Random) -> float:
-        """A number of the interval.
+        """A random number of the interval.
 
         Parameters
         ----------
         source : random.Random
-            Where chance comes from.
+            The source of randomness.
 
         Returns
         -------
@@ -86,13 +87,13 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One point: its numbers in a row, their names, and how they are arranged in f's arguments.
+class Point:
+    """One point: its coordinates in a row, their names, and their arrangement in f's arguments.
 
     Parameters
     ----------
     names : tuple of str
-        What each number is called in the report: ``w``, ``w[2]``, ``X[0, 1]``.
+        The coordinates' names in the report: ``w``, ``w[2]``, ``X[0, 1]``.
     numbers : tuple of float
         The coordinates.
     template : object
@@ -104,34 +105,34 @@ class Place:
     template: Any
 
     def call(self, function: Callable[..., Any], numbers: Sequence[Any]) -> Any:
-        """The function's result with other numbers, of any kind, in the places of this point's."""
-        point = filled(self.template, iter(numbers))
-        if isinstance(point, tuple):
-            return function(*point)
-        return function(**point) if isinstance(point, dict) else function(point)
+        """The function's result with other numbers, of any type, instead of this point's."""
+        arguments = filled(self.template, iter(numbers))
+        if isinstance(arguments, tuple):
+            return function(*arguments)
+        return function(**arguments) if isinstance(arguments, dict) else function(arguments)
 
     def written(self) -> str:
-        """The point as Python source, every bit of its numbers kept."""
+        """The point as Python source, its numbers exact to the last bit."""
         return _source(filled(self.template, iter(self.numbers)))
 
 
-def places(function: Callable[..., Any], at: Any, count: int, seed: int) -> list[Place]:
-    """Every point that is meant.
+def sample_points(function: Callable[..., Any], at: Any, count: int, seed: int) -> list[Point]:
+    """The points that ``at`` describes.
 
     Parameters
     ----------
     function : callable
         f, whose parameters name the coordinates.
     at : point, list of points, or region
-        As the module's text has it.
+        As the module's docstring describes.
     count : int
-        How many points are drawn from a region.
+        The number of points drawn from a region.
     seed : int
-        Of the points that are drawn.
+        The seed of the drawn points.
 
     Returns
     -------
-    list of Place
+    list of Point
         The points in order.
 
     Raises
@@ -151,23 +152,23 @@ def places(function: Callable[..., Any], at: Any, count: int, seed: int) -> list
         names = tuple([name for name, _ in leaves])
         drawn = any([isinstance(leaf, Interval) for _, leaf in leaves])
         found += [
-            Place(names, tuple([_number(leaf, source) for _, leaf in leaves]), template)
+            Point(names, tuple([_number(leaf, source) for _, leaf in leaves]), template)
             for _ in range(count if drawn else 1)
         ]
     return found
 
 
-def derivatives(gradient: Any, place: Place, of: str) -> list[float]:
-    """A gradient that somebody's function gave, as one number per coordinate.
+def derivatives(gradient: Any, point: Point, of: str) -> list[float]:
+    """A gradient returned by the user's function, as one number per coordinate.
 
     Parameters
     ----------
     gradient : number, sequence, array or dict
-        Arranged as the arguments are; entries that are None are left out.
-    place : Place
+        In the structure of the arguments; entries that are None are left out.
+    point : Point
         The point.
     of : str
-        Whose gradient it is, for the message.
+        The name of the function in messages.
 
     Returns
     -------
@@ -177,19 +178,19 @@ def derivatives(gradient: Any, place: Place, of: str) -> list[float]:
     Raises
     ------
     DataError
-        If there are more or fewer numbers than coordinates, or something is no number.
+        If there are more or fewer numbers than coordinates, or an entry is not a number.
     """
-    if isinstance(gradient, dict) and isinstance(place.template, dict):
-        missing = [name for name in place.template if name not in gradient]
-        gradient = [gradient[name] for name in place.template if name not in missing]
+    if isinstance(gradient, dict) and isinstance(point.template, dict):
+        missing = [name for name in point.template if name not in gradient]
+        gradient = [gradient[name] for name in point.template if name not in missing]
     try:
         numbers = [float(number) for number in _flat(gradient)]
     except (TypeError, ValueError) as error:
         raise DataError(f"the {of} gave {gradient!r}, which is not made of numbers") from error
-    if len(numbers) != len(place.names):
+    if len(numbers) != len(point.names):
         raise DataError(
-            f"the {of} gave {len(numbers)} derivatives, and the point has {len(place.names)} coordinates: "
-            f"{', '.join(place.names[:8])}{' …' if len(place.names) > 8 else ''}"
+            f"the {of} gave {len(numbers)} derivatives, and the point has {len(point.names)} coordinates: "
+            f"{', '.join(point.names[:8])}{' …' if len(point.names) > 8 else ''}"
         )
     return numbers
 
@@ -209,11 +210,11 @@ def _flat(thing: Any) -> Iterator[Any]:
 
 
 def _check_call(function: Callable[..., Any], template: Any) -> None:
-    """Raise if the point is not one of f's: most often, one point was written as a list, which is many."""
+    """Raise if f can't be called with the point: often, one point was written as a list, which is many points."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return  # built-in functions don't tell
+        return  # some built-in functions have no signature
     arguments = template if isinstance(template, tuple) else () if isinstance(template, dict) else (template,)
     try:
         signature.bind(*arguments, **(template if isinstance(template, dict) else {}))
@@ -225,7 +226,7 @@ def _check_call(function: Callable[..., Any], template: Any) -> None:
 
 
 def _top_names(function: Callable[..., Any], template: Any) -> list[str]:
-    """The names of f's arguments, as far as they are known."""
+    """The names of f's arguments; x1, x2, … where they are unknown."""
     if isinstance(template, dict):
         return [str(name) for name in template]
     count = len(template) if isinstance(template, tuple) else 1
@@ -234,7 +235,7 @@ def _top_names(function: Callable[..., Any], template: Any) -> list[str]:
     except (TypeError, ValueError):
         parameters = []
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return [*named[:count], *[f"x{place + 1}" for place in range(len(named), count)]]
+    return [*named[:count], *[f"x{index + 1}" for index in range(len(named), count)]]
 
 
 def _leaves(template: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
@@ -245,7 +246,7 @@ def _leaves(template: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
 
 def numbers_of(thing: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Every number in an argument, and what it is called."""
+    """Every number in an argument, and its name."""
     if isinstance(thing, Value):
         yield thing.name or name, thing.data
     elif _is_coordinate(thing):
@@ -272,7 +273,7 @@ def _number(leaf: Any, source: random.Random) -> float:
 
 
 def filled(thing: Any, numbers: Iterator[Any]) -> Any:
-    """A copy with other numbers in it."""
+    """A copy of a structure with other numbers in it."""
     if isinstance(thing, Value) or _is_coordinate(thing):
         return next(numbers)
     if isinstance(thing, dict):

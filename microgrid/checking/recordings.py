@@ -1,9 +1,9 @@
-"""A function recorded at a point, and what recordings beside the point tell: kinks, branches, numbers that moved.
+"""A function recorded at a point, and recorded again on both sides of it, to find kinks, branches and missing paths.
 
-A recorded graph stands for its function only as long as recording the function elsewhere gives the same graph with
-other leaves. Here the function is recorded anew on both sides of the point. If it took other branches there, the point
-lies on a kink. If a number that the graph holds for a constant has changed, it was computed from the inputs where the
-graph could not see it (with ``.data``, for instance), and a path is missing from the graph.
+A recorded graph represents its function only if recording the function at other points gives the same graph with
+other leaves. If the function takes other branches on the two sides of a point, the point lies on a kink. If a constant
+of the graph differs between the two sides, it was computed from the inputs outside of the graph (with ``.data``, for
+instance), and a path is missing from the graph.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from microgrid.core.graph import topological_order
 from microgrid.core.rules import Rule
 from microgrid.core.value import Comparison, Value
 from microgrid.errors import InvalidValueError
+from microgrid.util.labels import shortened
 
-__all__ = ["Crossing", "Recording", "Stray", "Surroundings", "look_around", "record", "value_of"]
+__all__ = ["Crossing", "Detached", "Neighbourhood", "Recording", "examine_neighbourhood", "record", "value_of"]
 
 Call = Callable[[Sequence[Any]], Any]
 
-# How far the two recordings lie from the point, in relation to each coordinate: as near as rounding lets tell sides
-# apart, and near enough for everything smooth to look straight.
+# The distance of the two recordings from the point, relative to each coordinate: the least at which rounding leaves two
+# sides, and one at which every smooth function is nearly linear.
 _BESIDE, _NEAR = 2.0**-48, 2.0**-20
-_FARTHER = 16.0  # how much farther two sides are taken to see whether a kink stays
-_LEAST_NORMAL = sys.float_info.min  # below it, floats lose their digits
-_SAME_SLOPE = 1e-6  # a relative difference of two gradients that smoothness explains, at that distance
+_FARTHER = 16.0  # multiple of the distance at which a kink has to remain the same
+_LEAST_NORMAL = sys.float_info.min  # smaller floats have fewer digits
+_SAME_SLOPE = 1e-6  # relative difference of two gradients at that distance that a smooth function may have
 
 
 @dataclass(slots=True, eq=False)
@@ -42,16 +43,16 @@ class Recording:
     inputs : list of Value
         The leaves that the function was called with.
     output : Value
-        What it gave.
+        The function's result.
     order : list of Value
         Every node, parents before children.
     adjoints : list of float
-        For each of them the derivative of the output, as ``backward`` left it in ``grad``.
+        The derivative of the output with respect to each node, as ``backward`` left it in ``grad``.
     data : list of float
-        For each of them its data when it was recorded: leaves that the function brings along are the same in every
-        recording, and the function may set them.
-    places : dict
-        Where each node stands in the order.
+        The data of each node when it was recorded. The function may use the same leaves in every recording, and change
+        their data.
+    positions : dict
+        The index of each node in the order.
     """
 
     inputs: list[Value]
@@ -59,24 +60,24 @@ class Recording:
     order: list[Value] = field(init=False)
     data: list[float] = field(init=False)
     adjoints: list[float] = field(init=False)
-    places: dict[Value, int] = field(init=False)
+    positions: dict[Value, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.order = topological_order(self.output)
         self.data = [node.data for node in self.order]
         self.adjoints = _backward(self.output, self.order)
-        self.places = {node: place for place, node in enumerate(self.order)}
+        self.positions = {node: position for position, node in enumerate(self.order)}
 
     @property
     def gradient(self) -> list[float]:
         """The derivative with respect to each input; 0 where the graph doesn't reach it."""
-        return [self.adjoints[self.places[leaf]] if leaf in self.places else 0.0 for leaf in self.inputs]
+        return [self.adjoints[self.positions[leaf]] if leaf in self.positions else 0.0 for leaf in self.inputs]
 
     def shape(self) -> list[tuple[str, list[int]]]:
-        """How the graph is built: for each node the operation and where its operands stand, or which input it is."""
-        inputs = {leaf: place for place, leaf in enumerate(self.inputs)}
+        """The graph's structure: for each node the operation and its operands' positions, or the index of the input."""
+        inputs = {leaf: index for index, leaf in enumerate(self.inputs)}
         return [
-            (node.op.name, [self.places[parent] for parent in node.parents])
+            (node.op.name, [self.positions[parent] for parent in node.parents])
             if node.op
             else ("", [inputs[node]] if node in inputs else [])
             for node in self.order
@@ -84,7 +85,7 @@ class Recording:
 
 
 def _backward(output: Value, order: Sequence[Value]) -> list[float]:
-    """What ``backward`` leaves in each ``grad``; nodes that the function brought along get their own back."""
+    """The adjoints by ``backward``. Every ``grad`` is restored, since the function's own leaves may have one."""
     kept = [node.grad for node in order]
     try:
         output.zero_grad()
@@ -110,30 +111,19 @@ def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Record
     Returns
     -------
     Recording
-        With its derivatives. A function that gives a plain number has a graph of one node.
+        The graph with its derivatives. A function that returns a plain number has a graph of one node.
 
     Raises
     ------
     InvalidValueError
-        If the result is no single number.
+        If the result is not a single number.
     """
     inputs = [Value(number, name) for name, number in zip(names, numbers, strict=True)]
     return Recording(inputs, _single(call(inputs)))
 
 
 def value_of(call: Call, names: Sequence[str], numbers: Sequence[float]) -> float:
-    """The function's value at a point, called as ``record`` calls it.
-
-    Parameters
-    ----------
-    call, names, numbers
-        As for ``record``.
-
-    Returns
-    -------
-    float
-        The data of its result.
-    """
+    """The function's value at a point, called as ``record`` calls it."""
     return _single(call([Value(number, name) for name, number in zip(names, numbers, strict=True)])).data
 
 
@@ -148,28 +138,34 @@ def _single(result: Any) -> Value:
         return Value(result)
     except InvalidValueError as error:
         raise InvalidValueError(
-            f"f gave {_short(result)}, and only a single number has a gradient: check one output at a time, "
-            "such as lambda x: f(x)[0]"
+            f"f gave {shortened(repr(result), 60)}, and only a single number has a gradient: check one output at a "
+            "time, such as lambda x: f(x)[0]"
         ) from error
 
 
-def _short(thing: Any) -> str:
-    text = repr(thing)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+# ---- decisions: the comparisons of a rule with kinks -------------------------------------------------------------
 
 
-# ---- decisions: what a rule with kinks compared, and how it came out ---------------------------------------------
-
-
-class _Witness(Arithmetic):
-    """Floats whose comparisons are written down."""
+class _DecisionLog(Arithmetic):
+    """Floats whose comparisons are logged."""
 
     def __init__(self) -> None:
-        super().__init__("witness", floats=True, abs=abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
-        self.taken: list[bool] = []
+        super().__init__("decisions", floats=True, abs=abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
+        self._taken: list[bool] = []
+
+    def decisions(self, node: Value) -> list[bool]:
+        """The outcomes of the comparisons of a node's rule at its operands; none for a rule without kinks."""
+        rule: Rule | None = node.op
+        if rule is None or not rule.kinks:
+            return []
+        self._taken = []
+        value, partials = self.bind(rule)
+        operands = [parent.data for parent in node.parents]
+        partials(value(*operands), *operands)
+        return self._taken
 
     def _note(self, truth: bool) -> bool:
-        self.taken.append(truth)
+        self._taken.append(truth)
         return truth
 
     def less(self, x: float, y: float) -> bool:
@@ -185,38 +181,23 @@ class _Witness(Arithmetic):
         return then if truth else otherwise
 
 
-_WITNESS = _Witness()
-
-
-def _decisions(node: Value) -> list[bool]:
-    """Which side of its kinks a node is on; nothing for a rule without any."""
-    rule: Rule | None = node.op
-    if rule is None or not rule.kinks:
-        return []
-    _WITNESS.taken = []
-    value, partials = _WITNESS.bind(rule)
-    operands = [parent.data for parent in node.parents]
-    partials(value(*operands), *operands)
-    return _WITNESS.taken
-
-
-# ---- beside the point -----------------------------------------------------------------------------------------
+# ---- on both sides of the point -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A kink at the point, or nearer than rounding lets tell.
+    """A kink at the point, or closer to it than rounding can resolve.
 
     Parameters
     ----------
     node : Value or None
-        The first node that decides otherwise on the other side; None if only Python's own branches differ.
+        The first node that decides differently on the two sides; None if only branches in Python code differ.
     left, right : list of float
         The gradients on the two sides.
     kinked : list of bool
         For each coordinate, whether they differ.
     jump : float
-        How much more the function differs on the two sides than its slopes explain.
+        The difference of the function's values on the two sides, beyond what the slopes explain.
     """
 
     node: Value | None
@@ -226,7 +207,7 @@ class Crossing:
     jump: float
 
     def stays(self, farther: Crossing | None) -> bool:
-        """Whether the kink is one: where a function joins smoothly, sides that lie farther apart differ more."""
+        """Whether this is a kink. At a smooth join of two branches, sides that are farther apart differ more."""
         if farther is None:
             return False
         gaps = [
@@ -237,8 +218,8 @@ class Crossing:
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
-    """A number that the graph holds for a constant, though it moves with the inputs.
+class Detached:
+    """A constant of the graph that depends on the inputs.
 
     Parameters
     ----------
@@ -246,38 +227,38 @@ class Stray:
         The leaf in the graph at the point.
     child : Value or None
         The first node that uses it.
-    share : float
-        Its part in the movement of the output: its adjoint times its change.
+    contribution : float
+        Its contribution to the change of the output: its adjoint times its own change.
     """
 
     node: Value
     child: Value | None
-    share: float
+    contribution: float
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the recordings beside a point say.
+class Neighbourhood:
+    """The findings of the recordings around a point.
 
     Parameters
     ----------
     crossing : Crossing or None
         The kink that the point lies on.
-    strays : list of Stray
-        Numbers that moved, the one with the largest share first.
+    detached : list of Detached
+        Constants that depend on the inputs, the one with the largest contribution first.
     repeatable : bool
         Whether the function gives the same graph when it is called again at the same point.
     alike : bool
-        Whether it gives a graph that is built alike on the two sides.
+        Whether the graph has the same structure on the two sides.
     """
 
     crossing: Crossing | None
-    strays: list[Stray]
+    detached: list[Detached]
     repeatable: bool
     alike: bool
 
 
-def look_around(call: Call, names: Sequence[str], base: Recording, seed: int) -> Surroundings:
+def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, seed: int) -> Neighbourhood:
     """Record the function again at the point and on both sides of it, and compare.
 
     Parameters
@@ -289,23 +270,23 @@ def look_around(call: Call, names: Sequence[str], base: Recording, seed: int) ->
     base : Recording
         The function at the point.
     seed : int
-        Of the direction in which the sides lie.
+        The seed of the direction in which the sides lie.
 
     Returns
     -------
-    Surroundings
-        Kinks, numbers that moved, and whether the function repeats itself.
+    Neighbourhood
+        Kinks, constants that depend on the inputs, and whether the function is repeatable.
     """
     numbers = [leaf.data for leaf in base.inputs]
     again = record(call, names, numbers)
     if base.shape() != again.shape() or _moved(base, again):
-        return Surroundings(None, [], repeatable=False, alike=False)
+        return Neighbourhood(None, [], repeatable=False, alike=False)
 
     def beside(distance: float) -> tuple[Recording, Recording] | None:
         left, right = _sides(numbers, distance, random.Random(seed))
         try:
             return record(call, names, left), record(call, names, right)
-        except Exception:  # noqa: BLE001  # f gave a number at the point: whatever this is, f has none here
+        except Exception:  # noqa: BLE001  # defined at the point itself, so any exception means: undefined here
             return None
 
     sides = beside(_BESIDE)
@@ -314,15 +295,15 @@ def look_around(call: Call, names: Sequence[str], base: Recording, seed: int) ->
         farther = beside(_FARTHER * _BESIDE)
         if crossing.stays(_crossing(base, *farther) if farther else None):
             alike = all([side.shape() == base.shape() for side in sides])
-            return Surroundings(crossing, [], repeatable=True, alike=alike)
-    for pair in (beside(_NEAR), sides):  # a branch of Python's may lie between the point and the farther two
+            return Neighbourhood(crossing, [], repeatable=True, alike=alike)
+    for pair in (beside(_NEAR), sides):  # a branch in Python code may lie between the point and the farther sides
         if pair and base.shape() == pair[0].shape() == pair[1].shape():
-            return Surroundings(None, _strays(base, *pair), repeatable=True, alike=True)
-    return Surroundings(None, [], repeatable=True, alike=False)
+            return Neighbourhood(None, _detached(base, *pair), repeatable=True, alike=True)
+    return Neighbourhood(None, [], repeatable=True, alike=False)
 
 
 def _sides(numbers: Sequence[float], distance: float, source: random.Random) -> tuple[list[float], list[float]]:
-    """Two points, one on either side, in a direction of chance that touches every coordinate."""
+    """Two points on opposite sides, in a random direction that changes every coordinate."""
     unit = min(max(map(abs, numbers)), 1.0) or 1.0
     steps = [source.choice((-1.0, 1.0)) * source.uniform(1.0, 2.0) * distance * (abs(x) or unit) for x in numbers]
     return (
@@ -332,17 +313,17 @@ def _sides(numbers: Sequence[float], distance: float, source: random.Random) -> 
 
 
 def _moved(one: Recording, other: Recording) -> list[int]:
-    """Places of leaves that are no inputs, and yet hold another number, in graphs that are built alike."""
+    """The positions of leaves that are not inputs and differ, in two graphs of the same structure."""
     inputs = set(one.inputs)
     return [
-        place
-        for place, (node, before, after) in enumerate(zip(one.order, one.data, other.data, strict=True))
+        position
+        for position, (node, before, after) in enumerate(zip(one.order, one.data, other.data, strict=True))
         if node.op is None and node not in inputs and before != after and before == before
     ]
 
 
 def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | None:
-    """The kink between two sides: decided otherwise, and with another slope or value."""
+    """The kink between two sides that decide differently, if slopes or values differ too."""
     alike = left.shape() == right.shape() == base.shape()
     decider = _decider(base, left, right) if alike else None
     if alike and decider is None:
@@ -358,14 +339,15 @@ def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | 
 
 def _decider(base: Recording, left: Recording, right: Recording) -> Value | None:
     """The first node that decides differently on the two sides."""
+    log = _DecisionLog()
     for node, before, after in zip(base.order, left.order, right.order, strict=True):
-        if _decisions(before) != _decisions(after):
+        if log.decisions(before) != log.decisions(after):
             return node
     return None
 
 
 def _jump(left: Recording, right: Recording) -> float:
-    """How much more the output moves than its slopes on the two sides explain."""
+    """The change of the output beyond what its slopes on the two sides explain; 0 if that may be rounding."""
     before, after = left.output.data, right.output.data
     steps = [there.data - here.data for here, there in zip(left.inputs, right.inputs, strict=True)]
     explained = math.fsum(
@@ -378,10 +360,10 @@ def _jump(left: Recording, right: Recording) -> float:
     return unexplained if unexplained > _SAME_SLOPE * max(abs(before), abs(after)) + _LEAST_NORMAL else 0.0
 
 
-def _strays(base: Recording, left: Recording, right: Recording) -> list[Stray]:
+def _detached(base: Recording, left: Recording, right: Recording) -> list[Detached]:
     children = {parent: node for node in reversed(base.order) for parent in node.parents}
     found = []
-    for place in _moved(left, right):
-        share = base.adjoints[place] * (right.data[place] - left.data[place])
-        found.append(Stray(base.order[place], children.get(base.order[place]), share))
-    return sorted(found, key=lambda stray: -abs(stray.share))
+    for position in _moved(left, right):
+        contribution = base.adjoints[position] * (right.data[position] - left.data[position])
+        found.append(Detached(base.order[position], children.get(base.order[position]), contribution))
+    return sorted(found, key=lambda constant: -abs(constant.contribution))

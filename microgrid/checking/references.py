@@ -1,9 +1,8 @@
-"""References for the gradient of a recorded graph, none of which uses a rule's derivatives, and what rounding may do.
+"""References for the gradient of a recorded graph that use no rule's derivatives, and an estimate of rounding errors.
 
-The complex step replays the graph in complex numbers, and high precision replays it with mpmath's: both use the rules'
-values alone. How far rounding may have moved a result is found by experiment, as in Monte Carlo arithmetic (D. Stott
-Parker, 1997; the idea is CESTAC's, J. Vignes, 1974): the graph is replayed a few times with every operation's result
-moved by up to an ulp, and the spread is what rounding can do.
+The complex step replays the graph in complex numbers, and high precision replays it in mpmath's numbers: both use the
+rules' values alone. The rounding error is estimated as in Monte Carlo arithmetic (D. Stott Parker, 1997; after CESTAC,
+J. Vignes, 1974): the graph is replayed a few times with every operation's result perturbed by up to an ulp.
 """
 
 from __future__ import annotations
@@ -22,92 +21,71 @@ from microgrid.core.value import Value
 
 __all__ = ["complex_step", "complex_step_of", "high_precision", "high_precision_of", "is_portable", "rounding"]
 
-# The complex step, in relation to the operand: its square is nothing beside any function's derivatives. Where nothing
-# is seen to move at all, the longer one tells a derivative of 0 from one that is lost below the smallest float.
+# The complex step relative to the operand. The square of the first is negligible for any function. If the result does
+# not change, the longer one distinguishes a derivative of 0 from one that underflows.
 _STEP, _LONG_STEP = 2.0**-100, 2.0**-30
 _FAINT = 2.0**-960  # an imaginary part below this has lost digits
-# ln(1 + e⁻⁷⁴⁵) takes 324 digits before the first one that counts, and the step a third of all of them.
+# ln(1 + e⁻⁷⁴⁵) needs 324 digits before its first significant one, and the step takes a third of all digits.
 _DIGITS = (800, 1200)
 _REPLAYS = 4
-_SAFETY = 8.0  # how much more than the spread of so few replays rounding is allowed
-_LAST_DIGITS = 2.0**-48  # a relative error that any replay in floats may have
+_SAFETY = 8.0  # multiple of the spread of so few replays that counts as rounding
+_LAST_DIGITS = 2.0**-48  # relative error that any replay in floats may have
 _SMALLEST = 4 * 5e-324
 
 Values = dict[Value, Any]
 
 
 class _Jittered:
-    """An arithmetic in which every operation's result is off by up to an ulp."""
+    """An arithmetic whose every result is perturbed by up to an ulp."""
 
     def __init__(self, arithmetic: Arithmetic, seed: int) -> None:
         self._arithmetic = arithmetic
-        self._chance = random.Random(seed)
+        self._source = random.Random(seed)
 
-    def _off(self, number: Any) -> Any:
+    def _perturbed(self, number: Any) -> Any:
         if not number:
-            return number  # an exact 0 may be a choice
-        chance = self._chance.uniform(-1.0, 1.0)
-        return number * (1.0 + chance * 2.0**-52) + chance * _SMALLEST  # the latter for numbers that have lost digits
+            return number  # an exact 0 may be structural
+        ulps = self._source.uniform(-1.0, 1.0)
+        return number * (1.0 + ulps * 2.0**-52) + ulps * _SMALLEST  # the second term for subnormal numbers
 
     def bind(self, rule: Rule) -> Pair:
-        """The rule's pair, each result of which is moved."""
+        """The rule's value and partials, perturbed."""
         value, partials = self._arithmetic.bind(rule)
 
-        def moved_value(*operands: Any) -> Any:
-            return self._off(value(*operands))
+        def perturbed_value(*operands: Any) -> Any:
+            return self._perturbed(value(*operands))
 
-        def moved_partials(out: Any, *operands: Any) -> list[Any]:
-            return [self._off(partial) for partial in partials(out, *operands)]
+        def perturbed_partials(out: Any, *operands: Any) -> list[Any]:
+            return [self._perturbed(partial) for partial in partials(out, *operands)]
 
-        return moved_value, moved_partials
+        return perturbed_value, perturbed_partials
 
 
 def rounding(recording: Recording) -> list[float]:
-    """How far rounding may have moved each derivative that autodiff found.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-
-    Returns
-    -------
-    list of float
-        One for each input.
-    """
+    """The rounding error that each derivative by autodiff may have, one for each input."""
     worst = [0.0] * len(recording.inputs)
     for seed in range(_REPLAYS):
         arithmetic = _Jittered(FLOAT, seed)
-        values = evaluate([recording.output], arithmetic, {})
-        adjoints = pullback(recording.output, local_partials(arithmetic, values))
-        for place, (leaf, slope) in enumerate(zip(recording.inputs, recording.gradient, strict=True)):
-            worst[place] = max(worst[place], abs(adjoints.get(leaf, 0.0) - slope))
+        values = evaluate([recording.output], arithmetic, {}, order=recording.order)
+        adjoints = pullback(recording.output, local_partials(arithmetic, values), order=recording.order)
+        for index, (leaf, slope) in enumerate(zip(recording.inputs, recording.gradient, strict=True)):
+            worst[index] = max(worst[index], abs(adjoints.get(leaf, 0.0) - slope))
     return [_SAFETY * spread for spread in worst]
 
 
 # ---- the complex step -----------------------------------------------------------------------------------------
 
 
-def complex_step(recording: Recording, place: int) -> Estimate | None:
+def complex_step(recording: Recording, coordinate: int) -> Estimate | None:
     """The derivative with respect to one input, Im f(x + ih)/h (Squire and Trapp, SIAM Review 40, 1998).
 
-    Parameters
-    ----------
-    recording : Recording
-        The graph, of operations that run in every arithmetic.
-    place : int
-        Which input.
-
-    Returns
-    -------
-    Estimate or None
-        None where complex numbers overflow or have a pole.
+    None if complex numbers overflow or meet a pole. Every operation of the graph has to be portable.
     """
-    moving = recording.inputs[place]
+    moving = recording.inputs[coordinate]
     given: Values = {leaf: leaf.data for leaf in recording.inputs}
 
     def replayed(arithmetic: Any, x: complex) -> Any:
-        return evaluate([recording.output], arithmetic, given | {moving: x})[recording.output]
+        return evaluate([recording.output], arithmetic, given | {moving: x}, order=recording.order)[recording.output]
 
     slope = _imaginary(replayed, COMPLEX, moving.data)
     others = [_imaginary(replayed, _Jittered(COMPLEX, seed), moving.data) for seed in range(_REPLAYS // 2)]
@@ -117,36 +95,21 @@ def complex_step(recording: Recording, place: int) -> Estimate | None:
     return Estimate(slope, _SAFETY * spread + _LAST_DIGITS * abs(slope) + _SMALLEST, "complex step")
 
 
-def complex_step_of(rule: Rule, operands: Sequence[float], place: int) -> Estimate | None:
-    """The local derivative of one operation, likewise.
-
-    Parameters
-    ----------
-    rule : Rule
-        The operation.
-    operands : sequence of float
-        Where.
-    place : int
-        With respect to which operand.
-
-    Returns
-    -------
-    Estimate or None
-        As for ``complex_step``.
-    """
+def complex_step_of(rule: Rule, operands: Sequence[float], index: int) -> Estimate | None:
+    """The local derivative of one operation by the complex step, at the operands, with respect to one of them."""
 
     def replayed(arithmetic: Any, x: complex) -> Any:
-        return arithmetic.bind(rule)[0](*operands[:place], x, *operands[place + 1 :])
+        return arithmetic.bind(rule)[0](*operands[:index], x, *operands[index + 1 :])
 
-    slope = _imaginary(replayed, COMPLEX, operands[place])
+    slope = _imaginary(replayed, COMPLEX, operands[index])
     return None if slope is None else Estimate(slope, _LAST_DIGITS * abs(slope) + _SMALLEST, "complex step")
 
 
 def _imaginary(replayed: Callable[[Any, complex], Any], arithmetic: Any, x: float) -> float | None:
-    """The slope at x by the imaginary part of the result; None where it can't be told."""
+    """The slope at x from the imaginary part of the result; None if that has too few digits."""
     for relative_step in (_STEP, _LONG_STEP):
         step = relative_step * (abs(x) or 1.0)
-        if not step:  # x is all but the smallest float, and nothing would move
+        if not step:  # x is so small that the step underflows
             return None
         try:
             imaginary = complex(replayed(arithmetic, complex(x, step))).imag
@@ -161,49 +124,28 @@ def _imaginary(replayed: Callable[[Any, complex], Any], arithmetic: Any, x: floa
 # ---- high precision -------------------------------------------------------------------------------------------
 
 
-def high_precision(recording: Recording, place: int) -> Estimate | None:
-    """The derivative with respect to one input, by differences of the graph's values in hundreds of digits.
+def high_precision(recording: Recording, coordinate: int) -> Estimate | None:
+    """The derivative with respect to one input, by differences of the graph's value in hundreds of digits.
 
-    Parameters
-    ----------
-    recording : Recording
-        The graph, of operations that run in every arithmetic.
-    place : int
-        Which input.
-
-    Returns
-    -------
-    Estimate or None
-        Its bound is how far two precisions lie apart. None without mpmath, or where it finds no finite number.
+    Its bound is the difference between two precisions. None without mpmath, or if the result is not finite.
     """
-    moving = recording.inputs[place]
+    moving = recording.inputs[coordinate]
 
     def function(arithmetic: Any, number: Callable[[float], Any], x: Any) -> Any:
         given = {leaf: number(leaf.data) for leaf in recording.inputs} | {moving: x}
-        return evaluate([recording.output], arithmetic, given, number)[recording.output]
+        return evaluate([recording.output], arithmetic, given, number, recording.order)[recording.output]
 
     return _two_precisions(function, moving.data)
 
 
-def high_precision_of(rule: Rule, operands: Sequence[float], place: int) -> Estimate | None:
-    """The local derivative of one operation, likewise.
-
-    Parameters
-    ----------
-    rule, operands, place
-        As for ``complex_step_of``.
-
-    Returns
-    -------
-    Estimate or None
-        As for ``high_precision``.
-    """
+def high_precision_of(rule: Rule, operands: Sequence[float], index: int) -> Estimate | None:
+    """The local derivative of one operation in high precision, at the operands, with respect to one of them."""
 
     def function(arithmetic: Any, number: Callable[[float], Any], x: Any) -> Any:
-        moved = [x if at == place else number(operand) for at, operand in enumerate(operands)]
+        moved = [x if i == index else number(operand) for i, operand in enumerate(operands)]
         return arithmetic.bind(rule)[0](*moved)
 
-    return _two_precisions(function, operands[place])
+    return _two_precisions(function, operands[index])
 
 
 def _two_precisions(function: Callable[[Any, Callable[[float], Any], Any], Any], x: float) -> Estimate | None:
@@ -233,16 +175,5 @@ def _two_precisions(function: Callable[[Any, Callable[[float], Any], Any], Any],
 
 
 def is_portable(recording: Recording) -> bool:
-    """Whether every operation of the graph is written for every arithmetic.
-
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-
-    Returns
-    -------
-    bool
-        False if there is an operation of the user's own that computes in floats alone.
-    """
+    """Whether every operation runs in every arithmetic: a custom one may compute in floats alone."""
     return all([node.op is None or node.op.portable for node in recording.order])

@@ -1,4 +1,4 @@
-"""What a gradient check found: the numbers as data, and the same as text for a reader."""
+"""The results of a gradient check, as data and as text."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Literal
 
 from microgrid._public import public
 from microgrid.checking.nodes import Blame
-from microgrid.checking.points import Place
+from microgrid.checking.points import Point
 from microgrid.util.tables import table
 from microgrid.util.wording import counted
 
 __all__ = ["Judgement", "Report", "Verdict"]
 
 _MOST_ROWS = 10  # judgements in a report's table
-_WIDTH = 12  # of the words before each line
+_WIDTH = 12  # of the word at the start of a line
 
 
 @public("microgrid.checking")
 class Verdict(StrEnum):
-    """What is said of a derivative, or of a whole check.
+    """The verdict on a derivative, or on a whole check.
 
-    ``RIGHT``: it agrees with its reference. ``WRONG``: it does not, and that is neither noise nor a kink. ``KINK``: the
-    function has different slopes on the two sides of the point, or jumps there, so that it has no derivative.
-    ``NOISY``: the reference is not exact enough to tell, because of rounding or of a function that doesn't repeat
-    itself. ``ROUNDED``: the reference is exact and every node of the graph is right by itself, but the graph loses its
-    digits on the way, as 1 - a does where a is nearly 1. ``NON_FINITE``: the derivative, its reference or the function
-    is infinite or nan. ``NOTHING``: nothing was compared.
+    ``RIGHT``: it agrees with its reference. ``WRONG``: it does not, and neither noise nor a kink explains it. ``KINK``:
+    the function has different slopes on the two sides of the point, or jumps there, so that it has no derivative.
+    ``NOISY``: the reference is not exact enough to decide, because of rounding or because the function is not
+    repeatable. ``ROUNDED``: the reference is exact and every node of the graph is right, but the graph loses digits to
+    rounding, as 1 - a does where a is nearly 1. ``NON_FINITE``: the derivative, its reference or the function is
+    infinite or nan. ``NOTHING``: nothing was compared.
     """
 
     RIGHT = "right"
@@ -52,27 +52,27 @@ class Judgement:
     Parameters
     ----------
     subject : str
-        Whose derivative was checked: "autodiff" or "closed form".
+        The gradient that was checked: "autodiff" or "closed form".
     name : str
         The derivative, such as ``df/dw``.
     point : int
-        Which of the points, from 0.
+        The index of the point, from 0.
     got : float
         The derivative.
     expected : float
         The reference's value.
     bound : float
-        How far off the reference may be, by its own account.
+        The reference's own error bound.
     how : str
         The reference: "complex step", "central differences", "mpmath at 800 and 1200 digits", …; empty if none was
         needed.
     verdict : Verdict
-        What is said of it.
-    note : str
-        Why, where the numbers alone don't tell.
-    taylor_order : float or None
+        The verdict.
+    note : str, default ""
+        The reason for the verdict, if the numbers alone don't show it.
+    taylor_order : float or None, default None
         The order at which the remainder f(x + h) - f(x) - h·got shrinks: 2 or more if ``got`` is right, 1 if it is
-        wrong. None where it was not asked, or where rounding hides it.
+        wrong. None if it was not computed, or is lost to rounding.
     """
 
     subject: str
@@ -88,12 +88,12 @@ class Judgement:
 
     @property
     def error(self) -> float:
-        """How far the two lie apart."""
+        """The absolute difference of the two."""
         return abs(self.got - self.expected)
 
     @property
     def relative_error(self) -> float:
-        """The same in relation to the larger of the two; 0 if they are equal, nan if one is not finite."""
+        """The difference relative to the larger of the two; 0 if they are equal, nan if one is not finite."""
         if self.got == self.expected:
             return 0.0
         finite = math.isfinite(self.got) and math.isfinite(self.expected)
@@ -101,13 +101,13 @@ class Judgement:
 
     @property
     def ulp(self) -> float:
-        """The same in units in the last place of the reference; infinite if one of the two is not finite."""
+        """The difference in units in the last place of the reference; infinite if one of the two is not finite."""
         distance = 0.0 if self.got == self.expected else self.error / math.ulp(self.expected)
         return distance if math.isfinite(distance) else math.inf
 
     @property
     def severity(self) -> tuple[int, float]:
-        """What a report is sorted by."""
+        """The key by which a report is sorted."""
         relative = self.relative_error
         return _SEVERITY[self.verdict], math.inf if math.isnan(relative) else relative
 
@@ -115,35 +115,35 @@ class Judgement:
 @public("microgrid.checking")
 @dataclass(frozen=True, slots=True, repr=False)
 class Report:
-    """What a check of gradients found; true if something was checked and all of it is right.
+    """The results of a gradient check; true if at least one derivative was checked and every verdict is "right".
 
     Parameters
     ----------
     judgements : tuple of Judgement
         Every derivative that was compared, the worst first.
     blames : tuple of Blame
-        The nodes at which something is wrong or infinite, one at most for each point and graph.
-    points : tuple of Place
+        The nodes at which a number is wrong or not finite, at most one for each point and graph.
+    points : tuple of Point
         The points.
     local : int
-        How many local derivatives of nodes were held against a reference besides.
+        The number of nodes' local derivatives that were compared with a reference.
     unverified : int
-        How many of them no reference could tell.
+        The number of local derivatives that no reference could decide.
     tol : float
         The error that counts as agreement.
     repeat : tuple of str
         The parts of the line that repeats the check at one point: before the point and after it.
-    remarks : tuple of str
-        What else a reader should know: which functions could not be recorded, and why.
-    unit : {"relative", "ulp"}
-        What ``tol`` counts: a relative error, or units in the last place of the reference.
-    each : str
-        What a point is called.
+    remarks : tuple of str, default ()
+        Further remarks, such as why a function could not be recorded.
+    unit : {"relative", "ulp"}, default "relative"
+        The unit of ``tol``: a relative error, or units in the last place of the reference.
+    each : str, default "point"
+        The word for a point in the text.
     """
 
     judgements: tuple[Judgement, ...]
     blames: tuple[Blame, ...]
-    points: tuple[Place, ...]
+    points: tuple[Point, ...]
     local: int
     unverified: int
     tol: float
@@ -154,7 +154,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """The most severe verdict of all; ``NOTHING`` if nothing was compared."""
+        """The most severe verdict; ``NOTHING`` if nothing was compared."""
         found = [judgement.verdict for judgement in self.judgements]
         if not found:
             return Verdict.NOTHING
@@ -167,22 +167,22 @@ class Report:
 
     @property
     def checked(self) -> int:
-        """How many derivatives were compared."""
+        """The number of derivatives that were compared."""
         return len(self.judgements)
 
     @property
     def worst(self) -> Judgement | None:
-        """The worst judgement: of the most severe verdict, the one with the largest relative error."""
+        """The judgement with the most severe verdict and, among these, the largest relative error."""
         return self.judgements[0] if self.judgements else None
 
     @property
     def blame(self) -> Blame | None:
-        """The first node that is to blame."""
+        """The first node to blame, or None."""
         return self.blames[0] if self.blames else None
 
     @property
     def reproduce(self) -> str:
-        """One line of Python that repeats the worst judgement's point, every bit of its numbers kept."""
+        """One line of Python that repeats the check at the worst judgement's point, exact to the last bit."""
         point = self.points[self.worst.point].written() if self.worst else "[]"
         return point.join(self.repeat)
 
@@ -192,7 +192,7 @@ class Report:
     def __str__(self) -> str:
         lines = [self._headline(), *_paragraph("checked", self._extent())]
         if self.worst is not None:
-            lines += _paragraph("worst", self._told(self.worst))
+            lines += _paragraph("worst", self._described(self.worst))
             if self.worst.taylor_order is not None:
                 lines += _paragraph("evidence", _taylor(self.worst.taylor_order))
         for blame in self.blames[:1]:
@@ -207,7 +207,7 @@ class Report:
     def _headline(self) -> str:
         counts = Counter([judgement.verdict for judgement in self.judgements])
         if not self.judgements:
-            return f"{Verdict.NOTHING}: no derivative was compared, and that is no success"
+            return f"{Verdict.NOTHING}: no derivative was compared, which is no success"
         if self:
             return f"{Verdict.RIGHT}: {counted(self.checked, 'derivative')} {_agree(self.checked)}"
         if not counts[self.verdict]:
@@ -222,25 +222,25 @@ class Report:
         text += f"relative tolerance {self.tol:g}" if self.unit == "relative" else f"tolerance {self.tol:g} ulp"
         if self.local or self.unverified:
             text += f"\n{counted(self.local, 'local derivative')} of nodes"
-        return text + (f", and {self.unverified:,} that no reference could tell" if self.unverified else "")
+        return text + (f", and {self.unverified:,} that no reference could decide" if self.unverified else "")
 
-    def _told(self, judgement: Judgement) -> str:
+    def _described(self, judgement: Judgement) -> str:
         """A judgement in a few lines."""
         where = f"{self.each} {judgement.point}"
         lines = [f"{judgement.name} at {where}: {judgement.subject} gives {judgement.got!r}"]
         if math.isfinite(judgement.bound):
             verb = "give" if judgement.how.endswith("differences") else "gives"
             bound = f" ± {judgement.bound:.1g}" if judgement.bound else ""
-            apart = f": {self._distance(judgement, said=True)}" if math.isfinite(judgement.error) else ""
+            apart = f": {self._distance(judgement, with_unit=True)}" if math.isfinite(judgement.error) else ""
             lines.append(f"{judgement.how} {verb} {judgement.expected!r}{bound}{apart}")
         elif judgement.how:
             lines.append(f"there is no reference by {judgement.how}")
         return "\n".join([*lines, judgement.note] if judgement.note else lines)
 
-    def _distance(self, judgement: Judgement, *, said: bool = False) -> str:
+    def _distance(self, judgement: Judgement, *, with_unit: bool = False) -> str:
         if self.unit == "ulp":
-            return f"{judgement.ulp:g}{' ulp apart' * said}"
-        return "a relative error of " * said + _or_blank(judgement.relative_error, ".2g")
+            return f"{judgement.ulp:g}{' ulp apart' * with_unit}"
+        return "a relative error of " * with_unit + _or_blank(judgement.relative_error, ".2g")
 
     def _rows(self) -> str:
         """The worst judgements as a table."""
@@ -267,13 +267,13 @@ def _taylor(order: float) -> str:
 
 
 def _paragraph(word: str, text: str) -> list[str]:
-    """A word, and lines of text beside it."""
+    """Lines of text, indented after a word."""
     first, *rest = text.splitlines()
     return [f"  {word:{_WIDTH}}{first}", *[" " * (_WIDTH + 2) + line for line in rest]]
 
 
 def _or_blank(number: float, spec: str) -> str:
-    """A number for a table's cell, if there is one."""
+    """A number for a cell of a table; a dash if it is not finite."""
     if not math.isfinite(number):
         return "–"
     return repr(number) if spec == "r" else format(number, spec)

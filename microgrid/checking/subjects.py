@@ -1,7 +1,7 @@
-"""The two kinds of functions whose gradients are checked, and what each can say of a derivative that is in doubt.
+"""The two kinds of functions that are checked, with the reference for a derivative and the verdict on a doubtful one.
 
 A ``PlainFunction`` is known by its values alone. A ``RecordedFunction`` has a graph, which can be replayed in other
-arithmetics and walked node by node.
+arithmetics and inspected node by node.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
-from microgrid.checking.nodes import Blame, blame_for_infinity, blame_for_stray, describe, inspect_nodes
-from microgrid.checking.recordings import Recording, Surroundings, look_around, value_of
+from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
+from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, value_of
 from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
 from microgrid.checking.report import Judgement, Verdict
 
@@ -22,15 +22,15 @@ __all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction", "agreeme
 
 AUTODIFF = "autodiff"
 _SMALLEST = 4 * 5e-324
-_SAFETY = 4.0  # how much more than its measured spread rounding is allowed before the Taylor remainder is asked
-_CANCELLED = 2.0**-46  # what rounding may leave of slopes that cancel at a stationary point, beside their size
+_SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor remainder decides
+_CANCELLED = 2.0**-46  # most rounding error of slopes that cancel at a stationary point, relative to their size
 
 Call = Callable[[Sequence[Any]], Any]
 Finding = tuple[Verdict, str]
 
 
 class Function(Protocol):
-    """What the check asks of a function at a point.
+    """A function at a point, as the check uses it.
 
     Attributes
     ----------
@@ -43,24 +43,24 @@ class Function(Protocol):
         """The point."""
         ...
 
-    def along(self, place: int) -> Callable[[float], float]:
-        """The function of one coordinate; nan where it has no value."""
+    def along(self, coordinate: int) -> Callable[[float], float]:
+        """The function of one coordinate; nan where it is undefined."""
         ...
 
-    def obstacle(self, place: int) -> Finding | None:
-        """Why there is no derivative to be compared, if so."""
+    def obstacle(self, coordinate: int) -> Finding | None:
+        """The reason why there is no derivative to compare, or None."""
 
-    def reference(self, place: int, wanted: str, tol: float, got: float) -> Estimate:
-        """The derivative by a reference of that name, or by the best one."""
+    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:
+        """The derivative by the reference of that name, or by the best one."""
         ...
 
-    def explain(self, judgement: Judgement, place: int) -> Judgement:
-        """The verdict on a derivative that its reference does not bear out."""
+    def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
+        """The verdict on a derivative that its reference does not confirm."""
         ...
 
 
 def agreement(got: float, estimate: Estimate, tol: float) -> Verdict | None:
-    """What the numbers alone say of a derivative.
+    """The verdict on a derivative if the numbers alone decide.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def agreement(got: float, estimate: Estimate, tol: float) -> Verdict | None:
     Returns
     -------
     Verdict or None
-        Non-finite; or right, if the two agree and the reference is exact enough to say so, or a derivative of 0 is all
-        that can be seen; otherwise None.
+        Non-finite; or right, if the two agree and the reference is exact enough, or if the derivative is 0 and the
+        function was constant at every step; otherwise None.
     """
     if not math.isfinite(got):
         return Verdict.NON_FINITE
@@ -92,24 +92,24 @@ def _is_exact(estimate: Estimate, size: float, tol: float) -> bool:
 
 
 def _not_finite(value: float, x: float) -> Finding | None:
-    """A function or a coordinate that is infinite or nan: there a step goes nowhere, and any reference would say 0."""
+    """The finding if the function or the coordinate is infinite or nan: there, any reference would be 0 or nan."""
     if not math.isfinite(value):
         return Verdict.NON_FINITE, f"f is {value!r} there"
     return None if math.isfinite(x) else (Verdict.NON_FINITE, f"its coordinate is {x!r}")
 
 
-def _line(value: Call, numbers: Sequence[float], place: int) -> Callable[[float], float]:
+def _line(value: Call, numbers: Sequence[float], coordinate: int) -> Callable[[float], float]:
     def along(x: float) -> float:
         try:
-            return float(value([*numbers[:place], x, *numbers[place + 1 :]]))
-        except Exception:  # noqa: BLE001  # the function gave a number at the point: whatever this is, it has none here
+            return float(value([*numbers[:coordinate], x, *numbers[coordinate + 1 :]]))
+        except Exception:  # noqa: BLE001  # defined at the point itself, so any exception means: undefined here
             return math.nan
 
     return along
 
 
 def _by_values(judgement: Judgement, along: Callable[[float], float], x: float) -> Judgement:
-    """A kink by the slopes on the two sides, or wrong or noisy by the order of the Taylor remainder."""
+    """The verdict by values: kink, by the slopes on the two sides; or wrong or noisy, by the Taylor remainder."""
     sides = slopes_beside(along, x)
     if sides is not None:
         note = f"its slope is {sides[0]:.6g} on the left and {sides[1]:.6g} on the right"
@@ -118,8 +118,8 @@ def _by_values(judgement: Judgement, along: Callable[[float], float], x: float) 
     if order is not None and order < WRONG_ORDER:
         return replace(judgement, verdict=Verdict.WRONG, taylor_order=order)
     size = max(abs(judgement.got), abs(judgement.expected))
-    how_noisy = f": they tell it to within {judgement.bound / size:.1g} of its size" if judgement.bound < size else ""
-    note = f"the values of the function are too coarse to tell the derivative{how_noisy}"
+    how_noisy = f": its relative error is up to {judgement.bound / size:.1g}" if judgement.bound < size else ""
+    note = f"the values of the function are too coarse to determine the derivative{how_noisy}"
     return replace(judgement, verdict=Verdict.NOISY, taylor_order=order, note=note)
 
 
@@ -137,25 +137,25 @@ class PlainFunction:
     def __init__(self, call: Call, numbers: Sequence[float]) -> None:
         self.numbers = numbers
         self._call = call
-        self._value = float(call(numbers))  # what the function raises at the point itself is its user's to see
+        self._value = float(call(numbers))  # an exception at the point itself is the caller's to see
 
-    def along(self, place: int) -> Callable[[float], float]:
-        """The function of one coordinate; nan where it has no value."""
-        return _line(self._call, self.numbers, place)
+    def along(self, coordinate: int) -> Callable[[float], float]:
+        """The function of one coordinate; nan where it is undefined."""
+        return _line(self._call, self.numbers, coordinate)
 
-    def obstacle(self, place: int) -> Finding | None:
-        """The function or the coordinate is infinite or nan."""
-        return _not_finite(self._value, self.numbers[place])
+    def obstacle(self, coordinate: int) -> Finding | None:
+        """The finding that the function or the coordinate is infinite or nan."""
+        return _not_finite(self._value, self.numbers[coordinate])
 
-    def reference(self, place: int, wanted: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # as a Function has it
-        """By differences, the only reference that values alone can give."""
-        if wanted in ("complex step", "mpmath"):
-            return Estimate(math.nan, math.inf, f"{wanted}, for which there is no graph")
-        return differentiate(self.along(place), self.numbers[place])
+    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # Function's signature
+        """By central differences, the only reference that needs values alone."""
+        if name in ("complex step", "mpmath"):
+            return Estimate(math.nan, math.inf, f"{name}, for which there is no graph")
+        return differentiate(self.along(coordinate), self.numbers[coordinate])
 
-    def explain(self, judgement: Judgement, place: int) -> Judgement:
+    def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
         """By the values of the function."""
-        return _by_values(judgement, self.along(place), self.numbers[place])
+        return _by_values(judgement, self.along(coordinate), self.numbers[coordinate])
 
 
 class RecordedFunction:
@@ -170,7 +170,7 @@ class RecordedFunction:
     tol : float
         The relative error that counts as agreement.
     seed : int
-        Of the directions in which sides of the point are looked at.
+        The seed of the directions in which the point's neighbourhood is examined.
     """
 
     def __init__(self, call: Call, recording: Recording, tol: float, seed: int) -> None:
@@ -180,16 +180,15 @@ class RecordedFunction:
         self._call, self._tol = call, tol
         self._names = [leaf.name or "" for leaf in recording.inputs]
         self._is_finite = math.isfinite(recording.output.data)
-        self._around = (
-            look_around(call, self._names, recording, seed)
-            if self._is_finite
-            else Surroundings(None, [], repeatable=True, alike=True)
-        )
-        self._can_be_replayed = self._around.alike and not self._around.strays and is_portable(recording)
+        around = Neighbourhood(None, [], repeatable=True, alike=True)
+        if self._is_finite:
+            around = examine_neighbourhood(call, self._names, recording, seed)
+        self._neighbourhood = around
+        self._can_be_replayed = around.alike and not around.detached and is_portable(recording)
 
     @property
     def blames(self) -> list[Blame]:
-        """Nodes at which something is wrong, or infinite."""
+        """The nodes at which a number is wrong or not finite."""
         blames = [self.inspection.blame] if self.inspection.blame else []
         if not (self._is_finite and all(map(math.isfinite, self.recording.gradient))):
             infinite = blame_for_infinity(self.recording)
@@ -198,89 +197,90 @@ class RecordedFunction:
 
     @property
     def missing_path(self) -> list[Blame]:
-        """The number that carries what the gradient lacks, if one does."""
-        return [blame_for_stray(self.recording, stray) for stray in self._around.strays[:1]]
+        """The constant that depends on the inputs, if there is one: the path through it is missing."""
+        return [blame_for_detached(self.recording, constant) for constant in self._neighbourhood.detached[:1]]
 
     @cached_property
     def _rounding(self) -> list[float]:
         return rounding(self.recording)
 
-    def along(self, place: int) -> Callable[[float], float]:
-        """The function of one coordinate, recorded anew at each number; nan where it has no value."""
+    def along(self, coordinate: int) -> Callable[[float], float]:
+        """The function of one coordinate, recorded again at each number; nan where it is undefined."""
 
         def value(numbers: Sequence[float]) -> float:
             return value_of(self._call, self._names, numbers)
 
-        return _line(value, self.numbers, place)
+        return _line(value, self.numbers, coordinate)
 
-    def obstacle(self, place: int) -> Finding | None:
-        """The function or the coordinate is not finite, or f does not repeat itself, or has a kink at the point."""
-        if found := _not_finite(self.recording.output.data, self.numbers[place]):
+    def obstacle(self, coordinate: int) -> Finding | None:
+        """The finding that a number is not finite, that f is not repeatable, or that the point lies on a kink."""
+        if found := _not_finite(self.recording.output.data, self.numbers[coordinate]):
             return found
-        if not self._around.repeatable:
+        if not self._neighbourhood.repeatable:
             return Verdict.NOISY, "f gives other numbers, or another graph, when it is called again at the same point"
-        crossing = self._around.crossing
-        if crossing is None or not (crossing.jump or crossing.kinked[place]):
+        crossing = self._neighbourhood.crossing
+        if crossing is None or not (crossing.jump or crossing.kinked[coordinate]):
             return None
-        where = "where a condition in Python's own code turns"
+        where = "where a condition in Python code changes"
         if crossing.node is not None:
             where = f"at {describe(self.recording, crossing.node)}"
-        sides = f"its slope is {crossing.left[place]:.6g} on one side and {crossing.right[place]:.6g} on the other"
+        left, right = crossing.left[coordinate], crossing.right[coordinate]
+        sides = f"its slope is {left:.6g} on one side and {right:.6g} on the other"
         return Verdict.KINK, f"{where}: {'f itself jumps' if crossing.jump else sides}"
 
-    def reference(self, place: int, wanted: str, tol: float, got: float) -> Estimate:
-        """By the graph, replayed in another arithmetic, as long as it stands for the function; or by differences."""
+    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:
+        """By the graph, replayed in another arithmetic, if it represents the function; otherwise by differences."""
         makers = {"complex step": complex_step, "mpmath": high_precision}
-        if wanted in makers and not self._can_be_replayed:
-            return Estimate(math.nan, math.inf, f"{wanted}, {self._why_not()}")
-        names = [wanted] if wanted in makers else [] if wanted == "differences" or not self._can_be_replayed else makers
+        if name in makers and not self._can_be_replayed:
+            return Estimate(math.nan, math.inf, f"{name}, {self._why_not()}")
+        names = [name] if name in makers else [] if name == "differences" or not self._can_be_replayed else makers
         found: list[Estimate] = []
-        for name in names:
-            estimate = makers[name](self.recording, place)
+        for each in names:
+            estimate = makers[each](self.recording, coordinate)
             if estimate is not None and agreement(got, estimate, tol) is not None:
                 return estimate
             found += [estimate] if estimate is not None else []
-        if found:  # in doubt the most exact one speaks
+        if found:  # none decides: take the most exact one
             return min(found, key=lambda one: one.bound)
-        if wanted in makers:
-            return Estimate(math.nan, math.inf, f"{wanted}, which finds no finite number there")
-        return differentiate(self.along(place), self.numbers[place])
+        if name in makers:
+            return Estimate(math.nan, math.inf, f"{name}, which finds no finite number there")
+        return differentiate(self.along(coordinate), self.numbers[coordinate])
 
     def _why_not(self) -> str:
         if not is_portable(self.recording):
-            return "for which an operation of the user's own is not written"
-        return "for which the graph doesn't stand: it changes with the point"
+            return "which a custom operation does not support"
+        return "which needs one graph, and the graph changes with the point"
 
-    def explain(self, judgement: Judgement, place: int) -> Judgement:
-        """By the graph's nodes for autodiff, by the reference's own exactness for a closed form."""
+    def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
+        """By the graph's nodes for autodiff, by the reference's error bound for a closed form."""
         by_values = judgement.how == "central differences"
         is_blamed = judgement.subject == AUTODIFF and self.inspection.blame is not None
         if math.isinf(judgement.bound) and not (by_values or is_blamed):
-            return judgement  # the reference that was asked for is not to be had
+            return judgement  # the chosen reference is not available
         if judgement.subject != AUTODIFF:
             if by_values:
-                return self._by_values(judgement, place)
+                return self._by_values(judgement, coordinate)
             size = max(abs(judgement.got), abs(judgement.expected))
             if judgement.bound <= self._tol * size + _SMALLEST:
                 return replace(judgement, verdict=Verdict.WRONG)
             return replace(judgement, verdict=Verdict.NOISY, note=_TOO_ROUNDED)
         if is_blamed:
             return replace(judgement, verdict=Verdict.WRONG)
-        spread = self._rounding[place]
+        spread = self._rounding[coordinate]
         in_doubt = by_values or self.inspection.kinked is not None
         if in_doubt or not judgement.error <= judgement.bound + _SAFETY * spread:
-            return self._by_values(judgement, place)
-        note = f"{_TOO_ROUNDED}: every node is right by itself, and rounding may move autodiff by {spread:.1g}"
+            return self._by_values(judgement, coordinate)
+        note = f"{_TOO_ROUNDED}: every node is right, and rounding may change autodiff's result by {spread:.1g}"
         size = max(abs(judgement.got), abs(judgement.expected))
         verdict = Verdict.ROUNDED if judgement.bound <= self._tol * size else Verdict.NOISY
         return replace(judgement, verdict=verdict, note=note)
 
-    def _by_values(self, judgement: Judgement, place: int) -> Judgement:
-        """By the function's values; at a kink the node that has it is named."""
-        found = _by_values(judgement, self.along(place), self.numbers[place])
+    def _by_values(self, judgement: Judgement, coordinate: int) -> Judgement:
+        """The verdict by values; for a kink, with the node that has it."""
+        found = _by_values(judgement, self.along(coordinate), self.numbers[coordinate])
         if found.verdict is Verdict.KINK and self.inspection.kinked is not None:
             return replace(found, note=f"at {describe(self.recording, self.inspection.kinked)}: {found.note}")
         return found
 
 
-_TOO_ROUNDED = "the graph loses its digits on the way"
+_TOO_ROUNDED = "the graph loses digits to rounding"

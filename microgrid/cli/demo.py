@@ -1,8 +1,7 @@
-"""The main job from end to end: the logistic graph differentiated, compared, drawn and fitted to real data.
+"""``microgrid demo``: the logistic graph differentiated, compared, drawn and fitted to real data.
 
 The data are scikit-learn's bundled breast cancer set (569 samples; W. Wolberg, O. Mangasarian, N. Street, W. Street,
-UCI Machine Learning Repository, 1995), of which two features are standardised and used. What is printed goes through
-``say``, so that this module decides nothing about terminals.
+UCI Machine Learning Repository, 1995), of which two standardised features are used. All output goes through ``say``.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 from microgrid import logistic
 from microgrid.drawing import Drawing, draw
-from microgrid.drawing.render import find_engine
+from microgrid.drawing.render import find_command
 from microgrid.errors import MissingPackageError, OutputError
 from microgrid.util.atomic_write import write
 from microgrid.util.tables import table
@@ -27,12 +26,12 @@ __all__ = ["Data", "accuracy", "agreement_table", "draw_sample", "load_data", "r
 
 FEATURES = ("mean radius", "mean texture")
 STEPS, RATE = 200, 2.0
-START_W, START_B = (0.5, -0.25), 0.1  # where the sample's graph is looked at, before anything is learned
+START_W, START_B = (0.5, -0.25), 0.1  # the parameters of the sample's graph, before the descent
 
-# How far autodiff and closed form may lie apart, in ulp of the closed form's value. One rounding is less than one ulp
-# of its result, so that roundings can be counted. From the logit, both sides do the same operations, and the last one
-# may differ. The textbook graph and the products round a derivative 12 times at most; the closed form's a is rounded
-# by up to 2.5, which the subtraction a - y magnifies by a/(1 - a) = e^z, 3.2 at this sample.
+# The allowed difference between autodiff and closed form, in ulp of the closed form's value. One rounding is less than
+# one ulp of its result, so that roundings can be counted. From the logit, both sides do the same operations, and the
+# last one may differ. The textbook graph and the products round a derivative 12 times at most; the closed form's a has
+# an error of up to 2.5, which the subtraction a - y magnifies by a/(1 - a) = e^z, 3.2 at this sample.
 LOGIT_TOLERANCE = 2.0
 TEXTBOOK_TOLERANCE = 12.0 + 2.5 * 3.2
 
@@ -46,7 +45,7 @@ class Data:
     Parameters
     ----------
     features : tuple of str
-        What the two columns are.
+        The names of the two columns.
     X : ndarray, shape (samples, 2)
         Each column with mean 0 and standard deviation 1.
     y : ndarray, shape (samples,)
@@ -59,18 +58,7 @@ class Data:
 
 
 def load_data() -> Data:
-    """The breast cancer data, two features, standardised.
-
-    Returns
-    -------
-    Data
-        569 samples.
-
-    Raises
-    ------
-    MissingPackageError
-        Without scikit-learn.
-    """
+    """The breast cancer data: 569 samples, two features, standardised."""
     bunch = _need("sklearn.datasets").load_breast_cancer()
     columns = [list(bunch.feature_names).index(name) for name in FEATURES]
     chosen = bunch.data[:, columns]
@@ -78,17 +66,17 @@ def load_data() -> Data:
 
 
 def run(folder: Path, say: Callable[[str], None] = print, *, steps: int = STEPS, progress: bool = True) -> bool:
-    """Do the main job and write its pictures.
+    """Run the demo and write its pictures.
 
     Parameters
     ----------
     folder : Path
-        Where the pictures go; made, when there are any, if it isn't there.
-    say : callable
-        Takes each block of text.
-    steps : int
-        How many steps of gradient descent.
-    progress : bool
+        The folder for the pictures, created if it doesn't exist.
+    say : callable, default print
+        Called with each block of text.
+    steps : int, default 200
+        The number of steps of gradient descent.
+    progress : bool, default True
         Show a progress bar on standard error.
 
     Returns
@@ -128,10 +116,10 @@ def _need(module: str) -> Any:
 
 
 def _prepare(folder: Path) -> None:
-    """See that nothing is missing and that the folder can be written, before any work is done; leave no trace."""
+    """Check before any work that no package is missing and that the folder can be written; create nothing."""
     for module in ("sklearn.datasets", "matplotlib.figure", "tqdm"):
         _need(module)
-    find_engine()
+    find_command()
     try:
         there = next(path for path in (folder, *folder.parents) if path.exists())
         is_folder = there.is_dir()
@@ -158,37 +146,13 @@ def _unwritable(folder: Path, error: OSError) -> OutputError:
 
 
 def sample_graph(data: Data, form: logistic.Form) -> logistic.SampleLoss:
-    """The graph of the first sample's loss, at the parameters where it is looked at.
-
-    Parameters
-    ----------
-    data : Data
-        The samples.
-    form : {"textbook", "logit"}
-        How the loss is built.
-
-    Returns
-    -------
-    SampleLoss
-        The nodes by name.
-    """
+    """The graph of the first sample's loss at the initial parameters."""
     x, y = [float(number) for number in data.X[0]], float(data.y[0])
     return logistic.sample_loss(x, y, START_W, START_B, form=form)
 
 
 def draw_sample(graph: logistic.SampleLoss) -> Drawing:
-    """The picture of a sample's graph, parameters and data told apart.
-
-    Parameters
-    ----------
-    graph : SampleLoss
-        The nodes.
-
-    Returns
-    -------
-    Drawing
-        Not rendered yet.
-    """
+    """The picture of a sample's graph, with its parameters and data marked."""
     return draw(graph.loss, parameters=(*graph.w, graph.b), data=(*graph.x, graph.y))
 
 
@@ -201,7 +165,7 @@ def _compare_sample(data: Data, say: Callable[[str], None]) -> bool:
     say(f"One sample: {leaves}\n  z = {graph.z.data:.6f}, a = {graph.a.data:.6f}, L = {graph.loss.data:.6f}")
     say(agreement_table(rows))
     say(
-        "  ulp: how far the two lie apart, in units in the last place of the closed form's value.\n"
+        "  ulp: the difference of the two in units in the last place of the closed form's value.\n"
         f"  The worst is {worst:g} ulp; the rounding of both may account for {TEXTBOOK_TOLERANCE:g} here.\n"
         f"  With L from the logit the worst of {len(from_logit)} is {worst_from_logit:g} ulp; "
         f"rounding may account for {LOGIT_TOLERANCE:g}."
@@ -233,20 +197,7 @@ def _descend(data: Data, say: Callable[[str], None], steps: int, *, progress: bo
 
 
 def accuracy(data: Data, step: logistic.Step) -> float:
-    """The share of samples that lie on the right side of z = 0.
-
-    Parameters
-    ----------
-    data : Data
-        The samples.
-    step : Step
-        The weights and the intercept.
-
-    Returns
-    -------
-    float
-        Between 0 and 1.
-    """
+    """The fraction of samples on the right side of z = 0."""
     right = [
         (math.fsum([weight * x for weight, x in zip(step.w, row, strict=True)]) + step.b > 0.0) == bool(label)
         for row, label in zip(data.X, data.y, strict=True)
@@ -258,18 +209,7 @@ def accuracy(data: Data, step: logistic.Step) -> float:
 
 
 def agreement_table(rows: Sequence[logistic.Agreement]) -> str:
-    """Derivatives as a table: autodiff beside closed form, and how far they lie apart.
-
-    Parameters
-    ----------
-    rows : sequence of Agreement
-        The derivatives.
-
-    Returns
-    -------
-    str
-        One line per derivative.
-    """
+    """Derivatives as a table: by autodiff, by closed form, and their difference."""
     cells = [(row.name, row.formula, repr(row.autodiff), repr(row.closed_form), f"{row.ulp:g}") for row in rows]
     return table(("derivative", "closed form", "by autodiff", "by closed form", "ulp"), cells, "<<>>>")
 
@@ -304,7 +244,7 @@ def _save(figure: Any, path: Path) -> Path:
 
 
 def _plot_descent(history: Sequence[logistic.Step], folder: Path) -> Path:
-    """The loss from step to step, and below it how far autodiff and closed form lay apart."""
+    """The loss from step to step, and below it the difference between autodiff and closed form."""
     figure = _figure(7.0, 5.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([step.loss for step in history], color=_BLUE, linewidth=2)

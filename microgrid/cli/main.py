@@ -1,4 +1,4 @@
-"""The ``microgrid`` command: what may be typed, and what is printed; the work is done elsewhere."""
+"""The ``microgrid`` command: its arguments and its output; the work is done in other rooms."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import microgrid
-from microgrid.calculus.transforms import gradients
+from microgrid.calculus.reverse import gradients
 from microgrid.checking import Interval, check_gradients
-from microgrid.checking.points import Place
+from microgrid.checking.points import Point
 from microgrid.cli import demo
 from microgrid.cli.timing import timings
 from microgrid.compiler.api import compile  # noqa: A004  # microgrid's own is meant
@@ -36,7 +36,7 @@ _LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2
 _NUMBERS = "w1=0.5 w2=-0.25 x1=1 x2=2 b=0.1 y=1"
 
 _CHECK_OPTIONS: dict[str, Any] = {"reference": "auto", "order": 1, "tol": 1e-6, "count": 20, "seed": 0}
-_BROKEN_PIPE, _INTERRUPTED = 141, 130  # what a shell says of a command that SIGPIPE or SIGINT ended
+_BROKEN_PIPE, _INTERRUPTED = 141, 130  # exit statuses in shells of commands ended by SIGPIPE and SIGINT
 
 _DRAW_HELP = """\
 Evaluate a formula, differentiate it with respect to every name in it, print both, and draw the graph.
@@ -64,8 +64,8 @@ examples:
       {_NUMBERS} --out logistic.svg
 """
 _COMPILE_HELP = """\
-Compile a formula to machine code, with its derivatives with respect to every name in it; print what was made of it, and
-what it gives at the numbers.
+Compile a formula and its derivatives with respect to every name in it to machine code; print the code, and the value
+and the derivatives at the given numbers.
 """
 _COMPILE_EXAMPLES = f"""\
 examples:
@@ -73,7 +73,8 @@ examples:
   microgrid compile '{_LOGISTIC}' \\
       {_NUMBERS} --show assembly
 """
-_DEFAULT = 0.5  # of each name, where no numbers are given
+_DEFAULT = 0.5  # the number of each name, if none is given
+_NUMBERS_OPTIONAL = f"a number for each free name ({_DEFAULT} if there are none)"
 _EXPLAIN_EXAMPLES = f"""\
 examples:
   microgrid explain '{_LOGISTIC}' --wrt w1 \\
@@ -93,8 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="microgrid",
         description="A scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.",
-        epilog="Exit status: 0 all right; 1 a derivative is wrong, or could not be told or proved to be right; 2 wrong "
-        "input, a package that is missing or a file that can't be written; 130 interrupted.",
+        epilog="Exit status: 0 if all is right; 1 if a derivative is wrong, or could not be checked or proved; 2 for "
+        "wrong input, a missing package or a file that can't be written; 130 if interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -120,103 +121,80 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     demonstrate.set_defaults(run=_demo)
 
 
-def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    compiling = commands.add_parser(
-        "compile",
-        help="compile a formula to machine code and time it",
-        description=_COMPILE_HELP,
-        epilog=_COMPILE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    compiling.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
-    compiling.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help="a number for each free name")
-    compiling.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
-    compiling.add_argument("--precise", action="store_true", help="the bits of the eager engine")
-    compiling.add_argument(
-        "--show", choices=("listing", "ir", "assembly"), default="listing", help="what is printed (%(default)s)"
-    )
-    compiling.add_argument("--bench", action="store_true", help="time it beside the eager engine")
-    compiling.set_defaults(run=_compile)
-
-
-def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    operations = textwrap.fill(", ".join(FUNCTIONS), 100, initial_indent="  ", subsequent_indent="  ")
-    drawing = commands.add_parser(
-        "draw",
-        help="evaluate, differentiate and draw a formula",
-        description=_DRAW_HELP.format(operations=operations),
-        epilog=_DRAW_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    drawing.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
-    drawing.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help="a number for each free name")
-    drawing.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
-    drawing.add_argument(
-        "--out", type=Path, metavar="FILE", help="picture to write: .svg, .png or .dot (the output's name, .svg)"
-    )
-    drawing.set_defaults(run=_draw)
-
-
-def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    checking = commands.add_parser(
-        "check",
-        help="check the derivatives of a formula",
-        description=_CHECK_HELP,
-        epilog=_CHECK_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    checking.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
-    checking.add_argument(
-        "numbers",
-        metavar="NAME=NUMBER",
-        nargs="*",
-        help="a number for each free name, or a range LOW..HIGH to draw from",
-    )
-    checking.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
-    checking.add_argument(
-        "--reference", choices=("auto", "complex step", "differences", "mpmath"), help="(%(default)s)"
-    )
-    checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
-    checking.add_argument("--tol", type=float, metavar="ERROR", help="the relative error allowed (%(default)s)")
-    checking.add_argument("--count", type=int, metavar="N", help="points that are drawn from ranges (%(default)s)")
-    checking.add_argument("--seed", type=int, metavar="N", help="of the points that are drawn (%(default)s)")
-    checking.set_defaults(run=_check, **_CHECK_OPTIONS)
-
-
-def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "derive a derivative of a formula, step by step along its graph"
-    explaining = _add_formula_command(commands, "explain", summary, _EXPLAIN_EXAMPLES)
-    explaining.add_argument(
-        "--format", choices=("text", "latex", "html"), default="text", help="what is printed (%(default)s)"
-    )
-    explaining.set_defaults(run=_explain)
-
-
-def _add_prove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "prove or refute that a derivative of a formula equals a closed form"
-    proving = _add_formula_command(commands, "prove", summary, _PROVE_EXAMPLES)
-    proving.add_argument("--equals", metavar="FORMULA", required=True, help="the closed form, in the formula's names")
-    proving.set_defaults(run=_prove)
-
-
 def _add_formula_command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, examples: str
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    description: str,
+    examples: str,
+    numbers: str = "a number for each free name",
 ) -> argparse.ArgumentParser:
-    """A command about the derivative of a formula."""
+    """A subcommand on a formula, named as its function."""
     command = commands.add_parser(
-        name,
+        run.__name__.removeprefix("_"),
         help=summary,
-        description=f"{summary.capitalize()}. Formulas are written as for `microgrid draw`.",
+        description=description,
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
-    command.add_argument(
-        "numbers", metavar="NAME=NUMBER", nargs="*", help=f"a number for each free name ({_DEFAULT} if there are none)"
-    )
-    command.add_argument("--wrt", metavar="NAME", required=True, help="with respect to what is differentiated")
-    command.add_argument("--output", metavar="NAME", help="the definition to differentiate, where it is not clear")
+    command.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help=numbers)
+    command.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
+    command.set_defaults(run=run)
     return command
+
+
+def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    operations = textwrap.fill(", ".join(FUNCTIONS), 100, initial_indent="  ", subsequent_indent="  ")
+    summary = "evaluate, differentiate and draw a formula"
+    drawing = _add_formula_command(commands, _draw, summary, _DRAW_HELP.format(operations=operations), _DRAW_EXAMPLES)
+    drawing.add_argument(
+        "--out", type=Path, metavar="FILE", help="picture to write: .svg, .png or .dot (the output's name, .svg)"
+    )
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary, numbers = "check the derivatives of a formula", "a number for each free name, or a range LOW..HIGH"
+    checking = _add_formula_command(commands, _check, summary, _CHECK_HELP, _CHECK_EXAMPLES, numbers)
+    references = ("auto", "complex step", "differences", "mpmath")
+    checking.add_argument("--reference", choices=references, help="the reference (%(default)s)")
+    checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
+    checking.add_argument("--tol", type=float, metavar="ERROR", help="the relative error allowed (%(default)s)")
+    checking.add_argument("--count", type=int, metavar="N", help="number of points drawn from ranges (%(default)s)")
+    checking.add_argument("--seed", type=int, metavar="N", help="seed of the drawn points (%(default)s)")
+    checking.set_defaults(**_CHECK_OPTIONS)
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "derive a derivative of a formula, step by step along its graph"
+    explaining = _add_formula_command(
+        commands, _explain, summary, _described(summary), _EXPLAIN_EXAMPLES, _NUMBERS_OPTIONAL
+    )
+    explaining.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+    explaining.add_argument(
+        "--format", choices=("text", "latex", "html"), default="text", help="what is printed (%(default)s)"
+    )
+
+
+def _add_prove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "prove or refute that a derivative of a formula equals a closed form"
+    proving = _add_formula_command(commands, _prove, summary, _described(summary), _PROVE_EXAMPLES, _NUMBERS_OPTIONAL)
+    proving.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+    proving.add_argument("--equals", metavar="FORMULA", required=True, help="the closed form, in the formula's names")
+
+
+def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "compile a formula to machine code and time it"
+    compiling = _add_formula_command(commands, _compile, summary, _COMPILE_HELP, _COMPILE_EXAMPLES, _NUMBERS_OPTIONAL)
+    compiling.add_argument("--precise", action="store_true", help="the bits of the eager engine")
+    compiling.add_argument(
+        "--show", choices=("listing", "ir", "assembly"), default="listing", help="what is printed (%(default)s)"
+    )
+    compiling.add_argument("--bench", action="store_true", help="time it and the eager engine")
+
+
+def _described(summary: str) -> str:
+    return f"{summary.capitalize()}. Formulas are written as for `microgrid draw`."
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -250,24 +228,24 @@ def _check(arguments: argparse.Namespace) -> int:
     f.__name__ = formula.output
     options = {name: getattr(arguments, name) for name in _CHECK_OPTIONS}
     report = check_gradients(f, at, **options)
-    print(replace(report, points=tuple(map(_Typed.of, report.points)), repeat=_command(arguments)))
+    print(replace(report, points=tuple(map(_TypedPoint.of, report.points)), repeat=_command(arguments)))
     return 0 if report else 1
 
 
 def _command(arguments: argparse.Namespace) -> tuple[str, str]:
-    """The command that repeats a check, around its point."""
+    """The parts of the command that repeats a check, before and after the point."""
     options = {"output": None, **_CHECK_OPTIONS}
-    asked = [f"--{name}={getattr(arguments, name)}" for name in options if getattr(arguments, name) != options[name]]
+    given = [f"--{name}={getattr(arguments, name)}" for name in options if getattr(arguments, name) != options[name]]
     head = shlex.join(["microgrid", "check", arguments.formula])
-    return f"{head} ", "".join([f" {shlex.quote(option)}" for option in asked])
+    return f"{head} ", "".join([f" {shlex.quote(option)}" for option in given])
 
 
-class _Typed(Place):
-    """A point as it is typed after the command."""
+class _TypedPoint(Point):
+    """A point as typed after the command."""
 
     @classmethod
-    def of(cls, place: Place) -> _Typed:
-        return cls(place.names, place.numbers, place.template)
+    def of(cls, point: Point) -> _TypedPoint:
+        return cls(point.names, point.numbers, point.template)
 
     def written(self) -> str:
         return " ".join([f"{name}={number!r}" for name, number in zip(self.names, self.numbers, strict=True)])
@@ -313,7 +291,7 @@ def _compile(arguments: argparse.Namespace) -> int:
 
 
 def _recorded(arguments: argparse.Namespace) -> tuple[Value, Value, dict[str, Value]]:
-    """The output, what it is differentiated with respect to, and every node by its name."""
+    """The output, the node to differentiate with respect to, and every node by its name."""
     formula = parse(arguments.formula, arguments.output)
     numbers = _numbers(arguments.numbers) or dict.fromkeys(formula.inputs, _DEFAULT)
     nodes = formula.record(**numbers)
@@ -343,7 +321,7 @@ def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[s
 
 
 def _protect(arguments: Sequence[str]) -> list[str]:
-    """Put a blank before a formula such as -x**2, which argparse would take for an option."""
+    """Put a blank before a formula such as -x**2, which argparse would parse as an option."""
     if not {"draw", "check", "explain", "prove", "compile"}.issuperset(arguments[:1]):
         return list(arguments)
     return [f" {argument}" if re.match("-(?!-|h$)", argument) else argument for argument in arguments]
@@ -355,14 +333,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        What was typed after ``microgrid``; by default the process's own arguments.
+        The arguments after ``microgrid``; by default those of the process.
 
     Returns
     -------
     int
-        The exit status: 0 if all is right; 1 if a derivative is wrong, or could not be told or proved to be right; 2
-        for wrong input, a missing package or a file that can't be written; 130 if it was interrupted, and 141 if
-        nobody reads what it prints, as shells have it.
+        The exit status: 0 if all is right; 1 if a derivative is wrong, or could not be checked or proved; 2 for wrong
+        input, a missing package or a file that can't be written; as in shells, 130 if interrupted and 141 if the
+        output pipe is closed.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -385,7 +363,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Let what Python flushes at its end go nowhere."""
+    """Send output that Python flushes at exit to the null device."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -13,24 +13,13 @@ from microgrid.formulas.parse import Formula
 
 __all__ = ["seconds_of", "timings"]
 
-_ENOUGH = 0.02  # seconds that a sample takes at least
+_ENOUGH = 0.02  # least seconds of a sample
 _SAMPLES = 5
 _ROWS = 100_000
 
 
 def seconds_of(call: Callable[[], Any]) -> float:
-    """How long a call takes: the median of a few samples, each of as many calls as can be timed.
-
-    Parameters
-    ----------
-    call : callable
-        Without arguments.
-
-    Returns
-    -------
-    float
-        Seconds a call.
-    """
+    """The seconds that a call takes: the median of a few samples, each of enough calls to be measurable."""
     calls, taken = 1, _time(call, 1)
     while taken < _ENOUGH:
         calls *= 2 if taken == 0.0 else max(2, min(10, round(_ENOUGH / taken)))
@@ -46,22 +35,7 @@ def _time(call: Callable[[], Any], calls: int) -> float:
 
 
 def timings(formula: Formula, numbers: Mapping[str, float], *, precise: bool) -> list[tuple[str, str]]:
-    """A formula's value and gradient at one point and on many, eagerly and compiled.
-
-    Parameters
-    ----------
-    formula : Formula
-        What is computed.
-    numbers : mapping of str to float
-        One for each input.
-    precise : bool
-        As for ``compile``.
-
-    Returns
-    -------
-    list of (str, str)
-        What was timed, and how long it takes.
-    """
+    """Descriptions and times of a formula's value and gradient, at one point and on many, eagerly and compiled."""
     output = formula.output
 
     def eager() -> None:
@@ -76,7 +50,7 @@ def timings(formula: Formula, numbers: Mapping[str, float], *, precise: bool) ->
     ]
     if inputs:
         found += _on_rows(nodes[output], inputs, numbers, precise=precise)
-    return [(what, _told(seconds)) for what, seconds in found]
+    return [(what, _formatted(seconds)) for what, seconds in found]
 
 
 def _on_rows(
@@ -92,7 +66,7 @@ def _on_rows(
     return [(f"compiled, each of {_ROWS:,} points", seconds_of(call) / _ROWS)]
 
 
-def _told(seconds: float) -> str:
+def _formatted(seconds: float) -> str:
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"

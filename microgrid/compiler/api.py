@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from microgrid._public import public
-from microgrid.calculus.transforms import Wrt
+from microgrid.calculus.trace import Wrt
 from microgrid.compiler.specialization import Path, PointPath, RowPath, row_arrays
 from microgrid.compiler.tiers import LEVELS
 from microgrid.compiler.trace import Layout, Part, Trace, check_places, derived, distinct, structure_of, trace
@@ -459,7 +459,7 @@ class Compiled:
 
     @property
     def backend(self) -> str:
-        """What the last call ran on: "native", "interpreter", "quick", "full", "rows", "numpy" or "python"."""
+        """What the last call ran on: "native", "interpreter", "full", "rows", "numpy" or "python"."""
         return self._path.backend
 
     @property
@@ -562,7 +562,7 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         Give the bits of the eager engine: common subexpressions are computed and differentiated as often as they
         were recorded, and nothing is fused. Otherwise results may differ from the eager ones by some ulp of the largest
         number that was added.
-    optimize : "auto", "interpreter", "quick" or "full"
+    optimize : "auto", "interpreter" or "full"
         How much time goes into making code. "auto" begins with what is ready at once, and goes on as calls earn it;
         on rows it is the same as "full", and there is no other.
     threads : int, optional

@@ -9,7 +9,7 @@ import functools
 import os
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from microgrid.compiler.llvm import jit as machine
 from microgrid.compiler.reroll import Group, Rolled, roll
@@ -20,7 +20,6 @@ from microgrid.program.program import Program
 __all__ = [
     "LEVELS",
     "Buffers",
-    "Code",
     "PythonCode",
     "RolledRunner",
     "ScalarRunner",
@@ -30,27 +29,14 @@ __all__ = [
     "runner_of",
 ]
 
-LEVELS = ("auto", "interpreter", "quick", "full")
-"""How a caller may choose: let the calls decide, or one outright."""
+LEVELS = ("auto", "interpreter", "full")
+"""Optimisation levels; "auto" chooses by the size of the program and the number of calls."""
 
-_SMALL = 400  # nodes: up to here straight native code is ready within tens of milliseconds
-# What a level costs and gains per node, in seconds, as the benchmarks found it; a level is entered when the calls so
-# far would have saved its cost.
-_COST = {"quick": 40e-6, "full": 170e-6}
-_GAIN = {"quick": 1.5e-9, "full": 1e-9}
-
-
-class Code(Protocol):
-    """A program made ready to run at one point at a time."""
-
-    backend: str
-    compile_seconds: float
-
-    def ir(self) -> str:
-        """LLVM's text, if it was made by LLVM."""
-
-    def assembly(self) -> str:
-        """The machine code in words, if there is any."""
+_SMALL = 400  # nodes: up to here native code is ready within tens of milliseconds
+# What compiling costs and gains a call over the interpreter, in seconds per node, as the benchmarks found it: native
+# code takes over when the calls so far would have saved its cost.
+_COST = 170e-6
+_GAIN = 1e-9
 
 
 def buffer_of(count: int) -> Any:
@@ -152,17 +138,16 @@ class ScalarRunner:
         self._calls = 0
         self.compile_seconds = 0.0
         self.code: Any = None
-        self._next = [level for level in ("quick", "full") if optimize == "auto"]
-        self._enter(self._first(optimize))
+        level = self._first(optimize)
+        self._may_tier_up = level == "interpreter" and optimize == "auto"
+        self._enter(level)
 
     def _first(self, optimize: str) -> str:
         if not machine.is_available() or not all([rule.portable for rule in self.program.rules]):
-            self._next = []
             return "python"
-        if self._size <= _SMALL and optimize in ("auto", "full"):
-            self._next = []
-            return "native"
-        return "interpreter" if optimize == "auto" else optimize
+        if optimize != "auto":
+            return optimize
+        return "full" if self._size <= _SMALL else "interpreter"
 
     def _enter(self, level: str) -> None:
         self.code = _make(level, self.program, self.wrt, precise=self.precise)
@@ -178,7 +163,7 @@ class ScalarRunner:
     @property
     def reverse(self) -> Callable[[], float]:
         """``run`` with derivatives, without arguments: the code itself, unless better code may take its place."""
-        return functools.partial(self.run, derivatives=True) if self._next else self._reverse
+        return functools.partial(self.run, derivatives=True) if self._may_tier_up else self._reverse
 
     @property
     def backend(self) -> str:
@@ -199,12 +184,11 @@ class ScalarRunner:
     def run(self, *, derivatives: bool) -> float:
         """Compute the outputs from the inputs, and the derivatives from the seeds if wanted; give the first output."""
         first = (self._reverse if derivatives else self._forward)()
-        if self._next:
+        if self._may_tier_up:
             self._calls += 1
-            level = self._next[0]
-            if self._calls * _GAIN[level] >= _COST[level]:
-                self._next.pop(0)
-                self._enter(level)
+            if self._calls * _GAIN >= _COST:
+                self._may_tier_up = False
+                self._enter("full")
         return first
 
 
@@ -380,14 +364,6 @@ def _make(level: str, program: Program, wrt: Sequence[int], *, precise: bool) ->
         from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
 
         return Interpreted(program, wrt, precise=precise)
-    if level == "native":
-        from microgrid.compiler.llvm.small import ScalarCode
+    from microgrid.compiler.llvm.native import NativeCode
 
-        return ScalarCode(program, wrt, precise=precise)
-    if level == "quick":
-        from microgrid.compiler.llvm.stencils import QuickCode
-
-        return QuickCode(program, wrt, precise=precise)
-    from microgrid.compiler.llvm.chunked import BlockCode
-
-    return BlockCode(program, wrt, precise=precise)
+    return NativeCode(program, wrt, precise=precise)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from microgrid.calculus.transforms import recorded_hessian, recorded_hvp, recorded_jvp
+from microgrid.calculus.forward import recorded_hessian, recorded_hvp, recorded_jvp
 from microgrid.core.graph import dependents, topological_order
 from microgrid.core.value import Value, as_float, as_value, decisions
 from microgrid.errors import DataError, InvalidValueError, OperationError

@@ -49,7 +49,7 @@ def topological_order(*roots: Node) -> list[Node]:
     return order
 
 
-def dependents(roots: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
+def dependents(roots: Iterable[Node], sources: Iterable[Node], order: Iterable[Node] | None = None) -> set[Node]:
     """The nodes between the sources and the roots: what a derivative of the roots with respect to the sources passes.
 
     Parameters
@@ -58,6 +58,8 @@ def dependents(roots: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
         The outputs.
     sources : iterable of node
         The nodes that are differentiated with respect to. What they are made from is not looked at.
+    order : iterable of node, optional
+        The roots' graph, parents before children, if it is sorted already.
 
     Returns
     -------
@@ -65,14 +67,18 @@ def dependents(roots: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
         Every node of the roots' graph that depends on a source; a source depends on itself.
     """
     found = set(sources)
-    for node in topological_order(*roots):
+    for node in topological_order(*roots) if order is None else order:
         if node not in found and not found.isdisjoint(node.parents):
             found.add(node)
     return found
 
 
 def evaluate(
-    roots: Iterable[Node], arithmetic: Any, values: Mapping[Node, Any], constant: Callable[[float], Any] = float
+    roots: Iterable[Node],
+    arithmetic: Any,
+    values: Mapping[Node, Any],
+    constant: Callable[[float], Any] = float,
+    order: Iterable[Node] | None = None,
 ) -> dict[Node, Any]:
     """Replay a graph in another arithmetic.
 
@@ -86,6 +92,8 @@ def evaluate(
         The numbers of that system that stand for nodes. A node found here is not computed again.
     constant : callable
         Makes a number of the system from the data of any other leaf.
+    order : iterable of node, optional
+        The nodes to compute, parents before children, if they are known already; by default the roots' whole graph.
 
     Returns
     -------
@@ -93,7 +101,7 @@ def evaluate(
         Every node's value.
     """
     values = dict(values)
-    for node in topological_order(*roots):
+    for node in topological_order(*roots) if order is None else order:
         if node in values:
             continue
         if node.op is None:
@@ -141,6 +149,7 @@ def pullback(
     *,
     through: Collection[Node] | None = None,
     times: Callable[[Any, Any], Any] = operator.mul,
+    order: Sequence[Node] | None = None,
 ) -> dict[Node, Any]:
     """Reverse mode: the adjoint of every node, without touching any node's ``grad``.
 
@@ -156,6 +165,8 @@ def pullback(
         The nodes that are wanted, such as ``dependents`` gives; no other is visited.
     times : callable
         Multiplies a local derivative by an adjoint. None says that this edge contributes nothing.
+    order : sequence of node, optional
+        The root's graph, or its part that is wanted, parents before children, if it is sorted already.
 
     Returns
     -------
@@ -163,7 +174,7 @@ def pullback(
         The adjoint of every node that the root depends on, or of those among them that are wanted.
     """
     adjoints: dict[Node, Any] = {root: seed}
-    for node in reversed(topological_order(root)):
+    for node in reversed(topological_order(root) if order is None else order):
         if node.op is None or node not in adjoints or (through is not None and node not in through):
             continue
         adjoint = adjoints[node]

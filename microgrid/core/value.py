@@ -689,7 +689,7 @@ def strict() -> Iterator[None]:
     >>> with microgrid.strict():
     ...     microgrid.log(microgrid.Value(0.0, name="p"))
     Traceback (most recent call last):
-    microgrid.errors.NonFiniteError: log gave -inf, from p = 0.0
+    microgrid.NonFiniteError: log gave -inf, from p = 0.0
     """
     token = _strict.set(True)
     engine.add_strict_block(1)

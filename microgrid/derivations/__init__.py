@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from microgrid.derivations.derivation import Component, Derivation, Path, explain
+from microgrid.derivations.derivation import Derivation, explain
 from microgrid.derivations.proof import Proof, prove
+from microgrid.derivations.steps import Component, Path
 
 __all__ = ["Component", "Derivation", "Path", "Proof", "explain", "prove"]

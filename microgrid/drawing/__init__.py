@@ -1,7 +1,7 @@
-"""Pictures of recorded graphs: ``draw(value)`` gives a ``Drawing``, which a notebook shows and which can be saved.
+"""Pictures of recorded graphs: ``draw(value)`` returns a ``Drawing``, which a notebook shows and which can be saved.
 
-The graph becomes DOT text (``dot``), of which a layout engine makes a picture (``render``). Nothing is drawn, and no
-engine is needed, before the picture itself is asked for.
+``excerpt`` chooses the part of the graph to draw, ``dot`` writes it as DOT text, and ``render`` runs Graphviz on the
+text, not before the picture is needed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from microgrid.util.atomic_write import write
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What drawing needs is imported where it is used, for ``import microgrid`` has to stay quick.
+# The modules of this room are imported inside functions, to keep ``import microgrid`` quick.
 
 __all__ = ["Drawing", "draw", "draw_dot"]
 
@@ -27,19 +27,19 @@ __all__ = ["Drawing", "draw", "draw_dot"]
 @public()
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A drawing of a graph; a notebook shows it when it is a cell's last line.
+    """A drawing of a graph; a notebook shows it as the last line of a cell.
 
     Parameters
     ----------
     dot : str
         The drawing as DOT text.
     engine : {"dot", "graphviz-pure"}, optional
-        The command that renders it. By default the system's ``dot`` if there is one, otherwise ``graphviz-pure``,
-        which ``pip install 'microgrid-autodiff[draw]'`` brings.
-    format : {"svg", "png", "dot"}
-        What ``render`` writes, and whether a notebook shows SVG or PNG.
-    title : str
-        What a screen reader says, and what stands for the drawing in text.
+        The Graphviz command that renders it. By default the system's ``dot`` if there is one, otherwise
+        ``graphviz-pure``, which ``pip install 'microgrid-autodiff[draw]'`` installs.
+    format : {"svg", "png", "dot"}, default "svg"
+        The format that ``render`` writes, and that a notebook shows.
+    title : str, default "a computational graph"
+        The text for screen readers, and the drawing's representation as text.
 
     Examples
     --------
@@ -59,14 +59,14 @@ class Drawing:
 
     @property
     def source(self) -> str:
-        """The DOT text, by the name that the graphviz package has for it."""
+        """The DOT text, by its name in the graphviz package."""
         return self.dot
 
     def svg(self) -> str:
         """The picture as SVG.
 
-        Hovering over a node or an edge tells more: the sum over paths, and incoming × local = contribution. The text
-        has presentation attributes only and no ids, so that it can be put into any page, more than once too.
+        The tooltip of a node shows the sum over paths, and that of an edge incoming × local = contribution. The SVG has
+        presentation attributes only and no ids, so that it can be put into any page, also several times.
 
         Returns
         -------
@@ -78,7 +78,7 @@ class Drawing:
         MissingPackageError
             If there is no layout engine; the message says what to install.
         OutputError
-            If the engine fails; the message has what it said.
+            If the layout engine fails; the message has its error output.
         """
         from microgrid.drawing.render import render_svg
 
@@ -102,12 +102,12 @@ class Drawing:
         return render_png(self.dot, self.engine)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the drawing to a file, all of it or nothing.
+        """Write the drawing to a file, atomically.
 
         Parameters
         ----------
         path : str or path
-            Its suffix chooses the format: ``.svg``, ``.png`` or ``.dot``.
+            The path, whose suffix chooses the format: ``.svg``, ``.png`` or ``.dot``.
 
         Returns
         -------
@@ -117,7 +117,7 @@ class Drawing:
         Raises
         ------
         OutputError
-            If the suffix is another, or the file can't be written.
+            If the suffix is unknown, or the file can't be written.
         MissingPackageError, OutputError
             As ``svg`` does; ``.dot`` needs no layout engine.
 
@@ -139,14 +139,14 @@ class Drawing:
         return path
 
     def render(self, filename: str | os.PathLike[str] = "graph", format: str | None = None) -> str:  # noqa: A002
-        """Write the drawing to ``filename`` plus the format's suffix, as micrograd's users write theirs.
+        """Write the drawing to ``filename`` plus the format's suffix, as in micrograd's notebooks.
 
         Parameters
         ----------
-        filename : str or path
+        filename : str or path, default "graph"
             The file without its suffix.
         format : {"svg", "png", "dot"}, optional
-            By default that of the drawing.
+            By default the drawing's own.
 
         Returns
         -------
@@ -156,7 +156,7 @@ class Drawing:
         Raises
         ------
         DataError
-            If ``format`` is none of the above.
+            If ``format`` is invalid.
         MissingPackageError, OutputError
             As ``save`` does.
 
@@ -178,7 +178,7 @@ class Drawing:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, Any]:
-        """What a notebook shows: the picture, or where it can't be made a text that says why and what to install."""
+        """The picture for a notebook or, if it can't be rendered, text that says why and what to install."""
         kind = "image/png" if self.format == "png" else "image/svg+xml"
         if kind in (exclude or ()) or (include and kind not in include):
             return {"text/plain": repr(self)}
@@ -211,48 +211,48 @@ def draw(
 ) -> Drawing:
     """Draw the graph of a value: what it was computed from, and how derivatives flow back through it.
 
-    An operation stands in a circle, its name and value above, in blue. Below, in vermilion and marked by ∂, stands
-    the derivative of the drawn value with respect to the node; where two or three paths lead back to a node, their
-    sum is written out, and where there are more, their number. Each edge bears its local derivative, marked by ◄, near
-    the operation that it is a derivative of. Leaves are told apart by shape: parameters are boxes, data are cylinders,
-    constants are dashed, other inputs are rounded; the drawn value has a double outline. In a derivative's signs (…)
-    stands for a long name, which the node bears itself, and ∂/∂x for the derivative of a value whose name is long.
+    An operation is a circle, with its name and value above, in blue. Below, in vermilion and marked by ∂, is the
+    derivative of the drawn value with respect to the node; the sum over two or three paths is written out, and of more
+    paths the number is shown. Each edge has its local derivative, marked by ◄, near the operation that it is a
+    derivative of. The shape of a leaf shows its role: parameters are boxes, data are cylinders, constants are dashed,
+    other inputs are rounded. The drawn value has a double outline. In the signs for a derivative, (…) replaces a long
+    name of the node, and ∂/∂x is the derivative of a value with a long name.
 
     Parameters
     ----------
     value : Value
         The output.
-    parameters, data : Value, iterable of Value, or model
-        Which leaves are parameters and which are data. A model is anything with a method ``parameters``. Any that are
-        not in this graph are ignored.
-    values : bool
-        Write each node's value.
-    gradients : bool
-        Write the derivative of ``value`` with respect to each node. It is computed for the drawing alone: ``backward``
-        need not have been called, and no ``grad`` is read or changed.
-    partials : bool
-        Write the local derivative on each edge.
-    legend : bool
+    parameters, data : Value, iterable of Value, or model, default ()
+        The leaves that are parameters or data. A model is an object with a method ``parameters``. Nodes outside of this
+        graph are ignored.
+    values : bool, default True
+        Show each node's value.
+    gradients : bool, default True
+        Show the derivative of ``value`` with respect to each node. It is computed for the drawing: ``backward`` need
+        not have been called, and no ``grad`` is read or changed.
+    partials : bool, default True
+        Show the local derivative on each edge.
+    legend : bool, default True
         Explain the marks below the graph.
-    max_nodes : int
-        A larger graph is drawn in part, and says so: long lists of operands show their first three and their last,
-        and the graph is followed backwards from the output while whole levels fit.
-    rankdir : {"LR", "TB"}
+    max_nodes : int, default 200
+        The most nodes to draw. A larger graph is drawn in part, with a note: long lists of operands show their first
+        three and their last, and the graph is followed backwards from the output as long as whole levels fit.
+    rankdir : {"LR", "TB"}, default "LR"
         From left to right, or from top to bottom with values on the left of nodes and gradients on the right.
     engine : str, optional
-        The layout engine; see ``Drawing``.
+        The Graphviz command; see ``Drawing``.
 
     Returns
     -------
     Drawing
-        Shown by notebooks; has ``save``, ``svg``, ``png`` and ``dot``.
+        A drawing with ``save``, ``svg``, ``png`` and ``dot``; notebooks show it.
 
     Raises
     ------
     InvalidValueError
-        If something other than a Value is to be drawn or has a role, or a role is given to what holds no Values.
+        If ``value`` is not a Value, or ``parameters`` or ``data`` holds anything but Values.
     DataError
-        If ``max_nodes``, ``rankdir`` or ``engine`` is none of the above.
+        If ``max_nodes``, ``rankdir`` or ``engine`` is invalid.
 
     Examples
     --------
@@ -267,9 +267,9 @@ def draw(
     if not isinstance(max_nodes, int) or max_nodes < 1:
         raise DataError(f"max_nodes is a whole number from 1, not {max_nodes!r}")
     if engine is not None:
-        from microgrid.drawing.render import check_engine
+        from microgrid.drawing.render import check_command
 
-        check_engine(engine)
+        check_command(engine)
     dot, title = dot_text(
         value,
         layers=Layers(values=values, gradients=gradients, partials=partials, legend=legend),
@@ -283,21 +283,21 @@ def draw(
 
 @public()
 def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002
-    """Draw a graph as ``draw`` does, by the name and with the arguments that micrograd's notebooks use.
+    """Draw a graph as ``draw`` does, with the name and the arguments of micrograd's notebooks.
 
     Parameters
     ----------
     root : Value
         The output.
-    format : {"svg", "png", "dot"}
-        What the drawing's ``render`` writes.
-    rankdir : {"LR", "TB"}
+    format : {"svg", "png", "dot"}, default "svg"
+        The format that the drawing's ``render`` writes.
+    rankdir : {"LR", "TB"}, default "LR"
         From left to right or from top to bottom.
 
     Returns
     -------
     Drawing
-        Shown by notebooks.
+        A drawing; notebooks show it.
 
     Examples
     --------
@@ -309,7 +309,7 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Drawing: 
     return Drawing(drawing.dot, format=_check_choice("format", format, _CONTENTS), title=drawing.title)
 
 
-_READ = ("op", "parents", "partials", "data", "name", "is_constant")  # of a node, by the text of a drawing
+_READ = ("op", "parents", "partials", "data", "name", "is_constant")  # the attributes that a drawing reads
 
 
 def _is_node(thing: Any) -> bool:
@@ -322,7 +322,7 @@ def _check_node(thing: Any) -> None:
 
 
 def _nodes(role: str, given: Any) -> list[Any]:
-    """The nodes that are given a role: one, many, or a model's parameters."""
+    """The nodes of a role: one, several, or a model's parameters."""
     if _is_node(given):
         return [given]
     method = getattr(given, "parameters", None)

@@ -1,12 +1,12 @@
-"""A graph as DOT text: what each node and edge says, and how it looks. Pure, and the same bytes in every process.
+"""A graph as DOT text: the labels and looks of nodes and edges. The text is the same bytes in every process.
 
 The conventions: from left to right; an operation in a circle; its name and value above, in blue; its gradient below,
 in vermilion and marked by ∂; on each edge the local derivative, in vermilion and marked by an arrow against the
-edge's direction. A shape and a fill for each role. Nothing is told by colour alone.
+edge's direction. Each role has a shape and a fill. Nothing is shown by colour alone.
 
-A local derivative stands *on* its edge, just before the operation whose derivative it is: it is a node of DOT, which
-the edge enters and leaves. Layout engines keep nodes apart and lead edges around them, which for the labels of edges
-they do not, and a leaf with many edges has a label on each of them where they have parted.
+A local derivative is a DOT node *on* its edge, just before the operation whose derivative it is, so that the edge has
+two halves. Graphviz keeps nodes apart and routes edges around them, but lets edge labels overlap. And where a leaf has
+many edges, each label is on its own edge, after the edges have separated.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ from typing import Any
 from microgrid.core.graph import pullback
 from microgrid.drawing.excerpt import Excerpt, Gap, excerpt
 from microgrid.util.labels import html, number, one_line, quoted, shortened, width
+from microgrid.util.wording import counted
 
 __all__ = ["LOCAL", "Layers", "dot_text"]
 
 LOCAL = "mg-local"
-"""The class of the nodes of DOT that are local derivatives, parts of edges."""
+"""The class of the DOT nodes that are local derivatives."""
 
 Node = Any
 
 _INK, _SOFT, _LINE = "#1f2933", "#6b7785", "#8793a1"
-_FORWARD, _BACKWARD = "#0067a8", "#b8440b"  # blue and vermilion, told apart with any colour vision; 5:1 on white
+_FORWARD, _BACKWARD = "#0067a8", "#b8440b"  # blue and vermilion, distinguishable with any colour vision; 5:1 on white
 _BACK = "◄"
 _MIDDLE = "middle"
 
-_ROW = 16  # points that one line of text takes
+_ROW = 16  # height of a line of text in points
 _OP_SIZE, _LEAF_SIZE = 38, 30
 _PARTIAL_SIZE, _PARTIAL_HEIGHT, _PARTIAL_GAP = 11, 15, 2
 _RANKSEP, _RANKSEP_HALVES = 0.5, 0.17
-_LONGEST_NAME, _LONGEST_SYMBOL, _LONGEST_TOLD = 18, 10, 200
-_ROOM_FOR_ROOT, _ROOM_BELOW = 36, 62  # points: of the root's name in a ratio, and of any line below a node
-_TERMS_SEEN, _TERMS_TOLD = 3, 8  # of a sum over paths: in the drawing, and in a tooltip
+_LONGEST_NAME, _LONGEST_SYMBOL, _LONGEST_IN_TOOLTIP = 18, 10, 200
+_ROOM_FOR_ROOT, _ROOM_BELOW = 36, 62  # widths in points: of the root's name in a ratio, and of a line below a node
+_TERMS_DRAWN, _TERMS_IN_TOOLTIP = 3, 8  # most terms of a sum over paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class _Role:
     Parameters
     ----------
     word : str
-        What the legend calls it.
+        Its name in the legend.
     shape, style, fill, line : str
         Attributes of DOT.
     pen : float
@@ -81,7 +82,7 @@ _ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """What is written into the drawing.
+    """The parts of a drawing.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ class Layers:
     partials : bool
         The local derivative on each edge.
     legend : bool
-        What the marks mean.
+        The explanation of the marks.
     """
 
     values: bool = True
@@ -102,8 +103,8 @@ class Layers:
 
 
 @dataclass(slots=True)
-class _Paths:
-    """What a node's children hand back to it: how many terms, and the first few as (child, incoming, local)."""
+class _Adjoint:
+    """The terms of a node's adjoint, one per edge: how many, and the first few as (child, incoming, local)."""
 
     count: int = 0
     terms: list[tuple[Node, float, float]] = field(default_factory=list)
@@ -118,32 +119,13 @@ def dot_text(
     max_nodes: int = 200,
     rankdir: str = "LR",
 ) -> tuple[str, str]:
-    """The drawing of a graph, in DOT.
-
-    Parameters
-    ----------
-    root : node
-        The output.
-    layers : Layers
-        What is written.
-    parameters, data : collection of node
-        Leaves with these roles.
-    max_nodes : int
-        The most nodes that are drawn.
-    rankdir : {"LR", "TB"}
-        From left to right or from top to bottom.
-
-    Returns
-    -------
-    tuple of str
-        The text, ending in a newline, and a title of few words.
-    """
-    writer = _Writer(root, layers, set(parameters), set(data), max_nodes, rankdir)
-    return "\n".join(writer.lines()) + "\n", writer.title()
+    """The drawing of a graph in DOT, ending in a newline, and a short title; the parameters are those of ``draw``."""
+    text = _DotText(root, layers, set(parameters), set(data), max_nodes, rankdir)
+    return "\n".join(text.lines()) + "\n", text.title()
 
 
-class _Writer:
-    """One drawing in the making: what is shown, what it is called, and the adjoints of the root."""
+class _DotText:
+    """The text of one drawing, from the drawn nodes, their names and their adjoints."""
 
     def __init__(
         self, root: Node, layers: Layers, parameters: set[Node], data: set[Node], max_nodes: int, rankdir: str
@@ -152,14 +134,14 @@ class _Writer:
         self.excerpt = excerpt(root, max_nodes)
         self.ids = {node: f"n{index}" for index, node in enumerate(self.excerpt.nodes)}
         self.names = _names(root, self.excerpt)
-        self.uses = Counter([node.parents[place] for node, places in self.excerpt.nodes.items() for place in places])
+        self.uses = Counter([node.parents[index] for node, indices in self.excerpt.nodes.items() for index in indices])
         self.trees = _trees(self.excerpt, self.uses)
-        self.adjoints = pullback(root) if layers.gradients else {}
-        self.paths = _paths(self.excerpt, self.adjoints) if layers.gradients else {}
+        self.adjoints = pullback(root, order=self.excerpt.order) if layers.gradients else {}
+        self.sums = _sums(self.excerpt, self.adjoints) if layers.gradients else {}
 
     def title(self) -> str:
-        total = self.excerpt.total
-        return f"the graph of {shortened(self.names[self.root], _LONGEST_TOLD)}, {total:,} node{'s' * (total != 1)}"
+        name = shortened(self.names[self.root], _LONGEST_IN_TOOLTIP)
+        return f"the graph of {name}, {counted(self.excerpt.total, 'node')}"
 
     def lines(self) -> Iterator[str]:
         yield "digraph {"
@@ -177,8 +159,8 @@ class _Writer:
             f'  node [shape=none, style="", fixedsize=true, height={_PARTIAL_HEIGHT / 72:.3f}, '
             f'fontsize={_PARTIAL_SIZE}, fontcolor="{_BACKWARD}", class="{LOCAL}"]'
         )
-        for node, places in self.excerpt.nodes.items():
-            yield from self._edges(node, places)
+        for node, indices in self.excerpt.nodes.items():
+            yield from self._edges(node, indices)
         yield "}"
 
     # ---- nodes ------------------------------------------------------------------------------------------------
@@ -219,15 +201,15 @@ class _Writer:
         )
 
     def _is_broad(self, node: Node) -> bool:
-        """Whether it is a leaf with edges that part at once, and from a narrower shape would run through the text."""
+        """Whether a leaf needs a broad shape: from a narrow one, its several edges would cross its text."""
         return node.op is None and self.uses[node] > 1 and self.rankdir == "LR"
 
     def _in_order(self, node: Node) -> bool:
-        """Whether the operands are to stand in their order.
+        """Whether the operands have to be drawn in their order.
 
-        Behind a node with two children an order makes edges cross. A gap has its place in the order all the same.
+        Behind a node with two children an order makes edges cross. A gap keeps its position in the order.
         """
-        parents = [node.parents[place] for place in self.excerpt.nodes[node]]
+        parents = [node.parents[index] for index in self.excerpt.nodes[node]]
         kept = node in self.trees or (node in self.excerpt.gaps and all([self.uses[parent] == 1 for parent in parents]))
         return kept and len(parents) > 1
 
@@ -237,9 +219,9 @@ class _Writer:
         return shortened(self.names[node], _LONGEST_NAME)
 
     def _label(self, node: Node, symbol: str, size: int, wide: float, tall: float) -> str:
-        """The symbol amid lines of text: above and below, or to the left and the right where edges run downwards."""
+        """The symbol between lines of text: above and below it, or left and right of it if edges run downwards."""
         before, after = self._forward_lines(node), self._backward_lines(node)
-        room = 14 if node is self.root else 6  # a double outline needs more
+        room = 14 if node is self.root else 6  # a double outline needs more space
         if self.rankdir == "TB":
             return _three_columns(before, _font(symbol, _INK, size), after, wide + room)
         return _rows(before, _font(symbol, _INK, size), after, wide, tall + room)
@@ -257,17 +239,17 @@ class _Writer:
         if not self.layers.gradients or node.is_constant:
             return []
         lines = [_Line(self._short_ratio(node), _BACKWARD, 10), _Line(number(self.adjoints[node]), _BACKWARD, 12)]
-        paths = self.paths[node]
-        if paths.count > _TERMS_SEEN:
-            lines.append(_Line(f"sum of {paths.count:,} paths", _BACKWARD, 10))
-        elif paths.count > 1:
-            lines += [_Line(row, _BACKWARD, 10) for row in _sum(paths.terms)]
+        adjoint = self.sums[node]
+        if adjoint.count > _TERMS_DRAWN:
+            lines.append(_Line(f"sum of {adjoint.count:,} paths", _BACKWARD, 10))
+        elif adjoint.count > 1:
+            lines += [_Line(row, _BACKWARD, 10) for row in _sum(adjoint.terms)]
         return lines
 
     def _short_ratio(self, node: Node) -> str:
-        """The derivative of the root with respect to the node, with dots for names that take much room.
+        """The derivative of the root with respect to the node, with dots in place of long names.
 
-        Both names stand elsewhere: that of the node in it or above it, and that of the root in the legend.
+        Both names are shown elsewhere: the node's in it or above it, and the root's in the legend.
         """
         root = self._name(self.root)
         of = "∂" + (_in_parentheses(root) if width(root, 10) <= _ROOM_FOR_ROOT else "")
@@ -279,7 +261,7 @@ class _Writer:
 
     def _ratio(self, of: Node, by: Node) -> str:
         """The derivative of one node with respect to another, in signs."""
-        return "/".join(["∂" + _in_parentheses(shortened(self._name(node), _LONGEST_TOLD)) for node in (of, by)])
+        return "/".join(["∂" + _in_parentheses(shortened(self._name(node), _LONGEST_IN_TOOLTIP)) for node in (of, by)])
 
     def _node_tooltip(self, node: Node) -> str:
         lines = [self.names[node] + (f": {one_line(node.op.name)} of {len(node.parents):,}" if node.op else "")]
@@ -287,58 +269,58 @@ class _Writer:
             lines.append(f"value {node.data!r}")
         if self.layers.gradients and not node.is_constant:
             lines.append(f"{self._ratio(self.root, node)} = {self.adjoints[node]!r}")
-            paths = self.paths[node]
-            if paths.count > 1:
-                lines += self._sum_over_paths(paths)
+            adjoint = self.sums[node]
+            if adjoint.count > 1:
+                lines += self._sum_over_paths(adjoint)
         return "\n".join(lines)
 
-    def _sum_over_paths(self, paths: _Paths) -> Iterator[str]:
-        yield f"the sum over {paths.count:,} paths:"
-        for child, incoming, local in paths.terms:
+    def _sum_over_paths(self, adjoint: _Adjoint) -> Iterator[str]:
+        yield f"the sum over {adjoint.count:,} paths:"
+        for child, incoming, local in adjoint.terms:
             yield f"{number(incoming)} × {number(local)} = {number(incoming * local)} from {self._name(child)}"
-        if paths.count > len(paths.terms):
-            yield f"… and {paths.count - len(paths.terms):,} more"
+        if adjoint.count > len(adjoint.terms):
+            yield f"… and {adjoint.count - len(adjoint.terms):,} more"
 
     # ---- edges ------------------------------------------------------------------------------------------------
 
-    def _edges(self, node: Node, places: list[int]) -> Iterator[str]:
-        edges = [list(self._edge(node, place)) for place in places]
-        if node in self.excerpt.gaps:  # drawn where the missing operands belong: before the last
+    def _edges(self, node: Node, indices: list[int]) -> Iterator[str]:
+        edges = [list(self._edge(node, index)) for index in indices]
+        if node in self.excerpt.gaps:  # drawn in the position of the missing operands, before the last
             look = f'{self._whole()}, style=dashed, arrowhead=none, class="mg-gap"'
             edges.insert(max(len(edges) - 1, 0), [f"  {self.ids[node]}_more -> {self.ids[node]} [{look}]"])
         for lines in edges:
             yield from lines
 
-    def _edge(self, node: Node, place: int) -> Iterator[str]:
-        """The edge, or its two halves with the local derivative between them."""
-        tail, head = self.ids[node.parents[place]], self.ids[node]
-        tooltip = quoted(self._edge_tooltip(node, place))
-        if not self.layers.partials or _is_fixed(node, place):
-            yield f"  {tail} -> {head} [{self._whole(node.parents[place])}, tooltip={tooltip}]"
+    def _edge(self, node: Node, index: int) -> Iterator[str]:
+        """The edge, or its two halves and the local derivative between them."""
+        tail, head = self.ids[node.parents[index]], self.ids[node]
+        tooltip = quoted(self._edge_tooltip(node, index))
+        if not self.layers.partials or _is_fixed(node, index):
+            yield f"  {tail} -> {head} [{self._whole(node.parents[index])}, tooltip={tooltip}]"
             return
-        local, text = f"{head}_{place}", f"{_BACK} {number(node.partials[place])}"
+        local, text = f"{head}_{index}", f"{_BACK} {number(node.partials[index])}"
         wide = f"{(width(text, _PARTIAL_SIZE) + 2 * _PARTIAL_GAP) / 72:.3f}"
         yield f"  {local} [{_attributes(label=quoted(text), width=wide, tooltip=tooltip)}]"
-        first, second = self._ports(node.parents[place])
+        first, second = self._ports(node.parents[index])
         yield f"  {tail} -> {local} [{first}, arrowhead=none]"
         yield f"  {local} -> {head} [{second}, weight=2]"  # the shorter half
 
     def _whole(self, parent: Node = None) -> str:
-        """What an edge in one piece needs: to be as long as one in two."""
+        """The attributes of an undivided edge, which is as long as one in two halves."""
         return ", ".join([*self._ports(parent), f"minlen={2 if self.layers.partials else 1}"])
 
     def _ports(self, parent: Node) -> tuple[str, str]:
-        """Edges leave and enter on the sides that no text is on."""
+        """The ports of an edge, on the sides of the nodes without text."""
         if self.rankdir == "TB":
             return "tailport=s", "headport=n"
-        # Engines take the height of a shape for its width here. A broad leaf has a cell that is as wide as it is.
+        # Graphviz takes the height of a shape for its width here. A broad leaf has a cell that is as wide as it is.
         is_broad = parent is not None and self._is_broad(parent)
         return f'tailport="{_MIDDLE}:e"' if is_broad else "tailport=e", "headport=w"
 
-    def _edge_tooltip(self, node: Node, place: int) -> str:
-        parent, local = node.parents[place], node.partials[place]
-        lines = [f"{self._name(parent)} → {self._name(node)}: operand {place + 1:,} of {len(node.parents):,}"]
-        if _is_fixed(node, place):
+    def _edge_tooltip(self, node: Node, index: int) -> str:
+        parent, local = node.parents[index], node.partials[index]
+        lines = [f"{self._name(parent)} → {self._name(node)}: operand {index + 1:,} of {len(node.parents):,}"]
+        if _is_fixed(node, index):
             return lines[0] + "\na constant that is never differentiated"
         if self.layers.gradients:
             incoming = self.adjoints[node]
@@ -360,7 +342,7 @@ class _Writer:
             "pad": "0.2",
             "nodesep": "0.15",
             "ranksep": f"{_RANKSEP_HALVES if self.layers.partials else _RANKSEP:g}",
-            "outputorder": "edgesfirst",  # a filled shape covers the end of an edge that reaches into it
+            "outputorder": "edgesfirst",  # a filled shape covers the ends of edges inside of it
             "fontname": '"Helvetica"',
             "fontsize": "10",
             "fontcolor": quoted(_SOFT),
@@ -388,18 +370,18 @@ class _Writer:
 
     def _note(self) -> Iterator[str]:
         if not self.excerpt.complete:
-            edges = sum([len(places) for places in self.excerpt.nodes.values()])
+            edges = sum([len(indices) for indices in self.excerpt.nodes.values()])
             nodes = f"{len(self.excerpt.nodes):,} of {self.excerpt.total:,} nodes and"
             yield f"<B>{_font(nodes, _INK, 11)}</B>"
             yield f"<B>{_font(f'{edges:,} of {self.excerpt.edges:,} edges are drawn;', _INK, 11)}</B>"
             yield _font("… stands for the others", _INK, 11)
 
 
-# ---- what is called how, and what flows where -----------------------------------------------------------------
+# ---- names and sums -------------------------------------------------------------------------------------------
 
 
 def _names(root: Node, shown: Excerpt) -> dict[Node, str]:
-    """What each drawn node is called: by its name, a constant by its number, any other v1, v2, … and the root out."""
+    """The label of each drawn node: its name; or a constant's number; "out" for the root; v1, v2, … for the others."""
     names = {node: one_line(node.name) for node in shown.nodes if node.name}
     taken = set(names.values())
     free = (name for index in range(1, 2 * len(shown.nodes) + 2) if (name := f"v{index}") not in taken)
@@ -410,29 +392,29 @@ def _names(root: Node, shown: Excerpt) -> dict[Node, str]:
 
 
 def _trees(shown: Excerpt, uses: Mapping[Node, int]) -> set[Node]:
-    """The drawn nodes behind which no node has two children."""
+    """The drawn nodes whose ancestors have one child each."""
     trees: set[Node] = set()
-    for node, places in shown.nodes.items():
-        if all([uses[node.parents[place]] == 1 and node.parents[place] in trees for place in places]):
+    for node, indices in shown.nodes.items():
+        if all([uses[node.parents[index]] == 1 and node.parents[index] in trees for index in indices]):
             trees.add(node)
     return trees
 
 
-def _paths(shown: Excerpt, adjoints: dict[Node, float]) -> dict[Node, _Paths]:
-    """The terms of each drawn node's adjoint, in the order in which they are added."""
-    paths = {node: _Paths() for node in shown.nodes}
+def _sums(shown: Excerpt, adjoints: dict[Node, float]) -> dict[Node, _Adjoint]:
+    """The terms of each drawn node's adjoint in the order of their addition."""
+    sums = {node: _Adjoint() for node in shown.nodes}
     for child in reversed(shown.order):
         for parent, local in zip(child.parents, child.partials, strict=True):
-            if parent in paths:
-                found = paths[parent]
+            if parent in sums:
+                found = sums[parent]
                 found.count += 1
-                if found.count <= _TERMS_TOLD:
+                if found.count <= _TERMS_IN_TOOLTIP:
                     found.terms.append((child, adjoints[child], local))
-    return paths
+    return sums
 
 
 def _sum(terms: list[tuple[Node, float, float]]) -> list[str]:
-    """The terms with their signs: = 3 - 0.5 + 1, in rows that are as wide as other lines."""
+    """The terms with their signs, = 3 - 0.5 + 1, broken into rows as wide as other lines."""
     rows: list[str] = []
     for _, incoming, local in terms:
         text = number(incoming * local)
@@ -448,14 +430,14 @@ def _sum(terms: list[tuple[Node, float, float]]) -> list[str]:
 
 
 def _in_parentheses(name: str) -> str:
-    """The name as it can stand behind a ∂: in parentheses unless it is one, such as w1, h.w1 or w[1]."""
+    """The name as written after a ∂: in parentheses unless it is one term, such as w1, h.w1 or w[1]."""
     return name if re.fullmatch(r"\w+(\.\w+|\[\w+\])*…?", name) else f"({name})"
 
 
-def _is_fixed(node: Node, place: int) -> bool:
-    """Whether this operand is a plain number by the rule's own account: the exponent of x**2."""
+def _is_fixed(node: Node, index: int) -> bool:
+    """Whether the rule never differentiates this operand, such as the exponent of x**2."""
     regions = node.op.regions
-    return node.op.arity is not None and bool(regions[place].constant)
+    return node.op.arity is not None and bool(regions[index].constant)
 
 
 # ---- pieces of DOT --------------------------------------------------------------------------------------------
@@ -493,7 +475,7 @@ def _table(cells: list[str]) -> str:
 
 
 def _rows(above: list[_Line], middle: str, below: list[_Line], wide: float, tall: float) -> str:
-    """As many rows on either side of the middle, blank ones outermost, so that the middle is the centre."""
+    """Rows above and below the middle, padded to equal numbers, so that the middle is the centre."""
     blank = [f'<TD HEIGHT="{_ROW}"></TD>']
     top = blank * (len(below) - len(above)) + [line.cell() for line in above]
     bottom = [line.cell() for line in below] + blank * (len(above) - len(below))
@@ -501,7 +483,7 @@ def _rows(above: list[_Line], middle: str, below: list[_Line], wide: float, tall
 
 
 def _three_columns(left: list[_Line], middle: str, right: list[_Line], wide: float) -> str:
-    """Columns on either side of the middle, equally wide, so that the middle is the centre."""
+    """Columns left and right of the middle, of equal width, so that the middle is the centre."""
     room = max([line.width + 8 for line in [*left, *right]], default=0.0)
 
     def column(lines: list[_Line], align: str) -> str:
@@ -520,8 +502,8 @@ def _symbol_size(symbol: str) -> int:
 
 
 def _gap_attributes(gap: Gap) -> str:
-    nodes = f"{gap.nodes:,} more node{'s' * (gap.nodes != 1)}" if gap.nodes else "drawn or counted elsewhere"
-    operands = f"{gap.operands:,} operand{'s' * (gap.operands != 1)}"
+    nodes = counted(gap.nodes, "more node") if gap.nodes else "drawn or counted elsewhere"
+    operands = counted(gap.operands, "operand")
     label = _table([_Line("…", _INK, 18).cell(), _Line(operands, _SOFT, 10).cell(), _Line(nodes, _SOFT, 10).cell()])
     return _attributes(
         shape="plain",

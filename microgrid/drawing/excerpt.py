@@ -1,4 +1,4 @@
-"""Which part of a graph is drawn: all of it, or the neighbourhood of the output where it is too large to read."""
+"""The part of a graph to draw: all of it, or the neighbourhood of the output if the graph is large."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["Excerpt", "Gap", "excerpt"]
 
 Node = Any
 
-_EDGES_PER_NODE = 4  # a graph of few nodes can still have too many edges: the sum of one leaf a thousand times
-_FIRST = 3  # what a collapsed list of operands still shows of its beginning; of its end, one
+_EDGES_PER_NODE = 4  # a graph of few nodes can have too many edges: a sum of one leaf a thousand times
+_FIRST = 3  # operands shown at the beginning of a collapsed list; at its end, one
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What is left out in front of one drawn node.
+    """The part of the graph that is left out at one drawn node.
 
     Parameters
     ----------
     operands : int
-        How many of its operands have no edge in the drawing.
+        The number of its operands without an edge in the drawing.
     nodes : int
-        How many nodes are hidden behind them that no earlier gap has counted.
+        The number of hidden nodes behind them, without those counted at earlier gaps.
     """
 
     operands: int
@@ -43,9 +43,9 @@ class Excerpt:
     edges : int
         The number of edges of the whole graph.
     nodes : dict
-        The drawn nodes, in that order, each with the positions of the operands whose edges are drawn.
+        The drawn nodes, in that order, each with the indices of the operands whose edges are drawn.
     gaps : dict
-        For a drawn node with operands left out, how much is missing.
+        From drawn nodes with operands left out to the gap.
     """
 
     order: list[Node]
@@ -65,18 +65,18 @@ class Excerpt:
 
 
 def excerpt(root: Node, max_nodes: int) -> Excerpt:
-    """Choose what to draw, in time linear in the graph.
+    """Choose the nodes to draw, in time linear in the graph.
 
-    Up to ``max_nodes`` nodes are drawn in full. Beyond that, long lists of operands show their first three and their
-    last, and the graph is followed backwards from the output, level by level, while whole levels fit. A chain is
-    followed for an eighth of ``max_nodes``, for a longer one could not be read either.
+    A graph of up to ``max_nodes`` nodes is drawn in full. In a larger one, long lists of operands show their first
+    three and their last, and the graph is followed backwards from the output, level by level, as long as whole levels
+    fit. A chain is followed for at most an eighth of ``max_nodes``, since a longer one would be unreadable too.
 
     Parameters
     ----------
     root : node
         The output.
     max_nodes : int
-        The most nodes that are drawn.
+        The most nodes to draw.
 
     Returns
     -------
@@ -88,16 +88,16 @@ def excerpt(root: Node, max_nodes: int) -> Excerpt:
     if len(order) <= max_nodes and edges <= _EDGES_PER_NODE * max_nodes:
         return Excerpt(order, edges, {node: list(range(len(node.parents))) for node in order}, {})
     near = _levels(root, max_nodes)
-    nodes = {node: [place for place in _kept(node) if node.parents[place] in near] for node in order if node in near}
+    nodes = {node: [index for index in _kept(node) if node.parents[index] in near] for node in order if node in near}
     return Excerpt(order, edges, nodes, dict(_gaps(nodes)))
 
 
 def _levels(root: Node, max_nodes: int) -> set[Node]:
-    """The root and as many whole levels behind it as fit."""
+    """The root and as many whole levels of its ancestors as fit."""
     near = {root}
     level = [root]
     for _ in range(max(4, max_nodes // 8)):
-        behind = {node.parents[place]: None for node in level for place in _kept(node)}
+        behind = {node.parents[index]: None for node in level for index in _kept(node)}
         level = [node for node in behind if node not in near]
         if not level or len(near) + len(level) > max_nodes:
             break
@@ -106,21 +106,21 @@ def _levels(root: Node, max_nodes: int) -> set[Node]:
 
 
 def _kept(node: Node) -> list[int]:
-    """The operands shown in a collapsed drawing: all of a few; the first and the last of each long list."""
+    """The indices of the operands shown in a collapsed drawing: all of a few, the first and last of a long list."""
     count = len(node.parents)
     if node.op is None or node.op.arity is not None:
         return list(range(count))
     length = count // len(node.op.regions)
-    shown = [place for place in range(length) if place < _FIRST or place >= length - 1]
-    return [start + place for start in range(0, count, max(length, 1)) for place in shown]
+    shown = [index for index in range(length) if index < _FIRST or index >= length - 1]
+    return [start + index for start in range(0, count, max(length, 1)) for index in shown]
 
 
 def _gaps(nodes: dict[Node, list[int]]) -> Iterator[tuple[Node, Gap]]:
-    """Each hidden node is counted once, at the gap nearest the output, so that the counts add up."""
+    """The gaps. Each hidden node is counted once, at the gap nearest the output, so that the counts add up."""
     seen = set(nodes)
     for node in reversed(nodes):
         drawn = set(nodes[node])
-        hidden = [parent for place, parent in enumerate(node.parents) if place not in drawn]
+        hidden = [parent for index, parent in enumerate(node.parents) if index not in drawn]
         if not hidden:
             continue
         count = 0

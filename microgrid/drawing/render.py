@@ -1,4 +1,4 @@
-"""From DOT text to pictures: which layout engine runs, what it may complain about, and the SVG made fit for a page."""
+"""From DOT text to pictures: the Graphviz command that renders it, and the SVG adapted for use inside a page."""
 
 from __future__ import annotations
 
@@ -16,69 +16,58 @@ from microgrid.drawing.dot import LOCAL
 from microgrid.errors import DataError, MissingPackageError, OutputError
 from microgrid.util.labels import width
 
-__all__ = ["ENGINES", "check_engine", "find_engine", "render_png", "render_svg"]
+__all__ = ["COMMANDS", "check_command", "find_command", "render_png", "render_svg"]
 
-ENGINES = ("dot", "graphviz-pure")
-"""The commands that can lay a graph out, in the order in which they are looked for."""
+COMMANDS = ("dot", "graphviz-pure")
+"""The commands that can lay a graph out, in order of preference."""
 
 TIMEOUT = 120.0
-"""After how many seconds an engine is stopped."""
+"""The seconds after which a command is stopped."""
 
 _SVG = "http://www.w3.org/2000/svg"
 _FONTS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 _TIP = "{http://www.w3.org/1999/xlink}title"
 _X = re.compile(r"(-?[\d.]+),-?[\d.]+")
 _MANY = 3000  # lines of DOT: one for each node, three for an edge with its local derivative
-_NEAR = 18.0  # points that the guessed centre of a centred text may be off
-_NOTES = ("no value for width of", "no hard-coded metrics")  # about widths that the labels allow for
+_NEAR = 18.0  # most error of the estimated centre of a centred text, in points
+_NOTES = ("no value for width of", "no hard-coded metrics")  # warnings about text widths, which the labels allow for
 
 
-def check_engine(engine: str) -> None:
-    """See that a layout engine has a name that is known, installed or not.
-
-    Parameters
-    ----------
-    engine : str
-        The name.
-
-    Raises
-    ------
-    DataError
-        If it is none of ``ENGINES``.
-    """
-    if engine not in ENGINES:
-        raise DataError(f"engine is one of {', '.join(ENGINES)}, or None for the first one found, not {engine!r}")
+def check_command(name: str) -> None:
+    """Raise a DataError unless the command, which users give as ``engine``, is one of ``COMMANDS``."""
+    if name not in COMMANDS:
+        raise DataError(f"engine is one of {', '.join(COMMANDS)}, or None for the first one found, not {name!r}")
 
 
-def find_engine(engine: str | None = None) -> str:
-    """The path of a layout engine's command.
+def find_command(name: str | None = None) -> str:
+    """The path of a command that lays a graph out.
 
     Parameters
     ----------
-    engine : {"dot", "graphviz-pure"}, optional
-        The one to use. By default the system's ``dot`` if there is one, otherwise ``graphviz-pure``.
+    name : {"dot", "graphviz-pure"}, optional
+        The command. By default the system's ``dot`` if there is one, otherwise ``graphviz-pure``.
 
     Returns
     -------
     str
-        A path that can be run. ``graphviz-pure`` is also found beside the running interpreter, for a virtual
-        environment need not be activated.
+        The path of the executable. ``graphviz-pure`` is also searched for next to the running interpreter, since a
+        virtual environment need not be activated.
 
     Raises
     ------
     DataError
-        If there is no engine of this name.
+        If the command is unknown.
     MissingPackageError
         If it is not installed, or none is.
     """
-    if engine is not None:
-        check_engine(engine)
-    for command in [engine] if engine else ENGINES:
+    if name is not None:
+        check_command(name)
+    for command in [name] if name else COMMANDS:
         found = shutil.which(command) or (shutil.which(command, path=_scripts()) if command != "dot" else None)
         if found:
             return found
     raise MissingPackageError(
-        f"there is no {engine or 'layout engine'} to render the graph with: pip install 'microgrid-autodiff[draw]', "
+        f"there is no {name or 'layout engine'} to render the graph with: pip install 'microgrid-autodiff[draw]', "
         "or install Graphviz (https://graphviz.org) and have its command dot on the PATH"
     )
 
@@ -87,15 +76,15 @@ def _scripts() -> str:
     return os.pathsep.join([sysconfig.get_path("scripts"), str(Path(sys.executable).parent)])
 
 
-def render_png(dot: str, engine: str | None = None) -> bytes:
+def render_png(dot: str, command: str | None = None) -> bytes:
     """The drawing as PNG, at two pixels per point; a drawing of thousands of nodes and edges at one.
 
     Parameters
     ----------
     dot : str
         The graph.
-    engine : str, optional
-        Which engine; see ``find_engine``.
+    command : str, optional
+        The command; see ``find_command``.
 
     Returns
     -------
@@ -105,70 +94,68 @@ def render_png(dot: str, engine: str | None = None) -> bytes:
     Raises
     ------
     DataError, MissingPackageError
-        As ``find_engine`` does.
+        As ``find_command`` does.
     OutputError
-        If the engine fails, or takes more than ``TIMEOUT`` seconds.
+        If the command fails, or takes more than ``TIMEOUT`` seconds.
     """
     dpi = 144 if dot.count("\n") < _MANY else 72
-    return _run(dot, engine, "-Tpng", f"-Gdpi={dpi}")
+    return _run(dot, command, "-Tpng", f"-Gdpi={dpi}")
 
 
-def render_svg(dot: str, engine: str | None = None, *, description: str = "") -> str:
-    """The drawing as SVG that can stand inside a page.
+def render_svg(dot: str, command: str | None = None, *, description: str = "") -> str:
+    """The drawing as SVG for use inside a page.
 
-    It has presentation attributes only, a title (the tooltip) in each node and edge, and no ids at all, so that any
-    number of drawings can stand on one page, the same one twice included.
+    It has presentation attributes only, a title (the tooltip) in each node and edge, and no ids, so that a page can
+    hold any number of drawings, also the same one twice.
 
     Parameters
     ----------
     dot : str
         The graph.
-    engine : str, optional
-        Which engine; see ``find_engine``.
-    description : str
-        What a screen reader says.
+    command : str, optional
+        The command; see ``find_command``.
+    description : str, default ""
+        The text for screen readers.
 
     Returns
     -------
     str
-        The text of the element, without an XML declaration.
+        One ``<svg>`` element, without an XML declaration.
 
     Raises
     ------
     DataError, MissingPackageError
-        As ``find_engine`` does.
+        As ``find_command`` does.
     OutputError
-        As ``render_png`` does, and if what the engine wrote is no XML.
+        As ``render_png`` does, and if the command's output is not XML.
     """
-    source = _run(dot, engine, "-Tsvg")
+    source = _run(dot, command, "-Tsvg")
     try:
         root = ElementTree.fromstring(source)
     except ElementTree.ParseError as error:
-        raise OutputError(f"{find_engine(engine)} wrote SVG that can't be read ({error}): reinstall it") from error
+        raise OutputError(f"{find_command(command)} wrote SVG that can't be read ({error}): reinstall it") from error
     _fit_for_a_page(root, description)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _run(dot: str, engine: str | None, *arguments: str) -> bytes:
-    command = find_engine(engine)
+def _run(dot: str, command: str | None, *arguments: str) -> bytes:
+    path = find_command(command)
     try:
-        done = subprocess.run([command, *arguments], input=dot.encode(), capture_output=True, timeout=TIMEOUT)
+        done = subprocess.run([path, *arguments], input=dot.encode(), capture_output=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        raise OutputError(f"{command} did not finish within {TIMEOUT:g} s: draw fewer nodes (max_nodes)") from None
+        raise OutputError(f"{path} did not finish within {TIMEOUT:g} s: draw fewer nodes (max_nodes)") from None
     except OSError as error:
-        raise OutputError(
-            f"{command} can't be run: {error.strerror}; reinstall it, or choose another engine"
-        ) from error
+        raise OutputError(f"{path} can't be run: {error.strerror}; reinstall it, or choose another engine") from error
     if done.returncode or not done.stdout:
-        raise OutputError(f"{command} failed with exit status {done.returncode}: {_complaint(done.stderr)}")
+        raise OutputError(f"{path} failed with exit status {done.returncode}: {_complaint(done.stderr)}")
     return done.stdout
 
 
 def _complaint(stderr: bytes) -> str:
-    """What an engine said, without its notes."""
+    """The error output of a command, without warnings about text widths."""
     lines = stderr.decode(errors="replace").splitlines()
-    said = [line for line in lines if line.strip() and not any([note in line for note in _NOTES])]
-    return "\n".join(said[-10:]) or "it said nothing"
+    messages = [line for line in lines if line.strip() and not any([note in line for note in _NOTES])]
+    return "\n".join(messages[-10:]) or "it gave no reason"
 
 
 # ---- the SVG --------------------------------------------------------------------------------------------------
@@ -179,7 +166,7 @@ def _fit_for_a_page(root: ElementTree.Element, description: str) -> None:
         element.tag = element.tag.rpartition("}")[2]
         element.attrib.pop("id", None)
     _, _, wide, tall = root.get("viewBox", "0 0 0 0").split()
-    # Without units these are pixels: text of 12 points comes out as 12 pixels, and more of a graph fits the page.
+    # Without units these are pixels: text of 12 points becomes 12 pixels, and more of a graph fits the page.
     root.attrib |= {"width": wide, "height": tall, "xmlns": _SVG, "role": "img", "aria-label": description}
     root.attrib["font-family"] = _FONTS
     for text in root.iter("text"):
@@ -193,7 +180,7 @@ def _fit_for_a_page(root: ElementTree.Element, description: str) -> None:
 
 
 def _join_halves(graph: ElementTree.Element) -> None:
-    """Make one group of each edge's two halves and the local derivative between them."""
+    """Join each edge's two halves and the local derivative between them into one group."""
     locals_ = {part.findtext("title", ""): part for part in graph if LOCAL in part.get("class", "").split()}
     first: dict[str, ElementTree.Element] = {}
     for part in list(graph):
@@ -210,7 +197,7 @@ def _join_halves(graph: ElementTree.Element) -> None:
 
 
 def _simplify(group: ElementTree.Element, kind: str) -> None:
-    """Make the tooltip the group's title, which every browser shows, and the parts its plain children."""
+    """Make the tooltip the group's title, which browsers show, and its parts the group's direct children."""
     tips = [link.get(_TIP, "") for link in group.iter("a")] if kind != "graph" else []
     parts = list(_unwrapped(group)) if kind != "graph" else list(group)
     group[:] = [part for part in parts if part.tag != "title"]
@@ -233,9 +220,9 @@ def _unwrapped(group: ElementTree.Element) -> Iterator[ElementTree.Element]:
 
 
 def _centre(node: ElementTree.Element) -> None:
-    """Put text that is centred on the node's shape there whatever font the reader has.
+    """Anchor text that is centred on the node's shape at its middle, so that it stays there in any font.
 
-    The engine aligned it by widths that it only guesses for letters outside ASCII.
+    Graphviz positions text by its width, which it can only estimate for letters outside ASCII.
     """
     middle = _middle(node)
     for text in node.iter("text"):
@@ -255,6 +242,6 @@ def _middle(node: ElementTree.Element) -> float | None:
 
 
 def _widen(edge: ElementTree.Element) -> None:
-    """Lay an invisible broad line under the thin one, for a pointer to find."""
+    """Add an invisible broad line under the thin one, as a larger target for the pointer."""
     for line in edge.findall("path"):
         edge.insert(1, ElementTree.Element("path", line.attrib | {"stroke-width": "14", "stroke-opacity": "0"}))

@@ -1,1 +1,1 @@
-"""Graphs as text and back: typed formulas, SymPy expressions, LaTeX, and source text in C, Python and NumPy."""
+"""Graphs as formulas and source text, and back: typed formulas, SymPy, LaTeX, C, Python and NumPy."""

@@ -1,6 +1,6 @@
-"""Formulas typed by a person, read safely and recorded as graphs; nothing typed is ever executed as Python.
+"""Formulas typed by a user, parsed safely and recorded as graphs; no input is ever executed as Python.
 
-A formula is one or several definitions, separated by ``;`` or line ends and in any order, as in mathematics::
+A formula is one or several definitions in any order, separated by ``;`` or line ends, as in mathematics::
 
     L = -(y*log(a) + (1 - y)*log(1 - a)); a = sigmoid(z); z = w*x + b
 
@@ -24,13 +24,14 @@ from typing import Any
 from microgrid.core.rules import RULES
 from microgrid.core.value import FUNCTIONS, Value, as_value, named
 from microgrid.errors import FormulaError
+from microgrid.util.wording import listed
 
 __all__ = ["Formula", "parse", "recorded_on", "spelled"]
 
 _CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
-_TYPED_AS = str.maketrans({"·": "*", "×": "*", "−": "-", "÷": "/"})
-_LONGEST = 20_000  # characters; far beyond what a person types
-_EXCERPT = 60  # characters of it that a message shows
+_TRANSLATED = str.maketrans({"·": "*", "×": "*", "−": "-", "÷": "/"})
+_LONGEST = 20_000  # characters, far more than a user types
+_EXCERPT = 60  # characters of a formula in a message
 
 OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add",
@@ -46,23 +47,12 @@ _SWAPPED: dict[type[ast.AST], str] = {ast.Gt: "less", ast.GtE: "less_equal"}
 
 
 def spelled(name: str) -> str:
-    """A name as Python reads it in a formula: signs that look the same, such as the two for µ, are made one.
-
-    Parameters
-    ----------
-    name : str
-        As it was typed.
-
-    Returns
-    -------
-    str
-        In Unicode's normal form NFKC.
-    """
+    """A name as Python reads it, in Unicode's normal form NFKC: the two characters for µ become one."""
     return unicodedata.normalize("NFKC", name)
 
 
 def _callables() -> dict[str, str]:
-    """From what may be called to the rule it means: names, NumPy's names, symbols, and ln."""
+    """From the names that a formula may call to rules: the rules' names, NumPy's names, symbols, and ln."""
     known = {"ln": "log"}
     for name in FUNCTIONS:
         rule = RULES[name]
@@ -74,16 +64,16 @@ def _callables() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A formula that was read: its definitions, and which of them is the output.
+    """A parsed formula: its definitions, and which of them is the output.
 
     Parameters
     ----------
     text : str
-        As it was typed.
+        The formula as typed.
     definitions : dict
         From each defined name to its expression.
     output : str
-        The name whose value the formula is for.
+        The name of the output.
     """
 
     text: str
@@ -92,7 +82,7 @@ class Formula:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The names that need a number, in the order in which they are met."""
+        """The names that need a number, in the order of their first use."""
         used = [name for tree in self._used() for name in _names(tree)]
         return tuple([name for name in dict.fromkeys(used) if name not in self.definitions and name not in _CONSTANTS])
 
@@ -106,7 +96,7 @@ class Formula:
         Parameters
         ----------
         **numbers : float
-            One per input. ``pi`` and ``e`` need none, but may be given another meaning.
+            One per input. ``pi`` and ``e`` need none, but may be given another value.
 
         Returns
         -------
@@ -116,7 +106,7 @@ class Formula:
         Raises
         ------
         FormulaError
-            If an input has no number, or a number has no input.
+            If an input has no number, or a number belongs to no input.
 
         Examples
         --------
@@ -129,7 +119,7 @@ class Formula:
         return self.record_on({name: Value(numbers[name], name) for name in self.check_inputs(numbers)})
 
     def record_on(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
-        """Record the graph on leaves that are there.
+        """Record the graph on existing nodes.
 
         Parameters
         ----------
@@ -139,7 +129,7 @@ class Formula:
         Returns
         -------
         dict
-            As ``record`` gives it.
+            As for ``record``.
         """
         nodes = dict(inputs)
         for name in _in_order(self.definitions, self.output):
@@ -148,7 +138,7 @@ class Formula:
         return nodes
 
     def evaluate(self, inputs: Mapping[str, Any]) -> Any:
-        """The output at Values or plain numbers; without any Value, nothing is recorded.
+        """The output at Values or plain numbers. Nothing is recorded if all are plain numbers.
 
         Parameters
         ----------
@@ -158,7 +148,7 @@ class Formula:
         Returns
         -------
         Value or float
-            A node if a Value takes part.
+            A node if an input is a Value.
 
         Examples
         --------
@@ -172,12 +162,12 @@ class Formula:
         return known[self.output]
 
     def check_inputs(self, numbers: Mapping[str, object]) -> list[str]:
-        """See that there is one number for each input, and nothing else.
+        """Check that there is one number for each input, and no other.
 
         Parameters
         ----------
         numbers : mapping
-            From names to whatever stands for a number.
+            From names to numbers, or to objects in their place.
 
         Returns
         -------
@@ -187,42 +177,42 @@ class Formula:
         Raises
         ------
         FormulaError
-            If one is missing, superfluous or defined in the formula.
+            If a number is missing, or its name is not used or is defined in the formula.
         """
         missing = [name for name in self.inputs if name not in numbers]
         if missing:
             example = " ".join(f"{name}=0.5" for name in missing)
-            raise FormulaError(f"no number is given for {_list(missing)}: add {example}")
+            raise FormulaError(f"no number is given for {listed(missing)}: add {example}")
         twice = [name for name in numbers if name in self.definitions]
         if twice:
-            raise FormulaError(f"{_list(twice)} is defined in the formula and given a number as well: drop one of them")
+            raise FormulaError(f"{listed(twice)} is defined in the formula and given a number too: drop one of them")
         used = {name for tree in self._used() for name in _names(tree)}
         unused = [name for name in numbers if name not in used]
         if unused:
             hint = _did_you_mean(unused[0], used)
-            raise FormulaError(f"{_list(unused)} has a number but does not occur in the formula{hint}")
+            raise FormulaError(f"{listed(unused)} has a number but does not occur in the formula{hint}")
         return list(numbers)
 
 
 def parse(text: str, output: str | None = None) -> Formula:
-    """Read a formula.
+    """Parse a formula.
 
     Parameters
     ----------
     text : str
         Definitions such as ``z = w*x + b``, or a single bare expression, which is then named ``f``.
     output : str, optional
-        The name whose value is wanted, where more than one definition is used by no other.
+        The name of the output; needed if several definitions are used by no other.
 
     Returns
     -------
     Formula
-        The definitions, checked; nothing was evaluated.
+        The checked definitions; nothing is evaluated.
 
     Raises
     ------
     FormulaError
-        Saying what can't be read, and where.
+        If the formula can't be parsed, with the place and the cause.
 
     Examples
     --------
@@ -231,7 +221,7 @@ def parse(text: str, output: str | None = None) -> Formula:
     ('w', 'x', 'b')
     >>> parse("__import__('os').system('ls')")
     Traceback (most recent call last):
-    microgrid.errors.FormulaError: a formula can't contain "__import__('os').system": only an operation is called, ...
+    microgrid.FormulaError: a formula can't contain "__import__('os').system": only an operation is called, ...
     """
     definitions = _definitions(_syntax_tree(text))
     output = None if output is None else spelled(output)
@@ -241,20 +231,19 @@ def parse(text: str, output: str | None = None) -> Formula:
         output = _only_output(definitions)
     elif output not in definitions:
         raise FormulaError(f"the output {output!r} is not defined{_did_you_mean(output, definitions)}")
-    for name in definitions:
-        _in_order(definitions, name)  # raises on a definition that goes in a circle
+    _in_order(definitions, *definitions)  # raises if definitions form a circle
     return Formula(text, definitions, output)
 
 
 def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
-    """Read a formula and record it on nodes that exist.
+    """Parse a formula and record it on existing nodes.
 
     Parameters
     ----------
     text : str
         The formula.
     nodes : dict
-        The nodes that its names stand for. ``pi`` and ``e`` need none.
+        From names to nodes. ``pi`` and ``e`` need none.
 
     Returns
     -------
@@ -264,7 +253,7 @@ def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
     Raises
     ------
     FormulaError
-        If it can't be read, or has a name without a node.
+        If it can't be parsed, or has a name without a node.
 
     Examples
     --------
@@ -279,8 +268,8 @@ def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
     if missing:
         known = [name for name in nodes if name.isidentifier()]
         raise FormulaError(
-            f"{_list(missing)} in {_excerpt(text)!r} is no name, or not the name of one node alone, in the graph"
-            f"{_did_you_mean(missing[0], known)}; there are {_list(known) or 'none'}"
+            f"{listed(missing)} in {_excerpt(text)!r} is no name, or not the name of one node alone, in the graph"
+            f"{_did_you_mean(missing[0], known)}; there are {listed(known)}"
         )
     made = dict(nodes)
     for name in _in_order(formula.definitions, formula.output):
@@ -295,7 +284,7 @@ def _syntax_tree(text: str) -> ast.Module:
         raise FormulaError("the formula is empty: type something like 'L = (w*x - y)**2'")
     if len(text) > _LONGEST:
         raise FormulaError(f"the formula has {len(text):,} characters, and {_LONGEST:,} is the most that is read")
-    lines = [part.strip() for line in text.translate(_TYPED_AS).splitlines() for part in line.split(";")]
+    lines = [part.strip() for line in text.translate(_TRANSLATED).splitlines() for part in line.split(";")]
     try:
         return ast.parse("\n".join([line for line in lines if line]))
     except SyntaxError as error:
@@ -306,19 +295,19 @@ def _syntax_tree(text: str) -> ast.Module:
         raise FormulaError(f"the formula can't be read: {error or 'it is nested too deeply'}") from None
 
 
-# What mathematics writes and Python can't read: how it looks, and how it is written here.
+# Mathematical notation that Python can't parse, and the advice on how to write it.
 _NOTATIONS = (
     (r"√", "a square root is written sqrt(x)"),
     (r"[²³]", "a power is written x**2"),
     (r"\|", "an absolute value is written abs(x)"),
     (rf"\b({'|'.join(keyword.kwlist)})\b", "{0!r} is a word of Python's own and can't be a name: write {0}_"),
-    (rf"\b({'|'.join([*FUNCTIONS, 'ln'])})\s+(\w+)", "an operand stands in parentheses: write {0}({1})"),
+    (rf"\b({'|'.join([*FUNCTIONS, 'ln'])})\s+(\w+)", "an operand goes in parentheses: write {0}({1})"),
     (r"(?<![\w.])(\d+\.?\d*(?:e[+-]?\d+)?)\s*([^\W\d]\w*)", "a product is written with *: {0}*{1}"),
 )
 
 
 def _hint(text: str) -> str | None:
-    """How to write what could not be read, if it is a notation that is known."""
+    """Advice on text that could not be parsed, if it has a known notation."""
     for pattern, advice in _NOTATIONS:
         if found := re.search(pattern, text):
             return advice.format(*found.groups())
@@ -326,7 +315,7 @@ def _hint(text: str) -> str | None:
 
 
 def _excerpt(text: str, at: int = 0) -> str:
-    """A text that is short enough for a message, from around a place in it if it is long."""
+    """A text, or the part of a long one around a position, short enough for a message."""
     if len(text) <= _EXCERPT:
         return text
     start = max(0, min(at - _EXCERPT // 2, len(text) - _EXCERPT))
@@ -334,7 +323,7 @@ def _excerpt(text: str, at: int = 0) -> str:
 
 
 def _show(node: ast.AST) -> str:
-    """An expression as it is written, short enough for a message."""
+    """An expression as source text, short enough for a message."""
     try:
         return _excerpt(ast.unparse(node))
     except RecursionError:
@@ -363,24 +352,25 @@ def _only_output(definitions: Mapping[str, ast.expr]) -> str:
     used = {name for tree in definitions.values() for name in _names(tree)}
     outputs = [name for name in definitions if name not in used]
     if not outputs:
-        raise FormulaError(f"the definitions of {_list(list(definitions))} go in a circle")
+        raise FormulaError(f"the definitions of {listed(list(definitions))} go in a circle")
     if len(outputs) > 1:
-        raise FormulaError(f"{_list(outputs)} are used by no other definition: say which is the output (--output NAME)")
+        names = listed(outputs)
+        raise FormulaError(f"{names} are used by no other definition: say which is the output (--output NAME)")
     return outputs[0]
 
 
 def _names(tree: ast.AST) -> list[str]:
-    """The variables of an expression, in reading order; what is called is not among them."""
+    """The variables of an expression in reading order, without the names of called functions."""
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
     names.sort(key=lambda node: (node.lineno, node.col_offset))
     return [node.id for node in names]
 
 
-def _in_order(definitions: Mapping[str, ast.expr], output: str) -> list[str]:
-    """The definitions that the output needs, each after those that it uses."""
+def _in_order(definitions: Mapping[str, ast.expr], *outputs: str) -> list[str]:
+    """The definitions that the outputs depend on, each after those that it uses."""
     needs: dict[str, list[str]] = {}
-    waiting = [output]
+    waiting = list(outputs)
     while waiting:
         name = waiting.pop()
         if name in definitions and name not in needs:
@@ -393,7 +383,7 @@ def _in_order(definitions: Mapping[str, ast.expr], output: str) -> list[str]:
     return [name for name in order if name in definitions]
 
 
-# ---- what an expression may contain ---------------------------------------------------------------------------
+# ---- the allowed syntax ---------------------------------------------------------------------------------------
 
 
 def _check_expression(tree: ast.expr) -> None:
@@ -403,7 +393,7 @@ def _check_expression(tree: ast.expr) -> None:
 
 
 def _operands(node: ast.expr) -> list[ast.expr]:
-    """The operands of an allowed expression, or an error that says what is not allowed."""
+    """The operands of an allowed expression; an error for any other."""
     match node:
         case ast.Name():
             return []
@@ -449,18 +439,14 @@ def _check_call(node: ast.Call) -> list[ast.expr]:
     count = len(node.args)
     if rule.arity is None:
         if count == 0 or count % len(rule.regions):
-            raise FormulaError(f"{rule.name} takes {_lists_wanted(len(rule.regions))}, not {count} operands")
+            raise FormulaError(f"{rule.name} takes {_lists_expected(len(rule.regions))}, not {count} operands")
     elif count != rule.arity:
         raise FormulaError(f"{rule.name} takes {rule.arity} operand{'s' * (rule.arity > 1)}, not {count}")
     return node.args
 
 
-def _lists_wanted(groups: int) -> str:
+def _lists_expected(groups: int) -> str:
     return "one operand or more" if groups == 1 else f"{groups} lists of one length, written one after the other"
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names)
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -481,7 +467,7 @@ def _record(tree: ast.expr, nodes: Mapping[str, Value]) -> Value:
 
 
 def _evaluate(tree: ast.expr, nodes: Mapping[str, Any]) -> Any:
-    """A Value, or a float where no name is involved."""
+    """A Value, or a float if no operand is a Value."""
     match tree:
         case ast.Name(id=name):
             return nodes[name] if name in nodes else _CONSTANTS[name]
@@ -495,7 +481,7 @@ def _evaluate(tree: ast.expr, nodes: Mapping[str, Any]) -> Any:
             return FUNCTIONS[OPERATORS[type(operator)]](_evaluate(left, nodes), _evaluate(right, nodes))
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             return _compare(operator, _evaluate(left, nodes), _evaluate(right, nodes))
-    assert isinstance(tree, ast.Call)  # the check let nothing else through
+    assert isinstance(tree, ast.Call)  # the check allows nothing else
     assert isinstance(tree.func, ast.Name)
     return _call(_callables()[tree.func.id], [_evaluate(arg, nodes) for arg in tree.args])
 

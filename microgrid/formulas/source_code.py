@@ -1,4 +1,4 @@
-"""Recorded graphs as source text for other programs: C, Python and NumPy; what writes it is ``arithmetics.source``."""
+"""Recorded graphs as source text in C, Python and NumPy; the text of each operation comes from ``core.source``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PYTHON = Language(
     nan="math.nan",
 )
 
-# What the texts themselves use, and C's own words: no name for a function.
+# Names that the texts use, and C's keywords: no names for a function.
 _C_WORDS = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main"
@@ -32,31 +32,31 @@ _TAKEN = {*C.calls, *_C_WORDS.split(), "fabs", "math", "np"}
 
 @public()
 def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f") -> str:
-    """A graph as one self-contained C function of its value and gradient.
+    """A graph as one self-contained C function that computes its value and gradient.
 
     Compiled without fused multiply-add and without unsafe optimisations (``-ffp-contract=off`` and no
-    ``-ffast-math``), it gives the bits that the graph has.
+    ``-ffast-math``), it gives the same bits as the graph.
 
     Parameters
     ----------
     value : Value
         The output.
     inputs : sequence of Value, optional
-        The leaves that become arguments, in this order; by default every leaf that is no constant, in the order in
-        which the graph meets them. Any other leaf stays at its number.
-    name : str
+        The leaves that become arguments, in this order; by default every leaf that is not a constant, in topological
+        order. All other leaves become constants.
+    name : str, default "f"
         The function's name.
 
     Returns
     -------
     str
-        C99: ``double f(const double x[], double gradient[])``, which returns the value and stores its derivatives
-        with respect to the inputs.
+        C99: ``double f(const double x[], double gradient[])``, which returns the value and stores the derivatives with
+        respect to the inputs.
 
     Raises
     ------
     InvalidValueError
-        If ``value`` is no Value, an input is not a leaf of its graph or is given twice, or the name is none.
+        If ``value`` is not a Value, an input is not a leaf of its graph or is given twice, or the name is invalid.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f"
     """
     leaves = _inputs(value, inputs, name)
     source, output, slopes = _written(value, leaves, C)
-    lines = [*source.lines, *[f"gradient[{place}] = {slope};" for place, slope in enumerate(slopes)]]
+    lines = [*source.lines, *[f"gradient[{index}] = {slope};" for index, slope in enumerate(slopes)]]
     head = (
         f"#include <math.h>\n\n/* inputs: {_legend(leaves)} */\ndouble {name}(const double x[], double gradient[]) {{"
     )
@@ -85,9 +85,9 @@ def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f"
 
 @public()
 def to_python(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f") -> str:
-    """A graph as a Python function of floats, on the standard library alone.
+    """A graph as a Python function of floats that needs the standard library alone.
 
-    It raises ``ArithmeticError`` or ``ValueError`` where Python's floats do: at poles and overflows.
+    Like Python's floats, it raises ``ArithmeticError`` or ``ValueError`` at poles and overflows.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def to_python(value: Value, inputs: Sequence[Value] | None = None, *, name: str 
 
 @public()
 def to_numpy(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f") -> str:
-    """A graph as a NumPy function of whole arrays, one element of each input a point.
+    """A graph as a NumPy function of arrays, in which each element is a point.
 
     Parameters
     ----------
@@ -131,8 +131,8 @@ def to_numpy(value: Value, inputs: Sequence[Value] | None = None, *, name: str =
     Returns
     -------
     str
-        ``def f(x)``, which takes the inputs as a sequence of arrays that broadcast together, and returns the array of
-        values and the list of the arrays of derivatives.
+        ``def f(x)``, which takes the inputs as a sequence of arrays that broadcast together, and returns an array of
+        values and a list of arrays of derivatives.
 
     Raises
     ------
@@ -184,17 +184,18 @@ def _inputs(value: Value, inputs: Sequence[Value] | None, name: str) -> list[Val
 
 
 def _written(value: Value, leaves: Sequence[Value], language: Language) -> tuple[Source, str, list[str]]:
-    """The statements, and the texts of the value and of its derivatives with respect to the leaves."""
+    """The statements, and the text of the value and of each derivative with respect to a leaf."""
     source = Source(language)
-    terms = {leaf: source.define(f"x[{place}]") for place, leaf in enumerate(leaves)}
-    values = evaluate([value], source, terms)
-    adjoints = pullback(value, local_partials(source, values))
+    terms = {leaf: source.define(f"x[{index}]") for index, leaf in enumerate(leaves)}
+    order = topological_order(value)
+    values = evaluate([value], source, terms, order=order)
+    adjoints = pullback(value, local_partials(source, values), order=order)
     return source, source.write(values[value]), [source.write(adjoints[leaf]) for leaf in leaves]
 
 
 def _legend(leaves: Sequence[Value]) -> str:
-    """Which argument is which leaf, safe inside a comment or a docstring."""
-    named = [f"x[{place}] {_harmless(leaf.name)}" for place, leaf in enumerate(leaves) if leaf.name]
+    """The leaf of each argument, as text that is safe inside a comment or a docstring."""
+    named = [f"x[{index}] {_harmless(leaf.name)}" for index, leaf in enumerate(leaves) if leaf.name]
     return ", ".join(named) if named else "in the order of the graph"
 
 

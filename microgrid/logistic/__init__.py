@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from microgrid.logistic.graph import (
-    Agreement,
-    DatasetLoss,
-    Form,
-    SampleLoss,
-    Step,
-    check,
-    components,
-    dataset_loss,
-    gradient_descent,
-    mean_gradient,
-    sample_loss,
-)
+from microgrid.logistic.checks import check
+from microgrid.logistic.closed_forms import Agreement, components, mean_gradient
+from microgrid.logistic.descent import Step, gradient_descent
+from microgrid.logistic.graph import DatasetLoss, Form, SampleLoss, dataset_loss, sample_loss
 
 __all__ = [
     "Agreement",

@@ -1,42 +1,23 @@
 """``Program``: a recorded graph as flat arrays, the stepping stone of everything that runs it faster than ``Value``.
 
-How a graph is flattened stands in ``lowering``; what machine code is made of a program
-is decided elsewhere. Here are the program's own evaluation and pullback in any arithmetic, its listing, its
-fingerprint and its file.
-
-The file's format, all numbers in little-endian order, is::
-
-    8 bytes   the magic, 93 4D 47 52 49 44 0D 0A
-    4 bytes   the version, an unsigned integer: 1
-    4 bytes   the length of the header, an unsigned integer
-    header    JSON in UTF-8: {"byteorder": "little", "inputs": [name, ...], "rules": [name, ...],
-              "counts": {"constants": n, "ops": n, "starts": n, "operands": n, "outputs": n}}
-    arrays    one after the other, in the order of the counts: constants as 8-byte floats, ops as 2-byte unsigned
-              integers, starts, operands and outputs as 4-byte signed integers
-    32 bytes  the SHA-256 of everything before
+How a graph is lowered stands in ``lowering``; how a program becomes native code is decided in the compiler. Here are
+its evaluation and pullback in any arithmetic, and its listing.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import struct
-import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from microgrid._public import public
 from microgrid.core.arithmetic import Arithmetic
-from microgrid.core.rules import RULES, Rule
-from microgrid.core.source import PYTHON, Source
+from microgrid.core.rules import Rule
 from microgrid.core.value import Value, as_value, recorder
-from microgrid.errors import DataError, InvalidValueError, OperationError
-from microgrid.program.lowering import Columns, lower
-from microgrid.util import atomic_write as files
+from microgrid.errors import DataError, InvalidValueError
+from microgrid.program.lowering import lower
 from microgrid.util.wording import counted
 
 __all__ = ["Program"]
@@ -48,8 +29,8 @@ class Program:
     """A recorded graph as flat arrays: what is computed from what, without the numbers that it was recorded at.
 
     Every number has a *slot*: inputs first, then constants, then nodes in topological order, operands before what is
-    made of them. ``Program.record`` makes a program of Values. It is immutable by convention: nobody writes into its
-    arrays.
+    made of them. ``Program.record`` makes a program of Values. It is immutable by convention: its arrays are
+    never written to.
 
     Parameters
     ----------
@@ -317,7 +298,7 @@ class Program:
     # ---- reading it -------------------------------------------------------------------------------------------
 
     def listing(self) -> str:
-        """The program in words, one line for each slot.
+        """The program as text, one line for each slot.
 
         Returns
         -------
@@ -331,7 +312,9 @@ class Program:
             f"{name} = {number!r}" for name, number in zip(names[len(self.inputs) :], self.constants, strict=False)
         ]
         for slot, rule, operands in self.nodes():
-            lines.append(f"{names[slot]} = {rule.name}({_in_words(rule, [names[operand] for operand in operands])})")
+            lines.append(
+                f"{names[slot]} = {rule.name}({_arguments_text(rule, [names[operand] for operand in operands])})"
+            )
         remarks: dict[int, list[str]] = {}
         for place, slot in enumerate(self.outputs):
             remarks.setdefault(slot, []).append(f"output {place}")
@@ -349,114 +332,6 @@ class Program:
         constant, node = [_unlike(letter, inputs) for letter in "ct"]
         constants = [f"{constant}{place}" for place in range(len(self.constants))]
         return [*inputs, *constants, *[f"{node}{place}" for place in range(len(self.ops))]]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A digest of what the program computes: rules, constants, operands and outputs, not names.
-
-        Hexadecimal SHA-256, the same in every process. An operation of a user's own counts with the text of its two
-        functions; OperationError if they are written for floats alone, so that they have none.
-        """
-        digest = hashlib.sha256(b"microgrid program 1\n")
-        rules = [rule.name if _is_of_the_table(rule) else self._text_of(rule) for rule in self.rules]
-        digest.update(json.dumps([len(self.inputs), rules, self._counts()]).encode())
-        digest.update(self._arrays())
-        return digest.hexdigest()
-
-    def _text_of(self, rule: Rule) -> str:
-        """The two functions of a user's own operation as source text, for each number of operands that it has here."""
-        if not rule.portable:
-            raise OperationError(
-                f"a program with the operation {rule.name} ({rule.value_source}) has no fingerprint, for what is "
-                "written for floats alone has no text: let its value and its partials take a keyword-only m, and take "
-                "every function from it, as in def value(x, *, m): return m.exp(-x * x)"
-            )
-        lines = []
-        for count in sorted({len(operands) for _, own, operands in self.nodes() if own is rule}):
-            source = Source(PYTHON)
-            value, partials = source.bind(rule)
-            operands = [source.term(f"x{place}") for place in range(count)]
-            results = (value(*operands), *partials(source.term("out"), *operands))
-            lines += [*source.lines, *[source.write(result) for result in results]]
-        return "\n".join(lines)
-
-    # ---- its file ---------------------------------------------------------------------------------------------
-
-    def _columns(self) -> dict[str, array[Any]]:
-        return {name: getattr(self, name) for name in _TYPECODES}
-
-    def _counts(self) -> dict[str, int]:
-        return {name: len(column) for name, column in self._columns().items()}
-
-    def _arrays(self) -> bytes:
-        return b"".join([_little_endian(column).tobytes() for column in self._columns().values()])
-
-    def save(self, path: str | Path) -> None:
-        """Write the program to a file, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file; one that is there is replaced. Its format is told at the top of ``microgrid/program.py``.
-
-        Raises
-        ------
-        OperationError
-            If the program has an operation of a user's own, which is code: ``pickle`` carries it.
-        OutputError
-            If the file can't be written.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> from pathlib import Path
-        >>> from microgrid import Program, Value
-        >>> x = Value(3.0, name="x")
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     Program.record([x * x], [x]).save(Path(folder) / "square.microgrid")
-        ...     Program.load(Path(folder) / "square.microgrid")
-        <program of 1 input, 0 constants, 1 node and 1 output>
-        """
-        for rule in self.rules:
-            if not _is_of_the_table(rule):
-                raise OperationError(
-                    f"the operation {rule.name} is a user's own ({rule.value_source}) and can't be saved to a file, "
-                    "which holds no code: pickle the program instead, for a process that can import the operation"
-                )
-        names = {"inputs": self.inputs, "rules": [rule.name for rule in self.rules]}
-        header = json.dumps({"byteorder": "little", **names, "counts": self._counts()}).encode()
-        content = _MAGIC + struct.pack("<II", _VERSION, len(header)) + header + self._arrays()
-        files.write(Path(path), content + hashlib.sha256(content).digest())
-
-    @classmethod
-    def load(cls, path: str | Path) -> Program:
-        """Read a program from a file, of which everything is checked before anything is used.
-
-        Parameters
-        ----------
-        path : str or Path
-            A file that ``save`` wrote.
-
-        Returns
-        -------
-        Program
-            With the arrays of the one that was saved.
-
-        Raises
-        ------
-        DataError
-            If the file can't be read, is no program, is of another version, is cut short or changed, or holds what no
-            program has: an unknown rule, a wrong number of operands, an operand that comes after its node.
-        """
-        try:
-            content = Path(path).read_bytes()
-        except (OSError, ValueError) as error:  # ValueError: no system has a path with a null character
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise DataError(f"can't read {str(path)!r}: {reason}; give a file that save wrote") from error
-        try:
-            return _parsed(content)
-        except _NotAProgramError as error:
-            raise DataError(f"{str(path)!r} {error}") from None
 
 
 # ---- recording ------------------------------------------------------------------------------------------------
@@ -516,11 +391,7 @@ def _check_count(given: Sequence[Any], what: str, wanted: int, of: str, fix: str
         raise DataError(f"got {len(given):,} {what} for {wanted:,} {of}: give {fix}")
 
 
-def _is_of_the_table(rule: Rule) -> bool:
-    return RULES.get(rule.name) is rule
-
-
-# ---- words ----------------------------------------------------------------------------------------------------
+# ---- text -----------------------------------------------------------------------------------------------------
 
 
 def _unlike(letter: str, names: Sequence[str]) -> str:
@@ -530,120 +401,9 @@ def _unlike(letter: str, names: Sequence[str]) -> str:
     return letter
 
 
-def _in_words(rule: Rule, operands: list[str]) -> str:
+def _arguments_text(rule: Rule, operands: list[str]) -> str:
     if rule.arity is not None:
         return ", ".join(operands)
     length = len(operands) // len(rule.regions)
     lists = [operands[start : start + length] for start in range(0, len(operands), length)]
     return ", ".join([f"[{', '.join(one)}]" for one in lists])
-
-
-# ---- the file -------------------------------------------------------------------------------------------------
-
-_MAGIC = b"\x93MGRID\r\n"
-_VERSION = 1
-_CHECKSUM = 32  # bytes
-_TYPECODES = {"constants": "d", "ops": "H", "starts": "i", "operands": "i", "outputs": "i"}
-
-
-def _little_endian(column: array[Any]) -> array[Any]:
-    if sys.byteorder == "little":
-        return column
-    swapped = array(column.typecode, column)
-    swapped.byteswap()
-    return swapped
-
-
-class _NotAProgramError(Exception):
-    """What is wrong with a file and what to do, to be put behind its name."""
-
-
-_DAMAGED = "is cut short or was changed: get it anew, or save the program again"
-
-
-def _parsed(content: bytes) -> Program:
-    """The program of a file's bytes."""
-    start = len(_MAGIC) + 8
-    if content[: len(_MAGIC)] != _MAGIC:
-        raise _NotAProgramError("holds no program of microgrid: give a file that Program.save wrote, as it wrote it")
-    if len(content) < start + _CHECKSUM:
-        raise _NotAProgramError(_DAMAGED)
-    version, length = struct.unpack_from("<II", content, len(_MAGIC))
-    if version != _VERSION:
-        raise _NotAProgramError(
-            f"is of version {version} of the format and this microgrid reads version {_VERSION}: save the program "
-            "again with this microgrid, or read it with the one that wrote it"
-        )
-    if hashlib.sha256(content[:-_CHECKSUM]).digest() != content[-_CHECKSUM:]:
-        raise _NotAProgramError(_DAMAGED)
-    names, rules, counts = _header(content[start : start + length])
-    program = Program(names, *_read_columns(content[start + length : -_CHECKSUM], rules, counts))
-    _check(program)
-    return program
-
-
-def _malformed(what: str) -> _NotAProgramError:
-    return _NotAProgramError(f"is not what Program.save writes ({what}): save the program again")
-
-
-def _header(text: bytes) -> tuple[tuple[str, ...], tuple[Rule, ...], dict[str, int]]:
-    """The inputs' names, the rules and the lengths of the columns."""
-    try:
-        header = json.loads(text.decode())
-        byteorder, names, rules, counts = [header[key] for key in ("byteorder", "inputs", "rules", "counts")]
-        lengths = {name: counts[name] for name in _TYPECODES}
-    except (ValueError, LookupError, TypeError, RecursionError):
-        raise _malformed("its header can't be read") from None
-    if byteorder != "little" or not isinstance(names, list) or not isinstance(rules, list):
-        raise _malformed("its header has no byte order, names or rules of the kind")
-    if not all([type(length) is int and length >= 0 for length in lengths.values()]):
-        raise _malformed("a length of its arrays is no whole number")
-    fault = _fault_of_names(names)
-    if fault:
-        raise _malformed(fault)
-    for name in rules:
-        if not isinstance(name, str) or name not in RULES:
-            raise _NotAProgramError(
-                f"uses the rule {name!r}, which this microgrid does not have: read it with the one that wrote it, or "
-                "record the program again"
-            )
-    if len(set(rules)) != len(rules):
-        raise _malformed("it names a rule twice")
-    return tuple(names), tuple([RULES[name] for name in rules]), lengths
-
-
-def _read_columns(content: bytes, rules: tuple[Rule, ...], counts: dict[str, int]) -> Columns:
-    columns: dict[str, Any] = {name: array(typecode) for name, typecode in _TYPECODES.items()}
-    if sum([counts[name] * column.itemsize for name, column in columns.items()]) != len(content):
-        raise _malformed("its arrays have other lengths than its header says")
-    start = 0
-    for name, column in columns.items():
-        stop = start + counts[name] * column.itemsize
-        column.frombytes(content[start:stop])
-        columns[name] = _little_endian(column)
-        start = stop
-    return Columns(rules=rules, **columns)
-
-
-def _check(program: Program) -> None:
-    """That every column has the meaning that a program gives it."""
-    starts, operands = program.starts, program.operands
-    if len(starts) != len(program.ops) + 1 or starts[0] != 0 or starts[-1] != len(operands):
-        raise _malformed("its operands don't belong to its nodes")
-    if program.ops and max(program.ops) >= len(program.rules):
-        raise _malformed("a node has a rule beyond the last")
-    if operands and min(operands) < 0:
-        raise _malformed("an operand has a slot below 0")
-    start = 0
-    for slot, stop, op in zip(range(program.first_node, 2**62), starts[1:], program.ops, strict=False):
-        rule, count = program.rules[op], stop - start
-        fits = count == rule.arity if rule.arity else count > 0 and count % len(rule.regions) == 0
-        if not fits or stop > len(operands):
-            raise _malformed(f"a node of the rule {rule.name} has {count} operands")
-        if max(operands[start:stop]) >= slot:
-            raise _malformed("an operand is not made before its node")
-        start = stop
-    if not program.outputs:
-        raise _malformed("it has no output")
-    if min(program.outputs) < 0 or max(program.outputs) >= program.first_node + len(program.ops):
-        raise _malformed("an output is no slot")

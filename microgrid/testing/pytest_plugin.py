@@ -1,17 +1,17 @@
-"""The pytest plugin: gradients asserted in tests, at points of one's own or at points that are drawn.
+"""The pytest plugin: a fixture that checks gradients, and a marker that draws points for a test.
 
-Loaded by pytest itself, wherever microgrid is installed; ``-p no:microgrid`` leaves it out. What it needs of microgrid
-is imported when a test asks for it, so that a run without gradient checks pays for nothing.
+pytest loads it wherever microgrid is installed; ``-p no:microgrid`` disables it. It imports the rest of microgrid only
+when a test uses it, so that a run without gradient checks costs nothing.
 
-The fixture ``gradcheck`` has ``check_gradients``' parameters and fails the test, with the report as its text, unless
-every gradient is right. A test that asks for it and never calls it fails as well. ``gradcheck_points`` makes one test
-for each point of a region::
+The fixture ``gradcheck`` has the parameters of ``check_gradients`` and fails the test, with the report as the message,
+unless every gradient is right. A test that requests the fixture and never calls it fails too. ``gradcheck_points``
+makes one test for each point of a region::
 
     @pytest.mark.gradcheck_points(w=Interval(-2, 2), x=Interval(0.1, 4), count=10)
     def test_decay(gradcheck, point):
         gradcheck(decay, point)
 
-``--gradcheck-seed`` draws other points, and ``--gradcheck-report`` sums up at the end what was checked.
+``--gradcheck-seed`` draws other points, and ``--gradcheck-report`` prints a summary of all checks at the end.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ __all__ = [
 
 _FIXTURE, _MARKER, _ARGUMENT = "gradcheck", "gradcheck_points", "point"
 _COUNT = 20
-_PACKAGE = Path(__file__).parent
-_MOST_NAMED = 4  # coordinates in a test's id
+_PACKAGE = Path(__file__).parents[1]
+_MOST_NAMED = 4  # coordinates named in a test's id
 _MOST_ROWS = 10  # tests in the summary
 _USAGE = f"@pytest.mark.{_MARKER}(x=Interval(-3, 3), count={_COUNT}, seed=0)"
 
@@ -54,17 +54,17 @@ _CHECKS = pytest.StashKey["GradCheck"]()
 
 
 class GradCheck:
-    """What the fixture ``gradcheck`` is: called as ``check_gradients`` is, it fails the test unless all is right.
+    """The fixture ``gradcheck``: called as ``check_gradients`` is, it fails the test unless every gradient is right.
 
     Parameters
     ----------
     seed : int
-        Of the points that are drawn, where a call says nothing else.
+        The seed of the drawn points for calls without one.
 
     Attributes
     ----------
     reports : list of Report
-        What each call found, since the test began.
+        The report of each call of the current test.
     """
 
     def __init__(self, seed: int) -> None:
@@ -93,12 +93,12 @@ class GradCheck:
         f, at, closed_form, reference, order, tol, count
             As for ``check_gradients``.
         seed : int, optional
-            Likewise; ``--gradcheck-seed`` says which it is if it is not given.
+            As for ``check_gradients``; by default that of ``--gradcheck-seed``.
 
         Returns
         -------
         Report
-            What was found: everything is right.
+            The report, in which every derivative is right.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class GradCheck:
             report = check_gradients(
                 f, at, closed_form=closed_form, reference=reference, order=order, tol=tol, count=count, seed=seed
             )
-        except Exception as error:  # noqa: BLE001  # whatever it is, it goes on
+        except Exception as error:  # noqa: BLE001  # of any kind: it is raised again
             raise error.with_traceback(_outside(error.__traceback__)) from error.__cause__
         self.reports.append(report)
         if not report:
@@ -123,7 +123,7 @@ class GradCheck:
 
 
 def _outside(traceback: TracebackType | None) -> TracebackType | None:
-    """A traceback without the calls inside of microgrid, through which a function's own exception has come."""
+    """A traceback without the calls inside of microgrid, to show where the user's function raised."""
     calls = []
     while traceback is not None:
         if not Path(traceback.tb_frame.f_code.co_filename).is_relative_to(_PACKAGE):
@@ -135,22 +135,22 @@ def _outside(traceback: TracebackType | None) -> TracebackType | None:
     return outside
 
 
-# One object for the whole run: Hypothesis warns of fixtures that are made anew for each test, but not each example.
+# One object for the whole run: Hypothesis warns of function-scoped fixtures, which are not reset for each example.
 @pytest.fixture(scope="session")
 def gradcheck(request: pytest.FixtureRequest) -> GradCheck:
-    """Assert that gradients are right: called as ``microgrid.check_gradients`` is. A test has to call it."""
+    """Assert that gradients are right: called as ``microgrid.check_gradients`` is. The test has to call it."""
     return request.config.stash[_CHECKS]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Forget what the test before has checked."""
+    """Clear the reports of the previous test."""
     item.config.stash[_CHECKS].reports.clear()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that asked for the fixture and checked nothing; note down what was checked."""
+    """Fail a test that requested the fixture and checked nothing; record its reports."""
     checks = item.config.stash[_CHECKS]
     try:
         result = yield
@@ -159,22 +159,22 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
             item.user_properties += [("gradcheck", _line(report)) for report in checks.reports]
     if _FIXTURE in getattr(item, "fixturenames", ()) and not checks.reports:
         pytest.fail(
-            "nothing checked: the test asked for the fixture gradcheck and never called it, and that is no success. "
-            "Call gradcheck(f, at), or don't ask for it",
+            "nothing checked: the test requests the fixture gradcheck and never called it, which is no success. "
+            "Call gradcheck(f, at), or remove the fixture",
             pytrace=False,
         )
     return result
 
 
-# ---- a report as the text of a failure ----------------------------------------------------------------------------
+# ---- reports in failure messages ----------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,  # noqa: ARG001  # pytest hands it over by its name
+    item: pytest.Item,  # noqa: ARG001  # pytest passes it by name
     call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where ``assert check_gradients(...)`` failed, show the report below the assertion."""
+    """If ``assert check_gradients(...)`` failed, add the report to the assertion's message."""
     if call.excinfo is not None and call.excinfo.errisinstance(AssertionError):
         for text in _asserted(call.excinfo):
             call.excinfo.value.add_note(text)
@@ -182,10 +182,10 @@ def pytest_runtest_makereport(
 
 
 def _asserted(excinfo: pytest.ExceptionInfo[BaseException]) -> Iterable[str]:
-    """The text of every report that the failed assertion is about.
+    """The text of every report that the failed assertion refers to, unless the message has it already.
 
-    It is about those that it names, and about results that pytest's rewriting keeps under names of its own until the
-    assertion holds.
+    These are reports that the statement names, and intermediate results, which pytest's assertion rewriting keeps in
+    variables whose names begin with @.
     """
     from microgrid.checking import Report
 
@@ -217,7 +217,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _points(metafunc: pytest.Metafunc, marker: pytest.Mark) -> list[dict[str, float]]:
-    from microgrid.checking.points import Interval, places
+    from microgrid.checking.points import Interval, sample_points
     from microgrid.errors import DataError
 
     marks = [mark for mark in metafunc.definition.own_markers if mark.name == _MARKER]
@@ -232,16 +232,16 @@ def _points(metafunc: pytest.Metafunc, marker: pytest.Mark) -> list[dict[str, fl
     if not any([isinstance(given, Interval) for given in region.values()]):
         raise DataError(f"{_MARKER} has no Interval to draw a point from")
     if _ARGUMENT not in metafunc.fixturenames:
-        raise DataError(f"{_MARKER} hands each point to the argument {_ARGUMENT!r}, which the test doesn't have")
+        raise DataError(f"{_MARKER} passes each point as the argument {_ARGUMENT!r}, which the test doesn't have")
     seed = marker.kwargs.get("seed", _seed(metafunc.config))
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise DataError(f"the seed of {_MARKER} is a whole number, not {seed!r}")
-    drawn = places(dict, region, marker.kwargs.get("count", _COUNT), seed)
-    return [dict(zip(region, place.numbers, strict=True)) for place in drawn]
+    drawn = sample_points(dict, region, marker.kwargs.get("count", _COUNT), seed)
+    return [dict(zip(region, point.numbers, strict=True)) for point in drawn]
 
 
 def _id(point: dict[str, float]) -> str:
-    """A point in a test's id; pytest tells those apart that look alike."""
+    """A point in a test's id; pytest numbers equal ids."""
     shown = [f"{name}={number:.4g}" for name, number in list(point.items())[:_MOST_NAMED]]
     return ",".join([*shown, "..."] if len(point) > _MOST_NAMED else shown)
 
@@ -256,9 +256,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--gradcheck-seed",
         type=int,
         metavar="N",
-        help="seed of the points drawn by gradcheck and gradcheck_points, where they name none (default: 0)",
+        help="seed of the points drawn by gradcheck and gradcheck_points, unless they have their own (default: 0)",
     )
-    group.addoption("--gradcheck-report", action="store_true", help="sum up at the end what gradcheck checked")
+    group.addoption("--gradcheck-report", action="store_true", help="print a summary of the gradient checks at the end")
 
 
 def _seed(config: pytest.Config) -> int:
@@ -283,14 +283,14 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def _line(report: Report) -> tuple[str, int, str, float]:
-    """What the summary says of a report, in types that other processes and JUnit files can take."""
+    """A report's line in the summary, in types that can be sent between processes and written to JUnit files."""
     worst = report.worst
     error = worst.relative_error if worst is not None else 0.0
     return str(report.verdict), report.checked, worst.how if worst is not None else "", error
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what was checked, the worst first, if it was asked for."""
+    """Print the summary, the worst check first, if the option is set."""
     if not terminalreporter.config.getoption("--gradcheck-report"):
         return
     found = [

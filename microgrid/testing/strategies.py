@@ -1,8 +1,8 @@
 """Hypothesis strategies: points for functions and rules, random expressions over the rule table, and their graphs.
 
-What is drawn is tame unless it is asked to be otherwise: every operand lies inside the region in which its rule is
-regular, since only numbers that do are offered to it. What a failing test shows is an ``Expression`` with few
-operations and plain numbers, which can be pasted as it stands; making and calling one needs no Hypothesis.
+By default every operand lies inside the region in which its rule is regular; ``awkward`` and ``tails`` add others. A
+failing test shows an ``Expression`` with few operations and plain numbers, which can be pasted into a script; making
+and calling one needs no Hypothesis.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ __all__ = ["Expression", "Graph", "expressions", "graphs", "points"]
 
 _NAMES = "xyzuvw"
 _LONGEST_LIST = 3  # operands of each list of an n-ary rule
-_EAGERNESS, _CURIOSITY = 8, 4  # how much more often than others an unused result is used, and a new input
+_UNUSED_WEIGHT, _INPUT_WEIGHT = 8, 4  # of an unused result and of a new input, in the choice of an operand
 _AWKWARD = (0.0, -0.0, math.inf, -math.inf, math.nan)
-_FAINT = 1e-6  # beside the ends of an interval around 0: what is smaller is drawn as 0
-_BESIDE = 1e-6  # how far beside a kink it is asked whether the rule jumps there
+_FAINT = 1e-6  # relative to the ends of an interval around 0: smaller numbers are drawn as 0
+_BESIDE = 1e-6  # distance from a kink at which a jump is looked for
 _JUMP = 1e-3
 
 
@@ -46,14 +46,14 @@ _JUMP = 1e-3
 
 @public("microgrid.testing")
 class Expression:
-    """A formula with a number for each of its inputs: what ``expressions`` draws and a failing test shows.
+    """A formula with a number for each input: drawn by ``expressions``, shown by a failing test.
 
-    Called with Values it records a graph; with plain numbers it gives a number; with arrays of either, an array.
+    Called with Values it records a graph; with plain numbers it returns a number; with arrays of either, an array.
 
     Parameters
     ----------
     formula : str
-        As ``microgrid.formulas.parse`` reads it.
+        In the syntax of ``microgrid.formulas.parse``.
     **point : float
         A number for each input.
 
@@ -62,14 +62,14 @@ class Expression:
     formula : str
         The formula.
     inputs : tuple of str
-        The inputs' names, in the order in which the expression takes them.
+        The inputs' names, in the order of the arguments.
     point : dict
-        The number of each.
+        The number of each input.
 
     Raises
     ------
     FormulaError
-        If the formula can't be read, or the numbers aren't those of its inputs.
+        If the formula can't be parsed, or the numbers don't match its inputs.
 
     Examples
     --------
@@ -120,7 +120,7 @@ class Expression:
 
     @cached_property
     def operations(self) -> tuple[str, ...]:
-        """The name of every operation's rule, in the order in which they are recorded."""
+        """The name of each operation's rule, in the order of recording."""
         return tuple([node.op.name for node in topological_order(self.record().output) if node.op])
 
     def record(self) -> Graph:
@@ -129,7 +129,7 @@ class Expression:
         Returns
         -------
         Graph
-            Recorded anew.
+            A new recording.
 
         Examples
         --------
@@ -151,7 +151,7 @@ def _source(number: float) -> str:
     return repr(number) if math.isfinite(number) else f"float({str(number)!r})"
 
 
-# No dataclass: Hypothesis would show its fields instead of its repr.
+# Not a dataclass, of which Hypothesis would show the fields instead of the repr.
 @public("microgrid.testing")
 class Graph:
     """A recorded expression.
@@ -159,7 +159,7 @@ class Graph:
     Parameters
     ----------
     expression : Expression
-        What was recorded.
+        The expression.
     output : Value
         Its result.
     leaves : dict
@@ -195,17 +195,18 @@ def points(at: Any = None, /, *, tails: bool = False, **named: Any) -> SearchStr
     Parameters
     ----------
     at : Interval, tuple, dict, array, str or Rule
-        A point as ``check_gradients`` takes it, with an ``Interval`` wherever a number is to be drawn; or a rule, or
-        its name, whose operands are drawn from the inside of the regions in which it is regular.
-    tails : bool
-        For a rule: now and then from the extreme operands of its regions, too.
+        A point as for ``check_gradients``, with an ``Interval`` in place of each number to be drawn; or a rule, or its
+        name, whose operands are drawn from inside the regions in which it is regular.
+    tails : bool, default False
+        For a rule: draw from the extreme operands of its regions too.
     **named : Interval
-        In place of ``at``: the arguments by name.
+        The arguments by name, instead of ``at``.
 
     Returns
     -------
     SearchStrategy
-        Of points arranged as ``at`` is; of dicts for named arguments; of tuples for a rule.
+        A strategy for points in the structure of ``at``; for dicts of named arguments; for tuples of operands of a
+        rule.
 
     Raises
     ------
@@ -253,26 +254,26 @@ def expressions(
 
     Parameters
     ----------
-    max_operations : int
-        The most operations that one has. They shrink to one.
-    max_inputs : int
+    max_operations : int, default 8
+        The most operations of an expression. Examples shrink to one.
+    max_inputs : int, default 4
         The most inputs.
     operations : iterable of str, optional
-        The names of the rules that are drawn from; all of the table if it is not given.
-    smooth : bool
-        Leave out the rules whose value or slope jumps at a kink: abs, relu, the larger of two, comparisons and such.
-    awkward : bool
-        Draw from 0, -0.0, infinities, nan and the tails of every region too, and let operands fall where they will.
+        The names of the rules to draw from; by default the whole table.
+    smooth : bool, default False
+        Exclude the rules whose value or slope jumps at a kink: abs, relu, maximum, comparisons and others.
+    awkward : bool, default False
+        Draw 0, -0.0, infinities, nan and the tails of each region too, and allow operands outside of the regions.
 
     Returns
     -------
     SearchStrategy
-        Of ``Expression``. Unless they are awkward, every operand lies inside the region of its rule.
+        A strategy for ``Expression``. Unless ``awkward``, every operand lies inside the region of its rule.
 
     Raises
     ------
     DataError
-        If an option has no meaning, or no rule is left.
+        If an option is invalid, or no rule is left.
     MissingPackageError
         Without Hypothesis.
 
@@ -317,7 +318,7 @@ def graphs(
     Returns
     -------
     SearchStrategy
-        Of ``Graph``, each recorded anew.
+        A strategy for ``Graph``, each a new recording.
 
     Examples
     --------
@@ -329,7 +330,7 @@ def graphs(
     drawn = expressions(
         max_operations=max_operations, max_inputs=max_inputs, operations=operations, smooth=smooth, awkward=awkward
     )
-    # Not drawn.map(Expression.record), which Hypothesis would show as a call of a function named record.
+    # With drawn.map(Expression.record), Hypothesis would show a call of a function named record.
     strategy: SearchStrategy[Graph] = _hypothesis().composite(lambda draw: draw(drawn).record())()
     return strategy
 
@@ -343,24 +344,24 @@ def _rule(name: str) -> Rule:
 
 
 def _jumps(rule: Rule) -> bool:
-    """Whether the rule's value or its slope differs on two sides of a kink on both of which it is finite."""
+    """Whether the rule's value or its slope differs on the two sides of a kink, both finite."""
     return any(
         [
-            _jumps_along(rule, kink.at, place)
+            _jumps_along(rule, kink.at, index)
             for kink in rule.kinks
-            for place, region in enumerate(rule.regions)
+            for index, region in enumerate(rule.regions)
             if not region.constant
         ]
     )
 
 
-def _jumps_along(rule: Rule, at: Sequence[float], place: int) -> bool:
+def _jumps_along(rule: Rule, at: Sequence[float], index: int) -> bool:
     value, partials = FLOAT.bind(rule)
     found = []
     for move in (-_BESIDE, 0.0, _BESIDE):
-        moved = [*at[:place], at[place] + move, *at[place + 1 :]]
+        moved = [*at[:index], at[index] + move, *at[index + 1 :]]
         out = value(*moved)
-        found.append((out, partials(out, *moved)[place]))
+        found.append((out, partials(out, *moved)[index]))
     (left, slope), (middle, _), (right, other) = found
     is_real = all(map(math.isfinite, (left, slope, right, other)))
     return is_real and max(map(abs, (other - slope, right - middle, left - middle))) > _JUMP
@@ -370,7 +371,7 @@ def _jumps_along(rule: Rule, at: Sequence[float], place: int) -> bool:
 
 
 def _within(interval: Interval) -> SearchStrategy[float]:
-    """The numbers of an interval, its ends included; evenly over the orders of magnitude if it is spaced so."""
+    """The numbers of a closed interval, with its spacing."""
     if interval.spacing == "uniform":
         return _floats(interval.low, interval.high)
     sign = math.copysign(1.0, interval.low)
@@ -386,7 +387,7 @@ def _inside(region: Region) -> SearchStrategy[float]:
 
 @cache
 def _operands_in(region: Region, awkward: bool) -> SearchStrategy[float]:
-    """Numbers for an operand of an expression; kept, since making a strategy takes longer than drawing from it."""
+    """Numbers for an operand of an expression; cached, since making a strategy takes longer than drawing from it."""
     if not awkward:
         return _inside(region)
     extreme: SearchStrategy[float] = _hypothesis().sampled_from(_AWKWARD + region.tails)
@@ -394,7 +395,7 @@ def _operands_in(region: Region, awkward: bool) -> SearchStrategy[float]:
 
 
 def _floats(low: float, high: float, **more: bool) -> SearchStrategy[float]:
-    """Floats, those that are tiny beside the interval drawn as 0: what they make of a function is a test of its own."""
+    """Floats, without those that are tiny relative to the interval, which need tests of their own: they become 0."""
     faint = _FAINT * max(abs(low), abs(high)) if low <= 0.0 <= high else 0.0
     drawn: SearchStrategy[float] = _hypothesis().floats(low, high, **more)
     return drawn.map(lambda x: x if abs(x) >= faint else 0.0)
@@ -415,12 +416,12 @@ def _operands_of(rule: Rule, *, tails: bool) -> SearchStrategy[tuple[float, ...]
     return operands
 
 
-# ---- how an expression is drawn -----------------------------------------------------------------------------------
+# ---- drawing an expression ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Node:
-    """A node of an expression while it is drawn: an operation, an input or a constant."""
+    """A node of a draft: an operation, an input or a constant."""
 
     data: float
     op: Rule | None = None
@@ -432,7 +433,7 @@ _INPUT, _CONSTANT = "input", "constant"
 
 
 class _Draft:
-    """What has been drawn so far, and which of it may be an operand of the next operation."""
+    """An expression while it is drawn: its nodes, which are candidates for operands of the next operation."""
 
     def __init__(self, draw: Callable[[Any], Any], max_inputs: int, *, awkward: bool) -> None:
         self._draw, self._max_inputs, self._awkward = draw, max_inputs, awkward
@@ -441,37 +442,43 @@ class _Draft:
         self._unused: list[_Node] = []
 
     def add(self, rule: Rule) -> None:
-        """Draw the operands of one more operation."""
+        """Add an operation, whose operands are drawn; nothing if none fits and there are as many inputs as may be."""
         strategies = _hypothesis()
         length = 1 if rule.arity is not None else self._draw(strategies.integers(1, _LONGEST_LIST))
         regions = [region for region in rule.regions for _ in range(length)]
-        last = max([place for place, region in enumerate(regions) if not region.constant])
+        last = max([index for index, region in enumerate(regions) if not region.constant])
         operands: list[_Node] = []
-        for place, region in enumerate(regions):
-            fixed = place == last and (all(map(_is_constant, operands)) or rule.constant_form is not None)
-            operands.append(self._operand(region, may_be_constant=not fixed))
+        for index, region in enumerate(regions):
+            fixed = index == last and (all(map(_is_constant, operands)) or rule.constant_form is not None)
+            operand = self._operand(region, may_be_constant=not fixed)
+            if operand is None:
+                return
+            operands.append(operand)
         result = _Node(FLOAT.bind(rule)[0](*[operand.data for operand in operands]), rule, tuple(operands))
         self.operations.append(result)
         self._unused = [node for node in self._unused if node not in operands] + [result]
 
-    def _operand(self, region: Region, *, may_be_constant: bool) -> _Node:
-        """An input or an operation's result that lies in the region, or a number drawn from it."""
+    def _operand(self, region: Region, *, may_be_constant: bool) -> _Node | None:
+        """An input or a result that lies in the region, or a number drawn from it; None if none of these is allowed."""
         if region.constant:
             return _Node(self._draw(_operands_in(region, False)))
         strategies = _hypothesis()
         inputs = [node for node in self.inputs if self._fits(node, region)]
         results = [node for node in self.operations if self._fits(node, region)]
-        new: list[Any] = [_INPUT] * _CURIOSITY if len(self.inputs) < self._max_inputs else []
+        new: list[Any] = [_INPUT] * _INPUT_WEIGHT if len(self.inputs) < self._max_inputs else []
         new += [_CONSTANT] if may_be_constant else []
         unused = [node for node in results if node in self._unused]
-        options = [*inputs, *new, *results, *_EAGERNESS * unused] or [_INPUT]
+        options = [*inputs, *new, *results, *_UNUSED_WEIGHT * unused]
+        if not options and self.operations:
+            return None
+        options = options or [_INPUT]  # the first operation is always added
         chosen = options[self._draw(strategies.integers(0, len(options) - 1))]
-        # Drawn in any case, so that every operation can be taken away with its numbers while an example shrinks.
+        # Drawn in any case, so that shrinking can remove an operation together with its numbers.
         number = self._draw(_operands_in(region, self._awkward))
         if isinstance(chosen, _Node):
             return chosen
         if chosen == _CONSTANT:
-            return _Node(number if math.isfinite(number) else 0.0)  # a formula has no infinite constants
+            return _Node(number if math.isfinite(number) else 0.0)  # formulas have no infinite constants
         node = _Node(number, is_input=True)
         self.inputs.append(node)
         return node
@@ -491,23 +498,23 @@ def _drawn(
     draft = _Draft(draw, max_inputs, awkward=awkward)
     operation = strategies.composite(lambda draw: draft.add(draw(strategies.sampled_from(rules))))
     draw(strategies.lists(operation(), min_size=1, max_size=max_operations))
-    # Of results that use as much, the last: so whatever comes before it can be left out while an example shrinks.
+    # Of results with equally large graphs take the last, so that shrinking can remove those before it.
     order = max(map(topological_order, reversed(draft.operations)), key=len)
-    inputs = {node: _input_name(place) for place, node in enumerate([node for node in order if node.is_input])}
+    inputs = {node: _input_name(index) for index, node in enumerate([node for node in order if node.is_input])}
     return Expression(_written(order, inputs), **{name: node.data for node, name in inputs.items()})
 
 
-# ---- how it is written --------------------------------------------------------------------------------------------
+# ---- writing an expression ----------------------------------------------------------------------------------------
 
 _SIGNS = {name: sign for sign, name in OPERATORS.items()}
 
 
-def _input_name(place: int) -> str:
-    return _NAMES[place] if place < len(_NAMES) else f"x{place + 1}"
+def _input_name(index: int) -> str:
+    return _NAMES[index] if index < len(_NAMES) else f"x{index + 1}"
 
 
 def _written(order: Sequence[_Node], inputs: Mapping[_Node, str]) -> str:
-    """The formula: results that are used more than once are definitions, everything else is nested."""
+    """The formula, in which results that are used several times are definitions and all others are nested."""
     uses = Counter([parent for node in order for parent in node.parents])
     trees: dict[_Node, ast.expr] = {node: ast.Name(name) for node, name in inputs.items()}
     lines: list[str] = []
@@ -524,9 +531,10 @@ def _written(order: Sequence[_Node], inputs: Mapping[_Node, str]) -> str:
 def _tree(node: _Node, operands: list[ast.expr]) -> ast.expr:
     if node.op is None:
         return _number_tree(node.data)
-    sign = _SIGNS.get(_called(node.op))
+    function = _function_of(node.op)
+    sign = _SIGNS.get(function)
     if sign is None:
-        return ast.Call(ast.Name(_called(node.op)), operands, [])
+        return ast.Call(ast.Name(function), operands, [])
     if issubclass(sign, ast.cmpop):
         return ast.Compare(operands[0], [sign()], operands[1:])
     if issubclass(sign, ast.unaryop):
@@ -535,8 +543,8 @@ def _tree(node: _Node, operands: list[ast.expr]) -> ast.expr:
     return ast.BinOp(operands[0], sign(), operands[1])
 
 
-def _called(rule: Rule) -> str:
-    """The function that records a rule: its own, or the one whose constant form it is."""
+def _function_of(rule: Rule) -> str:
+    """The name of the function that records a rule, which for a constant form is the general rule's."""
     general = [other.name for other in RULES.values() if other.constant_form == rule.name]
     return (general or [rule.name])[0]
 

@@ -1,1 +1,1 @@
-"""Small tools that know nothing of graphs: nested structures, text tables, labels, wording, writing files."""
+"""Small tools that know nothing of graphs: pytrees, tables, labels, words for messages, atomic writing of files."""

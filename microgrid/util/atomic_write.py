@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Atomic writing of a file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["write"]
 
 
 def write(path: Path, contents: bytes) -> None:
-    """Write beside the file first, so that a failure leaves neither half a file nor the old one damaged.
+    """Write to a temporary file in the same folder, then rename it: a failure leaves the old file intact.
 
     Parameters
     ----------
     path : Path
-        The file; one that is there is replaced, and a link stays a link.
+        The file. An existing file is replaced, and a link stays a link.
     contents : bytes
-        All of it.
+        The whole contents.
 
     Raises
     ------
@@ -30,13 +30,13 @@ def write(path: Path, contents: bytes) -> None:
         If the file can't be written.
     """
     target = path.resolve()
-    part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         try:
-            part.write_bytes(contents)
-            part.replace(target)
+            temporary.write_bytes(contents)
+            temporary.replace(target)
         finally:
-            part.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
             f"can't write {str(path)!r}: {error.strerror}; choose a folder that exists and can be written to"

@@ -1,4 +1,4 @@
-"""Numbers and names as a drawing shows them: short, unambiguous, and harmless in DOT, HTML-like labels and SVG."""
+"""Numbers and names as labels: short, unambiguous, and escaped for DOT, its HTML-like labels and SVG."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _BROAD = frozenset("mwMW@%—…∑◄►")
 
 
 def number(x: float) -> str:
-    """Four significant digits, or all of those before the point: never 0 for something that isn't.
+    """A number with four significant digits, or all digits before the point; "0" only for 0.
 
-    Whole numbers below ten million, and the whole part of others between ten thousand and a million, are written out.
-    ``float`` reads every text; rounding is all that it has lost.
+    Whole numbers below ten million, and the integer part of others between ten thousand and a million, are written out.
+    ``float`` parses every text, to the rounded number.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def number(x: float) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""The text with white space as spaces, and what can't be printed (control characters, surrogates) as �.
+    r"""The text with white space as spaces, and unprintable characters (control characters, surrogates) as �.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def one_line(text: str) -> str:
     Returns
     -------
     str
-        As many characters.
+        A text of the same length.
 
     Examples
     --------
@@ -61,19 +61,19 @@ def one_line(text: str) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """The text, or its beginning with an ellipsis.
+    """The text, or its beginning and an ellipsis if it is longer than that.
 
     Parameters
     ----------
     text : str
         Any text.
     longest : int
-        The most characters that are wanted, at least 1.
+        The most characters of the result, at least 1.
 
     Returns
     -------
     str
-        At most that many.
+        At most that many characters.
 
     Examples
     --------
@@ -83,12 +83,12 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-# A backslash begins an escape, such as that for the node's own id. Engines read the escapes of a label once, and those
+# A backslash begins an escape sequence, such as \N for a node's id. Graphviz resolves those of a label once, and those
 # of a tooltip twice.
 
 
 def html(text: str) -> str:
-    """The text inside an HTML-like label.
+    """A text escaped for an HTML-like label.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def html(text: str) -> str:
     Returns
     -------
     str
-        What a label has to hold for the picture to show that line.
+        The label that shows that line.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def html(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    r"""The text as a quoted string of DOT, fit for a tooltip.
+    r"""A text as a quoted string of DOT for a tooltip.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def _with_entities(text: str) -> str:
 
 
 def width(text: str, size: float) -> float:
-    """About how wide the text is: shapes are sized by it, for layout engines may lack the font's metrics.
+    """The approximate width of a text, by which shapes are sized, since Graphviz may lack the font's metrics.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def width(text: str, size: float) -> float:
     Returns
     -------
     float
-        Points, for Helvetica and its like; a little too many rather than too few.
+        The width in points for Helvetica and similar fonts, rather too large than too small.
 
     Examples
     --------

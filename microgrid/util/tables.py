@@ -1,4 +1,4 @@
-"""Text for terminals: aligned tables. What is said in them is decided elsewhere."""
+"""Aligned tables of text for terminals."""
 
 from __future__ import annotations
 

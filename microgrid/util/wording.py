@@ -8,7 +8,7 @@ __all__ = ["counted", "listed"]
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and its noun, in the plural where it has to be.
+    """A number and its noun, in the plural unless the number is 1.
 
     Examples
     --------
@@ -19,7 +19,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in a row, or "none".
+    """Names separated by commas, or "none".
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Routines in LLVM's language: whole numbers, arrays, loops and choices around an arithmetic's instructions.
+"""A builder of LLVM functions: integers, arrays, loops and branches around an arithmetic's instructions.
 
-What a routine computes is written elsewhere, in Python that reads like the routine; no operation is known here.
+What a function computes is written elsewhere, in Python that reads like the function; no operation is known here.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from microgrid.compiler.llvm.instructions import Instructions
+from microgrid.compiler.llvm.instructions import Instructions, written
 from microgrid.core.source import Term
 
-__all__ = ["Array", "Routine", "Variable", "Whole"]
+__all__ = ["Array", "Integer", "Routine", "Variable"]
 
-_SIGNED = {"i32": "sext", "i16": "zext", "i8": "zext"}  # how a whole number of an array becomes one of 64 bits
-_ALIGNED = {"double": 8, "ptr": 8, "i64": 8, "i32": 4, "i16": 2, "i8": 1}
+_EXTENDED = {"i32": "sext", "i16": "zext", "i8": "zext"}  # how an integer of an array becomes one of 64 bits
+_ALIGNED = {"float": 4, "i32": 4, "i16": 2, "i8": 1}  # of all else: 8
+_INTEGERS = ("i64", *_EXTENDED)
 
 
-class Whole:
-    """A whole number of 64 bits in a register of a routine.
+class Integer:
+    """An integer of 64 bits in a register of a routine.
 
     Parameters
     ----------
@@ -34,56 +35,56 @@ class Whole:
     def __init__(self, routine: Routine, text: str) -> None:
         self.routine, self.text = routine, text
 
-    def _with(self, operation: str, other: Whole | int) -> Whole:
-        return self.routine.whole(f"{operation} i64 {self.text}, {_text(other)}")
+    def _with(self, operation: str, other: Integer | int) -> Integer:
+        return self.routine.integer(f"{operation} i64 {self.text}, {_text(other)}")
 
-    def _compared(self, order: str, other: Whole | int) -> str:
-        return self.routine.define_anew(f"icmp {order} i64 {self.text}, {_text(other)}").text
+    def _compared(self, order: str, other: Integer | int) -> str:
+        return self.routine.define(f"icmp {order} i64 {self.text}, {_text(other)}").text
 
-    def __add__(self, other: Whole | int) -> Whole:
+    def __add__(self, other: Integer | int) -> Integer:
         return self._with("add", other)
 
-    def __sub__(self, other: Whole | int) -> Whole:
+    def __sub__(self, other: Integer | int) -> Integer:
         return self._with("sub", other)
 
-    def __mul__(self, other: Whole | int) -> Whole:
+    def __mul__(self, other: Integer | int) -> Integer:
         return self._with("mul", other)
 
-    def __and__(self, other: Whole | int) -> Whole:
+    def __and__(self, other: Integer | int) -> Integer:
         return self._with("and", other)
 
-    def __or__(self, other: Whole | int) -> Whole:
+    def __or__(self, other: Integer | int) -> Integer:
         return self._with("or", other)
 
-    def __xor__(self, other: Whole | int) -> Whole:
+    def __xor__(self, other: Integer | int) -> Integer:
         return self._with("xor", other)
 
-    def __rshift__(self, other: Whole | int) -> Whole:
+    def __rshift__(self, other: Integer | int) -> Integer:
         return self._with("lshr", other)
 
-    def __lt__(self, other: Whole | int) -> str:
+    def __lt__(self, other: Integer | int) -> str:
         return self._compared("slt", other)
 
-    def __le__(self, other: Whole | int) -> str:
+    def __le__(self, other: Integer | int) -> str:
         return self._compared("sle", other)
 
-    def __gt__(self, other: Whole | int) -> str:
+    def __gt__(self, other: Integer | int) -> str:
         return self._compared("sgt", other)
 
-    def __ge__(self, other: Whole | int) -> str:
+    def __ge__(self, other: Integer | int) -> str:
         return self._compared("sge", other)
 
-    def equals(self, other: Whole | int) -> str:
-        """Whether the two are equal: a truth, as the comparisons ``<`` and ``<=`` give it."""
+    def equals(self, other: Integer | int) -> str:
+        """Whether the two are equal: a condition, as ``<`` and ``<=`` give it."""
         return self._compared("eq", other)
 
-    def differs(self, other: Whole | int) -> str:
+    def differs(self, other: Integer | int) -> str:
         """Whether the two are not equal."""
         return self._compared("ne", other)
 
 
-def _text(number: Whole | int) -> str:
-    return number.text if isinstance(number, Whole) else str(number)
+def _text(number: Integer | int) -> str:
+    return number.text if isinstance(number, Integer) else str(number)
 
 
 class Array:
@@ -94,7 +95,8 @@ class Array:
     routine : Routine
         Which.
     kind : str
-        What they are: ``double``, ``i64``, ``i32``, or ``i16`` and ``i8`` without a sign; ``ptr`` for addresses.
+        The elements' type: ``double``, ``float``, a vector of doubles, ``i64``, ``i32``, or ``i16`` and ``i8`` without
+        a sign; ``ptr`` for addresses.
     pointer : str
         The register that holds the address of the first.
     """
@@ -102,12 +104,12 @@ class Array:
     def __init__(self, routine: Routine, kind: str, pointer: str) -> None:
         self.routine, self.kind, self.pointer = routine, kind, pointer
 
-    def at(self, place: Whole | int) -> Array:
+    def at(self, place: Integer | int) -> Array:
         """The array from a place on.
 
         Parameters
         ----------
-        place : Whole or int
+        place : Integer or int
             Which one is the first; it may be negative.
 
         Returns
@@ -116,31 +118,34 @@ class Array:
             Of the same memory.
         """
         address = f"getelementptr {self.kind}, ptr {self.pointer}, i64 {_text(place)}"
-        return Array(self.routine, self.kind, self.routine.define_anew(address).text)
+        return Array(self.routine, self.kind, self.routine.define(address).text)
 
-    def __getitem__(self, place: Whole | int) -> Any:
+    def of(self, kind: str) -> Array:
+        """The same memory as elements of another type."""
+        return Array(self.routine, kind, self.pointer)
+
+    def __getitem__(self, place: Integer | int) -> Any:
         pointer = self.at(place).pointer
-        loaded = self.routine.define_anew(f"load {self.kind}, ptr {pointer}, align {_ALIGNED[self.kind]}")
-        if self.kind in _SIGNED:
-            return self.routine.whole(f"{_SIGNED[self.kind]} {self.kind} {loaded.text} to i64")
-        return Whole(self.routine, loaded.text) if self.kind == "i64" else loaded
+        loaded = self.routine.define_anew(f"load {self.kind}, ptr {pointer}, align {_ALIGNED.get(self.kind, 8)}")
+        if self.kind in _EXTENDED:
+            return self.routine.integer(f"{_EXTENDED[self.kind]} {self.kind} {loaded.text} to i64")
+        return Integer(self.routine, loaded.text) if self.kind == "i64" else loaded
 
-    def __setitem__(self, place: Whole | int, number: Any) -> None:
-        text = self.routine.write(number) if self.kind == "double" else _text(number)
-        if self.kind in _SIGNED and isinstance(number, Whole):
-            text = self.routine.define_anew(f"trunc i64 {text} to {self.kind}").text
+    def __setitem__(self, place: Integer | int, number: Any) -> None:
+        text = _text(number) if self.kind in _INTEGERS else self.routine.write(number)
+        if self.kind in _EXTENDED and isinstance(number, Integer):
+            text = self.routine.define(f"trunc i64 {text} to {self.kind}").text
         pointer = self.at(place).pointer
-        self.routine.lines.append(f"  store {self.kind} {text}, ptr {pointer}, align {_ALIGNED[self.kind]}")
+        self.routine.emit(f"store {self.kind} {text}, ptr {pointer}, align {_ALIGNED.get(self.kind, 8)}")
 
-    def registers(self, place: Whole) -> Term:
+    def registers(self, place: Integer) -> Term:
         """As many doubles as the routine's arithmetic holds in a register, from a place on."""
-        pointer = self.at(place).pointer
-        return self.routine.define_anew(f"load {self.routine.type}, ptr {pointer}, align 8")
+        number: Term = self.at(place).of(self.routine.type)[0]
+        return number
 
-    def set_registers(self, place: Whole, number: Any) -> None:
+    def set_registers(self, place: Integer, number: Any) -> None:
         """Write as many doubles from a place on."""
-        pointer = self.at(place).pointer
-        self.routine.lines.append(f"  store {self.routine.type} {self.routine.write(number)}, ptr {pointer}, align 8")
+        self.at(place).of(self.routine.type)[0] = number
 
 
 class Variable:
@@ -150,8 +155,8 @@ class Variable:
     ----------
     routine : Routine
         Whose.
-    start : Whole, Term, Array or number
-        Its first value. It says what the variable is: a whole number, a double, or the address of numbers.
+    start : Integer, Term, Array or number
+        Its first value. It says what the variable is: an integer, a double, or the address of numbers.
     """
 
     def __init__(self, routine: Routine, start: Any) -> None:
@@ -163,11 +168,11 @@ class Variable:
 
     @property
     def value(self) -> Any:
-        """What it is now, as a Whole, a Term or an Array."""
+        """What it is now, as an Integer, a Term or an Array."""
         text = self.routine.define_anew(f"load {self._kind}, ptr {self._pointer}, align 8").text
         if self._kind == "ptr":
             return Array(self.routine, self._elements, text)
-        return Whole(self.routine, text) if self._kind == "i64" else self.routine.term(text)
+        return Integer(self.routine, text) if self._kind == "i64" else self.routine.term(text)
 
     @value.setter
     def value(self, number: Any) -> None:
@@ -175,11 +180,11 @@ class Variable:
             text = number.pointer
         else:
             text = _text(number) if self._kind == "i64" else self.routine.write(number)
-        self.routine.lines.append(f"  store {self._kind} {text}, ptr {self._pointer}, align 8")
+        self.routine.emit(f"store {self._kind} {text}, ptr {self._pointer}, align 8")
 
 
 class Routine(Instructions):
-    r"""A function in LLVM's language that is being written.
+    r"""An LLVM function that is being built.
 
     Parameters
     ----------
@@ -191,14 +196,14 @@ class Routine(Instructions):
         How it is called, by default as C calls.
     result : str
         The type of what it returns.
-    width, vector_functions, contract
+    width, vector_functions, contract, pieces
         As for ``Instructions``.
 
     Examples
     --------
     >>> routine = Routine("sum", {"numbers": "ptr", "count": "i64"}, result="double")
     >>> numbers, total = Array(routine, "double", "%numbers"), Variable(routine, 0.0)
-    >>> with routine.each(0, Whole(routine, "%count")) as place:
+    >>> with routine.loop_over(0, Integer(routine, "%count")) as place:
     ...     total.value = total.value + numbers[place]
     >>> routine.returns(total.value)
     >>> text = routine.text()
@@ -214,8 +219,9 @@ class Routine(Instructions):
         width: int = 1,
         vector_functions: dict[str, str] | None = None,
         contract: bool = False,
+        pieces: int = 1,
     ) -> None:
-        super().__init__(width, vector_functions, contract=contract)
+        super().__init__(width, vector_functions, contract=contract, pieces=pieces)
         self.routine_name = name
         self._result = result
         signature = ", ".join([f"{kind} %{parameter}" for parameter, kind in parameters.items()])
@@ -231,19 +237,19 @@ class Routine(Instructions):
         str
             Its lines.
         """
-        return "\n".join([self._head, *self._variables, *self.lines, "}", ""])
+        return "\n".join([self._head, *self._variables, *written(self.lines), "}", ""])
 
-    def whole(self, text: str) -> Whole:
-        """The register that holds an expression which is a whole number."""
-        return Whole(self, self.define_anew(text).text)
+    def integer(self, text: str) -> Integer:
+        """The register that holds an integer expression."""
+        return Integer(self, self.define(text).text)
 
     def array(self, kind: str, parameter: str) -> Array:
         """The array that a parameter points at."""
         return Array(self, kind, f"%{parameter}")
 
-    def pointer(self, kind: str, address: Whole) -> Array:
+    def pointer(self, kind: str, address: Integer) -> Array:
         """The array that begins at an address."""
-        return Array(self, kind, self.define_anew(f"inttoptr i64 {address.text} to ptr").text)
+        return Array(self, kind, self.define(f"inttoptr i64 {address.text} to ptr").text)
 
     def allocated(self, kind: str) -> str:
         """The address of new memory for one number, which LLVM makes a register."""
@@ -251,35 +257,52 @@ class Routine(Instructions):
         self._variables.append(f"  {name} = alloca {kind}, align 8")
         return name
 
-    def either(self, truth: str, then: Whole | int, otherwise: Whole | int) -> Whole:
-        """One of two whole numbers, by a comparison."""
-        return self.whole(f"select i1 {truth}, i64 {_text(then)}, i64 {_text(otherwise)}")
+    def select(self, condition: str, then: Integer | int, otherwise: Integer | int) -> Integer:
+        """One of two integers, by a comparison."""
+        return self.integer(f"select i1 {condition}, i64 {_text(then)}, i64 {_text(otherwise)}")
+
+    def minimum(self, one: Integer, other: Integer | int) -> Integer:
+        """The smaller of two integers."""
+        return self.select(one < other, one, other)
 
     def both(self, one: str, other: str) -> str:
         """Whether two comparisons hold."""
-        return self.define_anew(f"and i1 {one}, {other}").text
+        return self.define(f"and i1 {one}, {other}").text
 
-    def lane(self, number: Term, lane: int) -> Term:
-        """One of the doubles of a register."""
-        if self.width == 1:
-            return number
-        return self.define(f"extractelement {self.type} {number.text}, i32 {lane}")
+    # ---- calls ------------------------------------------------------------------------------------------------
 
-    def gathered(self, numbers: list[Term]) -> Term:
-        """A register of single doubles."""
-        if self.width == 1:
-            return numbers[0]
-        register = "poison"
-        for lane, number in enumerate(numbers):
-            register = self.define_anew(f"insertelement {self.type} {register}, double {number.text}, i32 {lane}").text
-        return self.term(register)
+    def call(self, name: str, *arguments: Array | Integer | int) -> None:
+        """Call a function of the module that returns nothing."""
+        given = [
+            f"ptr {argument.pointer}" if isinstance(argument, Array) else f"i64 {_text(argument)}"
+            for argument in arguments
+        ]
+        self.emit(f"call void @{name}({', '.join(given)})")
 
-    # ---- where it goes on ---------------------------------------------------------------------------------------
+    def clear(self, doubles: Array, count: int) -> None:
+        """Set so many doubles to 0."""
+        self.functions.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+        self.emit(f"call void @llvm.memset.p0.i64(ptr align 8 {doubles.pointer}, i8 0, i64 {8 * count}, i1 false)")
+
+    def prefetch(self, place: Array) -> None:
+        """Ask for memory that will be read later, into the second level of caches."""
+        self.functions.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.emit(f"call void @llvm.prefetch.p0(ptr {place.pointer}, i32 0, i32 2, i32 1)")
+
+    @contextmanager
+    def aside(self) -> Iterator[list[Any]]:
+        """Lines that are built now and put where the caller wants them; what they define is used by no others."""
+        lines, known = self.lines, self._known
+        self.lines, self._known = [], {}
+        yield self.lines
+        self.lines, self._known = lines, known
+
+    # ---- control flow -----------------------------------------------------------------------------------------
 
     def returns(self, number: Any = None) -> None:
         """End the function."""
         text = {"void": lambda _: "", "double": self.write, "i64": _text}[self._result](number)
-        self.lines.append(f"  ret {self._result} {text}")
+        self.emit(f"ret {self._result} {text}")
 
     def _label(self) -> str:
         self._labels += 1
@@ -289,17 +312,17 @@ class Routine(Instructions):
         self.lines.append(f"{label}:")
 
     def _go(self, label: str) -> None:
-        self.lines.append(f"  br label %{label}")
+        self.emit(f"br label %{label}")
 
-    def _choose(self, truth: str, then: str, otherwise: str) -> None:
-        self.lines.append(f"  br i1 {truth}, label %{then}, label %{otherwise}")
+    def _branch(self, condition: str, then: str, otherwise: str) -> None:
+        self.emit(f"br i1 {condition}, label %{then}, label %{otherwise}")
 
     @contextmanager
-    def when(self, truth: str) -> Iterator[None]:
-        """What is written inside is done if a comparison holds."""
+    def if_true(self, condition: str) -> Iterator[None]:
+        """A branch: what is built inside runs if a condition holds."""
         then, after = self._label(), self._label()
         known = dict(self._known)
-        self._choose(truth, then, after)
+        self._branch(condition, then, after)
         self._start(then)
         yield
         self._go(after)
@@ -307,13 +330,13 @@ class Routine(Instructions):
         self._known = known  # what was defined inside ends with it
 
     @contextmanager
-    def during(self, condition: Callable[[], str]) -> Iterator[None]:
-        """What is written inside is done as long as a condition holds, which is asked before each time."""
+    def loop_while(self, condition: Callable[[], str]) -> Iterator[None]:
+        """A loop that is tested before each pass."""
         ask, inside, after = self._label(), self._label(), self._label()
         known = dict(self._known)
         self._go(ask)
         self._start(ask)
-        self._choose(condition(), inside, after)
+        self._branch(condition(), inside, after)
         self._start(inside)
         yield
         self._go(ask)
@@ -321,22 +344,23 @@ class Routine(Instructions):
         self._known = known
 
     @contextmanager
-    def until(self, condition: Callable[[], str]) -> Iterator[None]:
-        """What is written inside is done once, and again as long as a condition does not hold."""
+    def loop_until(self, condition: Callable[[], str]) -> Iterator[None]:
+        """A loop that is tested after each pass: it ends when a condition holds."""
         inside, after = self._label(), self._label()
         known = dict(self._known)
         self._go(inside)
         self._start(inside)
         yield
-        self._choose(condition(), after, inside)
+        self._branch(condition(), after, inside)
         self._start(after)
         self._known = known
 
     @contextmanager
-    def each(self, start: Whole | int, stop: Whole | int) -> Iterator[Whole]:
-        """What is written inside is done for each whole number from the first to before the last."""
-        place = Variable(self, start)
-        with self.during(lambda: place.value < stop):
-            here = place.value
-            yield here
-            place.value = here + 1
+    def loop_over(self, start: Integer | int, stop: Integer | int, step: int = 1) -> Iterator[Integer]:
+        """A loop over the integers from the first to before the last, in steps; tested after each pass."""
+        with self.if_true(self.define(f"icmp slt i64 {_text(start)}, {_text(stop)}").text):
+            place = Variable(self, start)
+            with self.loop_until(lambda: place.value >= stop):
+                here = place.value
+                yield here
+                place.value = here + step

@@ -1,4 +1,4 @@
-"""Machine code kept on disk between processes: found by what it was made from and for, checked before it is used.
+"""Object code kept on disk between processes: found by what it was made from and for, checked before it is used.
 
 The folder is ``microgrid`` in the user's cache folder (``XDG_CACHE_HOME``, or ``~/.cache``); the environment variable
 ``MICROGRID_CACHE`` names another one, or, empty, keeps nothing. What another user could have written is never loaded.

@@ -1,21 +1,37 @@
-"""LLVM's language as the numbers: the rules run on registers, scalar or vector, and write its instructions.
+"""LLVM instructions as data, and the arithmetic that emits them: the rules run on registers, scalar or vector.
 
-What the instructions are put into, a loop over rows or an interpreter's case, is decided in other modules.
+What the instructions are put into, a loop over rows or an interpreter's opcode, is decided in other modules. An
+``Instr`` becomes text only when a module is written out; nothing reads that text again.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Ieee
 from microgrid.core.source import C, Language, Source, Term
 
-__all__ = ["INTRINSICS", "Instructions", "constant", "literal", "vector_type"]
+__all__ = [
+    "ATTRIBUTES",
+    "INTRINSICS",
+    "Instr",
+    "Instructions",
+    "Op",
+    "Register",
+    "constant",
+    "literal",
+    "vector_type",
+    "written",
+]
 
 _OPERATORS = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 _ORDERED = {"<": "olt", "<=": "ole", "==": "oeq"}
+_CHAINS = 4  # sums of a list that run side by side: an addition takes four cycles, and two start in each
+
+ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
+"""Of every declared function: it reads and writes no memory."""
 
 INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt"}
 """The functions that are instructions of the processor, exactly rounded at every width."""
@@ -95,10 +111,117 @@ def vector_type(kind: str, width: int) -> str:
     return kind if width == 1 else f"<{width} x {kind}>"
 
 
-class Instructions(Source):
-    r"""An arithmetic whose numbers are LLVM's registers, and the instructions written so far.
+class Register(str):
+    """The name of a register, which its type tells apart from a literal."""
 
-    An instruction that was written before is not written again: its register is used.
+    __slots__ = ()
+
+
+class Op(NamedTuple):
+    """An instruction without its operands.
+
+    Parameters
+    ----------
+    name : str
+        LLVM's opcode, such as ``fadd`` or ``call``.
+    type, of : str
+        The types of the result and of the operands.
+    symbol : str
+        What a call calls; the predicate of a comparison; of a constant, its literal.
+    function : str
+        The name of the called function in an arithmetic.
+    indices : tuple of int
+        The lanes that an instruction on vectors takes, or the place of what is read or written.
+    contract : bool
+        Whether the instruction may be fused with another one.
+    """
+
+    name: str
+    type: str
+    of: str
+    symbol: str = ""
+    function: str = ""
+    indices: tuple[int, ...] = ()
+    contract: bool = False
+
+    @property
+    def calls_library(self) -> bool:
+        """Whether it calls a function that is no instruction of the processor."""
+        return self.name == "call" and self.function not in INTRINSICS
+
+    def text(self, operands: Sequence[str]) -> str:
+        """The instruction in LLVM's syntax, without its result.
+
+        Parameters
+        ----------
+        operands : sequence of str
+            Registers and literals.
+
+        Returns
+        -------
+        str
+            One line.
+        """
+        name, of = self.name, self.of
+        if name == "call":
+            return f"call {self.type} @{self.symbol}({', '.join([f'{of} {operand}' for operand in operands])})"
+        if name == "fcmp":
+            return f"fcmp {self.symbol} {of} {', '.join(operands)}"
+        if name == "select":
+            condition, then, otherwise = operands
+            return f"select {of} {condition}, {self.type} {then}, {self.type} {otherwise}"
+        if name == "extractelement":
+            return f"extractelement {of} {operands[0]}, i32 {self.indices[0]}"
+        if name == "insertelement":
+            return f"insertelement {of} {operands[0]}, double {operands[1]}, i32 {self.indices[0]}"
+        if name == "shufflevector":
+            mask = ", ".join([f"i32 {lane}" for lane in self.indices])
+            return f"shufflevector {of} {operands[0]}, {of} {operands[1]}, <{len(self.indices)} x i32> <{mask}>"
+        return f"{name}{' contract' * self.contract} {of} {', '.join(operands)}"
+
+
+class Instr(NamedTuple):
+    """An instruction: the register that it defines, what it does, and with what.
+
+    Parameters
+    ----------
+    result : Register
+        Defined here and nowhere else.
+    op : Op
+        What it does.
+    operands : tuple of str
+        Registers and literals.
+    """
+
+    result: Register
+    op: Op
+    operands: tuple[str, ...]
+
+    def text(self) -> str:
+        """One line of a function in LLVM's syntax."""
+        return f"  {self.result} = {self.op.text(self.operands)}"
+
+
+def written(lines: Iterable[Instr | str]) -> list[str]:
+    """The lines of a function in LLVM's syntax.
+
+    Parameters
+    ----------
+    lines : iterable of Instr or str
+        What is text already, such as a label, stays as it is.
+
+    Returns
+    -------
+    list of str
+        One for each.
+    """
+    return [line if isinstance(line, str) else line.text() for line in lines]
+
+
+class Instructions(Source):
+    r"""An arithmetic whose numbers are LLVM's registers, and the instructions emitted so far.
+
+    An instruction that was emitted before is not emitted again: its register is used.
 
     Parameters
     ----------
@@ -108,7 +231,8 @@ class Instructions(Source):
         From a function's name to the symbol that computes it on one of the processor's registers. A function without
         one is called for each lane.
     contract : bool
-        Whether a product and a sum may be rounded once, as one fused instruction.
+        Whether a product and a sum may be rounded once, as one fused instruction, and long lists are added in a few
+        chains that run side by side.
     pieces : int
         How many of the processor's registers hold one of these, each of which a vector function is called for. LLVM
         cuts all else by itself, and the pieces go through a chain of instructions side by side.
@@ -117,19 +241,23 @@ class Instructions(Source):
 
     Attributes
     ----------
+    lines : list of Instr or str
+        What was emitted. Text is what no algorithm looks into: labels, branches, addresses.
     functions : set of str
         The symbols that were called, for ``declarations``.
 
     Examples
     --------
-    >>> from microgrid.compiler.llvm.instructions import Instructions
+    >>> from microgrid.compiler.llvm.instructions import Instructions, written
     >>> m = Instructions()
     >>> result = m.log(m.term("%x") * 2.0 + 1.0)
-    >>> print("\n".join(m.lines))
+    >>> print("\n".join(written(m.lines)))
       %t0 = fmul double %x, 0x4000000000000000
       %t1 = fadd double %t0, 0x3FF0000000000000
       %t2 = call double @libm.log(double %t1)
     """
+
+    lines: list[Any]
 
     def __init__(
         self,
@@ -143,12 +271,46 @@ class Instructions(Source):
         self.width, self.pieces = width, pieces
         self.type = vector_type("double", width)
         self.functions: set[str] = set()
-        self._truth_type = vector_type("i1", width)
+        self._condition_type = vector_type("i1", width)
         self._suffix = "f64" if width == 1 else f"v{width}f64"
         self._vector_functions = vector_functions or {}
-        self._flags = " contract" if contract else ""
         self._contract = contract
         super().__init__(_LANGUAGE, prefix)
+
+    def term(self, text: str) -> Term:
+        """A register that exists already, as a number."""
+        return Term(self, Register(text))
+
+    def define(self, op: Op | str, operands: tuple[str, ...] = ()) -> Term:
+        """The register of an instruction's result, which is emitted unless it was before.
+
+        Parameters
+        ----------
+        op : Op or str
+            What it does; or, of what no algorithm looks into, the whole instruction as text.
+        operands : tuple of str
+            Registers and literals.
+
+        Returns
+        -------
+        Term
+            The result.
+        """
+        key: Any = (op, operands)
+        if key not in self._known:
+            self._known[key] = self.define_anew(op, operands)
+        return self._known[key]
+
+    def define_anew(self, op: Op | str, operands: tuple[str, ...] = ()) -> Term:
+        """A new register for a result that depends on when it is computed; as ``define``."""
+        name = Register(f"{self._prefix}{self._count}")
+        self._count += 1
+        self.lines.append(f"  {name} = {op}" if isinstance(op, str) else Instr(name, op, operands))
+        return Term(self, name)
+
+    def emit(self, text: str) -> None:
+        """Append a line without a result."""
+        self.lines.append(f"  {text}")
 
     def write(self, number: Any) -> str:
         """A register's name, or a literal for every lane."""
@@ -164,12 +326,24 @@ class Instructions(Source):
             return left  # type: ignore[no-any-return]  # likewise
         name = _OPERATORS[operator]
         # A difference is never fused: a·b - c·d would not be 0 where the products are equal, and its root a nan.
-        flags = "" if name == "fsub" else self._flags
-        return self.define(f"{name}{flags} {self.type} {self.write(left)}, {self.write(right)}")
+        op = Op(name, self.type, self.type, contract=self._contract and name != "fsub")
+        return self.define(op, (self.write(left), self.write(right)))
 
     def negative(self, number: Term) -> Term:
         """A number with its sign changed."""
-        return self.define(f"fneg {self.type} {number.text}")
+        return self.define(Op("fneg", self.type, self.type), (number.text,))
+
+    def total(self, terms: Iterable[Any]) -> Any:
+        """The sum of a list: in pairs, or of every fourth term in one chain where products may be fused with it."""
+        if self.of_lists or not self._contract:
+            return super().total(terms)
+        terms = list(terms)
+        if len(terms) <= 2 * _CHAINS:
+            return super().total(terms)
+        chains = terms[:_CHAINS]
+        for place, term in enumerate(terms[_CHAINS:]):
+            chains[place % _CHAINS] = chains[place % _CHAINS] + term
+        return super().total(chains)
 
     # ---- functions --------------------------------------------------------------------------------------------
 
@@ -200,26 +374,25 @@ class Instructions(Source):
 
     def _call(self, name: str, operands: list[str]) -> Term:
         if name in INTRINSICS:
-            return self._call_symbol(f"{INTRINSICS[name]}.{self._suffix}", operands)
+            return self._call_symbol(name, f"{INTRINSICS[name]}.{self._suffix}", operands, self.type)
         if self.width == 1:
-            return self._call_symbol(f"libm.{name}", operands)
+            return self._call_symbol(name, f"libm.{name}", operands, self.type)
         if name in self._vector_functions:
-            return self._call_pieces(self._vector_functions[name], operands)
-        return self._call_lanes(f"libm.{name}", operands)
+            return self._call_pieces(name, operands)
+        return self._call_lanes(name, operands)
 
-    def _call_symbol(self, symbol: str, operands: list[str], kind: str = "") -> Term:
-        kind = kind or self.type
+    def _call_symbol(self, function: str, symbol: str, operands: Sequence[str], kind: str) -> Term:
         self.functions.add(f"declare {kind} @{symbol}({', '.join([kind] * len(operands))}) #0")
-        arguments = ", ".join([f"{kind} {operand}" for operand in operands])
-        return self.define(f"call {kind} @{symbol}({arguments})")
+        return self.define(Op("call", kind, kind, symbol, function), tuple(operands))
 
-    def _call_pieces(self, symbol: str, operands: list[str]) -> Term:
+    def _call_pieces(self, name: str, operands: list[str]) -> Term:
         """A vector function of each piece."""
         kind = vector_type("double", self.width // self.pieces)
-        cut = [[piece.text for piece in self.cut(operand)] for operand in operands]
-        return self.joined([self._call_symbol(symbol, list(pieces), kind) for pieces in zip(*cut, strict=True)])
+        cut = [self.cut(operand) for operand in operands]
+        symbol = self._vector_functions[name]
+        return self.joined([self._call_symbol(name, symbol, pieces, kind) for pieces in zip(*cut, strict=True)])
 
-    def cut(self, text: str) -> list[Term]:
+    def cut(self, text: str) -> list[str]:
         """The pieces of a register, each of which one of the processor's holds.
 
         Parameters
@@ -229,14 +402,14 @@ class Instructions(Source):
 
         Returns
         -------
-        list of Term
+        list of str
             As many as there are pieces.
         """
         if self.pieces == 1:
-            return [self.term(text)]
+            return [text]
         size = self.width // self.pieces
         starts = range(0, self.width, size)
-        return [self.shuffled(self.type, text, "poison", list(range(start, start + size))) for start in starts]
+        return [self.shuffled(self.type, text, "poison", list(range(start, start + size))).text for start in starts]
 
     def joined(self, pieces: list[Term]) -> Term:
         """The register that has these pieces, two by two.
@@ -276,19 +449,43 @@ class Instructions(Source):
         Term
             A register of as many lanes.
         """
-        mask = ", ".join([f"i32 {lane}" for lane in lanes])
-        return self.define(f"shufflevector {kind} {first}, {kind} {second}, <{len(lanes)} x i32> <{mask}>")
+        op = Op("shufflevector", vector_type("double", len(lanes)), kind, indices=tuple(lanes))
+        return self.define(op, (first, second))
 
-    def _call_lanes(self, symbol: str, operands: list[str]) -> Term:
+    def broadcast(self, number: Term) -> Term:
+        """A single double in every lane."""
+        if self.width == 1:
+            return number
+        first = self.inserted("poison", number, 0)
+        return self.shuffled(self.type, first.text, "poison", [0] * self.width)
+
+    def lane(self, number: Term, lane: int) -> Term:
+        """One of the doubles of a register."""
+        if self.width == 1:
+            return number
+        return self.define(Op("extractelement", "double", self.type, indices=(lane,)), (number.text,))
+
+    def inserted(self, register: str, number: Term, lane: int) -> Term:
+        """A register with one of its doubles replaced."""
+        return self.define(Op("insertelement", self.type, self.type, indices=(lane,)), (register, number.text))
+
+    def gathered(self, numbers: Sequence[Term]) -> Term:
+        """A register of single doubles."""
+        if self.width == 1:
+            return numbers[0]
+        register = "poison"
+        for lane, number in enumerate(numbers):
+            register = self.inserted(register, number, lane).text
+        return self.term(register)
+
+    def _call_lanes(self, name: str, operands: list[str]) -> Term:
         """The scalar function of each lane."""
-        self.functions.add(f"declare double @{symbol}({', '.join(['double'] * len(operands))}) #0")
-        gathered = "poison"
+        results = []
         for lane in range(self.width):
-            scalars = [self.define(f"extractelement {self.type} {operand}, i32 {lane}") for operand in operands]
-            arguments = ", ".join([f"double {scalar.text}" for scalar in scalars])
-            result = self.define(f"call double @{symbol}({arguments})")
-            gathered = self.define(f"insertelement {self.type} {gathered}, double {result.text}, i32 {lane}").text
-        return self.term(gathered)
+            take = Op("extractelement", "double", self.type, indices=(lane,))
+            scalars = [self.define(take, (operand,)).text for operand in operands]
+            results.append(self._call_symbol(name, f"libm.{name}", scalars, "double"))
+        return self.gathered(results)
 
     def declarations(self) -> list[str]:
         """The declarations of every function that was called. They read and write no memory: attribute group #0.
@@ -304,12 +501,13 @@ class Instructions(Source):
 
     def _compare(self, name: str, operator: str, x: Any, y: Any) -> str | bool:
         if isinstance(x, Term) or isinstance(y, Term):
-            return self.define(f"fcmp {_ORDERED[operator]} {self.type} {self.write(x)}, {self.write(y)}").text
+            op = Op("fcmp", self._condition_type, self.type, _ORDERED[operator])
+            return self.define(op, (self.write(x), self.write(y))).text
         return bool(getattr(PLAIN, name)(x, y))
 
-    def where(self, truth: str | bool, then: Any, otherwise: Any) -> Any:
+    def where(self, condition: str | bool, then: Any, otherwise: Any) -> Any:
         """One of two numbers, by a comparison."""
-        if isinstance(truth, bool):
-            return then if truth else otherwise
-        chosen, other = self.write(then), self.write(otherwise)
-        return self.define(f"select {self._truth_type} {truth}, {self.type} {chosen}, {self.type} {other}")
+        if isinstance(condition, bool):
+            return then if condition else otherwise
+        op = Op("select", self.type, self._condition_type)
+        return self.define(op, (condition, self.write(then), self.write(otherwise)))

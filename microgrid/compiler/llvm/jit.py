@@ -1,6 +1,6 @@
-"""Machine code from LLVM's language: optimised, emitted, loaded and unloaded. What the text computes is not asked here.
+"""JIT compiler: optimise, emit, load and unload LLVM modules. What a module computes is not known here.
 
-Everything that depends on the processor is here; how code is kept on disk is ``code_cache``'s.
+Everything that depends on the processor is here; how object code is cached is in ``disk_cache``.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from microgrid.compiler.llvm import disk_cache as code_cache
-from microgrid.compiler.llvm import libm as functions
+from microgrid.compiler.llvm import disk_cache, libm
 from microgrid.errors import MissingPackageError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import llvmlite.binding as llvm
 
 __all__ = ["Library", "build", "fingerprint", "is_available", "processor", "vector_width"]
@@ -40,7 +41,7 @@ if hasattr(os, "register_at_fork"):
 
 @functools.cache
 def is_available() -> bool:
-    """Whether what machine code needs is installed: LLVM, and NumPy, whose arrays it runs over."""
+    """Whether native code can be made: LLVM is installed, and NumPy, whose arrays it runs over."""
     try:
         import llvmlite.binding  # noqa: F401  # asked for alone
         import numpy  # noqa: F401  # likewise
@@ -56,7 +57,7 @@ def _llvm() -> Any:
         import llvmlite.binding as llvm
     except ImportError:
         raise MissingPackageError(
-            "machine code is made by LLVM, which is not installed: pip install 'microgrid-autodiff[compile]'"
+            "native code is made by LLVM, which is not installed: pip install 'microgrid-autodiff[compile]'"
         ) from None
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -64,8 +65,15 @@ def _llvm() -> Any:
 
 
 @functools.cache
+def _add_symbols(width: int) -> None:
+    """Tell LLVM where the functions are that modules may call."""
+    for symbol in libm.symbols(width):
+        _llvm().add_symbol(symbol, libm.address_of(symbol))
+
+
+@functools.cache
 def processor() -> tuple[str, str, str]:
-    """What machine code is made for: the processor's name, its features, and LLVM's version.
+    """What native code is made for: the processor's name, its features, and LLVM's version.
 
     Returns
     -------
@@ -118,8 +126,7 @@ class Library:
         self._ir, self._codegen = ir, codegen
         llvm = _llvm()
         with _LOCK:
-            for symbol in _imported(ir) if isinstance(ir, str) else functions.symbols(vector_width()):
-                llvm.add_symbol(symbol, functions.address_of(symbol))
+            _add_symbols(vector_width())
             empty = llvm.parse_assembly("", context=llvm.create_context())
             self._engine = llvm.create_mcjit_compiler(empty, _new_target_machine())
             self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
@@ -152,7 +159,7 @@ class Library:
         return address
 
     def assembly(self) -> str:
-        """The machine code in words, as the assembler has them.
+        """The assembly code.
 
         Returns
         -------
@@ -171,15 +178,6 @@ def _unload(engine: Any) -> None:
 def _new_target_machine() -> Any:
     """An engine takes its target machine with it when it is closed."""
     return _llvm().Target.from_default_triple().create_target_machine(codemodel="jitdefault", jit=True)
-
-
-def _imported(ir: str) -> Iterable[str]:
-    """The symbols that the text declares, without LLVM's own."""
-    for line in ir.splitlines():
-        if line.startswith("declare "):
-            symbol = line.partition("@")[2].partition("(")[0].strip('"')
-            if not symbol.startswith("llvm."):
-                yield symbol
 
 
 def _emit(ir: str, codegen: int, emit: Callable[[Any, Any], Any]) -> Any:
@@ -215,7 +213,7 @@ def _passes(codegen: int) -> tuple[Any, Any]:
 
 
 def build(ir: str | Callable[[], str], codegen: int = 2, *, origin: str = "") -> Library:
-    """Machine code from LLVM's language.
+    """Native code from a module in LLVM's syntax.
 
     Parameters
     ----------
@@ -233,13 +231,13 @@ def build(ir: str | Callable[[], str], codegen: int = 2, *, origin: str = "") ->
     """
     started = time.perf_counter()
     key = _key(ir if isinstance(ir, str) else origin, codegen)
-    code = code_cache.load(key)
+    code = disk_cache.load(key)
     if code is None:
         text = ir if isinstance(ir, str) else ir()
         made: bytes = _emit(text, codegen, lambda machine, module: machine.emit_object(module))
         code = made
         if time.perf_counter() - started > _WORTH_KEEPING or origin:
-            code_cache.store(key, code)
+            disk_cache.store(key, code)
     return Library(code, ir, codegen, time.perf_counter() - started)
 
 
@@ -252,18 +250,17 @@ def _key(made_from: str, codegen: int) -> str:
 
 
 @functools.cache
-def fingerprint(*sources: str) -> str:
-    """A digest of source files of the package, for the origin of a text that they decide.
+def fingerprint(*modules: ModuleType) -> str:
+    """A digest of the source of modules, for the origin of a text that they decide.
 
     Parameters
     ----------
-    *sources : str
-        Their paths inside the package.
+    *modules : module
+        Written in Python.
 
     Returns
     -------
     str
         Hexadecimal digits.
     """
-    package = Path(__file__).parent.parent
-    return hashlib.sha256(b"".join([(package / source).read_bytes() for source in sources])).hexdigest()
+    return hashlib.sha256(b"".join([Path(str(module.__file__)).read_bytes() for module in modules])).hexdigest()

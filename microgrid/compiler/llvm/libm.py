@@ -1,4 +1,4 @@
-"""The elementary functions that machine code calls: where the C library and its vector library have them.
+"""The elementary functions that native code calls: libm's scalar ones and libmvec's vector ones.
 
 Scalar functions are the C library's own, which the eager engines call too, so that the bits are the same. On x86-64
 with glibc, ``libmvec`` computes several at once; it is stated to be within 4 ulp. Where it is not there, or lacks a
@@ -18,6 +18,7 @@ from microgrid.core.source import C
 __all__ = ["address_of", "symbols", "vector_functions"]
 
 _NAMES = frozenset(C.calls)
+_OF_PYTHON = ("PyTuple_GetItem", "PyBytes_AsString", "PyFloat_FromDouble", "PyEval_SaveThread", "PyEval_RestoreThread")
 _VECTOR_PREFIX = {2: "_ZGVbN2", 4: "_ZGVdN4", 8: "_ZGVeN8"}  # glibc's vector ABI: SSE4, AVX2, AVX-512
 
 
@@ -77,7 +78,7 @@ def vector_functions(width: int) -> dict[str, str]:
 
 
 def symbols(width: int) -> tuple[str, ...]:
-    """Everything that a text may call.
+    """Everything that a module may call.
 
     Parameters
     ----------
@@ -87,10 +88,10 @@ def symbols(width: int) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        The symbols of the scalar functions and of those on whole registers.
+        The symbols of the scalar functions, of those on whole registers, and of Python's C interface.
     """
     scalar = _NAMES - {"abs"}  # which is an instruction, and another function in C
-    return (*[f"libm.{name}" for name in sorted(scalar)], *vector_functions(width).values())
+    return (*[f"libm.{name}" for name in sorted(scalar)], *vector_functions(width).values(), *_OF_PYTHON)
 
 
 @functools.cache

@@ -1,173 +1,167 @@
-"""A large sample's program on rows, in functions of bounded size: each goes through a strip of vectors before the next.
+"""The loop of a row kernel for a large sample's program: strip-mining over blocks of bounded size.
 
-What crosses from one function to another lies in memory, place by place with the strip's vectors side by side. A place
-is used again when its number is no longer needed. Going through several vectors shares the cost of fetching code;
-going through few keeps the numbers in the caches.
+A strip is a few registers of rows; it goes through each block before the next strip does. What crosses from one block
+to another lies in memory, place by place with the strip's registers side by side. Going through several registers
+shares the cost of fetching code; going through few keeps the numbers in the caches.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from microgrid.compiler.llvm.instructions import Instructions, constant
-from microgrid.program.program import Program
+from microgrid.compiler.llvm.blocks import Block, BlockEmitter, cut, places
+from microgrid.compiler.llvm.builder import Array, Integer, Routine
+from microgrid.compiler.llvm.row_gather import spread
+from microgrid.compiler.llvm.row_loop import PARAMETERS, Body, Loops, Prologue
+from microgrid.compiler.llvm.row_plan import KernelSpec
+from microgrid.compiler.llvm.straight_line import emit
 
-__all__ = ["STRIP", "RowBlocks"]
+__all__ = ["strip_loops"]
 
-STRIP = 4
-"""Vectors in a strip."""
-
-_SIZE = 150  # instructions in a function: LLVM's time grows faster than the function
-_REGISTER = re.compile(r"%[gt]\d+")
+_STRIP = 4  # registers
+_SIZE = 150  # instructions in a block: LLVM's time grows faster than the block
 
 
-class RowBlocks:
-    """The functions of a program on a strip of rows.
+def strip_loops(spec: KernelSpec) -> Loops:
+    """The loop of a large program.
 
     Parameters
     ----------
-    m : Instructions
-        A fresh arithmetic of the width of a register.
-    program : Program
-        One sample's.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    derivatives, precise : bool
-        Whether derivatives are wanted, and whether with the eager bits.
+    spec : KernelSpec
+        What decides the code.
 
-    Attributes
-    ----------
-    places : int
-        How many numbers lie in memory at a time, each for every vector of a strip. Inputs are the first, then seeds.
-    results : list of int or str
-        Where the outputs and then the derivatives lie in the end, or literals.
-    functions : list of str
-        The text of the functions ``@block0``, ``@block1``, ... of the memory and the number of vectors.
+    Returns
+    -------
+    Loops
+        ``@rows`` alone; its memory holds inputs, seeds and what crosses.
     """
-
-    def __init__(
-        self, m: Instructions, program: Program, wrt: Sequence[int], *, derivatives: bool, precise: bool
-    ) -> None:
-        self.m = m
-        count = len(program.inputs) + (len(program.outputs) if derivatives else 0)
-        given = [m.term(f"%g{place}") for place in range(count)]
-        values = program.evaluate(m, given[: len(program.inputs)], constant)
-        found = [values[slot] for slot in program.outputs]
-        if derivatives:
-            seeds = given[len(program.inputs) :]
-            adjoints = program.pullback(m, values, seeds, zero=0.0 if precise else None)
-            found += [0.0 if adjoints[slot] is None else adjoints[slot] for slot in wrt]
-        texts = [m.write(number) for number in found]
-        lines = _needed(m.lines, texts)
-        self._staying = {_REGISTER.findall(line)[0]: line for line in lines if _stays(line)}
-        blocks = [lines[start : start + _SIZE] for start in range(0, len(lines), _SIZE)]
-        self._assign([term.text for term in given], blocks, texts)
-        self.functions = [self._function(number, block) for number, block in enumerate(blocks)]
-        self.results = [self._last_places.get(text, text) for text in texts]
-
-    # ---- memory -----------------------------------------------------------------------------------------------
-
-    def _assign(self, given: list[str], blocks: list[list[str]], results: list[str]) -> None:
-        """A place for each register that crosses, from where it is made until its last use."""
-        made = dict.fromkeys(given, -1)
-        last: dict[str, int] = {}
-        for number, block in enumerate(blocks):
-            for line in block:
-                name, *operands = _REGISTER.findall(line)
-                made[name] = number
-                for operand in self._vectors(operands):
-                    last[operand] = number
-        for result in results:
-            last[result] = len(blocks)
-        self._places = dict(zip(given, range(len(given)), strict=True))
-        free: list[int] = []
-        self.places = len(given)
-        ending: dict[int, list[str]] = {}
-        kept = set(given) | set(results)
-        for name, number in last.items():
-            if name in made and name not in kept and number > made[name]:
-                ending.setdefault(number, []).append(name)
-        crossing: dict[int, list[str]] = {}
-        for name, number in made.items():
-            if number >= 0 and last.get(name, number) > number:
-                crossing.setdefault(number, []).append(name)
-        for number in range(len(blocks)):
-            for name in crossing.get(number, []):  # a place that is freed in this block is not yet free in it
-                if free:
-                    self._places[name] = free.pop()
-                else:
-                    self._places[name] = self.places
-                    self.places += 1
-            free += [self._places[name] for name in ending.get(number, [])]
-        self._last_places: dict[str, Any] = {name: self._places[name] for name in kept if name in self._places}
-
-    # ---- text -------------------------------------------------------------------------------------------------
-
-    def _function(self, number: int, block: list[str]) -> str:
-        kind = self.m.type
-        lines, present = list[str](), set[str]()
-        for line in block:
-            name, *operands = _REGISTER.findall(line)
-            lines += self._fetched(operands, present)
-            if name in present:  # it was made anew for an earlier one
-                continue
-            lines.append(line)
-            present.add(name)
-            if name in self._places:
-                lines.append(f"  {name}.at = getelementptr {kind}, ptr %base, i64 {self._places[name] * STRIP}")
-                lines.append(f"  store {kind} {name}, ptr {name}.at, align 32")
-        return "\n".join(
-            [
-                f"define internal void @block{number}(ptr noalias %memory, i64 %count) noinline {{",
-                "entry:",
-                "  br label %loop",
-                "loop:",
-                "  %k = phi i64 [0, %entry], [%more, %loop]",
-                f"  %base = getelementptr {kind}, ptr %memory, i64 %k",
-                *lines,
-                "  %more = add i64 %k, 1",
-                "  %again = icmp slt i64 %more, %count",
-                "  br i1 %again, label %loop, label %end",
-                "end:",
-                "  ret void",
-                "}",
-            ]
-        )
-
-    def _vectors(self, names: Iterable[str]) -> list[str]:
-        """The registers that cross for the sake of some: what stays in its function is made anew in the next."""
-        found = []
-        for name in names:
-            found += self._vectors(_REGISTER.findall(self._staying[name])[1:]) if name in self._staying else [name]
-        return found
-
-    def _fetched(self, names: Iterable[str], present: set[str]) -> list[str]:
-        lines = []
-        for name in names:
-            if name in self._staying and name not in present:
-                present.add(name)
-                lines += [*self._fetched(_REGISTER.findall(self._staying[name])[1:], present), self._staying[name]]
-            elif name not in present:
-                present.add(name)
-                lines.append(f"  {name}.at = getelementptr {self.m.type}, ptr %base, i64 {self._places[name] * STRIP}")
-                lines.append(f"  {name} = load {self.m.type}, ptr {name}.at, align 32")
-        return lines
+    strips = _Strips(spec)
+    blocks = [strips.block(number, block) for number, block in enumerate(strips.blocks)]
+    routines = [strips.read(), strips.put_away()]
+    declarations = strips.declarations | {line for routine in routines for line in routine.declarations()}
+    texts = [*blocks, *[routine.text() for routine in routines], strips.rows()]
+    return Loops(texts, declarations, unroll=1, memory_doubles=strips.places * _STRIP * spec.width)
 
 
-def _stays(line: str) -> bool:
-    """Whether its result is no whole register of doubles, so that it can't cross: a truth, or one lane's number."""
-    return " = fcmp " in line or " = extractelement " in line or " = call double " in line
+class _Strips:
+    """The functions on a strip, and where its numbers lie: inputs first, then seeds, then what crosses."""
+
+    def __init__(self, spec: KernelSpec) -> None:
+        self.spec = spec
+        plan, program = spec.plan, spec.plan.program
+        derivatives = spec.derivatives
+        self.straight = emit(program, spec.wrt, spec.arithmetic, precise=plan.precise, derivatives=derivatives)
+        self.blocks = cut([[number] for number in (*self.straight.forward, *self.straight.reverse)], _SIZE)
+        self.results = [*self.straight.outputs, *self.straight.gradient]
+        first = len(program.inputs) + (len(program.outputs) if derivatives else 0)
+        self.crossing = places(self.straight, self.blocks, self.results, first)
+        self.places = max([first - 1, *self.crossing.values()]) + 1
+        self.declarations: set[str] = set()
+
+    def _place(self, number: int) -> int:
+        """Where the result of an instruction lies."""
+        op = self.straight.instructions[number][0]
+        if op.name == "input":
+            return op.indices[0]
+        if op.name == "seed":
+            return len(self.spec.plan.program.inputs) + op.indices[0]
+        return self.crossing[number]
+
+    def block(self, number: int, block: Block) -> str:
+        """The function of a block on the memory and the number of a strip's registers."""
+        parameters = {"memory": "ptr noalias", "count": "i64"}
+        routine = Routine(f"block{number}", parameters, convention="internal")
+        with routine.loop_over(0, Integer(routine, "%count")) as k:
+            memory = Array(routine, self.spec.register, "%memory").at(k)
+            emitter = _StripEmitter(self, memory)
+            emitter.emit(block)
+            routine.lines += emitter.lines
+        routine.returns()
+        self.declarations |= emitter.declarations
+        return routine.text()
+
+    def address(self, number: int) -> int:
+        """The place in registers, of the strip's first one."""
+        return self._place(number) * _STRIP
+
+    def _over_strip(self, name: str, build: Callable[[Body, Array], Any], *, inputs: bool) -> Routine:
+        """A function that does something for each register of a strip."""
+        routine = self.spec.routine(name, PARAMETERS)
+        prologue = Prologue(self.spec, routine, inputs=inputs)
+        with routine.loop_over(0, Integer(routine, "%count")) as k:
+            row = Integer(routine, "%start") + k * self.spec.width
+            body = Body(self.spec, routine, prologue, row)
+            first = len(routine.lines)
+            build(body, Array(routine, self.spec.register, "%memory").at(k))
+            routine.lines[first:] = spread(body.gather.requests, routine.lines[first:])
+        routine.returns()
+        return routine
+
+    def read(self) -> Routine:
+        """A function that puts a strip's inputs and seeds into memory."""
+
+        def build(body: Body, memory: Array) -> None:
+            prologue, inputs = body.prologue, len(self.spec.plan.program.inputs)
+            numbers = dict(prologue.shared) | body.gathered()
+            numbers |= {inputs + place: seed for place, seed in enumerate(prologue.seeds)}
+            for place, number in sorted(numbers.items()):
+                memory[place * _STRIP] = number
+
+        return self._over_strip("read", build, inputs=True)
+
+    def put_away(self) -> Routine:
+        """A function that adds a strip's results to the sums, or stores them row by row."""
+
+        def build(body: Body, memory: Array) -> None:
+            found = [self._result(body.routine, memory, number) for number in self.results]
+            body.accumulate(found[: self.spec.sums])
+            body.keep(found[self.spec.sums :])
+
+        return self._over_strip("put_away", build, inputs=False)
+
+    def _result(self, routine: Routine, memory: Array, number: int) -> Any:
+        op = self.straight.instructions[number][0]
+        return routine.term(op.symbol) if op.name == "literal" else memory[self.address(number)]
+
+    def rows(self) -> str:
+        """Strip after strip: inputs into memory, every block, results out of it."""
+        routine = Routine("rows", PARAMETERS, convention="internal")
+        start, count = Integer(routine, "%start"), Integer(routine, "%count")
+        frame, sums, memory = [Array(routine, "double", f"%{name}") for name in ("frame", "sums", "memory")]
+        with routine.loop_over(0, (count + (_STRIP - 1)) >> (_STRIP.bit_length() - 1)) as strip:
+            done = strip * _STRIP
+            row, vectors = start + done * self.spec.width, routine.minimum(count - done, _STRIP)
+            routine.call("read", frame, row, vectors, sums, memory)
+            for number in range(len(self.blocks)):
+                routine.call(f"block{number}", memory, vectors)
+            routine.call("put_away", frame, row, vectors, sums, memory)
+        routine.returns()
+        return routine.text()
 
 
-def _needed(lines: list[str], results: Iterable[str]) -> list[str]:
-    """The instructions that the results are made of."""
-    needed, kept = set(results), []
-    for line in reversed(lines):
-        name, *operands = _REGISTER.findall(line)
-        if name in needed:
-            needed.update(operands)
-            kept.append(line)
-    kept.reverse()
-    return kept
+class _StripEmitter(BlockEmitter):
+    """A block on registers of rows: everything that it reads and writes is in the strip's memory."""
+
+    def __init__(self, strips: _Strips, memory: Array) -> None:
+        super().__init__(strips.straight, strips.crossing)
+        self.strips, self.memory = strips, memory
+
+    def load(self, number: int) -> None:
+        """Load a number from its place."""
+        kind = self.memory.kind
+        self.lines.append(self._address(number))
+        self.lines.append(f"  %v{number} = load {kind}, ptr %v{number}.at, align 8")
+
+    def store(self, number: int) -> None:
+        """Store a number in its place."""
+        self.lines.append(self._address(number))
+        self.lines.append(f"  store {self.memory.kind} %v{number}, ptr %v{number}.at, align 8")
+
+    def source(self, number: int) -> None:
+        """Load an input or a seed."""
+        self.load(number)
+
+    def _address(self, number: int) -> str:
+        place, memory = self.strips.address(number), self.memory
+        return f"  %v{number}.at = getelementptr {memory.kind}, ptr {memory.pointer}, i64 {place}"

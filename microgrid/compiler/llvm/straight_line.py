@@ -1,34 +1,33 @@
-"""A program as one list of instructions: written by the rules, freed of what nothing needs, put in order.
+"""Lower a program to straight-line code in static single assignment form: emit, eliminate dead code, schedule calls.
 
-The list is cut into functions in ``blocks`` and laid out as ready-made pieces in ``stencils``. No operation is known
-here: a rule has become additions, calls and choices.
+The instructions are the same for one point and for a vector of rows; ``blocks`` cuts them into functions. No operation
+is known here: a rule has become additions, calls and selects.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from microgrid.compiler.llvm import libm as functions
-from microgrid.compiler.llvm.instructions import Instructions, constant, literal
+from microgrid.compiler.llvm.instructions import Instructions, Op, Register, constant
 from microgrid.core.rules import Rule
 from microgrid.errors import DataError, OperationError
 from microgrid.program.program import Program
 
-__all__ = ["Group", "Instruction", "Straight", "check", "is_made_anew", "symbol_of", "write"]
+__all__ = ["SOURCES", "Group", "Instruction", "Straight", "check", "emit", "side_by_side"]
 
-_NUMBER = re.compile(r"%\w+|0x[0-9A-F]{16}")
-_CALL = "call double @libm."
-_WINDOW = 4000  # instructions: so far apart may be what is computed together, or little would stay in the caches
+_WINDOW = 4000  # instructions: calls further apart are not put together, or little would stay in the caches
 
-Instruction = tuple[str, tuple[int, ...]]
-"""LLVM's text with ``{}`` for its operands, and the numbers of the instructions that these are the results of. A
-literal counts as an instruction: its text is the literal."""
+Instruction = tuple[Op, tuple[int, ...]]
+"""What is done, and the numbers of the instructions whose results are its operands. A literal, an input and a seed
+count as instructions."""
+
+SOURCES = ("input", "seed", "literal")
+"""Instructions that nothing has to be computed for."""
 
 Group = list[int]
-"""Instructions that are computed at once: one, or as many calls of one function as a vector register has lanes."""
+"""Instructions that are computed together: one, or as many calls of one function as a vector register has lanes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +36,43 @@ class Straight:
 
     Parameters
     ----------
+    type : str
+        Of the numbers: ``double``, or a vector of them.
     instructions : list of Instruction
-        All that were written; what nothing needs is in no group.
-    forward, reverse : list of Group
-        What computes the outputs, and what computes the gradient after it; literals are in neither.
+        All that were emitted, dead ones too; an instruction's number is its place.
+    forward, reverse : list of int
+        The live ones that compute the outputs, and those that compute the gradient after them. What is in ``SOURCES``
+        is in neither: it is there when it is needed.
     outputs, gradient : list of int
         The instructions whose results are the results.
     """
 
+    type: str
     instructions: list[Instruction]
-    forward: list[Group]
-    reverse: list[Group]
+    forward: list[int]
+    reverse: list[int]
     outputs: list[int]
     gradient: list[int]
 
     def name(self, number: int) -> str:
-        """An instruction's result in LLVM's language: a register or a literal."""
-        text = self.instructions[number][0]
-        return text if text.startswith("0x") else f"%t{number}"
+        """An instruction's result: a register, or a literal."""
+        op = self.instructions[number][0]
+        return op.symbol if op.name == "literal" else f"%v{number}"
 
     def text(self, number: int) -> str:
-        """An instruction in LLVM's language, without its result's name."""
-        text, operands = self.instructions[number]
-        return text.format(*[self.name(operand) for operand in operands])
+        """An instruction in LLVM's syntax, without its result."""
+        op, operands = self.instructions[number]
+        return op.text([self.name(operand) for operand in operands])
 
 
-def is_made_anew(text: str) -> bool:
-    """Whether an instruction is written wherever it is used: a comparison, whose result is no double, or a load."""
-    return text.startswith(("fcmp", "load"))
-
-
-def symbol_of(text: str) -> str:
-    """The function that a call is of."""
-    return text.partition("@")[2].partition("(")[0]
-
-
-def write(program: Program, wrt: Sequence[int], *, precise: bool, lanes: int = 1) -> Straight:
+def emit(
+    program: Program,
+    wrt: Sequence[int],
+    arithmetic: Callable[[], Instructions],
+    *,
+    precise: bool,
+    derivatives: bool = True,
+) -> Straight:
     """The instructions of a program and of its pullback.
 
     Parameters
@@ -81,15 +81,17 @@ def write(program: Program, wrt: Sequence[int], *, precise: bool, lanes: int = 1
         Of rules that run in every arithmetic.
     wrt : sequence of int
         The inputs that are differentiated with respect to.
+    arithmetic : callable
+        Makes the arithmetic that a rule is run in: scalar or vector, fused or not.
     precise : bool
-        Whether the eager engine's bits are wanted: every product and sum rounded, scalar functions.
-    lanes : int
-        How many calls of one function may be computed at once; without effect where ``precise``.
+        Whether the eager engine's bits are wanted.
+    derivatives : bool
+        Whether the gradient is wanted.
 
     Returns
     -------
     Straight
-        An input is ``load double, ptr getelementptr (double, ptr @inputs, i64 place)``, a seed the same of ``@seeds``.
+        An input is the instruction ``input`` with its place as index, a seed likewise ``seed``.
 
     Raises
     ------
@@ -102,37 +104,28 @@ def write(program: Program, wrt: Sequence[int], *, precise: bool, lanes: int = 1
     --------
     >>> from microgrid import Program, Value, exp
     >>> x = Value(3.0, name="x")
-    >>> straight = write(Program.record([exp(x)], [x]), [0], precise=True)
+    >>> straight = emit(Program.record([exp(x)], [x]), [0], Instructions, precise=True)
     >>> straight.text(straight.outputs[0])
-    'call double @libm.exp(double %t0)'
+    'call double @libm.exp(double %v0)'
     """
     check(program, wrt)
-    writer = _Writer(program, precise=precise)
-    values = writer.values()
-    middle = len(writer.instructions)
-    adjoints = writer.adjoints(values, _dependents(program, wrt))
+    emitter = _Emitter(program, arithmetic, precise=precise)
+    values = emitter.values()
+    middle = len(emitter.instructions)
     outputs = [values[slot] for slot in program.outputs]
-    zero = writer.literal(literal(0.0))
-    gradient = [zero if adjoint is None else adjoint for adjoint in [adjoints[slot] for slot in wrt]]
-    together = {} if precise or lanes == 1 else functions.vector_functions(lanes)
-    needed = _needed(writer.instructions, [*outputs, *gradient])
-    forward, reverse = [n for n in needed if n < middle], [n for n in needed if n >= middle]
-    return Straight(
-        writer.instructions,
-        _in_order(writer.instructions, forward, together, lanes),
-        _in_order(writer.instructions, reverse, together, lanes),
-        outputs,
-        gradient,
-    )
+    gradient = emitter.gradient(values, wrt) if derivatives else []
+    live = _live(emitter.instructions, [*outputs, *gradient])
+    forward, reverse = [n for n in live if n < middle], [n for n in live if n >= middle]
+    return Straight(emitter.type, emitter.instructions, forward, reverse, outputs, gradient)
 
 
 def check(program: Program, wrt: Sequence[int]) -> None:
-    """Refuse a program that can't become machine code, and what is no input; as ``write``."""
+    """Refuse a program that can't become native code, and what is no input; as ``emit``."""
     for rule in program.rules:
         if not rule.portable:
             raise OperationError(
                 f"the operation {rule.name} ({rule.value_source}) is written for floats alone and can't become "
-                "machine code: let its value and its partials take a keyword-only m, and take every function from it"
+                "native code: let its value and its partials take a keyword-only m, and take every function from it"
             )
     for slot in wrt:
         if not 0 <= slot < len(program.inputs):
@@ -152,56 +145,55 @@ def _dependents(program: Program, wrt: Sequence[int]) -> bytearray:
     return found
 
 
-# ---- writing --------------------------------------------------------------------------------------------------
+# ---- emitting -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """The instructions of a rule, written once for all nodes that have it.
+    """The instructions of a rule, emitted once for all nodes that have it.
 
     Parameters
     ----------
     literals : list of str
         That occur in it.
-    steps : list of (str, list of int)
-        Texts with ``{}``, and places in a list of the given numbers, the literals and the steps' own results.
+    steps : list of (Op, list of int)
+        What is done, and places in a list of the given numbers, the literals and the steps' own results.
     results : list of int
         Places of the results.
     """
 
     literals: list[str]
-    steps: list[tuple[str, list[int]]]
+    steps: list[tuple[Op, list[int]]]
     results: list[int]
 
 
-def _template(
-    function: Callable[[Instructions, list[Any]], list[Any]], given: list[Any], *, precise: bool
-) -> _Template:
-    """What a function of an arithmetic and of numbers writes; a given None is a number that is not known yet."""
-    m = Instructions(contract=not precise)
-    names = [f"%g{place}" for place in range(len(given))]
+def _template(function: Callable[[Instructions, list[Any]], list[Any]], given: list[Any], m: Instructions) -> _Template:
+    """What a function of an arithmetic and of numbers emits; a given None is a number that is not known yet."""
+    names = [Register(f"%g{place}") for place in range(len(given))]
     numbers = [m.term(name) if one is None else constant(one) for name, one in zip(names, given, strict=True)]
     results = [m.write(result) for result in function(m, numbers)]
-    lines = [line.strip().partition(" = ") for line in m.lines]
-    used = [name for _, _, text in lines for name in _NUMBER.findall(text)]
-    literals = list(dict.fromkeys([name for name in (*used, *results) if name.startswith("0x")]))
-    place = {name: number for number, name in enumerate([*names, *literals, *[name for name, _, _ in lines]])}
-    steps = [(_NUMBER.sub("{}", text), [place[name] for name in _NUMBER.findall(text)]) for _, _, text in lines]
+    used = [operand for line in m.lines for operand in line.operands]
+    literals = list(dict.fromkeys([text for text in (*used, *results) if not isinstance(text, Register)]))
+    place = {name: number for number, name in enumerate([*names, *literals, *[line.result for line in m.lines]])}
+    steps = [(line.op, [place[operand] for operand in line.operands]) for line in m.lines]
     return _Template(literals, steps, [place[result] for result in results])
 
 
-class _Writer:
-    """A list of instructions that grows; one that was written before is not written again."""
+class _Emitter:
+    """A list of instructions that grows; one that was emitted before is not emitted again."""
 
-    def __init__(self, program: Program, *, precise: bool) -> None:
-        self.program, self.precise = program, precise
+    def __init__(self, program: Program, arithmetic: Callable[[], Instructions], *, precise: bool) -> None:
+        self.program, self.arithmetic, self.precise = program, arithmetic, precise
         self.instructions: list[Instruction] = []
         self._known: dict[Instruction, int] = {}
         self._templates: dict[Any, _Template] = {}
+        m = arithmetic()
+        self._write, self.type = m.write, m.type
+        self._add = Op("fadd", m.type, m.type, contract=not precise)
 
-    def instruction(self, text: str, operands: tuple[int, ...] = ()) -> int:
+    def instruction(self, op: Op, operands: tuple[int, ...] = ()) -> int:
         """The number of an instruction."""
-        key = (text, operands)
+        key = (op, operands)
         number = self._known.get(key)
         if number is None:
             number = self._known[key] = len(self.instructions)
@@ -210,18 +202,17 @@ class _Writer:
 
     def literal(self, text: str) -> int:
         """The number of a literal."""
-        return self.instruction(text)
+        return self.instruction(Op("literal", self.type, "", text))
 
-    def _loads(self, array: str, count: int) -> list[int]:
-        text = "load double, ptr getelementptr (double, ptr @{}, i64 {})"
-        return [self.instruction(text.format(array, place)) for place in range(count)]
+    def _loads(self, name: str, count: int) -> list[int]:
+        return [self.instruction(Op(name, self.type, "", indices=(place,))) for place in range(count)]
 
     def _copy(self, template: _Template, given: Sequence[int]) -> list[int]:
-        """Write a template's instructions on given numbers."""
+        """Emit a template's instructions on given numbers."""
         numbers = [*given, *[self.literal(text) for text in template.literals]]
         known, instructions = self._known, self.instructions
-        for text, places in template.steps:  # as in ``instruction``, which would take half of all time to call
-            key = (text, tuple([numbers[place] for place in places]))
+        for op, places in template.steps:  # as in ``instruction``, which would take half of all time to call
+            key = (op, tuple([numbers[place] for place in places]))
             number = known.get(key)
             if number is None:
                 number = known[key] = len(instructions)
@@ -235,29 +226,34 @@ class _Writer:
         return [numbers[slot - inputs] if inputs <= slot < first_node else None for slot in operands]
 
     def values(self) -> list[int]:
-        """Write every slot's value."""
+        """Emit every slot's value."""
         program = self.program
-        values = self._loads("inputs", len(program.inputs))
-        values += [self.literal(literal(number)) for number in program.constants]
+        values = self._loads("input", len(program.inputs))
+        values += [self.literal(self._write(number)) for number in program.constants]
         for _, rule, operands in program.nodes():
             template = self._value_template(rule, operands)
             values += self._copy(template, [values[slot] for slot in operands])
         return values
 
-    def adjoints(self, values: list[int], wanted: bytearray) -> list[int | None]:
-        """Write the wanted slots' adjoints: ``Program.pullback``, in templates."""
+    def gradient(self, values: list[int], wrt: Sequence[int]) -> list[int]:
+        """Emit the adjoints of inputs."""
+        adjoints = self._adjoints(values, _dependents(self.program, wrt))
+        zero = self.literal(self._write(0.0))
+        return [zero if adjoint is None else adjoint for adjoint in [adjoints[slot] for slot in wrt]]
+
+    def _adjoints(self, values: list[int], wanted: bytearray) -> list[int | None]:
+        """Emit the wanted slots' adjoints: ``Program.pullback``, in templates."""
         program = self.program
         adjoints: list[int | None] = [None] * len(values)
-        add = "fadd double {}, {}" if self.precise else "fadd contract double {}, {}"
-        zero = self.literal(literal(0.0)) if self.precise else None
+        zero = self.literal(self._write(0.0)) if self.precise else None
 
-        def hand(slot: int, share: int) -> None:
+        def accumulate(slot: int, contribution: int) -> None:
             before = zero if adjoints[slot] is None else adjoints[slot]
-            adjoints[slot] = share if before is None else self.instruction(add, (before, share))
+            adjoints[slot] = contribution if before is None else self.instruction(self._add, (before, contribution))
 
-        for slot, seed in zip(program.outputs, self._loads("seeds", len(program.outputs)), strict=True):
+        for slot, seed in zip(program.outputs, self._loads("seed", len(program.outputs)), strict=True):
             if wanted[slot]:
-                hand(slot, seed)
+                accumulate(slot, seed)
         for node in range(len(program.ops) - 1, -1, -1):
             out = program.first_node + node
             adjoint = adjoints[out]
@@ -265,10 +261,10 @@ class _Writer:
                 continue
             operands = program.operands[program.starts[node] : program.starts[node + 1]]
             template = self._pullback_template(program.rules[program.ops[node]], operands)
-            shares = self._copy(template, [*[values[slot] for slot in operands], values[out], adjoint])
-            for slot, share in zip(operands, shares, strict=True):
+            contributions = self._copy(template, [*[values[slot] for slot in operands], values[out], adjoint])
+            for slot, contribution in zip(operands, contributions, strict=True):
                 if wanted[slot]:
-                    hand(slot, share)
+                    accumulate(slot, contribution)
         return adjoints
 
     def _value_template(self, rule: Rule, operands: Sequence[int]) -> _Template:
@@ -279,7 +275,7 @@ class _Writer:
             def function(m: Instructions, numbers: list[Any]) -> list[Any]:
                 return [m.bind(rule)[0](*numbers)]
 
-            self._templates[key] = _template(function, constants, precise=self.precise)
+            self._templates[key] = _template(function, constants, self.arithmetic())
         return self._templates[key]
 
     def _pullback_template(self, rule: Rule, operands: Sequence[int]) -> _Template:
@@ -291,27 +287,47 @@ class _Writer:
                 *numbers, out, adjoint = numbers
                 return [partial * adjoint for partial in m.bind(rule)[1](out, *numbers)]
 
-            self._templates[key] = _template(function, [*constants, None, None], precise=self.precise)
+            self._templates[key] = _template(function, [*constants, None, None], self.arithmetic())
         return self._templates[key]
 
 
-def _needed(instructions: list[Instruction], results: list[int]) -> list[int]:
-    """Those that the results are made of, in order, without literals."""
-    needed = bytearray(len(instructions))
+def _live(instructions: list[Instruction], results: list[int]) -> list[int]:
+    """Dead code elimination: those that the results are made of, in order."""
+    live = bytearray(len(instructions))
     for number in results:
-        needed[number] = 1
+        live[number] = 1
     for number in range(len(instructions) - 1, -1, -1):
-        if needed[number]:
+        if live[number]:
             for operand in instructions[number][1]:
-                needed[operand] = 1
-    return [n for n, (text, _) in enumerate(instructions) if needed[n] and not text.startswith("0x")]
+                live[operand] = 1
+    return [n for n, (op, _) in enumerate(instructions) if live[n] and op.name not in SOURCES]
 
 
-# ---- order ----------------------------------------------------------------------------------------------------
+# ---- scheduling -----------------------------------------------------------------------------------------------
 
 
-def _in_order(instructions: list[Instruction], numbers: list[int], together: dict[str, str], lanes: int) -> list[Group]:
-    """The instructions with the calls that can be computed at once side by side."""
+def side_by_side(
+    instructions: list[Instruction], numbers: list[int], vectorised: Iterable[str], lanes: int
+) -> list[Group]:
+    """The instructions in an order in which calls of one function that don't depend on each other are one group.
+
+    Parameters
+    ----------
+    instructions : list of Instruction
+        Scalar ones.
+    numbers : list of int
+        Those to be scheduled, operands first.
+    vectorised : iterable of str
+        The functions that are computed on a register of lanes.
+    lanes : int
+        How many.
+
+    Returns
+    -------
+    list of Group
+        Of one instruction, or of ``lanes`` calls.
+    """
+    together = frozenset(vectorised)
     if not together:
         return [[number] for number in numbers]
     groups: list[Group] = []
@@ -320,31 +336,31 @@ def _in_order(instructions: list[Instruction], numbers: list[int], together: dic
     return groups
 
 
-def _grouped(instructions: list[Instruction], window: list[int], together: dict[str, str], lanes: int) -> list[Group]:
+def _grouped(instructions: list[Instruction], window: list[int], together: frozenset[str], lanes: int) -> list[Group]:
     """An instruction's level is the largest number of calls on a path to it: calls on one level depend on no other."""
     levels: dict[int, int] = {}
-    calls: dict[int, dict[str, Group]] = {}
+    calls: dict[int, dict[Op, Group]] = {}
     others: dict[int, Group] = {}
     for number in window:
-        text, operands = instructions[number]
+        op, operands = instructions[number]
         level = 0
         for operand in operands:
             level = max(level, levels.get(operand, 0))
-        if text.startswith(_CALL) and symbol_of(text).removeprefix("libm.") in together:
+        if op.function in together:
             level += 1
-            calls.setdefault(level, {}).setdefault(text, []).append(number)
+            calls.setdefault(level, {}).setdefault(op, []).append(number)
         else:
             others.setdefault(level, []).append(number)
         levels[number] = level
     groups: list[Group] = []
     for level in range(max(levels.values(), default=0) + 1):
         for same in calls.get(level, {}).values():
-            groups += _cut(same, lanes)
+            groups += _filled(same, lanes)
         groups += [[number] for number in others.get(level, [])]
     return groups
 
 
-def _cut(calls: Group, lanes: int) -> list[Group]:
+def _filled(calls: Group, lanes: int) -> list[Group]:
     """As many full groups as there are, and the rest one by one: a register with idle lanes gains nothing."""
     full = len(calls) // lanes * lanes
     groups = [calls[start : start + lanes] for start in range(0, full, lanes)]

@@ -1,7 +1,7 @@
-"""Machine code as a function of Python: a builtin without arguments, which runs the code and gives the number it left.
+"""Trampolines: a compiled kernel as a zero-argument builtin of Python that runs it and returns its result.
 
-Calling a foreign function through ``ctypes`` takes longer than most of this code runs. A builtin is what the
-interpreter itself calls fastest, and the code between the two is three instructions of its own, made by LLVM as well.
+Calling through ``ctypes`` takes longer than most kernels run. A builtin is what Python calls fastest, and the
+trampoline between the two, which LLVM compiles as well, is a few instructions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from microgrid.compiler.llvm import jit as machine
+from microgrid.compiler.llvm import jit
 
 __all__ = ["Calls", "bound_calls", "builtin"]
 
@@ -64,8 +64,8 @@ class _Definition(ctypes.Structure):
 
 
 @functools.cache
-def _library() -> machine.Library:
-    return machine.build(_TEXT)
+def _library() -> jit.Library:
+    return jit.build(_TEXT)
 
 
 @functools.cache
@@ -77,7 +77,7 @@ def _new_builtin() -> Any:
 
 
 def builtin(name: str, code: int, given: int, left: int, keep: Any, *, is_long: bool = False) -> Callable[[], float]:
-    """A builtin function that calls machine code.
+    """A builtin function that calls native code.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def builtin(name: str, code: int, given: int, left: int, keep: Any, *, is_long: 
 
 
 def bound_calls(library: Any, words: Sequence[int], outputs: int, keep: Any = None, *, is_long: bool = False) -> Calls:
-    """The functions ``forward`` and ``reverse`` of loaded machine code, as Python's functions without arguments.
+    """The functions ``forward`` and ``reverse`` of loaded native code, as Python functions without arguments.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""An interpreter of programs in machine code: its cases are there already, so that a program is ready at once.
+"""An interpreter of programs whose opcode handlers are compiled already, so that a program is ready at once.
 
-The cases are written in ``cases``, the order of a program's nodes is found in ``schedule``.
+The handlers are built in ``opcodes``; ``schedule`` puts a program's nodes in order.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy
 
-from microgrid.compiler.llvm import jit as machine
-from microgrid.compiler.llvm.interpreter.opcodes import FIELDS, Cases, Form, calls, cases_of, constant_forms
+from microgrid.compiler.llvm import jit
+from microgrid.compiler.llvm.interpreter.opcodes import FIELDS, Form, Handlers, calls, constant_forms, handlers_of
 from microgrid.compiler.llvm.interpreter.schedule import MASKS, SHAPES, Kinds, classify, schedule
 from microgrid.compiler.llvm.trampoline import Calls, bound_calls
 from microgrid.core.rules import Rule
@@ -35,7 +35,7 @@ class Interpreted:
         The inputs that are differentiated with respect to.
     precise : bool
         Whether the eager engine's bits are wanted. If not, nodes are done in another order, which changes the order
-        in which an adjoint's shares are added up, and several functions are computed in one register.
+        in which an adjoint's contributions are added, and several functions are computed in one register.
 
     Raises
     ------
@@ -60,9 +60,9 @@ class Interpreted:
         started = time.perf_counter()
         _check_portable(program.rules)
         forms, used = _forms(program, precise=precise)
-        cases = [cases_of(form, precise=precise) for form in used]
-        self._libraries = [calls(), *[case.library for case in cases]]
-        self._arrays, self._numbers = _laid_out(program, wrt, forms, cases, precise=precise)
+        handlers = [handlers_of(form, precise=precise) for form in used]
+        self._libraries = [calls(), *[handler.library for handler in handlers]]
+        self._arrays, self._numbers = _laid_out(program, wrt, forms, handlers, precise=precise)
         self._is_long = len(program.ops) > _LONG
         self.compile_seconds = time.perf_counter() - started
 
@@ -88,11 +88,11 @@ class Interpreted:
         return bound_calls(self._libraries[0], words, outputs, kept, is_long=self._is_long)
 
     def ir(self) -> str:
-        """The text of the cases in LLVM's language: those of a rule are the same for every program."""
+        """The handlers' modules in LLVM's syntax: those of a rule are the same for every program."""
         return "\n".join([library.ir for library in self._libraries])
 
     def assembly(self) -> str:
-        """The machine code of the cases in words."""
+        """The handlers' assembly code."""
         return "\n".join([library.assembly() for library in self._libraries])
 
 
@@ -106,7 +106,7 @@ def _check_portable(rules: Sequence[Rule]) -> None:
             )
 
 
-# ---- from a program to what the cases read ------------------------------------------------------------------------
+# ---- from a program to what the handlers read ------------------------------------------------------------------------
 
 
 def _forms(program: Program, *, precise: bool) -> tuple[Any, list[Form]]:
@@ -140,29 +140,29 @@ def _forms_of(program: Program, rule: Rule, nodes: Any, counts: Any, *, precise:
             yield form, nodes[last == form.constant]
 
 
-def _kinds(cases: Sequence[Cases]) -> Kinds:
-    """What a schedule has to know of the kinds: the cases of all forms stand in one table, behind that which stops."""
-    lists = numpy.repeat([case.form.lists for case in cases], MASKS)
-    shapes = numpy.ravel([case.shapes for case in cases])
-    first = 1 + numpy.arange(len(cases)) * SHAPES * MASKS
+def _kinds(handlers: Sequence[Handlers]) -> Kinds:
+    """The properties of all kinds: the handlers of all forms stand in one table, behind the one that stops."""
+    lists = numpy.repeat([handler.form.lists for handler in handlers], MASKS)
+    shapes = numpy.ravel([handler.shapes for handler in handlers])
+    first = 1 + numpy.arange(len(handlers)) * SHAPES * MASKS
     columns = (lists, shapes, numpy.add.outer(first, numpy.arange(MASKS)).ravel())
     return Kinds(*[numpy.asarray(column, dtype=numpy.int32) for column in columns])
 
 
 def _laid_out(
-    program: Program, wrt: Sequence[int], forms: Any, cases: Sequence[Cases], *, precise: bool
+    program: Program, wrt: Sequence[int], forms: Any, handlers: Sequence[Handlers], *, precise: bool
 ) -> tuple[dict[str, Any], dict[str, int]]:
     """The arrays of a call, and its numbers: their addresses and sizes."""
     starts, operands, first = numpy.asarray(program.starts), numpy.asarray(program.operands), program.first_node
-    regions = numpy.array([case.form.regions for case in cases], dtype=numpy.int32)
+    regions = numpy.array([handler.form.regions for handler in handlers], dtype=numpy.int32)
     active = numpy.zeros(first + len(forms), dtype=numpy.uint8)
     active[list(wrt)] = 1
     kinds = classify(forms, starts, operands, regions, active)
-    plan = schedule(kinds, starts, operands, active, _kinds(cases), width=machine.vector_width(), in_turn=precise)
+    plan = schedule(kinds, starts, operands, active, _kinds(handlers), width=jit.vector_width(), in_turn=precise)
     tape = numpy.zeros(plan.length)
     tape[len(program.inputs) : first], tape[first] = program.constants, 1.0  # 1 is regular for most rules
     stop = numpy.array([calls().address("stop")], dtype=numpy.uint64)
-    tables = [numpy.concatenate([stop, *[case.tables[way] for case in cases]]) for way in (0, 1)]
+    tables = [numpy.concatenate([stop, *[handler.tables[way] for handler in handlers]]) for way in (0, 1)]
     longest = int(numpy.diff(starts).max(initial=1))
     arrays = {
         "tape": tape,

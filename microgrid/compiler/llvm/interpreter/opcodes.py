@@ -1,8 +1,9 @@
-"""The interpreter's cases: the rule table, run in LLVM's language, as loops over nodes of one kind.
+"""The interpreter's opcodes: a handler for each, which is the rule table run on LLVM registers in a loop over nodes.
 
-A case does a run of nodes and jumps to the case of the next run. The values of all nodes stand on one tape, their
-adjoints on another; a node's place on both follows from the order in which nodes are done, so that only the places of
-operands are read. Going back, a case clears each adjoint that it has read: between two calls that tape is all zeros.
+A handler does a run of nodes and jumps to the handler of the next run (threaded code). The values of all nodes stand on
+one tape, their adjoints on another; a node's place on both follows from the schedule, so that only the places of
+operands are read. In the backward pass a handler clears each adjoint that it has read: between two calls that tape is
+all zeros.
 
 How a program becomes runs is told in ``schedule``, and how it is called in ``interpreter``.
 """
@@ -14,6 +15,7 @@ import functools
 import itertools
 import platform
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,22 +23,22 @@ from typing import Any
 
 import numpy
 
-from microgrid.compiler.llvm import jit as machine
-from microgrid.compiler.llvm import libm as functions
-from microgrid.compiler.llvm.builder import Array, Routine, Variable, Whole
-from microgrid.compiler.llvm.instructions import Instructions, literal
+from microgrid.compiler.llvm import builder, instructions, jit, libm
+from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
+from microgrid.compiler.llvm.instructions import ATTRIBUTES, Instr, Instructions, Op, literal
+from microgrid.compiler.llvm.interpreter import schedule
 from microgrid.compiler.llvm.interpreter.schedule import CHAINED, MASKS, SHAPES, WIDE
-from microgrid.core import rules
+from microgrid.core import arithmetic, rules, source
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.rules import Rule
 from microgrid.core.source import List, Term
 
-__all__ = ["FIELDS", "Cases", "Form", "calls", "cases_of", "constant_forms"]
+__all__ = ["FIELDS", "Form", "Handlers", "calls", "constant_forms", "handlers_of"]
 
-_SHAPES = ("single", "after_x", "after_y", "wide")  # what cases of each shape are called
-_SINGLE, _UNWANTED = 0, MASKS - 1  # the shape of one node at a time; the mask of a node whose adjoint nobody wants
+_SHAPES = ("single", "after_x", "after_y", "wide")  # what handlers of each shape are called
+_SINGLE, _NO_GRADIENT = 0, MASKS - 1  # the shape of one node at a time; the mask of a node that needs no gradient
 
-# A case hands over to the next one with all that it knows in registers. The convention that saves none of them takes
+# A handler hands over to the next one with all that it knows in registers. The convention that saves none of them takes
 # those that a C function leaves alone; where LLVM doesn't have it, C's own will do.
 _CONVENTION = "preserve_nonecc" if platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64") else "ccc"
 _STATE = {
@@ -53,15 +55,15 @@ _HANDED_OVER = ", ".join([f"{kind} {{{name}}}" for name, kind in _STATE.items()]
 
 _CHAINS, _BLOCK = 4, 256  # the sums of a list that run side by side, and how many terms are added to them
 
-_MANY = 300  # operands: above, LLVM takes too long over the case of a user's rule to optimise it
+_MANY = 300  # operands: above, LLVM takes too long over the handler of a user's rule to optimise it
 
 
-# ---- what there are cases for -------------------------------------------------------------------------------------
+# ---- what there are handlers for -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Form:
-    """What the interpreter has cases for: a rule, or a rule with something more that is known.
+    """What the interpreter has handlers for: a rule, or a rule with something more that is known.
 
     Parameters
     ----------
@@ -101,8 +103,12 @@ class Form:
 
     @property
     def name(self) -> str:
-        """What its cases are called."""
-        parts = ["case", self.rule.name, *[str(number) for number in (self.constant, self.count) if number is not None]]
+        """What its handlers are called."""
+        parts = [
+            "handler",
+            self.rule.name,
+            *[str(number) for number in (self.constant, self.count) if number is not None],
+        ]
         return re.sub(r"[^-\w.]", "_", ".".join(parts), flags=re.ASCII)
 
     def runs_in(self, m: Any, operands: list[Term]) -> tuple[Callable[[], Any], Callable[[Any], Sequence[Any]]]:
@@ -111,7 +117,7 @@ class Form:
         known = [*operands[:-1], self.constant] if self.constant is not None else operands
         return lambda: value(*known), lambda out: partials(out, *known)
 
-    def text_in(self, m: Instructions) -> list[str]:
+    def instructions_in(self, m: Instructions) -> list[Instr]:
         """The instructions of its value and its partials."""
         value, partials = self.runs_in(m, [m.term(f"%x{place}") for place in range(self.operands)])
         value()
@@ -119,30 +125,30 @@ class Form:
         return m.lines
 
 
-def _takes_long(lines: list[str]) -> bool:
+def _takes_long(lines: list[Instr]) -> bool:
     """Whether there are instructions that take longer than to fetch the operands."""
-    return any(["fdiv" in line or (" call " in line and "@llvm.fabs" not in line) for line in lines])
+    return any([line.op.name == "fdiv" or line.op.function not in ("", "abs") for line in lines])
 
 
-def _calls_one_by_one(lines: list[str]) -> bool:
+def _calls_one_by_one(lines: list[Instr]) -> bool:
     """Whether there are calls of functions of one number."""
-    return any(["@libm." in line for line in lines])
+    return any([line.op.calls_library and line.op.of == "double" for line in lines])
 
 
 def _is_slow(form: Form) -> bool:
-    return _takes_long(form.text_in(Instructions(contract=True)))
+    return _takes_long(form.instructions_in(Instructions(contract=True)))
 
 
 def _pays_in_registers(form: Form) -> bool:
     """Whether whole registers at a time are worth it: what takes long is computed on whole registers."""
-    width = machine.vector_width()
-    lines = form.text_in(Instructions(width, functions.vector_functions(width), contract=True))
+    width = jit.vector_width()
+    lines = form.instructions_in(Instructions(width, libm.vector_functions(width), contract=True))
     return _takes_long(lines) and not _calls_one_by_one(lines)
 
 
 @functools.cache
 def _shapes(form: Form, *, precise: bool) -> tuple[int, ...]:
-    """The shapes of the cases of a form."""
+    """The shapes of the handlers of a form."""
     if form.lists or form.operands > len(CHAINED):
         return (_SINGLE,)
     if _is_slow(form):
@@ -167,14 +173,14 @@ def constant_forms(rule: Rule) -> list[Form]:
     if not rule.regions[-1].constant:
         return []
     forms = [Form(rule, constant) for constant in rule.regions[-1].tails]
-    return [form for form in forms if not _calls_one_by_one(form.text_in(Instructions(contract=True)))]
+    return [form for form in forms if not _calls_one_by_one(form.instructions_in(Instructions(contract=True)))]
 
 
-# ---- a case -------------------------------------------------------------------------------------------------------
+# ---- a handler -------------------------------------------------------------------------------------------------------
 
 
-class _Case(Routine):
-    """What all cases share: the loop over a run's nodes, and the jump to the next case.
+class _Handler(Routine):
+    """What all handlers contribution: the loop over a run's nodes, and the jump to the next handler.
 
     Parameters
     ----------
@@ -193,43 +199,44 @@ class _Case(Routine):
         self.run, self.table = self.array("i32", "run"), self.array("ptr", "table")
         self.count = self.run[1]
         self.at = Variable(self, self.array("i32", "operands"))
-        self.here = Variable(self, Whole(self, "%here"))
+        self.here = Variable(self, Integer(self, "%here"))
         self.last = Variable(self, self.term("%last"))
         self.zero = self.term("zeroinitializer") if self.width > 1 else 0.0
 
     @contextmanager
-    def each_node(self, operands: int) -> Iterator[tuple[Array, Whole]]:
+    def each_node(self, operands: int) -> Iterator[tuple[Array, Integer]]:
         """A loop over the run's nodes, a register of them at a time: their operands' places, and their own place."""
         left = Variable(self, self.count)
         step = self.direction * self.width
-        with self.until(lambda: left.value.equals(0)):
+        with self.loop_until(lambda: left.value.equals(0)):
             yield self.moved(operands * self.width, self.width)
             left.value = left.value - abs(step)
 
-    def moved(self, operands: Whole | int, nodes: Whole | int) -> tuple[Array, Whole]:
+    def moved(self, operands: Integer | int, nodes: Integer | int) -> tuple[Array, Integer]:
         """Where the next operands and nodes begin, and on."""
         at, here = self.at.value, self.here.value
         if self.direction > 0:
             self.at.value, self.here.value = at.at(operands), here + nodes
             return at, here
-        zero = Whole(self, "0")
+        zero = Integer(self, "0")
         at, here = at.at(zero - operands), here - nodes
         self.at.value, self.here.value = at, here
         return at, here
 
-    def arrived(self, here: Whole) -> Term:
+    def arrived(self, here: Integer) -> Term:
         """The adjoints that have arrived at the nodes, which are cleared."""
         adjoint: Term = self.adjoints.registers(here)
         self.adjoints.set_registers(here, self.zero)
         return adjoint + self.last.value if self.width == 1 else adjoint
 
-    def hand(self, slot: Whole, share: Any) -> None:
+    def accumulate(self, slot: Integer, contribution: Any) -> None:
         """Add to the adjoint of an operand: one double, however many a register holds."""
         before = self.adjoints[slot].text
-        self.adjoints[slot] = self.define(f"fadd{self._flags} double {before}, {share.text}")
+        add = Op("fadd", "double", "double", contract=self._contract)
+        self.adjoints[slot] = self.define(add, (before, contribution.text))
 
     def go_on(self, last: Any = 0.0) -> None:
-        """Jump to the case of the next run."""
+        """Jump to the handler of the next run."""
         following = self.run.at(2 * self.direction)
         target = self.table[following[0]].text
         state = {name: f"%{name}" for name in _STATE} | {
@@ -238,16 +245,16 @@ class _Case(Routine):
             "here": self.here.value.text,
             "last": last.text if isinstance(last, Term) else literal(float(last)),
         }
-        self.lines.append(f"  musttail call {_CONVENTION} void {target}({_HANDED_OVER.format(**state)})")
+        self.emit(f"musttail call {_CONVENTION} void {target}({_HANDED_OVER.format(**state)})")
         self.returns()
 
 
-class _Fixed(_Case):
-    """A case of a form with so many operands."""
+class _Fixed(_Handler):
+    """A handler of a form with so many operands."""
 
     def __init__(self, name: str, form: Form, shape: int, mask: int, *, reverse: bool, precise: bool) -> None:
-        width = machine.vector_width() if shape == WIDE else 1
-        vectors = functions.vector_functions(width) if width > 1 else None
+        width = jit.vector_width() if shape == WIDE else 1
+        vectors = libm.vector_functions(width) if width > 1 else None
         super().__init__(name, reverse=reverse, width=width, vector_functions=vectors, contract=not precise)
         self.form, self.mask = form, mask
         self.chained = CHAINED.index(shape) if shape in CHAINED else None
@@ -268,38 +275,38 @@ class _Fixed(_Case):
             adjoint, out = self.arrived(here), self.tape.registers(here)
             before = self.tape[here - 1] if self.chained is not None else self.zero
             _, partials = self.form.runs_in(self, self._operands(slots, before))
-            shares = [slope * adjoint for slope in partials(out)]
+            contributions = [slope * adjoint for slope in partials(out)]
             if self.width == 1:
-                self.last.value = 0.0 if self.chained is None else shares[self.chained]
-            self._hand_over(slots, shares)
+                self.last.value = 0.0 if self.chained is None else contributions[self.chained]
+            self._accumulate_all(slots, contributions)
         self.go_on(self.last.value if self.width == 1 else 0.0)
 
-    def _slots(self, at: Array) -> list[list[Whole]]:
+    def _slots(self, at: Array) -> list[list[Integer]]:
         """The places of the operands, for each the lanes."""
         count = self.form.operands
         return [[at[lane * count + place] for lane in range(self.width)] for place in range(count)]
 
-    def _operands(self, slots: list[list[Whole]], before: Any) -> list[Any]:
+    def _operands(self, slots: list[list[Integer]], before: Any) -> list[Any]:
         numbers = [self.gathered([self.tape[slot] for slot in lanes]) for lanes in slots]
         if self.chained is not None:
             numbers[self.chained] = before
         return numbers
 
-    def _hand_over(self, slots: list[list[Whole]], shares: list[Any]) -> None:
+    def _accumulate_all(self, slots: list[list[Integer]], contributions: list[Any]) -> None:
         """The last node first, each to its operands in order. What goes to the node before stays in a register."""
         for lane in reversed(range(self.width)):
-            for place, share in enumerate(shares):
+            for place, contribution in enumerate(contributions):
                 if not self.mask >> place & 1 and place != self.chained:
-                    self.hand(slots[place][lane], self.lane(share, lane))
+                    self.accumulate(slots[place][lane], self.lane(contribution, lane))
 
 
-class _OfLists(_Case):
-    """A case of a rule on lists: a run is one node, and its count that of a list."""
+class _OfLists(_Handler):
+    """A handler of a rule on lists: a run is one node, and its count that of a list."""
 
     def __init__(self, name: str, form: Form, mask: int, *, reverse: bool, precise: bool) -> None:
         super().__init__(name, reverse=reverse, contract=not precise)
         self.of_lists, self.precise = True, precise
-        self.place = Whole(self, "0")
+        self.place = Integer(self, "0")
         self.scratch = self.array("double", "scratch")
         at, here = self.moved(self.count * form.lists, 1)
         self.slots = [at.at(self.count * place) for place in range(form.lists)]
@@ -313,17 +320,17 @@ class _OfLists(_Case):
         adjoint = self.arrived(here)
         for place, slopes in enumerate(partials(self.tape[here], *lists)):
             if not mask >> place & 1:
-                self.loop(slopes, functools.partial(self._hand_element, place, adjoint))
+                self.loop(slopes, functools.partial(self._accumulate_element, place, adjoint))
         self.go_on()
 
-    def _hand_element(self, place: int, adjoint: Term, slope: Any) -> None:
-        self.hand(self.slots[place][self.place], slope * adjoint)
+    def _accumulate_element(self, place: int, adjoint: Term, slope: Any) -> None:
+        self.accumulate(self.slots[place][self.place], slope * adjoint)
 
     @contextmanager
     def for_each(self) -> Iterator[None]:
         """A loop over the places of the lists, maybe inside another one."""
         outer = self.place
-        with self.each(0, self.count) as self.place:
+        with self.loop_over(0, self.count) as self.place:
             yield
         self.place = outer
 
@@ -340,7 +347,7 @@ class _OfLists(_Case):
         """The total or the largest of the numbers that were kept."""
         return self._of_kept(function, self.count)
 
-    def _of_kept(self, function: str, count: Whole) -> Term:
+    def _of_kept(self, function: str, count: Integer) -> Term:
         return self.define_anew(f"call double @{function}(ptr %scratch, i64 {count.text})")
 
     def total(self, terms: Iterable[Any]) -> Any:
@@ -348,11 +355,11 @@ class _OfLists(_Case):
         if self.precise:
             return super().total(terms)
         outer, blocks, start = self.place, Variable(self, 0), Variable(self, 0)
-        with self.during(lambda: start.value < self.count):
+        with self.loop_while(lambda: start.value < self.count):
             limit = start.value + _BLOCK
-            stop = self.either(limit < self.count, limit, self.count)
+            stop = self.select(limit < self.count, limit, self.count)
             chains = [Variable(self, 0.0) for _ in range(_CHAINS)]
-            with self.each(start.value, stop) as self.place:
+            with self.loop_over(start.value, stop) as self.place:
                 (term,) = terms
                 first, *others = [chain.value for chain in chains]
                 for chain, number in zip(chains, [*others, first + term], strict=True):
@@ -363,30 +370,30 @@ class _OfLists(_Case):
         return self._of_kept("total", blocks.value)
 
 
-def _skip(name: str, form: Form) -> _Case:
-    """Going back past nodes whose adjoints nobody wants."""
-    case = _Case(name, reverse=True)
+def _skip(name: str, form: Form) -> _Handler:
+    """The backward pass past nodes that need no gradient."""
+    handler = _Handler(name, reverse=True)
     if form.lists:
-        _, here = case.moved(case.count * form.lists, 1)
-        case.adjoints[here] = 0.0
+        _, here = handler.moved(handler.count * form.lists, 1)
+        handler.adjoints[here] = 0.0
     else:
-        with case.each_node(form.operands) as (_, here):
-            case.adjoints[here] = 0.0
-    case.go_on()
-    return case
+        with handler.each_node(form.operands) as (_, here):
+            handler.adjoints[here] = 0.0
+    handler.go_on()
+    return handler
 
 
 def _total() -> Routine:
     """The sum in pairs, in the order of ``Arithmetic.total``. It overwrites the terms."""
     routine = Routine("total", {"terms": "ptr", "count": "i64"}, convention="internal", result="double")
-    terms, left = routine.array("double", "terms"), Variable(routine, Whole(routine, "%count"))
-    with routine.when(left.value.equals(0)):
+    terms, left = routine.array("double", "terms"), Variable(routine, Integer(routine, "%count"))
+    with routine.if_true(left.value.equals(0)):
         terms[0] = 0.0
-    with routine.during(lambda: left.value > 1):
+    with routine.loop_while(lambda: left.value > 1):
         half, odd = left.value >> 1, left.value & 1
-        with routine.each(0, half) as place:
+        with routine.loop_over(0, half) as place:
             terms[place] = terms[place * 2] + terms[place * 2 + 1]
-        with routine.when(odd.equals(1)):
+        with routine.if_true(odd.equals(1)):
             terms[half] = terms[left.value - 1]
         left.value = half + odd
     routine.returns(terms[0])
@@ -397,7 +404,7 @@ def _largest() -> Routine:
     """The largest as ``Arithmetic.largest`` finds it."""
     m = Routine("largest", {"terms": "ptr", "count": "i64"}, convention="internal", result="double")
     terms, peak = m.array("double", "terms"), Variable(m, -m.inf)
-    with m.each(0, Whole(m, "%count")) as place:
+    with m.loop_over(0, Integer(m, "%count")) as place:
         old, term = peak.value, terms[place]
         peak.value = m.where(m.less(term, old), old, m.where(m.less_equal(old, term), term, term + old))
     m.returns(peak.value)
@@ -415,40 +422,40 @@ FIELDS = (
 
 
 def _call(name: str) -> Routine:
-    """A call from outside: inputs are read, cases run, results written."""
+    """A call from outside: inputs are read, handlers run, results written."""
     routine = Routine(name, {"state": "ptr"})
     numbers, pointers = routine.array("i64", "state"), routine.array("ptr", "state")
 
-    def number(field: str) -> Whole:
-        found: Whole = numbers[FIELDS.index(field)]
+    def number(field: str) -> Integer:
+        found: Integer = numbers[FIELDS.index(field)]
         return found
 
     def array(field: str, kind: str = "double") -> Array:
         return Array(routine, kind, pointers[FIELDS.index(field)].text)
 
-    def run(table: str, first_run: str, operands: str, here: Whole) -> None:
+    def run(table: str, first_run: str, operands: str, here: Integer) -> None:
         state = {field: array(field).pointer for field in ("tape", "adjoints", "scratch")}
         state |= {"run": array(first_run).pointer, "operands": array(operands).pointer, "here": here.text}
         state |= {"table": array(table).pointer, "last": "0.0"}
-        case = array(table, "ptr")[array(first_run, "i32")[0]]
-        routine.lines.append(f"  call {_CONVENTION} void {case.text}({_HANDED_OVER.format(**state)})")
+        handler = array(table, "ptr")[array(first_run, "i32")[0]]
+        routine.emit(f"call {_CONVENTION} void {handler.text}({_HANDED_OVER.format(**state)})")
 
     tape, adjoints = array("tape"), array("adjoints")
     inputs, outputs, output_places = array("inputs"), array("outputs"), array("output_places", "i32")
-    with routine.each(0, number("input_count")) as place:
+    with routine.loop_over(0, number("input_count")) as place:
         tape[place] = inputs[place]
     run("forward_table", "first_run", "operands", number("first") + 1)
-    with routine.each(0, number("output_count")) as place:
+    with routine.loop_over(0, number("output_count")) as place:
         outputs[place] = tape[output_places[place]]
     if name == "reverse":
         seeds, gradient, wrt = array("seeds"), array("gradient"), array("wrt", "i32")
-        with routine.each(0, number("output_count")) as place:
+        with routine.loop_over(0, number("output_count")) as place:
             output = output_places[place]
             adjoints[output] = adjoints[output] + seeds[place]
         run("reverse_table", "last_run", "operands_end", number("length"))
-        with routine.each(0, number("wrt_count")) as place:
+        with routine.loop_over(0, number("wrt_count")) as place:
             gradient[place] = adjoints[wrt[place]]
-        with routine.each(0, number("first") + 1) as place:
+        with routine.loop_over(0, number("first") + 1) as place:
             adjoints[place] = 0.0
     routine.returns()
     return routine
@@ -456,26 +463,25 @@ def _call(name: str) -> Routine:
 
 # ---- modules ------------------------------------------------------------------------------------------------------
 
-# What decides the text of the table's cases.
-_SOURCES = (
-    *("rules.py", "arithmetic.py", "arithmetics/source.py", "arithmetics/llvm.py", "native/functions.py"),
-    *("native/routines.py", "native/schedule.py", "native/cases.py"),
-)
-_ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
+
+def _fingerprint() -> str:
+    """A digest of what decides the text of the table's handlers."""
+    above = (rules, arithmetic, source, instructions, libm, builder, schedule)
+    return jit.fingerprint(*above, sys.modules[__name__])
 
 
 @functools.cache
-def calls() -> machine.Library:
-    """The functions that run cases.
+def calls() -> jit.Library:
+    """The functions that run handlers.
 
     Returns
     -------
-    machine.Library
-        ``forward`` and ``reverse`` take one address, that of the ``FIELDS`` of a call; ``stop`` is the case that ends
+    jit.Library
+        ``forward`` and ``reverse`` take the address of the ``FIELDS`` of a call; ``stop`` is the handler that ends
         one.
     """
-    origin = f"calls {_CONVENTION} {machine.fingerprint(*_SOURCES)}"
-    return machine.build(lambda: "\n".join([one.text() for one in _outer()]), origin=origin)
+    origin = f"calls {_CONVENTION} {_fingerprint()}"
+    return jit.build(lambda: "\n".join([one.text() for one in _outer()]), origin=origin)
 
 
 def _outer() -> list[Routine]:
@@ -484,8 +490,8 @@ def _outer() -> list[Routine]:
     return [stop, _call("forward"), _call("reverse")]
 
 
-class Cases:
-    """The machine code of the cases of a form.
+class Handlers:
+    """The native code of the handlers of a form.
 
     Parameters
     ----------
@@ -496,21 +502,21 @@ class Cases:
 
     Attributes
     ----------
-    library : machine.Library
+    library : jit.Library
         Where they are.
     tables : list of numpy.ndarray of uint64, shape (SHAPES * MASKS,)
-        The addresses of the cases that go forward, and of those that go back; 0 for what there is no case of.
+        The addresses of the handlers that go forward, and of those that go back; 0 for what there is no handler of.
     shapes : list of int
-        For each mask, the sum of ``1 << shape`` over the shapes that there is a case of.
+        For each mask, the sum of ``1 << shape`` over the shapes that there is a handler of.
     """
 
     def __init__(self, form: Form, *, precise: bool) -> None:
         self.form, self.precise = form, precise
         codegen = 2 if form.operands <= _MANY else 0
         if self._is_of_the_table():
-            self.library = machine.build(self._text, codegen, origin=self._origin())
+            self.library = jit.build(self._text, codegen, origin=self._origin())
         else:
-            self.library = machine.build(self._text(), codegen)
+            self.library = jit.build(self._text(), codegen)
         self.tables = [self._table("forward"), self._table("reverse")]
         there = self.tables[0].reshape(SHAPES, MASKS) != 0
         self.shapes = (there * (1 << numpy.arange(SHAPES))[:, None]).sum(axis=0).tolist()
@@ -521,47 +527,47 @@ class Cases:
         return rules.RULES.get(rule.name) is rule and rule.make.__module__ == rules.__name__
 
     def _origin(self) -> str:
-        width = machine.vector_width()
-        vectors = sorted(functions.vector_functions(width))
-        parts = (self.form.name, self.precise, _CONVENTION, width, vectors, machine.fingerprint(*_SOURCES))
-        return "cases " + " ".join(map(str, parts))
+        width = jit.vector_width()
+        vectors = sorted(libm.vector_functions(width))
+        parts = (self.form.name, self.precise, _CONVENTION, width, vectors, _fingerprint())
+        return "handlers " + " ".join(map(str, parts))
 
     def _table(self, direction: str) -> Any:
         find = ctypes.CFUNCTYPE(ctypes.c_void_p)(self.library.address(f"{direction}_table"))
         return numpy.ctypeslib.as_array((ctypes.c_uint64 * (SHAPES * MASKS)).from_address(find())).copy()
 
     def _has(self, shape: int, mask: int) -> bool:
-        """Whether there is a case. That an operand is the node before is of no use if its adjoint is not wanted."""
+        """Whether there is a handler. That an operand is the node before is of no use if its adjoint is not wanted."""
         if shape in CHAINED and mask >> CHAINED.index(shape) & 1:
             return False
-        return shape in _shapes(self.form, precise=self.precise) and mask in (*self.form.masks, _UNWANTED)
+        return shape in _shapes(self.form, precise=self.precise) and mask in (*self.form.masks, _NO_GRADIENT)
 
     def _text(self) -> str:
-        cases: dict[str, Routine] = {}
+        handlers: dict[str, Routine] = {}
         lines = []
         for direction in ("forward", "reverse"):
             places = itertools.product(range(SHAPES), range(MASKS))
-            entries = [self._entry(cases, direction == "reverse", shape, mask) for shape, mask in places]
+            entries = [self._entry(handlers, direction == "reverse", shape, mask) for shape, mask in places]
             table = ", ".join([f"ptr {entry}" for entry in entries])
-            lines.append(f"@{direction}_cases = internal constant [{SHAPES * MASKS} x ptr] [{table}]")
-            lines.append(f"define ptr @{direction}_table() {{\n  ret ptr @{direction}_cases\n}}\n")
-        routines = [*([_total(), _largest()] if self.form.lists else []), *cases.values()]
+            lines.append(f"@{direction}_handlers = internal constant [{SHAPES * MASKS} x ptr] [{table}]")
+            lines.append(f"define ptr @{direction}_table() {{\n  ret ptr @{direction}_handlers\n}}\n")
+        routines = [*([_total(), _largest()] if self.form.lists else []), *handlers.values()]
         declarations = sorted({line for routine in routines for line in routine.declarations()})
-        return "\n".join([*declarations, *lines, *[routine.text() for routine in routines], _ATTRIBUTES, ""])
+        return "\n".join([*declarations, *lines, *[routine.text() for routine in routines], ATTRIBUTES, ""])
 
-    def _entry(self, cases: dict[str, Routine], reverse: bool, shape: int, mask: int) -> str:
-        """What stands in a table for a case, which is written if it is new."""
+    def _entry(self, handlers: dict[str, Routine], reverse: bool, shape: int, mask: int) -> str:
+        """What stands in a table for a handler, which is written if it is new."""
         if not self._has(shape, mask):
             return "null"
         name = f"{self.form.name}.{_SHAPES[shape]}"
         if reverse:
-            name = f"{self.form.name}.skip" if mask == _UNWANTED else f"{name}.back{mask}"
-        if name not in cases:
-            cases[name] = self._case(name, reverse, shape, mask)
+            name = f"{self.form.name}.skip" if mask == _NO_GRADIENT else f"{name}.back{mask}"
+        if name not in handlers:
+            handlers[name] = self._handler(name, reverse, shape, mask)
         return f"@{name}"
 
-    def _case(self, name: str, reverse: bool, shape: int, mask: int) -> Routine:
-        if reverse and mask == _UNWANTED:
+    def _handler(self, name: str, reverse: bool, shape: int, mask: int) -> Routine:
+        if reverse and mask == _NO_GRADIENT:
             return _skip(name, self.form)
         if self.form.lists:
             return _OfLists(name, self.form, mask, reverse=reverse, precise=self.precise)
@@ -569,8 +575,8 @@ class Cases:
 
 
 @functools.lru_cache(maxsize=512)
-def cases_of(form: Form, *, precise: bool) -> Cases:
-    """The cases of a form, made once.
+def handlers_of(form: Form, *, precise: bool) -> Handlers:
+    """The handlers of a form, made once.
 
     Parameters
     ----------
@@ -581,7 +587,7 @@ def cases_of(form: Form, *, precise: bool) -> Cases:
 
     Returns
     -------
-    Cases
-        In machine code.
+    Handlers
+        Loaded.
     """
-    return Cases(form, precise=precise)
+    return Handlers(form, precise=precise)

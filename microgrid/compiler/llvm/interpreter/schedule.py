@@ -1,33 +1,38 @@
-"""In which order an interpreter does a program's nodes, so that one kind of node comes many times in a row.
+"""Schedule a program's nodes for the interpreter, so that nodes of one opcode come many times in a row.
 
-A *kind* is what the interpreter has a case for: a rule, with the operands whose adjoints nobody wants. A *batch* is a
-stretch of nodes of one kind; a *run* is what is done in one loop of a case. To choose the next batch is to take the
-kind of which most nodes are ready, their operands being done, and all that are ready.
+A *kind* is a rule and a mask of the operands that need no gradient. A *batch* is a stretch of nodes of one kind; a
+*run* is what one opcode does in one loop. List scheduling: the next batch is of the kind of which most nodes are
+ready, their operands being done, and takes all that are ready.
 
-The routines below are machine code, for a program may have millions of nodes. Nothing here knows what a node computes.
+The routines below are built as native code, for a program may have millions of nodes and the interpreter is to be
+ready within milliseconds; in Python they would take a hundred times as long, and in C they would need a C compiler
+where LLVM is there already. A debugger can't enter them. It can enter ``tests/scheduling.py``, where the same
+algorithms stand in plain Python: a test holds both to the same schedules on random programs, in blocks of every size.
+Nothing here knows what a node computes.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy
 
-from microgrid.compiler.llvm import jit as machine
-from microgrid.compiler.llvm.builder import Array, Routine, Variable, Whole
+from microgrid.compiler.llvm import builder, instructions, jit
+from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
 
 __all__ = ["CHAINED", "MASKS", "SHAPES", "WIDE", "Kinds", "Schedule", "classify", "schedule"]
 
 MASKS = 4
-"""A kind's two low bits: whether nothing depends on the first operand's adjoint, and on the second's. All nodes whose
-adjoint nobody wants have both."""
+"""A kind's two low bits: whether the first operand needs no gradient, and whether the second needs none. Nodes that
+need no gradient themselves have both."""
 
 SHAPES = 4
-"""How a case does its nodes: one at a time; likewise, with the first or the second operand being the node before; whole
-registers at a time."""
+"""How an opcode does its nodes: one at a time; likewise, with the first or the second operand being the node before;
+whole registers at a time."""
 
 CHAINED, WIDE = (1, 2), 3  # the shapes with an operand that is the node before, and the one of whole registers
 
@@ -36,21 +41,21 @@ _BLOCK = 1 << 15  # nodes that are put in order together: what they read and wri
 
 @dataclass(frozen=True)
 class Kinds:
-    """What has to be known of each kind of node; one entry of an array for each.
+    """The properties of each kind of node; one entry of an array for each.
 
     Parameters
     ----------
     lists : numpy.ndarray of int32
         How many lists a rule has, each of any length; 0 for a rule of so many operands.
     shapes : numpy.ndarray of int32
-        The sum of 1 << shape over the shapes that there is a case of.
-    cases : numpy.ndarray of int32
-        Which case does it in the first shape; the others follow in steps of ``MASKS``.
+        The sum of 1 << shape over the shapes that there is a handler of.
+    handlers : numpy.ndarray of int32
+        Which handler does it in the first shape; the others follow in steps of ``MASKS``.
     """
 
     lists: Any
     shapes: Any
-    cases: Any
+    handlers: Any
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Schedule:
     Parameters
     ----------
     runs : numpy.ndarray of int32, shape (runs + 2, 2)
-        The case and the count of each run, between two of zeros. The count is of nodes, for lists that of one list.
+        The handler and the count of each run, between two of zeros. The count is of nodes, for lists that of one list.
     operands : numpy.ndarray of int32
         The places of the operands on the tape, run after run.
     places : numpy.ndarray of int32
@@ -91,7 +96,7 @@ def classify(forms: Any, starts: Any, operands: Any, lists: Any, active: Any) ->
     lists : numpy.ndarray of int32
         For each rule, how many operands or lists it has.
     active : numpy.ndarray of uint8
-        For each input and constant, 1 if its adjoint is wanted; nodes follow, and are filled in.
+        For each input and constant, 1 if it needs a gradient; nodes follow, and are filled in.
 
     Returns
     -------
@@ -117,13 +122,13 @@ def schedule(
     starts, operands : numpy.ndarray of int32
         As a program has them.
     active : numpy.ndarray of uint8
-        For each slot, 1 if its adjoint is wanted.
+        For each slot, 1 if it needs a gradient.
     table : Kinds
-        What there is to know of the kinds.
+        The properties of the kinds.
     width : int
         How many nodes are done at a time in whole registers.
     in_turn : bool
-        Whether those that an adjoint gets its shares from stay in their own order, so that the sums have the same bits.
+        Whether an adjoint's contributions are added in their own order, so that the sums have the same bits.
 
     Returns
     -------
@@ -139,7 +144,7 @@ def schedule(
     places = numpy.empty(first + nodes, dtype=numpy.int32)
     places[:first] = numpy.arange(first)
     counts = numpy.zeros(3, dtype=numpy.int64)
-    arrays = _addresses(order, ends, kinds, starts, operands, table.lists, table.shapes, table.cases)
+    arrays = _addresses(order, ends, kinds, starts, operands, table.lists, table.shapes, table.handlers)
     _call("lay_out")(*arrays, *_addresses(runs, laid, places, counts), len(ends), first, width)
     ran, used, length = counts.tolist()
     return Schedule(runs[:ran], laid[:used], places, length)
@@ -156,7 +161,7 @@ def _ordered(kinds: Any, starts: Any, operands: Any, active: Any, table: Kinds, 
     in_turns = active if in_turn else numpy.zeros_like(active)
     arrays = _addresses(kinds, starts, operands, table.shapes, used, order, ends)
     scratch = _addresses(heads, missing, following, links, owners, *queues, in_turns)
-    batches = _call("put_in_order")(*arrays, *scratch, nodes, len(used), len(active) - nodes)
+    batches = _call("put_in_order")(*arrays, *scratch, nodes, len(used), len(active) - nodes, _BLOCK)
     return order, ends[:batches]
 
 
@@ -164,45 +169,45 @@ def _ordered(kinds: Any, starts: Any, operands: Any, active: Any, table: Kinds, 
 
 
 @functools.cache
-def _library() -> machine.Library:
-    origin = f"schedule {machine.fingerprint('arithmetics/llvm.py', 'native/routines.py', 'native/schedule.py')}"
+def _library() -> jit.Library:
+    origin = f"schedule {jit.fingerprint(instructions, builder, sys.modules[__name__])}"
     routines = (_classify, _put_in_order, _lay_out)
-    return machine.build(lambda: "\n".join([write().text() for write in routines]), origin=origin)
+    return jit.build(lambda: "\n".join([write().text() for write in routines]), origin=origin)
 
 
 @functools.cache
 def _call(name: str) -> Any:
-    counts = {"classify": (6, 2), "put_in_order": (16, 3), "lay_out": (12, 3)}
+    counts = {"classify": (6, 2), "put_in_order": (16, 4), "lay_out": (12, 3)}
     arrays, numbers = counts[name]
     kinds = [*[ctypes.c_void_p] * arrays, *[ctypes.c_int64] * numbers]
     return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(_library().address(name))
 
 
-def _routine(name: str, arrays: dict[str, str], numbers: tuple[str, ...]) -> tuple[Routine, list[Array], list[Whole]]:
+def _routine(name: str, arrays: dict[str, str], numbers: tuple[str, ...]) -> tuple[Routine, list[Array], list[Integer]]:
     """A routine, the arrays that it is given, and the numbers."""
     parameters = dict.fromkeys(arrays, "ptr") | dict.fromkeys(numbers, "i64")
     routine = Routine(name, parameters, result="i64")
     given = [Array(routine, kind, f"%{parameter}") for parameter, kind in arrays.items()]
-    return routine, given, [Whole(routine, f"%{number}") for number in numbers]
+    return routine, given, [Integer(routine, f"%{number}") for number in numbers]
 
 
 def _classify() -> Routine:
     arrays = {"forms": "i32", "starts": "i32", "operands": "i32", "lists": "i32", "active": "i8", "kinds": "i32"}
     routine, given, (nodes, first) = _routine("classify", arrays, ("nodes", "first"))
     forms, starts, operands, lists, active, kinds = given
-    with routine.each(0, nodes) as node:
+    with routine.loop_over(0, nodes) as node:
         form, start, stop = forms[node], starts[node], starts[node + 1]
         halves = lists[form].equals(2)
-        middle = routine.either(halves, start + ((stop - start) >> 1), stop)
+        middle = routine.select(halves, start + ((stop - start) >> 1), stop)
         wanted = []
         for begin, end in ((start, middle), (middle, stop)):
             found = Variable(routine, 0)
-            with routine.each(begin, end) as place:
+            with routine.loop_over(begin, end) as place:
                 found.value = found.value | active[operands[place]]
             wanted.append(found.value)
         one, other = wanted
         active[first + node] = one | other
-        mask = (one ^ 1) + (routine.either(halves, other, one) ^ 1) * 2
+        mask = (one ^ 1) + (routine.select(halves, other, one) ^ 1) * 2
         kinds[node] = form * MASKS + mask
     routine.returns(0)
     return routine
@@ -211,98 +216,98 @@ def _classify() -> Routine:
 def _put_in_order() -> Routine:
     """Nodes wait for their operands in lists; those that wait no more stand in a queue for each kind.
 
-    Where the order of shares matters, a node waits for an operand and for all that use it before: of those in the
-    operand's list, only the first one is told that the operand is done, and each tells the next one.
+    Where the order of contributions matters, a node waits for an operand and for all that use it before: of those in
+    the operand's list, only the first one is told that the operand is done, and each tells the next one.
     """
     arrays = dict.fromkeys(("kinds", "starts", "operands", "shapes", "used", "order", "ends"), "i32")
     scratch = dict.fromkeys(("heads", "missing", "following", "links", "owners", "fronts", "backs", "sizes"), "i32")
-    routine, given, (nodes, used_count, first) = _routine(
-        "put_in_order", {**arrays, **scratch, "in_turns": "i8"}, ("nodes", "used_count", "first")
+    routine, given, (nodes, used_count, first, block) = _routine(
+        "put_in_order", {**arrays, **scratch, "in_turns": "i8"}, ("nodes", "used_count", "first", "block")
     )
     kinds, starts, operands, shapes, used, order, ends = given[:7]
     heads, missing, following, links, owners, fronts, backs, sizes, in_turns = given[7:]
     batches, done, begin = Variable(routine, 0), Variable(routine, 0), Variable(routine, 0)
 
-    def stand(node: Whole) -> None:
+    def stand(node: Integer) -> None:
         """Put a node at the back of its kind's queue."""
         kind = kinds[node]
         size = sizes[kind]
-        with routine.when(size.equals(0)):
+        with routine.if_true(size.equals(0)):
             fronts[kind] = node
-        with routine.when(size.differs(0)):
+        with routine.if_true(size.differs(0)):
             following[backs[kind]] = node
         backs[kind] = node
         sizes[kind] = size + 1
 
-    def wait_one_more(place: Whole) -> None:
+    def wait_one_more(place: Integer) -> None:
         """The node of an operand waits for one thing more, if there is such a node."""
-        with routine.when(place >= 0):
+        with routine.if_true(place >= 0):
             missing[owners[place]] = missing[owners[place]] + 1
 
-    def wait(node: Whole) -> None:
+    def wait(node: Integer) -> None:
         """Enter a node into the lists of its operands. Later nodes are there already."""
         missing[node] = 0
         start = starts[node] - 1
-        with routine.each(0, starts[node + 1] - start - 1) as place:
+        with routine.loop_over(0, starts[node + 1] - start - 1) as place:
             here = starts[node + 1] - 1 - place
             operand = operands[here]
             after, turn = heads[operand], in_turns[operand].differs(0)
             heads[operand], links[here], owners[here] = here, after, node
-            with routine.when(turn):
-                other = routine.both(after >= 0, owners[routine.either(after >= 0, after, here)].differs(node))
-                wait_one_more(routine.either(other, after, -1))
-            with routine.when(routine.both(operand >= first + begin.value, in_turns[operand].equals(0))):
+            with routine.if_true(turn):
+                other = routine.both(after >= 0, owners[routine.select(after >= 0, after, here)].differs(node))
+                wait_one_more(routine.select(other, after, -1))
+            with routine.if_true(routine.both(operand >= first + begin.value, in_turns[operand].equals(0))):
                 wait_one_more(here)
 
-    def enter_block(end: Whole) -> None:
+    def enter_block(end: Integer) -> None:
         """Let all nodes of a block wait, and those stand that wait for nothing."""
-        with routine.each(1, end - begin.value + 1) as back:
+        with routine.loop_over(1, end - begin.value + 1) as back:
             wait(end - back)
-        with routine.each(begin.value, end) as node, routine.when(in_turns[first + node].differs(0)):
+        with routine.loop_over(begin.value, end) as node, routine.if_true(in_turns[first + node].differs(0)):
             wait_one_more(heads[first + node])
-        with routine.each(begin.value, end) as node, routine.when(missing[node].equals(0)):
+        with routine.loop_over(begin.value, end) as node, routine.if_true(missing[node].equals(0)):
             stand(node)
 
-    def leave_block(end: Whole) -> None:
+    def leave_block(end: Integer) -> None:
         """Forget who waits for what was done before the block."""
-        with routine.each(starts[begin.value], starts[end]) as place:
+        with routine.loop_over(starts[begin.value], starts[end]) as place:
             heads[operands[place]] = -1
 
-    def tell(node: Whole) -> None:
+    def tell(node: Integer) -> None:
         """Tell a node that one of the things that it waits for is done."""
         left = missing[node] - 1
         missing[node] = left
-        with routine.when(left.equals(0)):
+        with routine.if_true(left.equals(0)):
             stand(node)
 
-    def release(node: Whole) -> None:
+    def release(node: Integer) -> None:
         """Tell those that wait for a node, or the first of them, that it is done; and who is next with its operands."""
         slot = first + node
         place, last = Variable(routine, heads[slot]), in_turns[slot].differs(0)
-        with routine.during(lambda: place.value >= 0):
+        with routine.loop_while(lambda: place.value >= 0):
             waiting = place.value
-            place.value = routine.either(last, -1, links[waiting])
+            place.value = routine.select(last, -1, links[waiting])
             tell(owners[waiting])
-        with routine.each(starts[node], starts[node + 1]) as at:
+        with routine.loop_over(starts[node], starts[node + 1]) as at:
             following_place = links[at]
             turn = routine.both(following_place >= 0, in_turns[operands[at]].differs(0))
-            other = owners[routine.either(turn, following_place, at)].differs(node)
-            with routine.when(routine.both(turn, other)):
+            other = owners[routine.select(turn, following_place, at)].differs(node)
+            with routine.if_true(routine.both(turn, other)):
                 tell(owners[following_place])
 
-    def most_ready() -> Whole:
+    def most_ready() -> Integer:
         """The kind with the longest queue."""
         best, size = Variable(routine, 0), Variable(routine, 0)
-        with routine.each(0, used_count) as place, routine.when(size.value < sizes[used[place]]):
+        with routine.loop_over(0, used_count) as place, routine.if_true(size.value < sizes[used[place]]):
             best.value, size.value = used[place], sizes[used[place]]
-        kind: Whole = best.value
+        kind: Integer = best.value
         return kind
 
-    def take(kind: Whole) -> None:
+    def take(kind: Integer) -> None:
         """Do all that stand in a queue. What is done one at a time may follow on what is done just before it."""
         wide = (shapes[kind] & (1 << WIDE)).differs(0)
-        left = Variable(routine, routine.either(wide, sizes[kind], nodes))
-        with routine.during(lambda: routine.both(sizes[kind] > 0, left.value > 0)):
+        left = Variable(routine, routine.select(wide, sizes[kind], nodes))
+        with routine.loop_while(lambda: routine.both(sizes[kind] > 0, left.value > 0)):
             node = fronts[kind]
             fronts[kind] = following[node]
             sizes[kind] = sizes[kind] - 1
@@ -311,11 +316,10 @@ def _put_in_order() -> Routine:
             done.value = done.value + 1
             release(node)
 
-    with routine.during(lambda: done.value < nodes):
-        limit = begin.value + _BLOCK
-        end = routine.either(limit < nodes, limit, nodes)
+    with routine.loop_while(lambda: done.value < nodes):
+        end = routine.minimum(begin.value + block, nodes)
         enter_block(end)
-        with routine.during(lambda: done.value < end):
+        with routine.loop_while(lambda: done.value < end):
             take(most_ready())
             ends[batches.value] = done.value
             batches.value = batches.value + 1
@@ -326,99 +330,99 @@ def _put_in_order() -> Routine:
 
 
 def _lay_out() -> Routine:
-    names = ("order", "ends", "kinds", "starts", "operands", "lists", "shapes", "cases", "runs", "laid", "places")
+    names = ("order", "ends", "kinds", "starts", "operands", "lists", "shapes", "handlers", "runs", "laid", "places")
     arrays = dict.fromkeys(names, "i32") | {"counts": "i64"}
     routine, given, (batches, first, width) = _routine("lay_out", arrays, ("batches", "first", "width"))
-    order, ends, kinds, starts, operands, lists, shapes, cases, runs, laid, places, counts = given
+    order, ends, kinds, starts, operands, lists, shapes, handlers, runs, laid, places, counts = given
     at, run, used, here = [Variable(routine, start) for start in (0, 0, 0, first + 1)]
     before = Variable(routine, -1)  # the place of the last node, if it was done one at a time
 
-    def new_run(case: Whole, count: Whole | int) -> None:
+    def new_run(handler: Integer, count: Integer | int) -> None:
         run.value = run.value + 1
-        runs[run.value * 2] = case
+        runs[run.value * 2] = handler
         runs[run.value * 2 + 1] = count
 
-    def same_kind(place: Whole, end: Whole, kind: Whole) -> str:
+    def same_kind(place: Integer, end: Integer, kind: Integer) -> str:
         """Whether the batch has a node of the kind at a place: one beyond its end is not looked at."""
         inside = place < end
-        return routine.both(inside, kinds[order[routine.either(inside, place, at.value)]].equals(kind))
+        return routine.both(inside, kinds[order[routine.select(inside, place, at.value)]].equals(kind))
 
-    def put(node: Whole) -> None:
+    def put(node: Integer) -> None:
         """A node's operands, and its place."""
-        with routine.each(starts[node], starts[node + 1]) as place:
+        with routine.loop_over(starts[node], starts[node + 1]) as place:
             laid[used.value] = places[operands[place]]
             used.value = used.value + 1
         places[first + node] = here.value
         here.value = here.value + 1
 
-    def put_filling(node: Whole) -> None:
+    def put_filling(node: Integer) -> None:
         """A node that only fills up a register: its operands are the place that belongs to no slot."""
-        with routine.each(starts[node], starts[node + 1]):
+        with routine.loop_over(starts[node], starts[node + 1]):
             laid[used.value] = first
             used.value = used.value + 1
         here.value = here.value + 1
 
-    def put_wide(kind: Whole, count: Whole) -> Whole:
+    def put_wide(kind: Integer, count: Integer) -> Integer:
         """The nodes of a batch that fill registers, the last one at least by half; how many these are."""
         rest = Variable(routine, count)
-        with routine.during(lambda: width <= rest.value):
+        with routine.loop_while(lambda: width <= rest.value):
             rest.value = rest.value - width
-        filled = routine.either(width <= rest.value * 2, rest.value, 0)
-        done: Whole = count - rest.value + filled
-        with routine.when(done.differs(0)):
-            total = routine.either(filled.differs(0), done - filled + width, done)
-            new_run(cases[kind] + WIDE * MASKS, total)
+        filled = routine.select(width <= rest.value * 2, rest.value, 0)
+        done: Integer = count - rest.value + filled
+        with routine.if_true(done.differs(0)):
+            total = routine.select(filled.differs(0), done - filled + width, done)
+            new_run(handlers[kind] + WIDE * MASKS, total)
             last = order[at.value]
-            with routine.each(0, done) as place:
+            with routine.loop_over(0, done) as place:
                 put(order[at.value + place])
-            with routine.each(done, total):
+            with routine.loop_over(done, total):
                 put_filling(last)
             before.value = -1
         return done
 
-    def shape_of(kind: Whole, node: Whole) -> Whole:
+    def shape_of(kind: Integer, node: Integer) -> Integer:
         """Whether the node before is one of two operands, and which."""
         start, shape = starts[node], Variable(routine, 0)
         for place, of in enumerate(CHAINED):
-            with routine.when((shapes[kind] & (1 << of)).differs(0)):
+            with routine.if_true((shapes[kind] & (1 << of)).differs(0)):
                 is_it = places[operands[start + place]].equals(before.value)
-                shape.value = routine.either(is_it, shape.value + of, shape.value)
-        return routine.either(shape.value.equals(sum(CHAINED)), 0, shape.value)
+                shape.value = routine.select(is_it, shape.value + of, shape.value)
+        return routine.select(shape.value.equals(sum(CHAINED)), 0, shape.value)
 
-    def put_single(kind: Whole, node: Whole, last_case: Variable) -> None:
-        """A node that is done by itself, in the run of the one before if that has the same case."""
-        case = cases[kind] + shape_of(kind, node) * MASKS
-        with routine.when(case.equals(last_case.value)):
+    def put_single(kind: Integer, node: Integer, last_handler: Variable) -> None:
+        """A node that is done by itself, in the run of the one before if that has the same handler."""
+        handler = handlers[kind] + shape_of(kind, node) * MASKS
+        with routine.if_true(handler.equals(last_handler.value)):
             runs[run.value * 2 + 1] = runs[run.value * 2 + 1] + 1
-        with routine.when(case.differs(last_case.value)):
-            new_run(case, 1)
-        last_case.value = case
+        with routine.if_true(handler.differs(last_handler.value)):
+            new_run(handler, 1)
+        last_handler.value = handler
         before.value = here.value
         put(node)
 
-    def put_list(kind: Whole, node: Whole) -> None:
+    def put_list(kind: Integer, node: Integer) -> None:
         """A node of a rule on lists, which is a run of its own."""
         length = starts[node + 1] - starts[node]
-        new_run(cases[kind], routine.either(lists[kind].equals(2), length >> 1, length))
+        new_run(handlers[kind], routine.select(lists[kind].equals(2), length >> 1, length))
         before.value = here.value
         put(node)
 
     runs[0] = runs[1] = 0
-    with routine.each(0, batches) as batch, routine.during(lambda: at.value < ends[batch]):
+    with routine.loop_over(0, batches) as batch, routine.loop_while(lambda: at.value < ends[batch]):
         kind, stop = kinds[order[at.value]], Variable(routine, at.value + 1)
-        with routine.during(lambda: same_kind(stop.value, ends[batch], kind)):
+        with routine.loop_while(lambda: same_kind(stop.value, ends[batch], kind)):
             stop.value = stop.value + 1
-        with routine.when((shapes[kind] & (1 << WIDE)).differs(0)):
+        with routine.if_true((shapes[kind] & (1 << WIDE)).differs(0)):
             at.value = at.value + put_wide(kind, stop.value - at.value)
-        last_case = Variable(routine, -1)
-        with routine.during(lambda: at.value < stop.value):
+        last_handler = Variable(routine, -1)
+        with routine.loop_while(lambda: at.value < stop.value):
             node = order[at.value]
-            with routine.when(lists[kind].equals(0)):
-                put_single(kind, node, last_case)
-            with routine.when(lists[kind].differs(0)):
+            with routine.if_true(lists[kind].equals(0)):
+                put_single(kind, node, last_handler)
+            with routine.if_true(lists[kind].differs(0)):
                 put_list(kind, node)
             at.value = at.value + 1
-    new_run(Whole(routine, "0"), 0)
+    new_run(Integer(routine, "0"), 0)
     counts[0], counts[1], counts[2] = run.value + 1, used.value, here.value
     routine.returns(0)
     return routine

@@ -1,0 +1,106 @@
+"""Forward mode: a trace replayed on power series, along one direction, along all of them at once, or to any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from microgrid.arithmetics.series import REAL, Series, SeriesArithmetic, SparseVector
+from microgrid.calculus.reverse import times
+from microgrid.calculus.trace import Trace
+from microgrid.core.arithmetic import FLOAT
+from microgrid.core.graph import dependents, evaluate, local_partials, pullback, topological_order
+from microgrid.core.rules import Rule
+from microgrid.core.value import VALUE, Value, as_value, recorder
+
+__all__ = ["Replay", "all_directions", "recorded_hessian", "recorded_hvp", "recorded_jvp"]
+
+
+def _apply(rule: Rule, *operands: Any) -> Any:
+    """A rule's value on Values and plain numbers."""
+    if any([isinstance(operand, Value) for operand in operands]):
+        return recorder(rule)(*[as_value(operand) for operand in operands])
+    return FLOAT.bind(rule)[0](*operands)
+
+
+class Replay:
+    """A trace replayed on series in t: variables are x + tangent·t, and every node's series is computed from them."""
+
+    def __init__(self, trace: Trace, tangents: Sequence[Any]) -> None:
+        self.trace = trace
+        self.arithmetic = SeriesArithmetic(REAL) if trace.plain else SeriesArithmetic(VALUE, _apply)
+        self.between = dependents(trace.outputs, trace.variables, trace.order)
+        values: dict[Value, Series] = {
+            node: self.arithmetic.lift(node.data if trace.plain or node.is_constant else node)
+            for node in trace.order
+            if node not in self.between
+        }
+        for variable, tangent in zip(trace.variables, tangents, strict=True):
+            values[variable] = self.arithmetic.variable(trace.as_result(variable), tangent)
+        self.values = evaluate(trace.outputs, self.arithmetic, values, order=trace.order)
+
+    def adjoints(self) -> list[Series]:
+        """The derivatives of the only output with respect to the variables, as series."""
+        output, variables, found = self.trace.output, self.trace.variables, {}
+        if output in self.between:
+            partials = local_partials(self.arithmetic, self.values)
+            found = pullback(output, partials, through=self.between, times=times, order=self.trace.order)
+        return [self.arithmetic.lift(found.get(variable, 0.0)) for variable in variables]
+
+    def coefficient(self, series: Series, order: int) -> Any:
+        """A coefficient of a series as a result."""
+        return self.as_result(series.coefficient(order))
+
+    def row(self, series: Series) -> list[Any]:
+        """The first coefficient in each direction; 0 in a direction that the series doesn't depend on."""
+        vector = series.coefficient(1)
+        entries = vector.entries if vector is not None else {}
+        return [self.as_result(entries.get(place)) for place in range(len(self.trace.variables))]
+
+    def as_result(self, coefficient: Any) -> Any:
+        """A coefficient as a float, or a Value if the call returns Values; None is 0."""
+        number = 0.0 if coefficient is None else coefficient
+        return float(number) if self.trace.plain else as_value(number)
+
+
+def all_directions(trace: Trace) -> list[SparseVector]:
+    """One unit vector per variable: tangents for forward mode in all directions at once."""
+    return [SparseVector({place: 1.0}) for place in range(len(trace.variables))]
+
+
+def recorded_jvp(variables: list[Value], outputs: list[Value], tangents: Sequence[Any]) -> list[Value]:
+    """The derivatives of a graph's outputs along a direction, as graphs.
+
+    Parameters
+    ----------
+    variables : list of Value
+        The nodes to differentiate with respect to.
+    outputs : list of Value
+        The nodes to differentiate.
+    tangents : sequence of Value or float
+        The direction, one number per variable.
+
+    Returns
+    -------
+    list of Value
+        The tangent of each output.
+    """
+    replay = Replay(_recorded_trace(variables, outputs), tangents)
+    return [replay.coefficient(replay.values[output], 1) for output in outputs]
+
+
+def recorded_hvp(variables: list[Value], output: Value, tangents: Sequence[Any]) -> list[Value]:
+    """The product of an output's Hessian and a direction, as graphs; parameters as for ``recorded_jvp``."""
+    replay = Replay(_recorded_trace(variables, [output]), tangents)
+    return [replay.coefficient(adjoint, 1) for adjoint in replay.adjoints()]
+
+
+def recorded_hessian(variables: list[Value], output: Value) -> list[list[Value]]:
+    """The rows of an output's Hessian, as graphs; parameters as for ``recorded_jvp``."""
+    trace = _recorded_trace(variables, [output])
+    replay = Replay(trace, all_directions(trace))
+    return [replay.row(adjoint) for adjoint in replay.adjoints()]
+
+
+def _recorded_trace(variables: list[Value], outputs: list[Value]) -> Trace:
+    return Trace(variables, list, outputs, topological_order(*outputs), list, plain=False)

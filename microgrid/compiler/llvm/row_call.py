@@ -1,0 +1,162 @@
+"""A call of a row kernel: its frame, the memory that it writes, and the threads that share its chunks."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy
+
+from microgrid.compiler.llvm.row_frame import CallFrame, address, views_of
+from microgrid.compiler.llvm.row_module import Kernel
+from microgrid.compiler.llvm.row_reduction import CHUNK
+
+__all__ = ["Call"]
+
+_WORTH_A_THREAD = 200_000  # row operations: some 0.1 ms
+_WORTH_A_LOCK = 10_000  # row operations, some 5 µs: beyond, other threads of Python run in the meantime
+
+_pool: list[ThreadPoolExecutor] = []
+_pool_lock = threading.Lock()
+
+
+def _threads() -> ThreadPoolExecutor:
+    """The threads that all kernels share, made when they are first needed."""
+    with _pool_lock:
+        if not _pool:
+            _pool.append(ThreadPoolExecutor(max(1, (os.cpu_count() or 1)), thread_name_prefix="microgrid"))
+        return _pool[0]
+
+
+def _forget_pool() -> None:
+    """In a forked process threads don't live on, nor does whoever held the lock."""
+    global _pool_lock
+    _pool.clear()
+    _pool_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+class Call:
+    """A kernel with the arrays that it reads and the memory that it writes.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The code.
+    shared : numpy.ndarray of float64
+        A number for each input that rows share.
+    arrays : sequence of numpy.ndarray
+        The rows.
+    seeds : numpy.ndarray of float64, optional
+        The weight of each output, if there are derivatives.
+    threads : int
+        How many may share the rows.
+
+    Attributes
+    ----------
+    outputs, slopes, by_rows : numpy.ndarray of float64
+        Where ``run`` leaves the results.
+    arrays : list of numpy.ndarray
+        Those of a call that is under way; between calls none is kept alive.
+    divisor : int
+        What ``by_rows`` have still to be divided by: of a mean, the number of rows.
+    """
+
+    def __init__(self, kernel: Kernel, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> None:
+        self.kernel, self.shared, self.seeds, self._threads = kernel, shared, seeds, threads
+        spec, rows, width = kernel.spec, len(arrays[0]), kernel.spec.width
+        vectors, tail = divmod(rows, width)
+        chunks = -(-vectors // CHUNK)
+        self.divisor = max(rows, 1) if spec.plan.reduce == "mean" else 1
+        sums = numpy.zeros((chunks + 1, spec.sum_doubles))
+        out, columns = numpy.zeros(spec.sums), numpy.empty((spec.kept, rows))
+        self.outputs, self.slopes, self.by_rows = kernel.results(out, columns)
+        work = rows * max(len(spec.plan.program.ops), 1)
+        self._split = _ranges(chunks, min(threads, work // _WORTH_A_THREAD))
+        self._memory = [_aligned(8 * kernel.memory_doubles) for _ in self._split]
+        self._places = [_place_of(array) for array in arrays]
+        self.arrays: list[Any] = []
+        self.keep: list[Any] = [shared, seeds, sums, out, columns, self._memory]
+        self._frame = self._framed(sums, columns, arrays)
+        self._frame.vectors, self._frame.tail, self._frame.chunks = vectors, tail, chunks
+        self._frame.out, self._frame.divisor = address(out), self.divisor
+        padding = [_padded(array, width) for array in arrays] if tail else []
+        epilogue = self._framed(sums[chunks:], numpy.empty((spec.kept, width)), padding)
+        self.keep.append(padding)
+        self._frame.epilogue = ctypes.addressof(epilogue)
+        is_long = work > _WORTH_A_LOCK
+        self._alone = kernel.builtin(self._frame, out if spec.sums else sums, self.keep, is_long=is_long)
+
+    def _framed(self, sums: Any, columns: Any, arrays: Sequence[Any]) -> CallFrame:
+        """A frame with these arrays in it; this object keeps alive whatever the frame points at, but for the rows."""
+        views = views_of(arrays)
+        frame = CallFrame(
+            shared=address(self.shared),
+            seeds=0 if self.seeds is None else address(self.seeds),
+            sums=address(sums),
+            columns=address(columns),
+            column_stride=columns.strides[0],
+            memory=address(self._memory[0]),
+            arrays=ctypes.addressof(views),
+        )
+        self.keep += [frame, views, columns, sums]
+        return frame
+
+    @property
+    def run(self) -> Callable[[], float]:
+        """Computes, without arguments. Of results that are reduced, it gives the first output."""
+        return self._alone if len(self._split) == 1 else self._together
+
+    def is_of(self, arrays: Sequence[Any], seeds: Any, threads: int) -> bool:
+        """Whether it was prepared for arrays that lie where these do."""
+        is_so = (seeds is None) == (self.seeds is None) and threads == self._threads
+        return is_so and self._places == [_place_of(array) for array in arrays]
+
+    def _together(self) -> float:
+        """``run`` on several threads, this one among them."""
+        try:
+            waiting = [_threads().submit(self._part, place) for place in range(1, len(self._split))]
+        except RuntimeError:  # the interpreter is about to end, and starts no threads any more
+            return self._alone()
+        try:
+            self._part(0)
+        finally:  # whatever interrupted this thread: the others still read the arrays
+            wait(waiting)
+        self.kernel.finish(ctypes.byref(self._frame))
+        return float(self.outputs[0]) if self.kernel.spec.sums else 0.0
+
+    def _part(self, place: int) -> None:
+        """One thread's chunks."""
+        self.kernel.run_chunks(ctypes.byref(self._frame), *self._split[place], address(self._memory[place]))
+
+
+def _padded(array: Any, width: int) -> Any:
+    """Room for the last rows, in the memory order that the code was made for."""
+    order: Any = "F" if array.strides[0] == array.itemsize else "C"
+    return numpy.empty((width, *array.shape[1:]), array.dtype, order=order)
+
+
+def _ranges(chunks: int, parts: int) -> list[tuple[int, int]]:
+    """The chunks of each thread: of one at least."""
+    parts = max(1, min(parts, chunks))
+    return list(itertools.pairwise([chunks * part // parts for part in range(parts + 1)]))
+
+
+def _aligned(size: int) -> Any:
+    """Bytes that begin at a multiple of 64: a register's."""
+    room = numpy.zeros(size + 64, numpy.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size]
+
+
+def _place_of(array: Any) -> tuple[Any, ...]:
+    """Where and how an array lies in memory: both can be changed in place."""
+    return array.ctypes.data, array.shape, array.strides, array.dtype

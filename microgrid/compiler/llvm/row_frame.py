@@ -1,0 +1,132 @@
+"""A row kernel's call frame: what is passed to the code, as Python writes it and as the code reads it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+from microgrid.compiler.llvm.builder import Array, Integer, Routine
+
+__all__ = ["ArrayView", "CallFrame", "Frame", "View", "address", "views_of"]
+
+
+class ArrayView(ctypes.Structure):
+    """Where an array begins, and the bytes to its next row and column."""
+
+    _fields_ = (("start", ctypes.c_void_p), ("row_stride", ctypes.c_int64), ("column_stride", ctypes.c_int64))
+
+
+class CallFrame(ctypes.Structure):
+    """What a kernel is called with. The epilogue, the last rows that fill no register, has a frame of its own.
+
+    ``shared`` and ``seeds`` are read. ``sums`` has a set of sums for each chunk and one for the epilogue; ``out`` is
+    what they become, divided by ``divisor``. ``columns`` has the results that are kept, ``column_stride`` bytes apart.
+    ``vectors`` are the registers that rows fill, in ``chunks``; ``tail`` rows are left. ``memory`` is one thread's.
+    """
+
+    _fields_ = (
+        ("shared", ctypes.c_void_p),
+        ("seeds", ctypes.c_void_p),
+        ("sums", ctypes.c_void_p),
+        ("out", ctypes.c_void_p),
+        ("divisor", ctypes.c_double),
+        ("vectors", ctypes.c_int64),
+        ("tail", ctypes.c_int64),
+        ("chunks", ctypes.c_int64),
+        ("columns", ctypes.c_void_p),
+        ("column_stride", ctypes.c_int64),
+        ("memory", ctypes.c_void_p),
+        ("epilogue", ctypes.c_void_p),
+        ("arrays", ctypes.c_void_p),
+    )
+
+
+def address(array: Any) -> int:
+    """Where an array begins.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Any.
+
+    Returns
+    -------
+    int
+        Its address.
+    """
+    start: int = array.ctypes.data
+    return start
+
+
+def views_of(arrays: Sequence[Any]) -> Any:
+    """The views of arrays, one behind the other.
+
+    Parameters
+    ----------
+    arrays : sequence of numpy.ndarray
+        Of one or two dimensions.
+
+    Returns
+    -------
+    ctypes array of ArrayView
+        It does not keep the arrays alive.
+    """
+    views = [ArrayView(address(a), a.strides[0], a.strides[1] if a.ndim == 2 else 0) for a in arrays]
+    return (ArrayView * len(views))(*views)
+
+
+class Frame:
+    """A call frame as a routine reads it.
+
+    Parameters
+    ----------
+    routine : Routine
+        Which.
+    pointer : str
+        The register that holds the frame's address.
+    """
+
+    def __init__(self, routine: Routine, pointer: str = "%frame") -> None:
+        self.routine = routine
+        self.memory = Array(routine, "i64", pointer)
+
+    def _field(self, name: str, kind: str) -> Any:
+        return self.memory.of(kind)[getattr(CallFrame, name).offset // 8]
+
+    def integer(self, name: str) -> Integer:
+        """A field that is a count or a number of bytes."""
+        number: Integer = self._field(name, "i64")
+        return number
+
+    def double(self, name: str) -> Any:
+        """A field that is a double."""
+        return self._field(name, "double")
+
+    def array(self, name: str, kind: str = "double") -> Array:
+        """A field that is an address."""
+        return Array(self.routine, kind, self._field(name, "ptr").text)
+
+    def view(self, place: int) -> View:
+        """One of the arrays of rows."""
+        words = self.array("arrays", "i64").at(place * ctypes.sizeof(ArrayView) // 8)
+        return View(self.routine, words[0], words[1], words[2])
+
+
+class View:
+    """An array of rows as a routine reads it.
+
+    Parameters
+    ----------
+    routine : Routine
+        Which.
+    start, row_stride, column_stride : Integer
+        As in ``ArrayView``.
+    """
+
+    def __init__(self, routine: Routine, start: Integer, row_stride: Integer, column_stride: Integer) -> None:
+        self.routine, self.start, self.row_stride, self.column_stride = routine, start, row_stride, column_stride
+
+    def element(self, kind: str, row: Integer, column: Integer | int) -> Array:
+        """Memory from an element on."""
+        return self.routine.pointer(kind, self.start + self.column_stride * column + row * self.row_stride)

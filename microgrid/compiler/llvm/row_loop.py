@@ -1,0 +1,194 @@
+"""The loop of a row kernel over registers of rows: broadcast, gather, compute, accumulate.
+
+A small sample's program is the loop's body as it stands, on several registers side by side; a large one's is in
+``row_strips``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from microgrid.compiler.llvm.builder import Array, Integer, Routine
+from microgrid.compiler.llvm.instructions import constant
+from microgrid.compiler.llvm.row_frame import Frame, View
+from microgrid.compiler.llvm.row_gather import Gather, spread
+from microgrid.compiler.llvm.row_plan import KernelSpec
+
+__all__ = ["PARAMETERS", "Body", "Loops", "Prologue", "vector_loops"]
+
+PARAMETERS = {
+    "frame": "ptr noalias",
+    "start": "i64",
+    "count": "i64",
+    "sums": "ptr noalias",
+    "memory": "ptr noalias",
+}
+"""Of a loop: the call frame, the first row, how many passes, the sums that are added to, and memory of its own."""
+
+# By the operands of a program: how many registers go through its instructions together. One's numbers are computed
+# while another's are waited for, and what rows share is loaded once for all, until registers are full.
+_SIDE_BY_SIDE = ((120, 4), (260, 2))
+
+
+@dataclass(frozen=True)
+class Loops:
+    """The functions that go through rows.
+
+    Parameters
+    ----------
+    functions : list of str
+        The text of ``@rows``, which does ``unroll`` registers in a pass, of ``@rows_single``, which does one, and of
+        what they call.
+    declarations : set of str
+        Of the library functions that they call.
+    unroll : int
+        1 where there is no ``@rows_single``, for ``@rows`` does one.
+    memory_doubles : int
+        The size of the memory that they need.
+    """
+
+    functions: list[str]
+    declarations: set[str]
+    unroll: int
+    memory_doubles: int = 0
+
+    @property
+    def single(self) -> str:
+        """The function that does one register in a pass."""
+        return "rows_single" if self.unroll > 1 else "rows"
+
+
+def vector_loops(spec: KernelSpec) -> Loops:
+    """The loops of a small program.
+
+    Parameters
+    ----------
+    spec : KernelSpec
+        What decides the code.
+
+    Returns
+    -------
+    Loops
+        They need no memory.
+    """
+    operands = len(spec.plan.program.operands)
+    fitting = [pieces for most, pieces in _SIDE_BY_SIDE if operands <= most]
+    unroll = fitting[0] if fitting and spec.width > 1 and not spec.plan.precise else 1
+    loops = [_vector_loop(spec, "rows", unroll)]
+    if unroll > 1:
+        loops.append(_vector_loop(spec, "rows_single", 1))
+    return Loops([loop.text() for loop in loops], {line for loop in loops for line in loop.declarations()}, unroll)
+
+
+def _vector_loop(spec: KernelSpec, name: str, unroll: int) -> Routine:
+    routine = spec.routine(name, PARAMETERS, unroll)
+    prologue = Prologue(spec, routine)
+    start, count = Integer(routine, "%start"), Integer(routine, "%count")
+    with routine.loop_over(0, count) as place:
+        body = Body(spec, routine, prologue, start + place * (unroll * spec.width))
+        first = len(routine.lines)
+        numbers = dict(prologue.shared) | body.gathered()
+        summed, kept = _results(spec, routine, [numbers[slot] for slot in range(len(numbers))], prologue.seeds)
+        body.accumulate(summed)
+        body.keep(kept)
+        routine.lines[first:] = spread(body.gather.requests, routine.lines[first:])
+    routine.returns()
+    return routine
+
+
+def _results(
+    spec: KernelSpec, routine: Routine, numbers: list[Any], seeds: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """What is summed over rows, and what is kept for each."""
+    plan, program = spec.plan, spec.plan.program
+    values = program.evaluate(routine, numbers, constant)
+    found = [values[slot] for slot in program.outputs]
+    if spec.derivatives:
+        adjoints = program.pullback(routine, values, seeds, zero=0.0 if plan.precise else None)
+        found += [0.0 if adjoint is None else adjoint for adjoint in [adjoints[slot] for slot in spec.wrt]]
+    return found[: spec.sums], found[spec.sums :]
+
+
+class Prologue:
+    """What is read once, before a loop.
+
+    Parameters
+    ----------
+    spec : KernelSpec
+        What decides the code.
+    routine : Routine
+        With a parameter ``frame``.
+    inputs : bool
+        Whether what the rows are computed from is read.
+
+    Attributes
+    ----------
+    shared : dict
+        From the inputs that rows share to registers with the number in every lane.
+    seeds : list of Term
+        The seeds likewise, if there are derivatives.
+    views : list of View
+        The arrays of rows.
+    """
+
+    def __init__(self, spec: KernelSpec, routine: Routine, *, inputs: bool = True) -> None:
+        frame, plan = Frame(routine), spec.plan
+        self.shared: dict[int, Any] = {}
+        self.seeds: list[Any] = []
+        self.views: list[View] = []
+        if inputs:
+            numbers = frame.array("shared")
+            self.shared = {slot: routine.broadcast(numbers[place]) for place, slot in enumerate(plan.shared)}
+            self.views = [frame.view(place) for place in range(len(spec.accesses))]
+        if inputs and spec.derivatives:
+            weights = frame.array("seeds")
+            self.seeds = [routine.broadcast(weights[place]) for place in range(len(plan.program.outputs))]
+        self.columns, self.column_stride = frame.integer("columns"), frame.integer("column_stride")
+
+
+class Body:
+    """One pass of a loop.
+
+    Parameters
+    ----------
+    spec : KernelSpec
+        What decides the code.
+    routine : Routine
+        With the parameters of a loop.
+    prologue : Prologue
+        What was read before.
+    row : Integer
+        The first row of the pass.
+    """
+
+    def __init__(self, spec: KernelSpec, routine: Routine, prologue: Prologue, row: Integer) -> None:
+        self.spec, self.routine, self.prologue, self.row = spec, routine, prologue, row
+        self.gather = Gather(routine)
+
+    def gathered(self) -> dict[int, Any]:
+        """From the inputs that come from rows to registers."""
+        numbers: dict[int, Any] = {}
+        for slots, access, view in zip(self.spec.plan.row_inputs, self.spec.accesses, self.prologue.views, strict=True):
+            numbers.update(zip(slots, self.gather.columns(access, view, self.row, len(slots)), strict=True))
+        return numbers
+
+    def accumulate(self, found: list[Any]) -> None:
+        """Add what was found to the sums in memory, one piece after the other."""
+        m, kind = self.routine, self.spec.register
+        sums = Array(m, kind, "%sums")
+        for place, number in enumerate(found):
+            if isinstance(number, float) and number == 0.0:  # of what the results don't depend on
+                continue
+            total = sums[place].text
+            for piece in m.cut(m.write(number)):
+                total = m.define_anew(f"fadd contract {kind} {total}, {piece}").text
+            sums[place] = m.term(total)
+
+    def keep(self, kept: list[Any]) -> None:
+        """Store what is kept for each row, column by column."""
+        m, prologue = self.routine, self.prologue
+        for place, number in enumerate(kept):
+            column = m.pointer("double", prologue.columns + prologue.column_stride * place)
+            column.set_registers(self.row, number)

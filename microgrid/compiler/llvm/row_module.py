@@ -1,0 +1,67 @@
+"""A row kernel as one module: the loop over rows, the functions around it, and how they are called."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from microgrid.compiler.llvm import jit
+from microgrid.compiler.llvm.instructions import ATTRIBUTES
+from microgrid.compiler.llvm.row_frame import CallFrame, address
+from microgrid.compiler.llvm.row_loop import vector_loops
+from microgrid.compiler.llvm.row_plan import KernelSpec
+from microgrid.compiler.llvm.row_reduction import driver
+from microgrid.compiler.llvm.row_strips import strip_loops
+from microgrid.compiler.llvm.trampoline import builtin
+
+__all__ = ["Kernel"]
+
+_IN_ONE_PIECE = 250  # nodes with derivatives, or three times as many without: beyond, LLVM takes too long
+
+
+class Kernel:
+    """Native code for arrays that are read in one way.
+
+    Parameters
+    ----------
+    spec : KernelSpec
+        What decides the code.
+
+    Attributes
+    ----------
+    library : jit.Library
+        The code.
+    memory_doubles : int
+        How much memory a thread needs.
+    run_chunks, finish : callable
+        As in ``row_reduction.driver``.
+    """
+
+    def __init__(self, spec: KernelSpec) -> None:
+        self.spec = spec
+        is_large = len(spec.plan.program.ops) > (_IN_ONE_PIECE if spec.derivatives else 3 * _IN_ONE_PIECE)
+        loops = (strip_loops if is_large else vector_loops)(spec)
+        self.memory_doubles = loops.memory_doubles + spec.sum_doubles
+        around = driver(spec, loops)
+        declarations = loops.declarations.union(*[routine.declarations() for routine in around])
+        texts = [*sorted(declarations), *loops.functions, *[routine.text() for routine in around], ATTRIBUTES, ""]
+        self.library = jit.build("\n".join(texts), codegen=2 if loops.unroll > 1 else 1)
+        pointer, integer = ctypes.c_void_p, ctypes.c_int64
+        of_chunks = ctypes.CFUNCTYPE(None, pointer, integer, integer, pointer)
+        self.run_chunks = of_chunks(self.library.address("run_chunks"))
+        self.finish = ctypes.CFUNCTYPE(None, pointer)(self.library.address("finish"))
+
+    def builtin(self, frame: CallFrame, left: Any, keep: list[Any], *, is_long: bool) -> Callable[[], float]:
+        """A call on one thread, as a function of Python's."""
+        code, kept = self.library.address("run"), (self.library, keep)
+        return builtin("gradient", code, ctypes.addressof(frame), address(left), kept, is_long=is_long)
+
+    def results(self, sums: Any, columns: Any) -> tuple[Any, Any, Any]:
+        """Where what is computed lies, as ``Rows`` gives it."""
+        plan = self.spec.plan
+        first = len(plan.program.outputs)
+        second = first + (len(plan.shared_wrt) if self.spec.derivatives else 0)
+        if plan.reduce:
+            return sums[:first], sums[first:], columns.T
+        return columns[:first].T, columns[first:second].T, columns[second:].T

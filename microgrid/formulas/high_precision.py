@@ -1,0 +1,127 @@
+"""Recorded values computed again in high precision, and the rounding error of the recorded ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from microgrid._public import public
+from microgrid.core.graph import evaluate
+from microgrid.core.value import Value
+from microgrid.errors import DataError
+from microgrid.formulas.names import check_is_value
+
+__all__ = ["Precise", "mpmath_package", "precise"]
+
+_MOST_DIGITS = 4_000  # of working precision, from which on a difference that is still 0 counts as 0
+
+
+def mpmath_package() -> Any:
+    """mpmath, or an error that says what to install."""
+    import microgrid.arithmetics.mpmath
+
+    return microgrid.arithmetics.mpmath.mpmath
+
+
+@public()
+@dataclass(frozen=True, slots=True)
+class Precise:
+    """A value in high precision, and the recorded one.
+
+    Parameters
+    ----------
+    value : mpmath.mpf
+        The value of the graph's formula at the exact numbers in its leaves.
+    digits : int
+        The number of its digits that are right.
+    recorded : float
+        The value as recorded in floats.
+    """
+
+    value: Any
+    digits: int
+    recorded: float
+
+    @property
+    def error(self) -> float:
+        """The rounding error of the recorded value: recorded minus exact."""
+        import mpmath
+
+        with mpmath.workdps(self.digits + 20):
+            return float(mpmath.mpf(self.recorded) - self.value)
+
+    @property
+    def ulp(self) -> float:
+        """The size of the error in units in the last place of the exact value."""
+        return abs(self.error) / math.ulp(float(self.value))
+
+    def __str__(self) -> str:
+        import mpmath
+
+        return str(mpmath.nstr(self.value, self.digits))
+
+
+@public()
+def precise(value: Value, digits: int = 50) -> Precise:
+    """A recorded value computed again in high precision, and its rounding error.
+
+    The graph is replayed at the exact numbers in its leaves, with more and more digits until the first ``digits`` of
+    the result no longer change.
+
+    Parameters
+    ----------
+    value : Value
+        The output.
+    digits : int, default 50
+        The number of digits that have to be right.
+
+    Returns
+    -------
+    Precise
+        The number, and the rounding error of the recorded one.
+
+    Raises
+    ------
+    InvalidValueError
+        If ``value`` is not a Value.
+    DataError
+        If the value is not finite, or ``digits`` is not a whole number from 1.
+    MissingPackageError
+        If mpmath is not installed.
+
+    Examples
+    --------
+    >>> from microgrid import Value, precise
+    >>> x = Value(1e-9, name="x")
+    >>> result = precise((1 + x) - 1, digits=20)
+    >>> print(result)
+    1.0000000000000000623e-9
+    >>> result.error, round(result.ulp)
+    (8.274037093680878e-17, 400107883)
+    """
+    check_is_value(value, "computed again")
+    if isinstance(digits, bool) or not isinstance(digits, int) or digits < 1:
+        raise DataError(f"digits is a whole number from 1, not {digits!r}")
+    mpmath = mpmath_package()
+    before, working = None, digits + 15
+    while True:
+        with mpmath.workdps(working):
+            now = _replayed(value)
+            agreed = before is not None and abs(now - before) <= abs(now) * mpmath.mpf(10) ** -(digits + 2)
+        if agreed and (now or working > _MOST_DIGITS):
+            return Precise(now, digits, value.data)
+        before, working = now, 2 * working
+
+
+def _replayed(value: Value) -> Any:
+    from microgrid.arithmetics.mpmath import MPMATH
+
+    mpmath = mpmath_package()
+    try:
+        result = evaluate([value], MPMATH, {}, constant=mpmath.mpf)[value]
+    except ZeroDivisionError:
+        result = mpmath.nan
+    if not mpmath.isfinite(result):
+        raise DataError(f"the graph has no finite value at the numbers in its leaves: floats gave {value.data!r}")
+    return result
