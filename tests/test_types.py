@@ -18,9 +18,6 @@ from microgrid.core.stubs import written
 
 ROOT = Path(microgrid.__file__).parent.parent
 
-# A checker takes some seconds, and reads the same text whichever engine runs.
-once = pytest.mark.skipif(microgrid.engine == "python", reason="types don't depend on the engine")
-
 # Right lines first, each of which also runs; then what a checker has to refuse, each line for itself.
 IMPORTS = """\
 import math
@@ -177,7 +174,8 @@ def test_the_right_lines_run() -> None:
     exec(IMPORTS + RIGHT, {"__name__": "script"})
 
 
-@once
+@pytest.mark.any_engine
+@pytest.mark.unmeasured
 def test_strict_mypy_finds_what_is_wrong_in_a_script_and_nothing_else(
     script: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,7 +189,8 @@ def test_strict_mypy_finds_what_is_wrong_in_a_script_and_nothing_else(
     check({int(number): message for number, message in found})
 
 
-@once
+@pytest.mark.any_engine
+@pytest.mark.unmeasured
 def test_pyright_finds_what_is_wrong_in_a_script_and_nothing_else(script: Path) -> None:
     pytest.importorskip("basedpyright")
     settings = {"include": [script.name], "typeCheckingMode": "standard", "extraPaths": [str(ROOT)]}
@@ -211,7 +210,8 @@ def test_what_is_written_from_the_table_is_up_to_date(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == written()[path], "run python -m microgrid.core.stubs"
 
 
-@once
+@pytest.mark.any_engine
+@pytest.mark.unmeasured
 def test_the_stub_of_the_face_has_the_names_and_the_signatures_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     stubtest: Any = pytest.importorskip("mypy.stubtest")
     from mypy.config_parser import parse_config_file
@@ -239,7 +239,8 @@ def test_every_attribute_of_a_value_is_known_to_type_checkers() -> None:
     }
 
 
-@once
+@pytest.mark.any_engine
+@pytest.mark.unmeasured
 def test_completion_lists_the_functions_of_the_table_without_running_anything() -> None:
     jedi = pytest.importorskip("jedi")
     script = jedi.Script("import microgrid\nmicrogrid.", project=jedi.Project(str(ROOT)))
