@@ -1,4 +1,4 @@
-"""Lists, tuples, dicts and NumPy arrays, nested in each other, as the numbers in them; what those are is not asked."""
+"""Pytrees: lists, tuples, dicts and NumPy arrays, nested in each other, as the flat list of their leaves."""
 
 from __future__ import annotations
 
