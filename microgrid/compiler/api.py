@@ -44,7 +44,7 @@ __all__ = ["Compiled", "compile"]
 
 @dataclass(slots=True)
 class _Structure:
-    """What is known of calls with one structure of arguments: each function is recorded once for each path in it."""
+    """What was made for arguments of one structure: a trace for each path of branches, and what is derived from it."""
 
     layout: Layout
     static: Arguments
@@ -126,7 +126,7 @@ class Compiled:
 
     def grad(self, /, *args: Any, **more: Any) -> Any:
         """The derivatives alone; as ``value_and_grad``."""
-        return self.value_and_grad(*args, **more)[1]
+        return self._call(GRADIENT, args, more)[1]
 
     def vjp(self, /, *args: Any, **more: Any) -> Any:
         """The product of a vector and the Jacobian.
@@ -206,6 +206,7 @@ class Compiled:
     # ---- one way through a call -------------------------------------------------------------------------------
 
     def _call(self, request: Request, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
+        """Answer a request: by the specialization of the last call if it fits, by a walk of the arguments otherwise."""
         recent = self._recent.get(request)
         if recent is not None and not more:
             answer = recent(args)
@@ -260,7 +261,7 @@ class Compiled:
         return self._row_places[given]
 
     def _static(self, arguments: Arguments) -> set[Place]:
-        """The fixed arguments of a call; one that is left to its default is fixed anyway."""
+        """The places of a call's static arguments; one that is left to its default needs no place."""
         if not self._target.static:
             return set()
         names = self._target.names
@@ -285,7 +286,7 @@ class Compiled:
         return tuple(parts), numbers
 
     def _fixed(self, place: Place, argument: Any) -> Hashable:
-        """What tells a fixed argument from another one: they may be equal all the same, as 1 and True or both zeros."""
+        """A key for a static argument: 1 and True, and both zeros, are equal and yet differ."""
         if isinstance(argument, float):
             return argument.hex()
         if isinstance(argument, tuple):
@@ -294,8 +295,8 @@ class Compiled:
             hash(argument)
         except TypeError:
             raise DataError(
-                f"the static argument {self._target.label(place)} is {argument!r}, and recorded calls are told apart "
-                "by what can be hashed"
+                f"the static argument {self._target.label(place)} is {argument!r}, and a static argument has to be "
+                "hashed: traces are kept by it"
             ) from None
         return type(argument), argument
 
@@ -392,7 +393,7 @@ class Compiled:
 
     @property
     def backend(self) -> str:
-        """What the last call ran on: "native", "interpreter", "full", "rows", "numpy" or "python"."""
+        """What the last call ran on: "native", "interpreter", "rows", "numpy" or "python"."""
         return self._code.backend
 
     @property

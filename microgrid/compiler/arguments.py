@@ -35,7 +35,6 @@ __all__ = [
     "plain",
     "row_arrays",
     "rows_first",
-    "structure_of",
     "variables_of",
     "walk",
 ]
@@ -108,27 +107,6 @@ def _elements(tree: Any) -> list[Any]:
     flat = tree.ravel()
     is_plain = type(tree).__name__ == "ndarray" and tree.dtype.kind in "fiu" and tree.dtype.itemsize <= 8
     return flat.tolist() if is_plain else list(flat)
-
-
-def structure_of(argument: Any) -> Hashable:
-    """The structure of an argument, as ``walk`` gives it.
-
-    Parameters
-    ----------
-    argument
-        As for ``walk``.
-
-    Returns
-    -------
-    hashable
-        Equal for arguments that differ in numbers alone.
-
-    Examples
-    --------
-    >>> structure_of([1.0, {"b": 2}]) == structure_of([3, {"b": 0.5}])
-    True
-    """
-    return walk(argument)[0]
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -278,7 +256,7 @@ class Layout:
     def _add(self, place: Place, label: str, argument: Any, is_rows: bool) -> None:
         leaves, rebuild = flatten(argument)
         is_array = bool(getattr(argument, "ndim", 0))
-        is_number = not is_array and structure_of(argument) == NUMBER
+        is_number = not is_array and walk(argument)[0] == NUMBER
         moving = [is_array or not isinstance(leaf, _STATIC) for leaf in leaves]
         start, count = len(self.names), sum(moving)
         own = [label] if not is_array and len(leaves) == 1 else [f"{label}[{k}]" for k in range(count)]

@@ -1,6 +1,6 @@
-"""A program on rows without machine code: in blocks of rows through NumPy, or row by row through Python's floats.
+"""A program on rows without native code: in blocks of rows through NumPy, or row by row through Python's floats.
 
-It offers what ``llvm.row_kernel`` offers, for machines without llvmlite and for operations written for floats alone.
+It has the interface of ``llvm.row_kernel``, for machines without llvmlite and for operations written for floats alone.
 """
 
 from __future__ import annotations

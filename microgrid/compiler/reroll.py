@@ -1,13 +1,13 @@
-"""A recorded sum over samples, found again in its graph: one sample's program, and the numbers it was repeated on.
+"""Re-roll a loss that was recorded as a loop over samples into one row kernel.
 
-Somebody who records a loss as a loop over 569 samples gets a graph in which one structure stands 569 times, with other
-constants. Compiled as it stands, it would be 569 times as much code. Here the structure is found, so that it becomes
-a row kernel. It is found as well where samples have numbers in common, and so have nodes in common in a program: a node
-that only some samples use is taken for each one's own, and a sample that stands there several times is as many rows.
+A loss recorded as a loop over 569 samples is a graph in which one structure stands 569 times, with other constants:
+compiled as it stands, 569 times as much code. Here the repeated structure is found. Samples may have numbers in common,
+and so nodes in common in a program: a node that only some samples use is copied to each of them, and a sample that
+stands there several times is as many rows.
 
-The graph is cut in three. What several samples use, such as a weight's transform, is computed *before*. Each group of
+The graph is cut in three. What several samples use, such as a transformed weight, is computed *before*. Each group of
 terms of one structure is a program of its own, of the inputs, of what was computed before, and of the constants in
-which the terms differ: its *rows*. What is made of their sums is computed *after*.
+which the terms differ: its *rows*. The outputs are computed from their sums *after*.
 """
 
 from __future__ import annotations

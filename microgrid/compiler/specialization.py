@@ -86,6 +86,12 @@ class Specialization:
 
     # ---- a call -----------------------------------------------------------------------------------------------
 
+    def _free_call(self) -> Call:
+        try:
+            return self._free.pop()
+        except IndexError:
+            return self._new_call()
+
     def _new_call(self) -> Call:
         frame = self.runner.frame(**self._options)
         return Call(frame, memoryview(frame.inputs), self._guards.frame(frame.inputs) if self._guards else None)
@@ -95,10 +101,7 @@ class Specialization:
         fast = self._fast
         if fast is None or len(args) != fast.count:
             return MISSED
-        try:
-            call = self._free.pop()
-        except IndexError:
-            call = self._new_call()
+        call = self._free_call()
         frame, view, guard = call
         try:
             for place, types, room in fast.shared:
@@ -148,7 +151,7 @@ class Specialization:
         Call or None
             None if the function takes another branch at these numbers.
         """
-        call = self._free.pop() if self._free and not is_bound else self._new_call()
+        call = self._new_call() if is_bound else self._free_call()
         frame = call.frame
         self.layout.write(numbers, frame.inputs)
         if self.request.derive is not None and self.request.vector:
@@ -199,7 +202,7 @@ class Specialization:
 
     def _columns(self, frame: Any) -> list[Any]:
         """The derivatives, a column of rows for each, or a number where all rows have it in common."""
-        by_rows = iter(frame.by_rows.copy().T)
+        by_rows = iter(frame.by_rows.T)
         shared = iter(frame.gradient.tolist() if self._is_reduced else frame.gradient.copy().T)
         return [next(by_rows if from_rows else shared) for from_rows in self._from_rows]
 

@@ -18,7 +18,7 @@ __all__ = ["FunctionTarget", "GraphTarget", "target_of"]
 
 
 class FunctionTarget:
-    """A function as something that can be recorded: its arguments by their places."""
+    """A function: its arguments by position or name, and how a call of it is recorded."""
 
     def __init__(self, f: Callable[..., Any], outside: Sequence[Value], static: Sequence[Place]) -> None:
         self.f, self.outside, self.static = f, list(outside), static
@@ -36,7 +36,7 @@ class FunctionTarget:
         return arguments
 
     def place(self, one: Place, arguments: Arguments) -> Place:
-        """Where an argument that is told by its place or its name stands in a call."""
+        """The key in a call's arguments of one that is given by position or name."""
         if one in arguments:
             return one
         if isinstance(one, str) and one in self.names and self.names.index(one) in arguments:
@@ -50,7 +50,7 @@ class FunctionTarget:
         raise DataError(f"there is no argument {one!r} in the call of {self.__name__}; it gives {told}")
 
     def label(self, place: Place) -> str:
-        """What the argument at a place is called."""
+        """The name of the argument at a place, for messages."""
         if isinstance(place, str):
             return place
         return self.names[place] if place < len(self.names) else f"argument{place}"
@@ -67,7 +67,7 @@ class FunctionTarget:
 
 
 def _parameters(f: Callable[..., Any]) -> tuple[list[str], list[str]]:
-    """The names of the parameters that have a place, and of those that are given by name alone."""
+    """The names of the positional parameters, and of the keyword-only ones."""
     import inspect
 
     try:
@@ -79,7 +79,7 @@ def _parameters(f: Callable[..., Any]) -> tuple[list[str], list[str]]:
 
 
 class GraphTarget:
-    """A recorded graph as something that was recorded: its inputs by their names."""
+    """A graph that was recorded before: its inputs by name."""
 
     outside: Sequence[Value] = ()
     static: Sequence[Place] = ()
@@ -105,7 +105,7 @@ class GraphTarget:
         return {name: given[name] for name in self.names}
 
     def place(self, one: Place, arguments: Arguments) -> Place:
-        """The name of an input that is told by its name or its place."""
+        """The name of an input that is given by name or position."""
         if one in self.names:
             return one
         if isinstance(one, int) and -len(self.names) <= one < len(self.names):

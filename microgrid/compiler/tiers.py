@@ -1,6 +1,6 @@
-"""What a program is run on: the choice among native code, the interpreter and Python, and when to choose anew.
+"""Tiers: a program runs in Python, in the interpreter or as native code at one point, and as a kernel on rows.
 
-Nothing here knows what an argument of a function is: numbers go in and out through flat buffers.
+A runner owns the code and makes frames; a frame is the memory of one call. Arguments of functions are unknown here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lists, tuples, dicts and NumPy arrays, nested in each other, as the numbers in them; what those are is not asked."""
+"""Pytrees: lists, tuples, dicts and NumPy arrays, nested in each other, as the flat list of their leaves."""
 
 from __future__ import annotations
 
@@ -135,10 +135,13 @@ def _join(children: list[Any], gather: Callable[[list[Any]], Any]) -> tuple[list
 
 
 def _array(parts: Any, shape: tuple[int, ...]) -> Any:
+    if len(shape) == 1 and getattr(parts, "ndim", 0) == 1 and parts.dtype.char == "d":
+        return parts.copy()  # a gradient, at each call of compiled code
+
     import numpy
 
     if isinstance(parts, numpy.ndarray) and parts.ndim == 1:
-        return parts.copy() if len(shape) == 1 and parts.dtype == float else parts.astype(float).reshape(shape)
+        return parts.astype(float).reshape(shape)
     if parts and all([isinstance(part, numpy.ndarray) for part in parts]):
         return numpy.stack(parts).reshape(shape + parts[0].shape)
     if all([isinstance(part, float) for part in parts]):
