@@ -37,7 +37,7 @@ autodoc_typehints = "none"  # the docstrings tell the types
 numpydoc_show_class_members = False  # autodoc lists them
 
 
-def fill_in_functions(app: Sphinx, page: str, source: list[str]) -> None:
+def fill_in_functions(_app: Sphinx, _page: str, source: list[str]) -> None:
     """Write an entry for each function of the rule table into its page, so that a new rule needs no other place."""
     names = sorted(name for name in RULES if name in microgrid.__all__)
     source[0] = source[0].replace("EVERY FUNCTION", "\n".join(f".. autofunction:: microgrid.{name}" for name in names))

@@ -27,4 +27,4 @@ def logistic_graph() -> Drawing:
 
 
 if __name__ == "__main__":
-    print(logistic_graph().save(Path(__file__).with_suffix(".svg")))
+    logistic_graph().save(Path(__file__).with_suffix(".svg"))
