@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 PYTEST := pytest --quiet --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint types stubs unit trials sanitize wheel bench checkers notebooks picture format clean
+.PHONY: help demo test lint types stubs unit trials sanitize wheel bench checkers docs notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -55,9 +55,11 @@ checkers: $(VENV)/bench.installed ## The gradient checker beside others and on t
 notebooks: $(VENV)/dev.installed ## Execute the notebooks anew and save them with their outputs
 	for notebook in notebooks/*.ipynb; do $(BIN)/jupyter execute --NotebookClient.coalesce_streams=True --inplace $$notebook || exit 1; done
 
-picture: demo ## Draw the README's picture anew
-	mkdir -p docs
-	cp $(OUT)/logistic_graph_from_logit.svg docs/logistic_graph.svg
+picture: $(VENV)/demo.installed ## Draw the README's picture anew
+	$(BIN)/python docs/logistic_graph.py
+
+docs: $(VENV)/docs.installed ## The guide and the API reference as HTML in build/docs; a warning is an error
+	$(BIN)/python -m sphinx -b html -W --keep-going -E -q docs build/docs
 
 format: $(VENV)/dev.installed ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix-only .

@@ -409,9 +409,9 @@ def test_the_plugin_imports_nothing_of_its_own() -> None:
     assert done.stdout.split() == ["microgrid.testing", "microgrid.testing.pytest_plugin", "False"]
 
 
-def test_the_readmes_example_passes(pytester: pytest.Pytester) -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    (block,) = [part.split("```")[0] for part in readme.split("```python\n") if "def test_" in part.split("```")[0]]
+def test_the_example_of_the_documentation_passes(pytester: pytest.Pytester) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "checking.md").read_text(encoding="utf-8")
+    (block,) = [part.split("```")[0] for part in page.split("```python\n") if "def test_" in part.split("```")[0]]
     pytester.makepyfile(block)
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--strict-markers")
     result.assert_outcomes(passed=block.count("def test_") - 1 + 10)
