@@ -76,8 +76,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # What the native engine is built from: the package is installed again when one of them changes.
-ENGINE := setup.py microgrid/core/rules.py microgrid/core/arithmetic.py microgrid/core/source.py \
-          microgrid/core/engine.c microgrid/core/c_rules.py
+ENGINE := setup.py microgrid/core/rule.py microgrid/core/rules.py microgrid/core/ieee.py microgrid/core/arithmetic.py \
+          microgrid/core/source.py microgrid/core/engine.c microgrid/core/c_rules.py
 
 $(VENV)/%.installed: pyproject.toml $(ENGINE) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'

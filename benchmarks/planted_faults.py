@@ -19,8 +19,9 @@ from typing import Any
 from microgrid import Value
 from microgrid.checking import Report, Verdict, check_gradients
 from microgrid.core.arithmetic import FLOAT
-from microgrid.core.rules import RULES, Rule
-from microgrid.core.value import recorder
+from microgrid.core.engine import recorder
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 from microgrid.util.tables import table
 
 __all__ = ["FAULTS", "SCALES", "Tally", "faulty", "graph_of", "is_visible", "points", "right_checks", "trial", "trials"]

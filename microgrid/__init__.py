@@ -11,12 +11,18 @@ True
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 from microgrid._version import __version__ as __version__
 from microgrid.core import engine as _chosen
-from microgrid.core.rules import Region
-from microgrid.core.value import FUNCTIONS, Comparison, Value, named, strict
+from microgrid.core import pickling as _pickling  # noqa: F401  # registers how a Value is pickled
+from microgrid.core.comparison import Comparison
+from microgrid.core.engine import Value
+from microgrid.core.functions import FUNCTIONS
+from microgrid.core.rule import Region
+from microgrid.core.strictness import strict
+from microgrid.core.value import named
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -105,7 +111,25 @@ _LATER = {
 _HOME = {name: module for module, names in _LATER.items() for name in names}
 
 
+# What pickles name besides: it is found here, wherever it is defined.
+_PICKLED = {
+    "Formula": "formulas.parse",
+    "_operation_of": "core.custom_operations",
+    "_restore_leaf": "core.pickling",
+    "_restore_root": "core.pickling",
+    "_rule_at": "core.custom_operations",
+    "_rule_named": "core.rule",
+    "_rule_of": "core.custom_operations",
+}
+
+# Modules that pickles named when they had not yet learnt to name the package alone: the package stands in for each.
+_FORMER = ("formula", "operations", "proofs", "rules", "symbolic", "value")
+sys.modules.update(dict.fromkeys([f"microgrid.{name}" for name in _FORMER], sys.modules[__name__]))
+
+
 def __getattr__(name: str) -> Any:
+    if name in _PICKLED:
+        return getattr(importlib.import_module(f"microgrid.{_PICKLED[name]}"), name)
     if name not in _HOME:
         raise AttributeError(f"module 'microgrid' has no attribute {name!r}")
     thing = globals()[name] = getattr(importlib.import_module(f"microgrid.{_HOME[name]}"), name)

@@ -19,13 +19,13 @@ from microgrid.checking import assert_gradients as assert_gradients
 from microgrid.checking import check_gradients as check_gradients
 from microgrid.compiler.api import Compiled as Compiled
 from microgrid.compiler.api import compile as compile
+from microgrid.core.comparison import Comparison as Comparison
 from microgrid.core.custom_operations import custom as custom
-from microgrid.core.rules import Region as Region
+from microgrid.core.engine import Value as Value
+from microgrid.core.rule import Region as Region
+from microgrid.core.strictness import strict as strict
 from microgrid.core.table import Array, Node, Number, Operand
-from microgrid.core.value import Comparison as Comparison
-from microgrid.core.value import Value as Value
 from microgrid.core.value import named as named
-from microgrid.core.value import strict as strict
 from microgrid.derivations.derivation import Derivation as Derivation
 from microgrid.derivations.derivation import explain as explain
 from microgrid.derivations.proof import Proof as Proof

@@ -11,7 +11,8 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from microgrid.core.value import FUNCTIONS, Value
+from microgrid.core.engine import Value
+from microgrid.core.functions import FUNCTIONS
 from microgrid.errors import DataError
 
 __all__ = ["MLP", "Layer", "Module", "Neuron"]

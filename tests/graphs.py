@@ -13,9 +13,10 @@ from typing import Any
 
 import microgrid
 from microgrid import MicrogridError, Value, strict
+from microgrid.core.engine import recorder
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import topological_order
 from microgrid.core.rules import RULES
-from microgrid.core.value import FUNCTIONS, recorder
 
 AWKWARD = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.0, 37.0, -745.0, 1e308, -1e-308, 5e-324, float("inf"), float("nan"))
 

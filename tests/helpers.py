@@ -16,8 +16,8 @@ import pytest
 
 from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.core.arithmetic import FLOAT, Arithmetic
-from microgrid.core.rules import Region, Rule
-from microgrid.core.value import Value, recorder
+from microgrid.core.engine import Value, recorder
+from microgrid.core.rule import Region, Rule
 from microgrid.program import Program
 
 LENGTHS = (1, 2, 3, 7, 30)

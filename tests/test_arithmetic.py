@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import microgrid
 from microgrid import MissingPackageError, Value
+from microgrid.arithmetics.complex import COMPLEX
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.core.arithmetic import COMPLEX, FLOAT, PLAIN, Arithmetic
+from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.rules import RULES
 
 every_rule = pytest.mark.parametrize("name", RULES)

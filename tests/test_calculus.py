@@ -34,9 +34,11 @@ from microgrid import (
 )
 from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.arithmetics.series import Series, SparseVector
+from microgrid.core.engine import as_value
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import evaluate, pullback, topological_order
-from microgrid.core.rules import RULES, Rule
-from microgrid.core.value import FUNCTIONS, as_value
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 
 every_rule = pytest.mark.parametrize("name", RULES)
 

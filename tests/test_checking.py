@@ -26,7 +26,8 @@ from microgrid.checking.nodes import inspect_nodes
 from microgrid.checking.points import derivatives, sample_points
 from microgrid.checking.recordings import record
 from microgrid.core.arithmetic import FLOAT
-from microgrid.core.rules import RULES, Rule
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 
 every_rule = pytest.mark.parametrize("name", RULES)
 
@@ -583,7 +584,7 @@ def test_many_operands_are_checked_along_directions() -> None:
         return m.total, lambda out, xs: [[1.0 if place != 40 else 1.1 for place, _ in enumerate(xs)]]
 
     planted = Rule("sum", make, honest.symbol, honest.latex, honest.regions)
-    report = check_gradients(lambda x: microgrid.core.value.recorder(planted)(*x), at)
+    report = check_gradients(lambda x: microgrid.core.engine.recorder(planted)(*x), at)
     assert report.verdict is Verdict.WRONG
     assert blame_of(report).what == "dsum/d(x[40])"
 

@@ -21,7 +21,8 @@ from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
 from microgrid.compiler.llvm.native import NativeCode
 from microgrid.compiler.llvm.row_kernel import Rows
 from microgrid.compiler.python_backend import NumpyRows
-from microgrid.core.rules import RULES, Rule
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 
 TOGETHER = 60  # programs that are compiled as one, side by side
 

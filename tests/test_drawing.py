@@ -35,7 +35,7 @@ from microgrid import (
     named,
     sigmoid,
 )
-from microgrid.core.value import recorder
+from microgrid.core.engine import recorder
 from microgrid.drawing import Drawing, dot, excerpt, render
 from microgrid.util import labels
 

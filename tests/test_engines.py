@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import json
 import math
 import operator as infix
@@ -10,6 +12,7 @@ import random
 import resource
 import subprocess
 import sys
+import tokenize
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,11 +24,12 @@ from helpers import few_or_all
 import microgrid
 from microgrid import MicrogridError, Value
 from microgrid.core import engine as engines
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import topological_order
-from microgrid.core.value import FUNCTIONS
 
 MILLION = 1_000_000
-ENGINES = ["native", "python"]
+ENGINES = ["native", "python", "plain"]
+READING = ("rule", "ieee", "arithmetic", "graph", "value", "python_engine")  # in this order, with the table beside
 
 
 def run(engine: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +50,7 @@ def test_random_graphs_have_the_same_bits_errors_and_drawings_on_every_engine(ev
     count = 20_000 if everything else 2_000
     here = graphs.digests(0, count)
     assert len(set(here)) == count  # the graphs really differ
-    for engine in ENGINES if is_built() else ["python"]:
+    for engine in ENGINES if is_built() else ENGINES[1:]:
         done = run(engine, str(Path(graphs.__file__)), "0", str(count))
         assert done.returncode == 0, done.stderr
         there = json.loads(done.stdout)
@@ -69,26 +73,123 @@ def test_random_graphs_meet_every_operation_and_every_kind_of_number() -> None:
 def test_the_environment_chooses_the_engine_and_says_which_it_is() -> None:
     show = ["-c", "import microgrid; print(microgrid.engine)"]
     assert run("python", *show).stdout == "python\n"
+    assert run("plain", *show).stdout == "plain\n"
     if is_built():
         assert run("native", *show).stdout == run("", *show).stdout == "native\n"
     else:
         assert run("", *show).stdout == "python\n"
     refused = run("rust", *show)
     assert refused.returncode == 1
-    assert "MICROGRID_ENGINE is 'native' or 'python', not 'rust'" in refused.stderr
+    assert "MICROGRID_ENGINE is 'native', 'python' or 'plain', not 'rust'" in refused.stderr
 
 
 def test_an_engine_that_is_missing_is_an_error_only_if_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "microgrid._engine", None)
-    for name in ("microgrid.core.native_engine", "microgrid.core.python_engine"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    for name in ("_engine", "engine_native", "engine_python"):
-        monkeypatch.delattr(microgrid, name, raising=False)
+    monkeypatch.setitem(sys.modules, "microgrid.core._engine", None)
+    monkeypatch.delattr(microgrid.core, "_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "microgrid.core.native_engine", raising=False)
     monkeypatch.setenv("MICROGRID_ENGINE", "")
     assert engines._choose().NAME == "python"
     monkeypatch.setenv("MICROGRID_ENGINE", "native")
     with pytest.raises(MicrogridError, match=r"native engine.*C compiler"):
         engines._choose()
+
+
+# ---- the engine that is read ----------------------------------------------------------------------------------
+
+
+def lines_of_code(path: Path) -> int:
+    """Lines that hold something else than a comment or a docstring."""
+    text = path.read_text(encoding="utf-8")
+    lines: set[int] = set()
+    blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    at_start = True  # of a statement: a string that stands there alone is a docstring
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
+        is_docstring = at_start and token.type == tokenize.STRING and after.type == tokenize.NEWLINE
+        if token.type not in blank and not is_docstring:
+            lines.update(range(token.start[0], token.end[0] + 1))
+        if token.type not in (tokenize.COMMENT, tokenize.NL):
+            at_start = token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    return len(lines)
+
+
+def test_the_engine_is_read_in_one_sitting() -> None:
+    core = Path(microgrid.core.rule.__file__).parent
+    assert sum(lines_of_code(core / f"{name}.py") for name in READING) <= 600
+
+
+SHOW_SOURCES = """
+import inspect, linecache, sys
+from microgrid import Value, exp
+assert "def " in inspect.getsource(Value.__mul__) and "return" in inspect.getsource(Value.__rsub__)
+seen = []
+def trace(frame, event, argument):
+    if event == "line":
+        seen.append(linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip())
+    return trace
+a, b = Value(2.0), Value(0.5)
+sys.settrace(trace)
+node = a * b
+power = a ** 3
+below = exp(-a)
+difference = 1 - b
+node.backward()
+sys.settrace(None)
+assert all(seen), "a step has no source"
+assert "return node" in seen
+try:
+    a * "text"
+    Value.exp("text")
+except (TypeError, AttributeError) as error:
+    pass
+print(len(seen))
+"""
+
+
+@pytest.mark.parametrize("engine", ["python", "plain"])
+def test_every_step_from_an_operator_to_the_node_has_source_that_a_debugger_shows(engine: str) -> None:
+    done = run(engine, "-c", SHOW_SOURCES)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 60
+
+
+def test_a_traceback_through_a_specialized_recorder_shows_its_line() -> None:
+    script = (
+        "import traceback\nfrom microgrid import Value\ntry: Value.exp(1.0)\nexcept Exception: traceback.print_exc()"
+    )
+    done = run("python", "-c", script)
+    assert 'File "<the rule exp>"' in done.stderr
+    assert "x0 = x._data" in done.stderr
+
+
+COMPARE_RECORDERS = """
+import itertools, math, struct
+import graphs
+from microgrid import Value
+from microgrid.core import python_engine, specialize
+from microgrid.core.rules import RULES
+
+def bits(node):
+    numbers = [node.data, *node.partials]
+    return struct.pack(f"{len(numbers)}d", *[math.nan if number != number else number for number in numbers])
+
+checks = 0
+for rule in RULES.values():
+    plain, fast = python_engine.recorder(rule), specialize.recorder(rule)
+    for numbers in itertools.product(graphs.AWKWARD, repeat=min(rule.arity or 2, 2)):
+        operands = [Value(number) for number in (*numbers, *numbers)[: rule.arity or 4]]
+        assert bits(plain(*operands)) == bits(fast(*operands)), (rule, numbers)
+        checks += 1
+print(checks)
+"""
+
+
+def test_the_plain_recorder_and_the_specialized_one_have_the_same_bits_at_awkward_numbers() -> None:
+    done = run(
+        "python", "-c", f"import sys; sys.path.insert(0, {str(Path(graphs.__file__).parent)!r}){COMPARE_RECORDERS}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 2000
 
 
 # ---- what could go wrong in C ---------------------------------------------------------------------------------
@@ -151,6 +252,18 @@ def test_operations_leave_the_reference_counts_that_they_should() -> None:
     assert abs(after[3] - counts[3]) < 100
 
 
+def test_the_garbage_collector_leaves_native_nodes_alone() -> None:
+    nodes = [microgrid.where(Value(1.0), Value(2.0), 3.0) for _ in range(1000)]
+    rule, digits = nodes[0].op, {node.data for node in nodes}
+    for _ in range(5):
+        gc.collect()
+    assert {node.op for node in nodes} == {rule}
+    assert {node.data for node in nodes} == digits == {2.0}
+    if microgrid.engine == "native":
+        assert not any(map(gc.is_tracked, nodes))
+        assert not Value.__flags__ & 1 << 14  # Py_TPFLAGS_HAVE_GC
+
+
 @pytest.mark.unmeasured
 def test_a_million_graphs_built_and_dropped_take_no_memory() -> None:
     def build(times: int) -> None:
@@ -162,7 +275,7 @@ def test_a_million_graphs_built_and_dropped_take_no_memory() -> None:
 
     build(20_000)
     before = _resident()
-    build(MILLION // 5 if microgrid.engine == "python" else MILLION)
+    build(MILLION // 5 if microgrid.engine != "native" else MILLION)
     assert _resident() - before < 4 * 2**20
 
 

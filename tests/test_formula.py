@@ -9,8 +9,8 @@ import pytest
 
 import microgrid
 from microgrid import FormulaError, InvalidValueError
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rules import RULES
-from microgrid.core.value import FUNCTIONS
 from microgrid.formulas.parse import parse, spelled
 
 LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"

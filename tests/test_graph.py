@@ -11,7 +11,8 @@ import pytest
 
 import microgrid
 from microgrid import Value
-from microgrid.core.arithmetic import COMPLEX, FLOAT
+from microgrid.arithmetics.complex import COMPLEX
+from microgrid.core.arithmetic import FLOAT
 from microgrid.core.graph import (
     dependents,
     evaluate,
@@ -21,7 +22,7 @@ from microgrid.core.graph import (
     recorded,
     topological_order,
 )
-from microgrid.core.value import VALUE
+from microgrid.core.value_arithmetic import VALUE
 
 
 def _random_graph(seed: int, size: int = 60) -> tuple[list[Value], Value]:

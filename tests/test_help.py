@@ -15,10 +15,11 @@ import pytest
 import microgrid
 from microgrid import Value
 from microgrid.core.arithmetic import FLOAT
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.help import describe, summary
 from microgrid.core.plain_text import derivatives, formula
-from microgrid.core.rules import REAL, RULES, Region, Rule
-from microgrid.core.value import FUNCTIONS
+from microgrid.core.rule import Region, Rule
+from microgrid.core.rules import REAL, RULES
 from microgrid.core.worked import example
 
 every_function = pytest.mark.parametrize("name", FUNCTIONS)

@@ -26,8 +26,9 @@ from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
 from microgrid.compiler.llvm.interpreter import interpreter, opcodes
 from microgrid.compiler.llvm.interpreter import schedule as scheduling
 from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
-from microgrid.core.rules import REAL, RULES, Rule
-from microgrid.core.value import recorder
+from microgrid.core.engine import recorder
+from microgrid.core.rule import Rule
+from microgrid.core.rules import REAL, RULES
 
 every_rule = pytest.mark.parametrize("name", RULES)
 either_way = pytest.mark.parametrize("precise", [True, False])
@@ -430,7 +431,7 @@ def test_a_rule_that_is_none_of_the_table_is_as_good_as_one() -> None:
         )
 
     table: dict[str, Rule] = {}
-    microgrid.core.rules.rule("m", "m", microgrid.core.rules.MANY, table=table)(mean_of_squares)
+    microgrid.core.rule.rule("m", "m", microgrid.core.rules.MANY, table=table)(mean_of_squares)
     leaves = [Value(0.5 * place, name=f"x{place}") for place in range(9)]
     program = Program.record([recorder(table["mean_of_squares"])(*leaves)], leaves)
     check(Run(program, precise=True), [leaf.data for leaf in leaves])

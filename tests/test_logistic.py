@@ -19,9 +19,10 @@ import pytest
 
 from microgrid import DataError, Value, logistic
 from microgrid.checking import Verdict
+from microgrid.core.engine import recorder
 from microgrid.core.graph import pullback, topological_order
-from microgrid.core.rules import RULES, Rule
-from microgrid.core.value import recorder
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 
 SATURATION = [sign * size for size in (37.0, 710.0, 1e3) for sign in (1.0, -1.0)]
 

@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import make_moons
 
 from microgrid import DataError, InvalidValueError, MicrogridError, Value
-from microgrid.core.arithmetic import COMPLEX
+from microgrid.arithmetics.complex import COMPLEX
 from microgrid.core.graph import evaluate, topological_order
 from microgrid.nn import MLP, Layer, Module, Neuron
 

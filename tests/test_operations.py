@@ -28,12 +28,16 @@ from test_export import compiled
 
 import microgrid
 from microgrid import InvalidValueError, NonFiniteError, OperationError, Value, custom
+from microgrid.arithmetics.complex import COMPLEX
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.core.arithmetic import COMPLEX, FLOAT, PLAIN
+from microgrid.core.arithmetic import FLOAT, PLAIN
+from microgrid.core.engine import recorder
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import evaluate, local_partials, pullback, topological_order
-from microgrid.core.rules import MANY, POSITIVE, REAL, RULES, Region
+from microgrid.core.rule import Region
+from microgrid.core.rules import MANY, POSITIVE, REAL, RULES
 from microgrid.core.source import C, Source
-from microgrid.core.value import FUNCTIONS, VALUE, recorder
+from microgrid.core.value_arithmetic import VALUE
 
 HERE = "test_operations.py"
 

@@ -27,11 +27,14 @@ from microgrid import (
     Program,
     Value,
 )
+from microgrid.arithmetics.complex import COMPLEX
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.core.arithmetic import COMPLEX, FLOAT
+from microgrid.core.arithmetic import FLOAT
+from microgrid.core.engine import recorder
 from microgrid.core.graph import dependents, evaluate, local_partials, pullback, topological_order
-from microgrid.core.rules import REAL, RULES, Rule, rule
-from microgrid.core.value import VALUE, recorder
+from microgrid.core.rule import Rule, rule
+from microgrid.core.rules import REAL, RULES
+from microgrid.core.value_arithmetic import VALUE
 from microgrid.program import lowering
 
 MILLION = 1_000_000

@@ -13,7 +13,8 @@ import microgrid
 from microgrid import FormulaError, InvalidValueError, Value, gradients, logistic, prove
 from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.core.graph import evaluate
-from microgrid.core.rules import RULES, Region, Rule
+from microgrid.core.rule import Region, Rule
+from microgrid.core.rules import RULES
 from microgrid.logistic import SampleLoss
 
 forms = pytest.mark.parametrize("form", ["textbook", "logit"])

@@ -30,11 +30,14 @@ from helpers import Report as RuleReport
 
 import microgrid
 from microgrid import Value
+from microgrid.arithmetics.complex import COMPLEX
 from microgrid.arithmetics.mpmath import MPMATH
-from microgrid.core.arithmetic import COMPLEX
+from microgrid.core.comparison import Comparison
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import evaluate, local_partials, pullback, pushforward
-from microgrid.core.rules import RULES, Kink, Region, Rule, rule
-from microgrid.core.value import FUNCTIONS, VALUE, Comparison
+from microgrid.core.rule import Kink, Region, Rule, rule
+from microgrid.core.rules import RULES
+from microgrid.core.value_arithmetic import VALUE
 
 every_rule = pytest.mark.parametrize("name", RULES)
 every_function = pytest.mark.parametrize("name", FUNCTIONS)

@@ -17,9 +17,9 @@ import microgrid
 from microgrid import Program, Value
 from microgrid.compiler.llvm import native
 from microgrid.compiler.llvm.native import NativeCode
+from microgrid.core.engine import recorder
 from microgrid.core.graph import topological_order
 from microgrid.core.rules import RULES
-from microgrid.core.value import recorder
 from microgrid.errors import DataError, OperationError
 
 Make = Callable[..., Any]

@@ -234,7 +234,8 @@ def test_functions_of_the_package_take_plain_numbers_and_refuse_the_rest() -> No
         microgrid.sum([Value(1.0), "a"])  # type: ignore[list-item]
     with pytest.raises(InvalidValueError, match="not 'a' of type str"):
         Value(1.0).maximum("a")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"exp.*argument"):
+    told = "exp takes 1 operands, not 2" if microgrid.engine == "plain" else r"exp.*argument"
+    with pytest.raises(TypeError, match=told):
         microgrid.exp(1.0, 2.0)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="sum takes 1 lists of operands, not 2"):
         microgrid.sum([1.0], [2.0])  # type: ignore[call-overload]

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
-from microgrid.core.rules import RULES, Pair, Rule
+from microgrid.core.rule import Pair, Rule
+from microgrid.core.rules import RULES
 
 __all__ = ["LATEX", "Text", "number", "symbol"]
 

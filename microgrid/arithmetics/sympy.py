@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from microgrid.core.arithmetic import ELEMENTARY, Arithmetic
+from microgrid.core.arithmetic import Arithmetic
+from microgrid.core.ieee import ELEMENTARY
 from microgrid.errors import MissingPackageError
 
 try:

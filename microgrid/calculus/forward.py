@@ -9,9 +9,10 @@ from microgrid.arithmetics.series import REAL, Series, SeriesArithmetic, SparseV
 from microgrid.calculus.reverse import times
 from microgrid.calculus.trace import Trace
 from microgrid.core.arithmetic import FLOAT
+from microgrid.core.engine import Value, as_value, recorder
 from microgrid.core.graph import dependents, evaluate, local_partials, pullback, topological_order
-from microgrid.core.rules import Rule
-from microgrid.core.value import VALUE, Value, as_value, recorder
+from microgrid.core.rule import Rule
+from microgrid.core.value_arithmetic import VALUE
 
 __all__ = ["Replay", "all_directions", "recorded_hessian", "recorded_hvp", "recorded_jvp"]
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from microgrid._public import public
+from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import dependents, pullback, topological_order
-from microgrid.core.value import VALUE, Value, as_value
+from microgrid.core.value_arithmetic import VALUE
 from microgrid.errors import InvalidValueError
 from microgrid.util.pytree import flatten
 

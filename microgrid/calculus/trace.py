@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid.calculus.reverse import recorded_gradient
+from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import pullback, topological_order
-from microgrid.core.value import Value, as_value
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.util.pytree import Rebuild, flatten
 from microgrid.util.wording import listed

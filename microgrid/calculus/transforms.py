@@ -25,7 +25,9 @@ from microgrid.arithmetics.series import Series
 from microgrid.calculus.forward import Replay, all_directions
 from microgrid.calculus.reverse import recorded_gradient
 from microgrid.calculus.trace import Trace, Wrt, record
-from microgrid.core.value import FUNCTIONS, Value, as_float, as_value
+from microgrid.core.engine import Value, as_value
+from microgrid.core.functions import FUNCTIONS
+from microgrid.core.value import as_float
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.util.pytree import flatten_like
 

@@ -22,7 +22,7 @@ from microgrid.checking.points import Point, derivatives, sample_points
 from microgrid.checking.recordings import Recording, record
 from microgrid.checking.report import Judgement, Report, Verdict
 from microgrid.checking.subjects import AUTODIFF, Function, PlainFunction, RecordedFunction, agreement
-from microgrid.core.value import Value
+from microgrid.core.engine import Value
 from microgrid.errors import DataError, GradientError
 
 __all__ = ["assert_gradients", "check_gradients"]

@@ -21,8 +21,9 @@ from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate,
 from microgrid.checking.recordings import Detached, Recording
 from microgrid.checking.references import complex_step_of, high_precision_of
 from microgrid.core.arithmetic import FLOAT
-from microgrid.core.rules import Rule
-from microgrid.core.value import Value, described, operands_described
+from microgrid.core.engine import Value
+from microgrid.core.rule import Rule
+from microgrid.core.strictness import described, operands_described
 
 __all__ = ["Blame", "Inspection", "blame_for_detached", "blame_for_infinity", "describe", "inspect_nodes"]
 

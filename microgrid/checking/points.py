@@ -17,7 +17,7 @@ from numbers import Real
 from typing import Any, Literal, get_args
 
 from microgrid._public import public
-from microgrid.core.value import Value
+from microgrid.core.engine import Value
 from microgrid.errors import DataError
 
 __all__ = ["Interval", "Point", "derivatives", "filled", "numbers_of", "sample_points"]
@@ -86,6 +86,7 @@ class Interval:
         return min(max(sign * size, self.low), self.high)
 
 
+@public("microgrid.checking")
 @dataclass(frozen=True, slots=True)
 class Point:
     """One point: its coordinates in a row, their names, and their arrangement in f's arguments.
@@ -114,6 +115,9 @@ class Point:
     def written(self) -> str:
         """The point as Python source, its numbers exact to the last bit."""
         return _source(filled(self.template, iter(self.numbers)))
+
+
+Place = Point  # its name in reports that were pickled before it was called so
 
 
 def sample_points(function: Callable[..., Any], at: Any, count: int, seed: int) -> list[Point]:

@@ -15,10 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from microgrid.core.arithmetic import IEEE_ELEMENTARY, Arithmetic
+from microgrid.core.arithmetic import Arithmetic
+from microgrid.core.comparison import Comparison
+from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
-from microgrid.core.rules import Rule
-from microgrid.core.value import Comparison, Value
+from microgrid.core.ieee import IEEE_ELEMENTARY
+from microgrid.core.rule import Rule
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import shortened
 

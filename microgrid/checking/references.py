@@ -12,12 +12,13 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from microgrid.arithmetics.complex import COMPLEX
 from microgrid.checking.differences import Estimate
 from microgrid.checking.recordings import Recording
-from microgrid.core.arithmetic import COMPLEX, FLOAT, Arithmetic
+from microgrid.core.arithmetic import FLOAT, Arithmetic
+from microgrid.core.engine import Value
 from microgrid.core.graph import evaluate, local_partials, pullback
-from microgrid.core.rules import Pair, Rule
-from microgrid.core.value import Value
+from microgrid.core.rule import Pair, Rule
 
 __all__ = ["complex_step", "complex_step_of", "high_precision", "high_precision_of", "is_portable", "rounding"]
 

@@ -21,7 +21,8 @@ from microgrid.checking.points import Point
 from microgrid.cli import demo
 from microgrid.cli.timing import timings
 from microgrid.compiler.api import compile  # noqa: A004  # microgrid's own is meant
-from microgrid.core.value import FUNCTIONS, Value
+from microgrid.core.engine import Value
+from microgrid.core.functions import FUNCTIONS
 from microgrid.derivations.derivation import explain
 from microgrid.derivations.proof import prove
 from microgrid.drawing import draw

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from microgrid.compiler.api import compile  # noqa: A004  # microgrid's own is meant
-from microgrid.core.value import Value
+from microgrid.core.engine import Value
 from microgrid.formulas.parse import Formula
 
 __all__ = ["seconds_of", "timings"]

@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from microgrid.core.value import Value, as_float
+from microgrid.core.engine import Value
+from microgrid.core.value import as_float
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError
 from microgrid.util.pytree import Rebuild, flatten
 

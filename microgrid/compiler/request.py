@@ -13,7 +13,8 @@ from typing import Any
 from microgrid.calculus.forward import recorded_hessian, recorded_hvp, recorded_jvp
 from microgrid.compiler.arguments import Layout, Variables
 from microgrid.compiler.trace import Trace, guards_of
-from microgrid.core.value import Value, decisions
+from microgrid.core.comparison import decisions
+from microgrid.core.engine import Value
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
 from microgrid.util.pytree import Rebuild

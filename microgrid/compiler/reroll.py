@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from microgrid.core.rules import RULES, Rule
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 from microgrid.program.lowering import Columns
 from microgrid.program.program import Program
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from microgrid.compiler.arguments import Arguments, Layout, Place, distinct
 from microgrid.compiler.trace import Trace, trace
+from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
-from microgrid.core.value import Value
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
 from microgrid.util.pytree import Rebuild, flatten, only

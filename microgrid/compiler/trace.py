@@ -14,8 +14,9 @@ from typing import Any
 
 from microgrid.compiler.arguments import Layout, Place
 from microgrid.compiler.tiers import PointFrame, PointRunner
+from microgrid.core.comparison import decisions
+from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import dependents, topological_order
-from microgrid.core.value import Value, as_value, decisions
 from microgrid.errors import InvalidValueError, OperationError
 from microgrid.program.program import Program
 from microgrid.util.pytree import Rebuild, flatten

@@ -11,11 +11,13 @@ from functools import partial
 from importlib.util import source_hash
 from pathlib import Path
 
-from microgrid.core.rules import RULES, Rule
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 from microgrid.core.source import C, List, Source
 
 __all__ = ["built_from", "rules_in_c"]
 
+_SOURCES = ("rule.py", "rules.py", "ieee.py", "arithmetic.py", "source.py", "engine.c", "c_rules.py")
 _LETTERS = "xyz"
 _MANY = "Py_ssize_t count, const double *operands, double *partials, double *scratch"
 _SLOTS = {
@@ -38,7 +40,7 @@ def built_from() -> str:
         Hexadecimal digits.
     """
     core = Path(__file__).parent
-    sources = [core / name for name in ("rules.py", "arithmetic.py", "source.py", "engine.c", "c_rules.py")]
+    sources = [core / name for name in _SOURCES]
     return source_hash(b"".join([source.read_bytes() for source in sources])).hex()
 
 

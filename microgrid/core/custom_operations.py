@@ -18,8 +18,13 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from microgrid._public import public
-from microgrid.core.rules import MANY, REAL, Pair, Region, Rule, letters_of
-from microgrid.core.value import VALUE, Value, as_float, as_operand, described, elementwise
+from microgrid.core.engine import Value
+from microgrid.core.functions import elementwise
+from microgrid.core.rule import Pair, Region, Rule, letters_of
+from microgrid.core.rules import MANY, REAL
+from microgrid.core.strictness import described
+from microgrid.core.value import as_float, as_operand
+from microgrid.core.value_arithmetic import VALUE
 from microgrid.errors import InvalidValueError, OperationError
 
 __all__ = ["CustomRule", "Operation", "custom"]
@@ -211,6 +216,7 @@ def _rule(written: Pair, words: tuple[str, str, str], regions: tuple[Region, ...
     return rule
 
 
+@public()
 def _rule_of(
     value: Callable[..., Any],
     partials: Callable[..., Any],
@@ -222,11 +228,13 @@ def _rule_of(
     return custom(value, partials, name=name, symbol=symbol, latex=latex, regions=regions).rule
 
 
+@public()
 def _rule_at(module: str, name: str) -> Rule:
     operation: Operation = infix.attrgetter(name)(import_module(module))
     return operation.rule
 
 
+@public()
 def _operation_of(rule: CustomRule) -> Operation:
     value, partials = rule.written
     return custom(value, partials, name=rule.name, symbol=rule.symbol, latex=rule.latex, regions=rule.regions)

@@ -70,13 +70,14 @@ struct Value {
 };
 
 static PyTypeObject *ValueType;
-static PyObject *callbacks; /* a dict of what value.py does for us; see configure() */
+static PyObject *callbacks; /* a dict of what Python does for us; see configure() */
 static PyObject *general[OP_COUNT]; /* each rule's function for operands that are not Values alone */
 static PyObject *rule_objects; /* a list: the Rule of each op; None for a leaf */
-static int strict_blocks;   /* how many strict() blocks are open in any thread */
+static PyObject *open_blocks; /* a list with an entry for each strict() block that is open in any thread */
 
 #define AS_VALUE(object) ((Value *)(object))
 #define IS_VALUE(object) (Py_TYPE(object) == ValueType)
+#define IS_STRICT() (PyList_GET_SIZE(open_blocks) != 0)
 
 static double *many_partials(Many *many) { return (double *)(many->parents + many->count); }
 
@@ -269,7 +270,7 @@ static Value *new_leaf(double data, unsigned flags) {
 static PyObject *callback(const char *name) { return PyDict_GetItemString(callbacks, name); }
 
 static PyObject *checked(Value *node) {
-    if (strict_blocks && node) {
+    if (node && IS_STRICT()) {
         PyObject *fine = PyObject_CallOneArg(callback("check_finite"), (PyObject *)node);
         if (!fine) {
             Py_DECREF(node);
@@ -288,7 +289,7 @@ static inline PyObject *record_unary(unsigned op, double (*rule)(double, double 
     node->partial[0] = partial;
     Py_INCREF(x);
     node->operand[0].node = x;
-    return strict_blocks ? checked(node) : (PyObject *)node;
+    return IS_STRICT() ? checked(node) : (PyObject *)node;
 }
 
 /* One operand may be a plain number: then its node is NULL and the number counts. */
@@ -314,7 +315,7 @@ static inline PyObject *record_binary(unsigned op, double (*rule)(double, double
         node->operand[1].number = y_data;
         node->flags = SECOND_IS_NUMBER;
     }
-    return strict_blocks ? checked(node) : (PyObject *)node;
+    return IS_STRICT() ? checked(node) : (PyObject *)node;
 }
 
 typedef double (*ManyRule)(Py_ssize_t, const double *, double *, double *);
@@ -497,16 +498,10 @@ static void hand_back(void) {
     }
 }
 
-static int is_node(PyObject *object) {
-    if (!IS_VALUE(object)) PyErr_SetString(PyExc_TypeError, "a sweep starts from a Value");
-    return IS_VALUE(object);
-}
-
-static PyObject *backward(PyObject *module, PyObject *object) {
-    if (!is_node(object)) return NULL;
-    Value *root = AS_VALUE(object);
-    if (strict_blocks) {
-        PyObject *fine = PyObject_CallOneArg(callback("check_adjoints"), object);
+static PyObject *backward(PyObject *self, PyObject *unused) {
+    Value *root = AS_VALUE(self);
+    if (IS_STRICT()) {
+        PyObject *fine = PyObject_CallOneArg(callback("check_adjoints"), self);
         if (!fine) return NULL;
         Py_DECREF(fine);
     }
@@ -522,9 +517,8 @@ static PyObject *backward(PyObject *module, PyObject *object) {
     Py_RETURN_NONE;
 }
 
-static PyObject *zero_grad(PyObject *module, PyObject *object) {
-    if (!is_node(object)) return NULL;
-    Value *root = AS_VALUE(object);
+static PyObject *zero_grad(PyObject *self, PyObject *unused) {
+    Value *root = AS_VALUE(self);
     root->grad = 0.0;
     if (root->kind == LEAF) Py_RETURN_NONE;
     if (find_interior(root)) return PyErr_NoMemory();
@@ -1024,7 +1018,7 @@ static PyObject *operand_node(Value *node, int place, unsigned flag) {
     if (node->flags & flag) {
         Value *constant = new_leaf(node->operand[place].number, IS_CONSTANT);
         if (!constant) return NULL;
-        constant->grad = node->partial[place] * node->grad;
+        constant->grad = 0.0 + node->partial[place] * node->grad; /* as a sweep adds it to a gradient of 0 */
         node->operand[place].node = constant;
         node->flags &= ~flag;
     }
@@ -1165,15 +1159,8 @@ static PyObject *record(PyObject *module, PyObject *const *arguments, Py_ssize_t
     Py_UNREACHABLE();
 }
 
-/* make(op, data, grad, name, parents, partials, is_constant): a node from its parts. */
-static PyObject *make(PyObject *module, PyObject *arguments) {
-    unsigned op;
-    double data, grad;
-    int is_constant;
-    PyObject *name, *parents, *partials;
-    if (!PyArg_ParseTuple(arguments, "IddOO!O!p:make", &op, &data, &grad, &name, &PyTuple_Type, &parents, &PyTuple_Type,
-                          &partials, &is_constant))
-        return NULL;
+static PyObject *make_node(unsigned op, double data, double grad, PyObject *name, PyObject *parents,
+                           PyObject *partials, int is_constant) {
     Py_ssize_t count = PyTuple_GET_SIZE(parents);
     if (op >= (unsigned)PyList_GET_SIZE(rule_objects) || count != PyTuple_GET_SIZE(partials) || !op != !count)
         return PyErr_Format(PyExc_TypeError, "make: operation %u with %zd parents", op, count);
@@ -1218,20 +1205,43 @@ static PyObject *make(PyObject *module, PyObject *arguments) {
     return checked(node);
 }
 
-static PyObject *add_strict_block(PyObject *module, PyObject *change) {
-    strict_blocks += (int)PyLong_AsLong(change);
-    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+/* make(op, data, grad, name, parents, partials, is_constant): a node from its parts. */
+static PyObject *make(PyObject *module, PyObject *arguments) {
+    unsigned op;
+    double data, grad;
+    int is_constant;
+    PyObject *name, *parents, *partials;
+    if (!PyArg_ParseTuple(arguments, "IddOO!O!p:make", &op, &data, &grad, &name, &PyTuple_Type, &parents, &PyTuple_Type,
+                          &partials, &is_constant))
+        return NULL;
+    return make_node(op, data, grad, name, parents, partials, is_constant);
 }
 
-/* configure(callbacks, rules): what value.py does for the engine, and a list with the Rule of each op. */
+/* A copy of the node with other parents. */
+static PyObject *twin(PyObject *self, PyObject *parents) {
+    Value *node = AS_VALUE(self);
+    if (!PyTuple_Check(parents)) return PyErr_Format(PyExc_TypeError, "_twin: parents are a tuple");
+    PyObject *partials = get_partials(self, NULL);
+    if (!partials) return NULL;
+    PyObject *copy = make_node(node->op, node->data, node->grad, node->name, parents, partials,
+                               node->flags & IS_CONSTANT);
+    Py_DECREF(partials);
+    return copy;
+}
+
+/* configure(callbacks, open_blocks, rules): what Python does for the engine, the list of open strict() blocks, and a
+   list with the Rule of each op. */
 static PyObject *configure(PyObject *module, PyObject *arguments) {
-    PyObject *given, *rules;
+    PyObject *given, *blocks, *rules;
     static const char *wanted[] = {"operand", "as_float", "check_name", "check_finite", "check_adjoints"};
-    if (!PyArg_ParseTuple(arguments, "O!O!:configure", &PyDict_Type, &given, &PyList_Type, &rules)) return NULL;
+    if (!PyArg_ParseTuple(arguments, "O!O!O!:configure", &PyDict_Type, &given, &PyList_Type, &blocks, &PyList_Type,
+                          &rules))
+        return NULL;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!PyDict_GetItemString(given, wanted[i])) return PyErr_Format(PyExc_KeyError, "configure: %s", wanted[i]);
     if (PyList_GET_SIZE(rules) < OP_COUNT) return PyErr_Format(PyExc_ValueError, "configure: too few rules");
     Py_XSETREF(callbacks, Py_NewRef(given));
+    Py_XSETREF(open_blocks, Py_NewRef(blocks));
     Py_XSETREF(rule_objects, Py_NewRef(rules));
     Py_RETURN_NONE;
 }
@@ -1277,7 +1287,11 @@ static PyObject *function(PyObject *module, PyObject *arguments) {
 
 /* ---- the type and the module ---------------------------------------------------------------------------------- */
 
+/* What ValueBase leaves to an engine, whose docstrings are there; and the rules of one operand. */
 static PyMethodDef value_methods[] = {
+    {"backward", backward, METH_NOARGS, NULL},
+    {"zero_grad", zero_grad, METH_NOARGS, NULL},
+    {"_twin", twin, METH_O, NULL},
 #define UNARY_METHOD(NAME, METHOD) {#METHOD, method_##NAME, METH_NOARGS, NULL}, /* set_method_doc documents it */
     FOR_UNARY_METHODS(UNARY_METHOD)
     {NULL},
@@ -1310,8 +1324,14 @@ static PyGetSetDef value_attributes[] = {
     {NULL},
 };
 
+/* A class written in Python has its instances tracked by the collector, and a type that derives from it inherits that
+   unless it has a tp_traverse of its own. Nodes have no room for the collector's links, so this type has one; nobody
+   calls it. */
+static int not_traversed(PyObject *self, visitproc visit, void *argument) { return 0; }
+
 static PyType_Slot value_slots[] = {
-    {Py_tp_doc, "Value(data, name=None, *, label=None)\n--\n\n"}, /* the signature; value.py has the text */
+    {Py_tp_doc, "Value(data, name=None, *, label=None)\n--\n\n"}, /* the signature; ValueBase has the text */
+    {Py_tp_traverse, not_traversed},
     {Py_tp_new, value_new},
     {Py_tp_dealloc, value_dealloc},
     {Py_tp_methods, value_methods},
@@ -1329,10 +1349,7 @@ static PyMethodDef module_methods[] = {
     {"function", function, METH_VARARGS, NULL},
     {"make", make, METH_VARARGS, NULL},
     {"record", (PyCFunction)(void (*)(void))record, METH_FASTCALL, NULL},
-    {"add_strict_block", add_strict_block, METH_O, NULL},
-    {"backward", backward, METH_O, NULL},
     {"set_method_doc", set_method_doc, METH_VARARGS, NULL},
-    {"zero_grad", zero_grad, METH_O, NULL},
     {NULL},
 };
 
@@ -1355,10 +1372,25 @@ static int add_rule_names(PyObject *module) {
     return failed;
 }
 
+/* The Value of this engine derives from what every engine's Value is, which is written in Python. That class has no
+   storage of its own, and operators, vectorcall and the sweeps are this type's, so that it costs no speed. */
+static PyTypeObject *make_type(void) {
+    PyObject *value = PyImport_ImportModule("microgrid.core.value");
+    PyObject *base = value ? PyObject_GetAttrString(value, "ValueBase") : NULL;
+    PyObject *type = base ? PyType_FromSpecWithBases(&value_spec, base) : NULL;
+    if (type && PyType_IS_GC((PyTypeObject *)type)) { /* then the collector would write into nodes */
+        PyErr_SetString(PyExc_ImportError, "the type of the nodes is tracked by the garbage collector");
+        Py_CLEAR(type);
+    }
+    Py_XDECREF(value);
+    Py_XDECREF(base);
+    return (PyTypeObject *)type;
+}
+
 PyMODINIT_FUNC PyInit__engine(void) {
     PyObject *module = PyModule_Create(&module_definition);
     if (!module) return NULL;
-    ValueType = (PyTypeObject *)PyType_FromSpec(&value_spec);
+    ValueType = make_type();
     if (!ValueType || PyModule_AddObjectRef(module, "Value", (PyObject *)ValueType) || add_rule_names(module) ||
         PyModule_AddStringConstant(module, "built_from", BUILT_FROM)) {
         Py_DECREF(module);

@@ -1,34 +1,39 @@
-"""The choice of an engine: the native one where it was built, otherwise the pure-Python one; the same results.
+"""The choice of an engine, ``Value`` as the chosen engine stores it, and how a rule is recorded with it.
 
-The environment variable ``MICROGRID_ENGINE`` forces ``native`` or ``python``.
+The environment variable ``MICROGRID_ENGINE`` forces one: ``native``, in C; ``python``, in Python as fast as it goes; or
+``plain``, the Python engine to read and to step through: ``MICROGRID_ENGINE=plain python -m pdb script.py``. Without it
+the native engine is used where it was built, otherwise ``python``. The results are the same, bit for bit.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from microgrid.core.arithmetic import FLOAT
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
+from microgrid.core.value import as_float, as_operand
 from microgrid.errors import MicrogridError
 
-if TYPE_CHECKING:
-    from microgrid.core.rules import Rule
-
-__all__ = ["Engine", "engine"]
+__all__ = ["Engine", "Value", "as_value", "engine", "recorder"]
 
 Node = Any
 
 
 class Engine(Protocol):
-    """What ``value`` needs of an engine: how nodes are stored, recorded and swept.
+    """What an engine's module offers: how nodes are stored, recorded and swept.
 
     Attributes
     ----------
     NAME : str
-        "native" or "python".
+        "native", "python" or "plain".
     Value : type
-        The node: ``data``, ``grad`` and ``name``, which may be set, ``op``, ``parents``, ``partials``,
-        ``is_constant``, the methods of the rules of one operand, and the arithmetic operators.
+        The node, a subclass of ``ValueBase``: ``data``, ``grad`` and ``name``, which may be set, ``op``, ``parents``,
+        ``partials``, ``is_constant``, the methods of the rules of one operand, the arithmetic operators, and the sweeps
+        ``backward`` and ``zero_grad``.
     """
 
     @property
@@ -39,18 +44,6 @@ class Engine(Protocol):
     def Value(self) -> Any:  # noqa: N802  # a class
         """The node."""
 
-    def configure(self, callbacks: dict[str, Callable[..., Any]]) -> None:
-        """Take what ``value`` does for an engine: reading operands and names, and the checks of ``strict``."""
-
-    def add_strict_block(self, change: int) -> None:
-        """Note that a ``strict`` block was entered, 1, or left, -1, in some thread."""
-
-    def backward(self, root: Node) -> None:
-        """Set the gradients of everything that the root depends on."""
-
-    def zero_grad(self, root: Node) -> None:
-        """Set them to 0."""
-
     def columns(self, outputs: list[Node], inputs: list[Node], share: bool) -> tuple[Any, ...] | None:
         """The graph of the outputs as the columns of a ``Program``, or None where plain Python has to make them."""
         ...
@@ -59,7 +52,7 @@ class Engine(Protocol):
         """A function from operands, all Values, to the node of a rule of the table."""
         ...
 
-    def function(self, rule: Rule, general: Callable[..., Any], doc: str) -> Callable[..., Any]:
+    def function(self, rule: Rule, general: Callable[..., Any]) -> Callable[..., Any]:
         """The rule's function of the package: at once for Values, the general one for anything else."""
         ...
 
@@ -77,25 +70,75 @@ class Engine(Protocol):
         ...
 
 
-def _choose() -> Any:
+_MODULES = {"native": "native_engine", "python": "specialize", "plain": "python_engine"}
+
+
+def _choose() -> Engine:
     wanted = os.environ.get("MICROGRID_ENGINE", "")
-    if wanted not in ("", "native", "python"):
-        raise MicrogridError(f"MICROGRID_ENGINE is 'native' or 'python', not {wanted!r}")
-    if wanted != "python":
-        try:
-            from microgrid.core import native_engine as engine_native
+    if wanted not in ("", *_MODULES):
+        raise MicrogridError(f"MICROGRID_ENGINE is 'native', 'python' or 'plain', not {wanted!r}")
+    try:
+        return _load(wanted or "native")
+    except ImportError as error:
+        if wanted:
+            raise MicrogridError(
+                f"the native engine is not there ({error}): install microgrid-autodiff again where there is a C "
+                "compiler, or leave MICROGRID_ENGINE unset"
+            ) from error
+        return _load("python")
 
-            return engine_native
-        except ImportError as error:
-            if wanted:
-                raise MicrogridError(
-                    f"the native engine is not there ({error}): install microgrid-autodiff again where there is a C "
-                    "compiler, or leave MICROGRID_ENGINE unset"
-                ) from error
-    from microgrid.core import python_engine as engine_python
 
-    return engine_python
+def _load(name: str) -> Engine:
+    return cast("Engine", import_module(f"microgrid.core.{_MODULES[name]}"))
 
 
 engine: Engine = _choose()
 """The module of the engine in use."""
+
+if TYPE_CHECKING:
+    from microgrid.core.value import ValueBase as Value
+else:
+    Value = engine.Value
+
+
+def as_value(operand: Any) -> Value:
+    """The operand as a node: a Value as it is, a comparison as its node, a plain number as a constant."""
+    lifted = as_operand(operand)
+    if isinstance(lifted, Value):
+        return lifted
+    leaf: Value = engine.make(None, as_float(operand), 0.0, None, (), (), True)
+    return leaf
+
+
+# By rule, not by name: a user's own operation may bear the name of another.
+_RECORDERS: dict[Rule, Callable[..., Value]] = {rule: engine.recorder(rule) for rule in RULES.values()}
+
+
+def recorder(rule: Rule) -> Callable[..., Value]:
+    """How a rule is recorded: by the engine if it is of the table, otherwise by running it on floats here.
+
+    Parameters
+    ----------
+    rule : Rule
+        Any rule.
+
+    Returns
+    -------
+    callable
+        From operands, all Values, to the node. For a rule on lists they stand one list after the other.
+    """
+    if rule not in _RECORDERS:
+        _RECORDERS[rule] = _recorder_on_floats(rule)
+    return _RECORDERS[rule]
+
+
+def _recorder_on_floats(rule: Rule) -> Callable[..., Value]:
+    value, partials = FLOAT.bind(rule)
+
+    def record(*operands: Value) -> Value:
+        data = [operand.data for operand in operands]
+        out = value(*data)
+        node: Value = engine.make(rule, out, 0.0, None, operands, partials(out, *data), False)
+        return node
+
+    return record

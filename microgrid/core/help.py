@@ -13,7 +13,8 @@ from types import FunctionType
 from typing import Any
 
 from microgrid.core.help_texts import TEXTS
-from microgrid.core.rules import RULES, Rule
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 
 __all__ = ["describe", "describe_method", "document", "summary"]
 

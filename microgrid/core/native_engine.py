@@ -1,4 +1,4 @@
-"""The native engine as ``value`` sees it; the engine itself is ``native/engine.c``, compiled to ``_engine``.
+"""The native engine as the package sees it; the engine itself is ``engine.c``, compiled to ``_engine``.
 
 Importing this module fails with ImportError where the engine was not built, or was built from other sources.
 """
@@ -13,20 +13,12 @@ from typing import Any, cast
 from microgrid.core import _engine
 from microgrid.core.c_rules import built_from
 from microgrid.core.help import describe_method
-from microgrid.core.rules import RULES, Rule
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
+from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
+from microgrid.core.value import ValueBase, as_float, as_operand, check_name
 
-__all__ = [
-    "NAME",
-    "Value",
-    "add_strict_block",
-    "backward",
-    "columns",
-    "configure",
-    "function",
-    "make",
-    "recorder",
-    "zero_grad",
-]
+__all__ = ["NAME", "Value", "columns", "function", "make", "recorder"]
 
 if _engine.built_from != built_from():
     raise ImportError("the native engine was built from other sources than these: install the package again")
@@ -34,9 +26,7 @@ if _engine.built_from != built_from():
 NAME = "native"
 
 Value: Any = _engine.Value
-add_strict_block: Callable[[int], None] = _engine.add_strict_block
-backward: Callable[[Any], None] = _engine.backward
-zero_grad: Callable[[Any], None] = _engine.zero_grad
+Value.__doc__ = ValueBase.__doc__  # a class's docstring is the one thing that it doesn't inherit
 
 _rules: list[Rule | None] = [None, *RULES.values()]
 _places: dict[Rule | None, int] = {rule: place for place, rule in enumerate(_rules)}
@@ -75,14 +65,12 @@ def make(
     return _engine.make(_place(rule), data, grad, name, parents, partials, is_constant)
 
 
-def function(rule: Rule, general: Callable[..., Any], doc: str) -> Callable[..., Any]:
+def function(rule: Rule, general: Callable[..., Any]) -> Callable[..., Any]:
     """The rule's function of the package: natively for Values, the general one for anything else."""
-    general.__name__ = general.__qualname__ = rule.name
-    general.__module__, general.__doc__ = "microgrid", doc
     for method in (rule.name, *rule.aliases) if rule.arity == 1 else ():
         _engine.set_method_doc(method, f"{method}($self, /){_END}{describe_method(rule)}")
     made: Callable[..., Any] = _engine.function(
-        _place(rule), general, f"{rule.name}({', '.join(rule.letters)}, /){_END}{doc}"
+        _place(rule), general, f"{rule.name}({', '.join(rule.letters)}, /){_END}{general.__doc__}"
     )
     return made
 
@@ -98,6 +86,14 @@ def columns(outputs: list[Any], inputs: list[Any], share: bool) -> tuple[Any, ..
     return array("d", constants), rules, array("H", ops), *integers
 
 
-def configure(callbacks: dict[str, Callable[..., Any]]) -> None:
-    """Take what ``value`` does for an engine: reading operands and names, and the checks of ``strict``."""
-    _engine.configure(callbacks, _rules)
+_engine.configure(
+    {
+        "as_float": as_float,
+        "check_adjoints": check_adjoints,
+        "check_finite": check_finite,
+        "check_name": check_name,
+        "operand": as_operand,
+    },
+    open_blocks,
+    _rules,
+)

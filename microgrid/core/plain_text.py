@@ -16,7 +16,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
-from microgrid.core.rules import RULES, Rule
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 
 __all__ = ["Text", "call", "derivatives", "formula"]
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from microgrid.core.help import summary
-from microgrid.core.rules import RULES, Rule
+from microgrid.core.rule import Rule
+from microgrid.core.rules import RULES
 from microgrid.core.worked import equations, example
 
 __all__ = ["face_stub", "help_module", "table_stub", "written"]
@@ -25,7 +26,8 @@ _WRITTEN = "# Written from the rule table by `python -m microgrid.core.stubs`; n
 _TABLE_HEAD = '''
 from typing import Any, Protocol, TypeAlias, overload
 
-from microgrid.core.value import Comparison, Value
+from microgrid.core.comparison import Comparison
+from microgrid.core.engine import Value
 
 class Number(Protocol):
     """A plain real number: int, bool, float, Fraction, a NumPy scalar. An array has no hash, a Value no __float__."""

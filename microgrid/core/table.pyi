@@ -2,7 +2,8 @@
 
 from typing import Any, Protocol, TypeAlias, overload
 
-from microgrid.core.value import Comparison, Value
+from microgrid.core.comparison import Comparison
+from microgrid.core.engine import Value
 
 class Number(Protocol):
     """A plain real number: int, bool, float, Fraction, a NumPy scalar. An array has no hash, a Value no __float__."""

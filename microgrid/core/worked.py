@@ -10,7 +10,7 @@ from itertools import product
 
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.plain_text import call, derivatives, formula
-from microgrid.core.rules import Rule
+from microgrid.core.rule import Rule
 
 __all__ = ["equations", "example"]
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
+from microgrid.core.engine import Value
 from microgrid.core.graph import dependents, pullback, topological_order
-from microgrid.core.value import Value
 from microgrid.derivations.render import as_html, as_latex, as_text, plain
 from microgrid.derivations.simplify import closed_form
 from microgrid.derivations.steps import MOST_COUNTED, Component, Path, Steps, is_word, paths_counted

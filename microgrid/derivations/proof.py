@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from microgrid._public import public
+from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import evaluate, topological_order
-from microgrid.core.value import Value, as_value
 from microgrid.errors import InvalidValueError
 from microgrid.formulas.high_precision import mpmath_package
 from microgrid.formulas.names import symbol_names, written_size

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid._public import public
 from microgrid.formulas.sympy import sympy_package
 
 __all__ = ["MOST_COUNTED", "Component", "Path", "Steps", "is_word", "paths_counted", "quotient"]
@@ -14,6 +15,7 @@ MOST_COUNTED = 10**300
 """Counts of paths stop here."""
 
 
+@public("microgrid.derivations")
 @dataclass(frozen=True, slots=True)
 class Path:
     """One path through a stage, from its upper end back to its lower end.
@@ -39,6 +41,7 @@ class Path:
     value: float
 
 
+@public("microgrid.derivations")
 @dataclass(frozen=True, slots=True)
 class Component:
     """One line of a derivation: the derivative of a node with respect to another.

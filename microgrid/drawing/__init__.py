@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from microgrid._public import public
-from microgrid.core.value import Value, set_notebook_view
+from microgrid.core.engine import Value
+from microgrid.core.value import set_notebook_view
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError, OutputError
 from microgrid.util.atomic_write import write
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
+from microgrid.core.engine import Value
 from microgrid.core.graph import evaluate
-from microgrid.core.value import Value
 from microgrid.errors import DataError
 from microgrid.formulas.names import check_is_value
 

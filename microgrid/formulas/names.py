@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from microgrid.core.value import Value
+from microgrid.core.engine import Value
 from microgrid.errors import DataError, InvalidValueError
 
 __all__ = ["check_is_value", "check_size", "shown", "symbol_names", "written_size"]

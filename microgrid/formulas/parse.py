@@ -21,8 +21,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid._public import public
+from microgrid.core.engine import Value, as_value
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rules import RULES
-from microgrid.core.value import FUNCTIONS, Value, as_value, named
+from microgrid.core.value import named
 from microgrid.errors import FormulaError
 from microgrid.util.wording import listed
 
@@ -62,6 +65,7 @@ def _callables() -> dict[str, str]:
     return known
 
 
+@public()  # a pickle names it so
 @dataclass(frozen=True, slots=True)
 class Formula:
     """A parsed formula: its definitions, and which of them is the output.

@@ -6,9 +6,9 @@ import keyword
 from collections.abc import Sequence
 
 from microgrid._public import public
+from microgrid.core.engine import Value
 from microgrid.core.graph import evaluate, local_partials, pullback, topological_order
 from microgrid.core.source import NUMPY, C, Language, Source
-from microgrid.core.value import Value
 from microgrid.errors import InvalidValueError
 
 __all__ = ["to_c", "to_numpy", "to_python"]

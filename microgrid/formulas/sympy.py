@@ -9,9 +9,10 @@ from typing import Any
 
 from microgrid._public import public
 from microgrid.arithmetics.latex import LATEX, Text, symbol
+from microgrid.core.engine import Value, as_value
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import evaluate, topological_order
 from microgrid.core.rules import RULES
-from microgrid.core.value import FUNCTIONS, Value, as_value
 from microgrid.errors import DataError
 from microgrid.formulas.names import check_is_value, check_size, shown, symbol_names
 

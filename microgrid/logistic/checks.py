@@ -12,7 +12,7 @@ from microgrid.checking.nodes import blame_for_infinity, inspect_nodes
 from microgrid.checking.points import Point
 from microgrid.checking.recordings import Recording
 from microgrid.checking.references import rounding
-from microgrid.core.value import Value
+from microgrid.core.engine import Value
 from microgrid.logistic.closed_forms import Agreement, components
 from microgrid.logistic.graph import Form, SampleLoss, dataset_loss
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from microgrid._public import public
 from microgrid.core.arithmetic import FLOAT
+from microgrid.core.engine import Value
+from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import pullback
-from microgrid.core.value import FUNCTIONS, Value
 from microgrid.logistic.graph import DatasetLoss, SampleLoss
 
 __all__ = ["Agreement", "components", "mean_gradient"]

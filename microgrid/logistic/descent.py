@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
-from microgrid.core.value import Value
+from microgrid.core.engine import Value
 from microgrid.errors import DataError
 from microgrid.logistic.closed_forms import Agreement, mean_gradient
 from microgrid.logistic.graph import DatasetLoss, Form, dataset_loss, read_samples

@@ -22,7 +22,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, Self, get_args
 
 from microgrid._public import public
-from microgrid.core.value import FUNCTIONS, Value, flatten_graph, named, restore_graph
+from microgrid.core.engine import Value
+from microgrid.core.functions import FUNCTIONS
+from microgrid.core.pickling import flatten_graph, restore_graph
+from microgrid.core.value import named
 from microgrid.errors import DataError, InvalidValueError
 
 __all__ = ["DatasetLoss", "Form", "SampleLoss", "dataset_loss", "read_samples", "sample_loss"]
@@ -129,10 +132,12 @@ def _sample_of(nodes: Sequence[Value], form: Form) -> SampleLoss:
     return SampleLoss(tuple(leaves[:features]), y, tuple(leaves[features:]), b, z, a, loss, form)
 
 
+@public("microgrid.logistic")
 def _restore_sample(form: Form, *columns: Any) -> SampleLoss:
     return _sample_of(restore_graph(*columns), form)
 
 
+@public("microgrid.logistic")
 def _restore_dataset(form: Form, count: int, *columns: Any) -> DatasetLoss:
     *nodes, loss = restore_graph(*columns)
     each = len(nodes) // count

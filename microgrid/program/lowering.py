@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.engine import engine
 from microgrid.core.graph import topological_order
-from microgrid.core.rules import Rule
+from microgrid.core.rule import Rule
 
 __all__ = ["Columns", "flatten", "lower"]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from microgrid._public import public
 from microgrid.core.arithmetic import Arithmetic
-from microgrid.core.rules import Rule
-from microgrid.core.value import Value, as_value, recorder
+from microgrid.core.engine import Value, as_value, recorder
+from microgrid.core.rule import Rule
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.lowering import lower
 from microgrid.util.wording import counted

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from microgrid._public import public
 from microgrid.checking.points import Interval, filled, numbers_of
 from microgrid.core.arithmetic import FLOAT
+from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
-from microgrid.core.rules import RULES, Region, Rule
-from microgrid.core.value import Value
+from microgrid.core.rule import Region, Rule
+from microgrid.core.rules import RULES
 from microgrid.errors import DataError, MissingPackageError
 from microgrid.formulas.parse import OPERATORS, parse
 

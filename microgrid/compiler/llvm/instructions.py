@@ -10,7 +10,8 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from microgrid.core.arithmetic import FLOAT, PLAIN, Ieee
+from microgrid.core.arithmetic import FLOAT, PLAIN
+from microgrid.core.ieee import Ieee
 from microgrid.core.source import C, Language, Source, Term
 
 __all__ = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid.compiler.llvm.instructions import Instructions, Op, Register, constant
-from microgrid.core.rules import Rule
+from microgrid.core.rule import Rule
 from microgrid.errors import DataError, OperationError
 from microgrid.program.program import Program
 

@@ -15,7 +15,7 @@ from microgrid.compiler.llvm import jit
 from microgrid.compiler.llvm.interpreter.opcodes import FIELDS, Form, Handlers, calls, constant_forms, handlers_of
 from microgrid.compiler.llvm.interpreter.schedule import MASKS, SHAPES, Kinds, classify, schedule
 from microgrid.compiler.llvm.trampoline import Calls, bound_calls
-from microgrid.core.rules import Rule
+from microgrid.core.rule import Rule
 from microgrid.errors import OperationError
 from microgrid.program.program import Program
 

@@ -30,7 +30,7 @@ from microgrid.compiler.llvm.interpreter import schedule
 from microgrid.compiler.llvm.interpreter.schedule import CHAINED, MASKS, SHAPES, WIDE
 from microgrid.core import arithmetic, rules, source
 from microgrid.core.arithmetic import Arithmetic
-from microgrid.core.rules import Rule
+from microgrid.core.rule import Rule
 from microgrid.core.source import List, Term
 
 __all__ = ["FIELDS", "Form", "Handlers", "calls", "constant_forms", "handlers_of"]

@@ -1,0 +1,128 @@
+"""Floats as IEEE 754 has them: 1/0, log 0 and exp 710 have a result, where Python's own raise an exception."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["ELEMENTARY", "IEEE_ELEMENTARY", "Ieee"]
+
+_LOGARITHMIC = (math.exp, math.expm1, math.log, math.log1p, math.sqrt, math.pow)
+_CIRCULAR = (math.sin, math.cos, math.tan, math.asin, math.acos, math.atan, math.atan2)
+
+
+def _hypot(x: float, y: float) -> float:
+    """The C library's hypot, which every engine has; math.hypot is Python's own and differs in the last bit."""
+    if math.isfinite(x) and math.isfinite(y):
+        return abs(complex(x, y))
+    return math.hypot(x, y)  # of nan, abs raises if an earlier function left its errno behind
+
+
+_HYPERBOLIC = (math.sinh, math.cosh, math.tanh, math.erf)
+ELEMENTARY: dict[str, Any] = {function.__name__: function for function in _LOGARITHMIC + _CIRCULAR + _HYPERBOLIC}
+ELEMENTARY["hypot"] = _hypot
+"""Python's elementary functions by their names in the rule table."""
+
+
+class Ieee(float):
+    """A float whose division never raises, as IEEE 754 has it: 1/0 is inf, 0/0 is nan. Nor does its power."""
+
+    __slots__ = ()
+
+    def __truediv__(self, other: float) -> Ieee:
+        return _ieee_quotient(self, other)
+
+    def __rtruediv__(self, other: float) -> Ieee:
+        return _ieee_quotient(other, self)
+
+    def __pow__(self, other: float) -> Ieee:  # type: ignore[override]  # no modulus, and never complex
+        return _ieee_power(self, other)
+
+    def __rpow__(self, other: float) -> Ieee:  # type: ignore[override]  # likewise
+        return _ieee_power(other, self)
+
+
+def _closed(operation: str) -> Callable[..., Ieee]:
+    """One of float's own methods, with a result that is again an ``Ieee``."""
+    of_float = getattr(float, operation)
+
+    def method(*operands: float) -> Ieee:
+        result = of_float(*operands)
+        return result if result is NotImplemented else Ieee(result)
+
+    return method
+
+
+for _operation in ("add", "radd", "sub", "rsub", "mul", "rmul", "neg", "abs"):
+    setattr(Ieee, f"__{_operation}__", _closed(f"__{_operation}__"))
+
+
+def _ieee_power(x: float, y: float) -> Ieee:
+    if not isinstance(x, int | float) or not isinstance(y, int | float):
+        return NotImplemented
+    result: Ieee = IEEE_ELEMENTARY["pow"](x, y)
+    return result
+
+
+def _ieee_quotient(x: float, y: float) -> Ieee:
+    if not isinstance(x, int | float) or not isinstance(y, int | float):
+        return NotImplemented
+    if y != 0.0:
+        return Ieee(float.__truediv__(float(x), float(y)))
+    if x == 0.0 or math.isnan(x):
+        return Ieee(math.nan)
+    return Ieee(math.copysign(math.inf, x) * math.copysign(1.0, y))
+
+
+def _infinite(*operands: float) -> float:
+    return math.inf
+
+
+def _signed_infinite(x: float) -> float:
+    return math.copysign(math.inf, x)
+
+
+def _undefined(*operands: float) -> float:
+    return math.nan
+
+
+def _log_pole(x: float) -> float:
+    return -math.inf if x == 0.0 else math.nan
+
+
+def _log1p_pole(x: float) -> float:
+    return -math.inf if x == -1.0 else math.nan
+
+
+def _pow_overflow(x: float, y: float) -> float:
+    """Infinite, and negative for an odd power of a negative number, -0.0 included."""
+    return -math.inf if math.copysign(1.0, x) < 0.0 and math.fmod(y, 2.0) in (1.0, -1.0) else math.inf
+
+
+def _pow_pole(x: float, y: float) -> float:
+    return _pow_overflow(x, y) if x == 0.0 else math.nan
+
+
+_OVERFLOWS: dict[str, Callable[..., float]] = {"sinh": _signed_infinite, "pow": _pow_overflow}
+_POLES: dict[str, Callable[..., float]] = {"log": _log_pole, "log1p": _log1p_pole, "pow": _pow_pole}
+
+
+def _total(function: Callable[..., float]) -> Callable[..., Ieee]:
+    """One of math's functions as IEEE 754 has it: a result wherever Python's raises."""
+    overflow = _OVERFLOWS.get(function.__name__, _infinite)
+    pole = _POLES.get(function.__name__, _undefined)
+
+    def total(*operands: float) -> Ieee:
+        try:
+            return Ieee(function(*operands))
+        except OverflowError:
+            return Ieee(overflow(*operands))
+        except ValueError:
+            return Ieee(pole(*operands))
+
+    return total
+
+
+IEEE_ELEMENTARY: dict[str, Any] = {name: _total(function) for name, function in ELEMENTARY.items()}
+"""The same functions of floats, which never raise."""

@@ -1,0 +1,186 @@
+"""A rule: one operation's value and partial derivatives, how it is written and drawn, and where it is regular.
+
+The table of all rules is ``rules``, whose docstring says how a rule is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from microgrid._public import public
+
+__all__ = ["RULES", "Kink", "Pair", "Region", "Rule", "letters_of", "rule"]
+
+Pair = tuple[Callable[..., Any], Callable[..., Any]]
+Make = Callable[[Any], Pair]
+
+
+@public()
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where one operand of a rule is regular: an interval for everyday points, and the tails beyond it.
+
+    Parameters
+    ----------
+    low, high : float
+        Everyday operands are drawn from the open interval between them. No kink or pole lies inside.
+    tails : tuple of float
+        Extreme operands at which the rule still has to be accurate wherever its result is finite.
+    repeated : bool
+        The operand stands for a whole list of operands (the n-ary rules).
+    constant : bool
+        The operand is a plain number that is never differentiated.
+    """
+
+    low: float
+    high: float
+    tails: tuple[float, ...] = ()
+    repeated: bool = False
+    constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """A place where a derivative jumps or has no limit, and the convention recorded there.
+
+    Parameters
+    ----------
+    where : str
+        The place, as an equation in the operands ``x``, ``y``, ...
+    convention : str
+        What is recorded there, in words.
+    at : tuple of float
+        One point on the kink.
+    partials : tuple of float
+        The partial derivatives recorded at that point.
+    """
+
+    where: str
+    convention: str
+    at: tuple[float, ...]
+    partials: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Rule:
+    """One operation: how it is computed, differentiated, written and drawn.
+
+    Parameters
+    ----------
+    name : str
+        The name of the method and of the function of the package.
+    make : callable
+        ``make(m)`` gives ``(value, partials)`` in the arithmetic ``m``.
+    symbol : str
+        What stands in the operation's circle in a drawing.
+    latex : str
+        The formula, with the ``letters`` in braces for the operands: ``{x}``, ``{y}``, ``{z}``; ``{xs}`` and ``{ys}``
+        for lists of them; ``{x1}``, ``{x2}``, ... where there are more than three.
+    regions : tuple of Region
+        One per operand: where it is regular.
+    kinks : tuple of Kink
+        Where it is not, and what is recorded there.
+    operator : str or None
+        Python's special method, without its underscores.
+    aliases : tuple of str
+        Further names of the method: NumPy calls them on arrays of objects.
+    constant_form : str or None
+        The rule that is recorded instead when the last operand is a plain number.
+    summary : str
+        What the function is, in a sentence that ``help`` begins with.
+    domain : str
+        Where the function is defined, as a condition on the operands; empty if everywhere.
+    """
+
+    name: str
+    make: Make
+    symbol: str
+    latex: str
+    regions: tuple[Region, ...]
+    kinks: tuple[Kink, ...] = ()
+    operator: str | None = None
+    aliases: tuple[str, ...] = ()
+    constant_form: str | None = None
+    summary: str = ""
+    domain: str = ""
+
+    @property
+    def arity(self) -> int | None:
+        """The number of operands, or None where it varies."""
+        return None if self.regions[0].repeated else len(self.regions)
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """What the operands are called in formulas, one letter for each region."""
+        return letters_of(self.regions)
+
+    @property
+    def portable(self) -> bool:
+        """Whether the rule runs in every arithmetic, and not on floats and Values alone."""
+        return True
+
+    @property
+    def source(self) -> str | None:
+        """Where a user's own operation has its partials, as ``"file.py:12"``; None for a rule of the table."""
+        return None
+
+    @property
+    def value_source(self) -> str | None:
+        """Where a user's own operation has its value; None for a rule of the table."""
+        return None
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name}>"
+
+    def __reduce__(self) -> tuple[Callable[[str], Rule], tuple[str]]:
+        return _rule_named, (self.name,)
+
+
+def letters_of(regions: tuple[Region, ...]) -> tuple[str, ...]:
+    """What operands with these regions are called in formulas.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+        One for each operand, or for each list of them.
+
+    Returns
+    -------
+    tuple of str
+        As many.
+
+    Examples
+    --------
+    >>> from microgrid.core.rules import MANY, REAL
+    >>> letters_of((REAL, REAL)), letters_of((MANY,)), letters_of((REAL,) * 4)
+    (('x', 'y'), ('xs',), ('x1', 'x2', 'x3', 'x4'))
+    """
+    count = len(regions)
+    if count > 3:
+        return tuple([f"x{place}" for place in range(1, count + 1)])
+    return tuple([letter + "s" * regions[0].repeated for letter in "xyz"[:count]])
+
+
+RULES: dict[str, Rule] = {}
+"""Every rule by its name, in the order of the table; ``rules`` fills it."""
+
+
+@public()
+def _rule_named(name: str) -> Rule:
+    return RULES[name]
+
+
+def rule(
+    symbol: str, latex: str, *regions: Region, table: dict[str, Rule] = RULES, **more: Any
+) -> Callable[[Make], Make]:
+    """Enter the decorated function into the table, under its own name."""
+
+    def register(make: Make) -> Make:
+        if make.__name__ in table:
+            raise ValueError(f"the table already has a rule named {make.__name__!r}")
+        table[make.__name__] = Rule(make.__name__, make, symbol, latex, regions, **more)
+        return make
+
+    return register

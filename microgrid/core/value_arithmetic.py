@@ -1,0 +1,39 @@
+"""Values as the numbers: the rules run on nodes, so that a derivative is a graph again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from microgrid.core.arithmetic import PLAIN, Arithmetic
+from microgrid.core.comparison import Comparison
+from microgrid.core.engine import Value
+from microgrid.core.functions import FUNCTIONS
+from microgrid.core.rules import RULES
+
+__all__ = ["VALUE"]
+
+
+def _compare_values(name: str) -> Callable[[Any, Any], Any]:
+    def compare(x: Any, y: Any) -> Any:
+        if isinstance(x, Value) or isinstance(y, Value):
+            return Comparison(RULES[name], x, y)
+        return getattr(PLAIN, name)(x, y)
+
+    return compare
+
+
+def _choose_value(truth: Any, then: Any, otherwise: Any) -> Any:
+    return (
+        FUNCTIONS["where"](truth, then, otherwise) if isinstance(truth, Comparison) else (then if truth else otherwise)
+    )
+
+
+VALUE = Arithmetic(
+    "Value",
+    pi=math.pi,
+    inf=math.inf,
+    **FUNCTIONS | {name: _compare_values(name) for name in ("less", "less_equal", "equal")} | {"where": _choose_value},
+)
+"""Values as the numbers: what the rules compute is recorded, so that a gradient is a graph with a gradient."""
