@@ -1202,6 +1202,7 @@ static PyObject *make_node(unsigned op, double data, double grad, PyObject *name
         }
     }
     node->kind = kind;
+    if (is_constant) return (PyObject *)node; /* what is computed with a plain number is checked, not the number */
     return checked(node);
 }
 

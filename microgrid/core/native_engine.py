@@ -86,6 +86,9 @@ def columns(outputs: list[Any], inputs: list[Any], share: bool) -> tuple[Any, ..
     return array("d", constants), rules, array("H", ops), *integers
 
 
+for _sweep in (ValueBase.backward, ValueBase.zero_grad):
+    _engine.set_method_doc(_sweep.__name__, f"{_sweep.__name__}($self, /){_END}{_sweep.__doc__}")
+
 _engine.configure(
     {
         "as_float": as_float,

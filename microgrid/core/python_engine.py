@@ -162,7 +162,7 @@ def make(
         (node._first, node._second), (node._first_partial, node._second_partial) = parents, partials
     else:
         node._first, node._first_partial = parents, partials
-    if open_blocks:
+    if open_blocks and not is_constant:  # what is computed with a plain number is checked, not the number
         check_finite(node)
     return node
 
