@@ -86,8 +86,9 @@ def _vector_loop(spec: KernelSpec, name: str, unroll: int) -> Routine:
     routine = spec.routine(name, PARAMETERS, unroll)
     prologue = Prologue(spec, routine)
     start, count = Integer(routine, "%start"), Integer(routine, "%count")
-    with routine.loop_over(0, count) as place:
-        body = Body(spec, routine, prologue, start + place * (unroll * spec.width))
+    step = unroll * spec.width
+    with routine.loop_over(start, start + count * step, step) as row:
+        body = Body(spec, routine, prologue, row)
         first = len(routine.lines)
         numbers = dict(prologue.shared) | body.gathered()
         summed, kept = _results(spec, routine, [numbers[slot] for slot in range(len(numbers))], prologue.seeds)
