@@ -223,15 +223,15 @@ def _interior(root: Value) -> list[Value]:
     return order
 
 
-def backward(root: Value) -> None:
+def backward(self: Value) -> None:
     """``Value.backward``: ``python_engine`` has the same in plain words, and ``ValueBase`` its docstring."""
     if open_blocks:
-        check_adjoints(root)
-    if root._rule is None:
-        root._grad += 1.0
+        check_adjoints(self)
+    if self._rule is None:
+        self._grad += 1.0
         return
-    order = _interior(root)
-    root._grad = 1.0
+    order = _interior(self)
+    self._grad = 1.0
     for node in reversed(order):
         adjoint = node._grad
         first = node._first
@@ -246,10 +246,10 @@ def backward(root: Value) -> None:
             second._grad += node._second_partial * adjoint
 
 
-def zero_grad(root: Value) -> None:
+def zero_grad(self: Value) -> None:
     """``Value.zero_grad``, likewise."""
-    root._grad = 0.0
-    for node in _interior(root) if root._rule is not None else []:
+    self._grad = 0.0
+    for node in _interior(self) if self._rule is not None else []:
         for parent in node._first if type(node._first) is tuple else (node._first, node._second):
             if isinstance(parent, Value):
                 parent._grad = 0.0
