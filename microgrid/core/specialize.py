@@ -18,7 +18,7 @@ from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
 from microgrid.core.source import PYTHON, Source
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
-from microgrid.core.value import as_operand
+from microgrid.core.value import ValueBase, as_operand
 
 __all__ = ["NAME", "Value", "backward", "columns", "function", "make", "recorder", "zero_grad"]
 
@@ -276,6 +276,7 @@ def _replace_plain_methods() -> None:
             if rule.arity == 2:
                 setattr(Value, f"__r{rule.operator}__", _specialized(rule, _REFLECTED))
     for sweep in (backward, zero_grad):
+        sweep.__doc__ = getattr(ValueBase, sweep.__name__).__doc__
         setattr(Value, sweep.__name__, sweep)
 
 
