@@ -12,11 +12,11 @@ import pytest
 from helpers import COMPILED, REPORTS
 
 ANY_ENGINE = {
+    "test_benchmark_works.py",
     "test_benchmarks.py",
     "test_checkers.py",
     "test_checking.py",
     "test_cli.py",
-    "test_compiled_benchmarks.py",
     "test_compiling.py",
     "test_demo.py",
     "test_derivations.py",
@@ -34,6 +34,7 @@ ANY_ENGINE = {
     "test_scalar_code.py",
     "test_symbolic.py",
     "test_testing.py",
+    "test_types.py",
 }
 """Modules whose tests ask the engine for recorded numbers and for nothing else.
 
