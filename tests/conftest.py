@@ -42,6 +42,9 @@ That both engines record the same bits, raise the same errors and make the same 
 so ``make test`` runs these on the native engine alone, and ``make trials`` on the other.
 """
 
+# Importing it enters wrong and dying peers into the registries: only the tests of the harness do, and take them out.
+collect_ignore = ["benchmark_peers.py"]
+
 
 MARKERS = (
     "trials: long by nature, or a larger size of a test that is in every run; make trials runs it",
