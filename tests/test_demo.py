@@ -143,10 +143,3 @@ def test_a_plot_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pytes
         demo._save(demo._figure(1.0, 1.0), plot)
     assert plot.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [plot]
-
-
-def test_the_readmes_picture_is_what_the_demo_draws() -> None:
-    graph = demo.sample_graph(demo.load_data(), "logit")
-    drawn = replace(demo.draw_sample(graph), engine="graphviz-pure").svg()
-    picture = Path(__file__).parent.parent / "docs" / "logistic_graph.svg"
-    assert picture.read_text(encoding="utf-8") == drawn, "make picture draws it anew"
