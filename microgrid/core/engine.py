@@ -44,6 +44,9 @@ class Engine(Protocol):
     def Value(self) -> Any:  # noqa: N802  # a class
         """The node."""
 
+    def start(self) -> None:
+        """Be the engine in use; called once."""
+
     def columns(self, outputs: list[Node], inputs: list[Node], share: bool) -> tuple[Any, ...] | None:
         """The graph of the outputs as the columns of a ``Program``, or None where plain Python has to make them."""
         ...
@@ -94,6 +97,7 @@ def _load(name: str) -> Engine:
 
 engine: Engine = _choose()
 """The module of the engine in use."""
+engine.start()
 
 if TYPE_CHECKING:
     from microgrid.core.value import ValueBase as Value

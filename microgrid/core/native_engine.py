@@ -18,7 +18,7 @@ from microgrid.core.rules import RULES
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
 from microgrid.core.value import ValueBase, as_float, as_operand, check_name
 
-__all__ = ["NAME", "Value", "columns", "function", "make", "recorder"]
+__all__ = ["NAME", "Value", "columns", "function", "make", "recorder", "start"]
 
 if _engine.built_from != built_from():
     raise ImportError("the native engine was built from other sources than these: install the package again")
@@ -86,17 +86,19 @@ def columns(outputs: list[Any], inputs: list[Any], share: bool) -> tuple[Any, ..
     return array("d", constants), rules, array("H", ops), *integers
 
 
-for _sweep in (ValueBase.backward, ValueBase.zero_grad):
-    _engine.set_method_doc(_sweep.__name__, f"{_sweep.__name__}($self, /){_END}{_sweep.__doc__}")
+def start() -> None:
+    """Be the engine in use: tell C what Python does for it, and document the sweeps."""
+    for sweep in (ValueBase.backward, ValueBase.zero_grad):
+        _engine.set_method_doc(sweep.__name__, f"{sweep.__name__}($self, /){_END}{sweep.__doc__}")
 
-_engine.configure(
-    {
-        "as_float": as_float,
-        "check_adjoints": check_adjoints,
-        "check_finite": check_finite,
-        "check_name": check_name,
-        "operand": as_operand,
-    },
-    open_blocks,
-    _rules,
-)
+    _engine.configure(
+        {
+            "as_float": as_float,
+            "check_adjoints": check_adjoints,
+            "check_finite": check_finite,
+            "check_name": check_name,
+            "operand": as_operand,
+        },
+        open_blocks,
+        _rules,
+    )

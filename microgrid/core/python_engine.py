@@ -19,7 +19,7 @@ from microgrid.core.rules import RULES
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
 from microgrid.core.value import ValueBase, as_float, as_operand, check_name
 
-__all__ = ["NAME", "Value", "as_method", "columns", "constant", "function", "make", "record", "recorder"]
+__all__ = ["NAME", "Value", "as_method", "columns", "constant", "function", "make", "record", "recorder", "start"]
 
 NAME = "plain"
 
@@ -256,8 +256,8 @@ def as_method(method: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
     return method
 
 
-def _bind_operators() -> None:
-    """Give Value the methods of rules of one operand, and Python's arithmetic operators."""
+def start() -> None:
+    """Be the engine in use: give Value the methods of rules of one operand, and Python's arithmetic operators."""
     for name, rule in RULES.items():
         method = as_method(_unary(rule) if rule.arity == 1 else _binary(rule), rule)
         for alias in (name, *rule.aliases) if rule.arity == 1 else ():
@@ -266,6 +266,3 @@ def _bind_operators() -> None:
             setattr(Value, f"__{rule.operator}__", method)
             if rule.arity == 2:
                 setattr(Value, f"__r{rule.operator}__", as_method(_reflected(rule), rule))
-
-
-_bind_operators()

@@ -1,8 +1,8 @@
 """The pure-Python engine, as fast as the interpreter goes: the same nodes as ``python_engine`` makes, faster.
 
 Each rule of one or two operands is run once on source text, which becomes a flat function with the rule's arithmetic in
-place; ``inspect.getsource(Value.__mul__)`` shows one. The sweeps keep no set of what they met. On import, these take
-the places of the plain methods.
+place; ``inspect.getsource(Value.__mul__)`` shows one. The sweeps keep no set of what they met. ``start`` puts
+these in the places of the plain methods.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from microgrid.core.source import PYTHON, Source
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
 from microgrid.core.value import ValueBase, as_operand
 
-__all__ = ["NAME", "Value", "backward", "columns", "function", "make", "recorder", "zero_grad"]
+__all__ = ["NAME", "Value", "backward", "columns", "function", "make", "recorder", "start", "zero_grad"]
 
 NAME = "python"
 
@@ -265,8 +265,8 @@ _CONSTANT_FORMS: dict[str, Callable[..., Value]] = {
 RECORDERS: dict[str, Callable[..., Value]] = {name: recorder(rule) for name, rule in RULES.items()}
 
 
-def _replace_plain_methods() -> None:
-    """Give Value the methods of rules of one operand, the arithmetic operators and the sweeps of this module."""
+def start() -> None:
+    """Be the engine in use: give Value this module's methods of rules of one operand, operators and sweeps."""
     for name, rule in RULES.items():
         if rule.arity == 1:
             for method in (name, *rule.aliases):
@@ -278,6 +278,3 @@ def _replace_plain_methods() -> None:
     for sweep in (backward, zero_grad):
         sweep.__doc__ = getattr(ValueBase, sweep.__name__).__doc__
         setattr(Value, sweep.__name__, sweep)
-
-
-_replace_plain_methods()
