@@ -1,1 +1,4 @@
-"""From a function or a recorded graph to code that runs at the machine's speed; ``api`` is the way in."""
+"""Compile a function or a recorded graph.
+
+A call goes ``api`` → ``arguments`` → ``trace`` → ``specialization`` → ``tiers``, and from there to ``llvm``.
+"""

@@ -1,4 +1,4 @@
-"""A program on rows without native code: in blocks of rows through NumPy, or row by row through Python's floats.
+"""Row kernels without LLVM: blocks of rows by NumPy, or row by row in Python's floats.
 
 It has the interface of ``llvm.row_kernel``, for machines without llvmlite and for operations written for floats alone.
 """

@@ -2,8 +2,8 @@
 
 A loss recorded as a loop over 569 samples is a graph in which one structure stands 569 times, with other constants:
 compiled as it stands, 569 times as much code. Here the repeated structure is found. Samples may have numbers in common,
-and so nodes in common in a program: a node that only some samples use is copied to each of them, and a sample that
-stands there several times is as many rows.
+and so nodes in common in a program: a node that only some samples use is copied to each of them, and a repeated
+sample becomes repeated rows.
 
 The graph is cut in three. What several samples use, such as a transformed weight, is computed *before*. Each group of
 terms of one structure is a program of its own, of the inputs, of what was computed before, and of the constants in

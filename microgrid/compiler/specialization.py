@@ -1,4 +1,4 @@
-"""A specialization: the code that answers one request at one trace, and the one way through a call.
+"""A specialization: the code for one request at one trace, and a call of it: pack, check guards, run, unpack.
 
 The arguments are packed into the memory of a call, the guards are asked, the kernel runs, and results are put together.
 Calls that overlap, in other threads or one inside another, have memory of their own.

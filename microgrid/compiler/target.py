@@ -1,4 +1,4 @@
-"""What is compiled: a function, or a graph that was recorded before. Either names its arguments and gives a trace."""
+"""What is compiled: a function, or a graph that was recorded before. Both list their arguments and produce a trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiers: a program runs in Python, in the interpreter or as native code at one point, and as a kernel on rows.
+"""Choose what runs a program: Python, the interpreter or native code for one point; a kernel for rows.
 
 A runner owns the code and makes frames; a frame is the memory of one call. Arguments of functions are unknown here.
 """

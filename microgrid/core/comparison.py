@@ -1,4 +1,4 @@
-"""``Comparison``: what ``x < y`` gives, a truth that can become a node; and a watch on those that decide something."""
+"""``Comparison``, what ``x < y`` gives: a truth that can become a node; and a record of those that chose a branch."""
 
 from __future__ import annotations
 

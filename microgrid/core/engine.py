@@ -1,6 +1,6 @@
 """The choice of an engine, ``Value`` as the chosen engine stores it, and how a rule is recorded with it.
 
-The environment variable ``MICROGRID_ENGINE`` forces one: ``native``, in C; ``python``, in Python as fast as it goes; or
+The environment variable ``MICROGRID_ENGINE`` forces one: ``native``, in C; ``python``, generated Python; or
 ``plain``, the Python engine to read and to step through: ``MICROGRID_ENGINE=plain python -m pdb script.py``. Without it
 the native engine is used where it was built, otherwise ``python``. The results are the same, bit for bit.
 """

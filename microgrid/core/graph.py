@@ -1,4 +1,4 @@
-"""Sweeps over a recorded graph: order, replay in another arithmetic, and the chain rule both ways.
+"""Sweeps over a recorded graph: order, evaluation, and the chain rule by ``pullback`` and ``pushforward``.
 
 Nothing here knows an operation by name, and nothing recurses: a chain of a million nodes is swept like any other.
 A node is any object with ``op`` (its rule, None for a leaf), ``parents``, ``partials`` and ``data``.

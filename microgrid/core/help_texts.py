@@ -1,4 +1,4 @@
-"""What was worked out for the functions' help: the equations of each, an empty line, its example."""
+"""Generated from the rule table: each function's equations and example, for its help."""
 
 # Written from the rule table by `python -m microgrid.core.stubs`; not to be edited.
 

@@ -1,4 +1,4 @@
-"""Plain text as the numbers: each rule writes its formula and its derivatives as one would type them.
+"""An arithmetic whose numbers are formulas in plain text: a rule that runs on them writes its formula and derivatives.
 
 >>> from microgrid.core.rules import RULES
 >>> formula(RULES["sigmoid"]), derivatives(RULES["atan"])

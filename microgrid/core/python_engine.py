@@ -2,7 +2,7 @@
 
 No operation is written here: ``record`` runs any rule of the table on floats. This is the engine to read and to step
 through, by ``MICROGRID_ENGINE=plain``. ``specialize`` makes the same nodes faster, and ``engine.c`` in C, with the same
-results, bit for bit. What a Value is besides is in ``value``.
+results, bit for bit. The rest of a Value's interface is in ``value``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Source text as the numbers: the rules run on terms that write themselves down as statements of a language.
+"""An arithmetic whose numbers are pieces of source code: a rule that runs on them writes its own code.
 
 What the statements are put into, a function for a user or an engine's operation, is decided elsewhere.
 """

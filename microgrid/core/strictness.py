@@ -1,4 +1,4 @@
-"""``strict``: inside its block, the first infinite or nan number raises and names its node. The engines ask here."""
+"""``strict``: inside its block, the first infinite or nan number raises and names its node. Engines call its checks."""
 
 from __future__ import annotations
 

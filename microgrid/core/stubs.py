@@ -1,9 +1,9 @@
-"""The types and the help of what the table makes at run time, as text: ``python -m microgrid.core.stubs`` writes it.
+"""Write the type stubs and ``help_texts`` from the rule table: ``python -m microgrid.core.stubs``.
 
 Type checkers and completion read text, and nowhere does text say ``def exp``. So the stubs are written from the table,
 as ``c_rules`` writes its C, and committed; a test holds them to the table. ``core/table.pyi`` has the operators and the
 methods of ``Value``; ``microgrid/__init__.pyi`` has the public names, with types for the function of every rule. What
-the functions' docstrings say of formulas and numbers is in ``core/help_texts.py``, for an import not to wait for it.
+the functions' docstrings say of formulas and numbers is in ``core/help_texts.py``, so that an import stays quick.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ from typing import Any, overload
 
 _FACE_TYPES = "from microgrid.core.table import Array, Node, Number, Operand\n"
 
-_HELP_HEAD = f'''"""What was worked out for the functions' help: the equations of each, an empty line, its example."""
+_HELP_HEAD = f'''"""Generated from the rule table: each function's equations and example, for its help."""
 
 {_WRITTEN}
 __all__ = ["TEXTS"]

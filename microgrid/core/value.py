@@ -122,7 +122,7 @@ class ValueBase(Methods):
         >>> x.grad
         7.0
         """
-        raise NotImplementedError
+        raise NotImplementedError  # an engine's: the one to read is python_engine.Value.backward
 
     def zero_grad(self) -> None:
         """Set the ``grad`` of this node and of every node that it depends on to 0."""

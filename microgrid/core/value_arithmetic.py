@@ -1,4 +1,4 @@
-"""Values as the numbers: the rules run on nodes, so that a derivative is a graph again."""
+"""An arithmetic whose numbers are Values: a rule that runs on them records, so that a derivative is a graph again."""
 
 from __future__ import annotations
 

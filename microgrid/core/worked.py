@@ -1,4 +1,4 @@
-"""What has to be worked out for a function's help: its formula and derivatives as text, and an example with numbers.
+"""Compute what a function's help says: its formula and derivatives as text, and an example with numbers.
 
 ``help`` makes docstrings of it.
 """

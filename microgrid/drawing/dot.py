@@ -1,4 +1,4 @@
-"""A graph as DOT text: the labels and looks of nodes and edges. The text is the same bytes in every process.
+"""A graph as DOT text: the labels, colours and shapes of nodes and edges. The text is the same bytes in every process.
 
 The conventions: from left to right; an operation in a circle; its name and value above, in blue; its gradient below,
 in vermilion and marked by ∂; on each edge the local derivative, in vermilion and marked by an arrow against the

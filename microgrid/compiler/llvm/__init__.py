@@ -1,1 +1,5 @@
-"""Machine code by LLVM: straight-line code for one point, a kernel for rows, and an interpreter."""
+"""Machine code by LLVM.
+
+``native`` is code for one point, ``row_kernel`` (its loop is ``row_loop``) for rows; ``interpreter`` runs a program at
+once, without compiling it; ``instructions`` and ``builder`` write LLVM, ``jit`` compiles and loads it.
+"""

@@ -1,4 +1,4 @@
-"""A builder of LLVM functions: integers, arrays, loops and branches around an arithmetic's instructions.
+"""Write LLVM functions: integers, arrays, loops and branches around an arithmetic's instructions.
 
 What a function computes is written elsewhere, in Python that reads like the function; no operation is known here.
 """

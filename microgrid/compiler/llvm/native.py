@@ -1,4 +1,4 @@
-"""A program as native code for one point at a time, in blocks of bounded size; of a small program there is one."""
+"""Native code for one point at a time, in blocks of bounded size; a small program is a single block."""
 
 from __future__ import annotations
 

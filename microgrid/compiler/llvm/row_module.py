@@ -1,4 +1,4 @@
-"""A row kernel as one module: the loop over rows, the functions around it, and how they are called."""
+"""Assemble a row kernel's LLVM module: ``row_loop`` or ``row_strips``, with ``row_reduction``, compiled."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""An interpreter of programs, compiled once and cached: no graph waits for a compiler."""
+"""An interpreter of programs, compiled once and cached: it runs a graph at once, without compiling it."""

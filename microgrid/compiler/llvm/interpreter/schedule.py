@@ -1,4 +1,4 @@
-"""Schedule a program's nodes for the interpreter, so that nodes of one opcode come many times in a row.
+"""Schedule a program's nodes for the interpreter, so that nodes with the same opcode are adjacent.
 
 A *kind* is a rule and a mask of the operands that need no gradient. A *batch* is a stretch of nodes of one kind; a
 *run* is what one opcode does in one loop. List scheduling: the next batch is of the kind of which most nodes are
