@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -89,6 +90,12 @@ def missing(peer: Peer) -> str | None:
         if value is not None and getattr(module, name) != value:
             return f"this {peer.module} has no {value} {name}"
     return None
+
+
+def is_installed(peer: Peer) -> bool:
+    """Whether a peer's package is there, and a compiler if it needs one; nothing is imported."""
+    package = peer.module.partition(".")[0]
+    return importlib.util.find_spec(package) is not None and (not peer.compiler or compiler() is not None)
 
 
 def version_of(peer: Peer) -> str:
