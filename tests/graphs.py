@@ -118,8 +118,10 @@ def beside_kink(node: Value) -> bool:
     """Whether the node's operands lie on a kink of its rule or a jump's, or near one."""
     if node.op is None:
         return False
+    if node.op.name == "hypot":  # its kink is where both operands are 0
+        return max(abs(parent.data) for parent in node.parents) < 1e-3
     gaps = {abs(x.data - y.data) for x, y in itertools.pairwise(node.parents)} | {abs(x.data) for x in node.parents}
-    return bool(node.op.kinks) and any(gap < 1e-3 for gap in gaps if node.op.name not in ("pow", "power", "hypot"))
+    return bool(node.op.kinks) and any(gap < 1e-3 for gap in gaps if node.op.name not in ("pow", "power"))
 
 
 def as_function(leaves: Sequence[Value], output: Value) -> Callable[[Sequence[Any]], Any]:

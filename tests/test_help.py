@@ -28,6 +28,7 @@ METHODS = [(name, method) for name in FUNCTIONS if RULES[name].arity for method 
 # The names in a formula: math's functions, and those of the package that it doesn't have.
 NAMES: dict[str, Any] = {"sigmoid": FLOAT.sigmoid, "logsumexp": lambda xs: FLOAT.logsumexp(*xs)}
 NAMES |= {name: getattr(math, name) for name in dir(math) if not name.startswith("_")}
+NAMES |= {name: getattr(FLOAT, name) for name in RULES if name not in NAMES and RULES[name].arity}
 NAMES |= {"abs": abs, "sum": sum, "zip": zip, "round": round}
 
 

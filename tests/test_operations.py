@@ -426,6 +426,10 @@ def test_functions_of_which_no_operation_can_be_made_are_refused(value: Any, par
         ({"regions": [REAL, REAL]}, "hump has 1 operands, but 2 regions: give one each"),
         ({"regions": [(0.0, 1.0)]}, r"is a Region of operands that are differentiated, not \(0\.0, 1\.0\)"),
         ({"regions": [Region(0.0, 1.0, constant=True)]}, "is a Region of operands that are differentiated"),
+        ({"regions": Region(0.0, 1.0)}, r"are a list, one for each operand: \[Region"),
+        ({"regions": [Region(1.0, 0.0)]}, "the lower one first, not between 1.0 and 0.0"),
+        ({"regions": [Region(math.nan, 1.0)]}, "lies between two numbers"),
+        ({"regions": [Region("a", "b")]}, "lies between two numbers"),  # type: ignore[arg-type]
     ],
 )
 def test_words_that_do_not_fit_are_refused(given: dict[str, Any], message: str) -> None:

@@ -304,6 +304,8 @@ def _regions(name: str, operands: list[inspect.Parameter], regions: Iterable[Reg
     any_number = operands[0].kind is inspect.Parameter.VAR_POSITIONAL
     if regions is None:
         return (MANY,) if any_number else (REAL,) * len(operands)
+    if isinstance(regions, Region):
+        raise OperationError(f"the regions of the operation {name} are a list, one for each operand: [{regions!r}]")
     given = tuple(regions)
     if len(given) != len(operands):
         raise OperationError(
@@ -313,6 +315,11 @@ def _regions(name: str, operands: list[inspect.Parameter], regions: Iterable[Reg
         if not isinstance(region, Region) or region.constant:
             raise OperationError(
                 f"a region of the operation {name} is a Region of operands that are differentiated, not {region!r}"
+            )
+        if not all([isinstance(end, int | float) for end in (region.low, region.high)]) or not region.low < region.high:
+            raise OperationError(
+                f"a region of the operation {name} lies between two numbers, the lower one first, not between "
+                f"{region.low!r} and {region.high!r}"
             )
     return tuple([replace(region, repeated=any_number) for region in given])
 
