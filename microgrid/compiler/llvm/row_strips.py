@@ -19,7 +19,8 @@ from microgrid.compiler.llvm.straight_line import emit
 
 __all__ = ["strip_loops"]
 
-_STRIP = 4  # registers
+_LONGEST_STRIP = 4  # registers
+_MEMORY = 1 << 19  # bytes for what a strip keeps: half of a common second-level cache
 _SIZE = 150  # instructions in a block: LLVM's time grows faster than the block
 
 
@@ -41,7 +42,7 @@ def strip_loops(spec: KernelSpec) -> Loops:
     routines = [strips.read(), strips.put_away()]
     declarations = strips.declarations | {line for routine in routines for line in routine.declarations()}
     texts = [*blocks, *[routine.text() for routine in routines], strips.rows()]
-    return Loops(texts, declarations, unroll=1, memory_doubles=strips.places * _STRIP * spec.width)
+    return Loops(texts, declarations, unroll=1, memory_doubles=strips.places * strips.strip * spec.width)
 
 
 class _Strips:
@@ -57,6 +58,9 @@ class _Strips:
         first = len(program.inputs) + (len(program.outputs) if derivatives else 0)
         self.crossing = places(self.straight, self.blocks, self.results, first)
         self.places = max([first - 1, *self.crossing.values()]) + 1
+        self.strip = _LONGEST_STRIP
+        while self.strip > 1 and self.places * self.strip * spec.width * 8 > _MEMORY:
+            self.strip //= 2
         self.declarations: set[str] = set()
 
     def _place(self, number: int) -> int:
@@ -83,7 +87,7 @@ class _Strips:
 
     def address(self, number: int) -> int:
         """The place in registers, of the strip's first one."""
-        return self._place(number) * _STRIP
+        return self._place(number) * self.strip
 
     def _over_strip(self, name: str, build: Callable[[Body, Array], Any], *, inputs: bool) -> Routine:
         """A function that does something for each register of a strip."""
@@ -106,7 +110,7 @@ class _Strips:
             numbers = dict(prologue.shared) | body.gathered()
             numbers |= {inputs + place: seed for place, seed in enumerate(prologue.seeds)}
             for place, number in sorted(numbers.items()):
-                memory[place * _STRIP] = number
+                memory[place * self.strip] = number
 
         return self._over_strip("read", build, inputs=True)
 
@@ -129,9 +133,9 @@ class _Strips:
         routine = Routine("rows", PARAMETERS, convention="internal")
         start, count = Integer(routine, "%start"), Integer(routine, "%count")
         frame, sums, memory = [Array(routine, "double", f"%{name}") for name in ("frame", "sums", "memory")]
-        with routine.loop_over(0, (count + (_STRIP - 1)) >> (_STRIP.bit_length() - 1)) as strip:
-            done = strip * _STRIP
-            row, vectors = start + done * self.spec.width, routine.minimum(count - done, _STRIP)
+        with routine.loop_over(0, (count + (self.strip - 1)) >> (self.strip.bit_length() - 1)) as strip:
+            done = strip * self.strip
+            row, vectors = start + done * self.spec.width, routine.minimum(count - done, self.strip)
             routine.call("read", frame, row, vectors, sums, memory)
             for number in range(len(self.blocks)):
                 routine.call(f"block{number}", memory, vectors)
