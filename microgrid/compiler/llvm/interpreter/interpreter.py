@@ -70,21 +70,7 @@ class Interpreted:
         self.compile_seconds = time.perf_counter() - started
 
     def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:
-        """The calls that compute, as functions without arguments.
-
-        Parameters
-        ----------
-        inputs, seeds, outputs, gradient : int
-            The addresses of as many doubles as there are inputs, outputs, outputs, and inputs to differentiate by.
-        keep : object
-            What has to live as long as the calls: whatever these point into.
-
-        Returns
-        -------
-        tuple of callable
-            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
-            the first output.
-        """
+        """The calls that compute, as functions without arguments: those that ``NativeCode.bind`` describes."""
         own = {name: self._arrays[name].copy() for name in _WRITTEN}  # calls of two bindings may overlap
         given = {"inputs": inputs, "seeds": seeds, "outputs": outputs, "gradient": gradient} | self._numbers
         given |= {name: array.ctypes.data for name, array in own.items()}
