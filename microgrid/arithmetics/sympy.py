@@ -21,7 +21,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingPackageError("formulas need the package sympy: pip install 'microgrid-autodiff[symbolic]'") from error
 
-__all__ = ["SYMPY", "Formula", "exact", "sympy"]
+__all__ = ["SYMPY", "Formula", "decided", "exact", "sympy"]
 
 
 def exact(number: Any) -> Any:
@@ -126,15 +126,56 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "hypot": lambda x, y: sympy.sqrt(x**2 + y**2),
 }
 
+_OFFERS: dict[str, Any] = {
+    "pi": Formula(sympy.pi),
+    "inf": Formula(sympy.oo),
+    **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*ELEMENTARY, "abs")},
+}
+
 SYMPY = Arithmetic(
     "SymPy",
     exact=True,
-    pi=Formula(sympy.pi),
-    inf=Formula(sympy.oo),
     less=_truth(sympy.Lt),
     less_equal=_truth(sympy.Le),
     equal=_truth(sympy.Eq),
     where=_choose,
-    **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*ELEMENTARY, "abs")},
+    **_OFFERS,
 )
 """Formulas: the result of a rule is its exact expression, and nothing is rounded."""
+
+
+def decided(sign: Callable[[Any], int], is_zero: Callable[[Any], bool]) -> Arithmetic:
+    """Formulas in which every comparison is decided, so that no choice is left in them.
+
+    Parameters
+    ----------
+    sign : callable
+        From an expression to 1, -1 or 0.
+    is_zero : callable
+        From an expression to whether it is 0.
+
+    Returns
+    -------
+    Arithmetic
+        The number system. An absolute value is the expression itself or its negative.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from microgrid.arithmetics.sympy import Formula, decided
+    >>> decided(lambda expression: -1, lambda expression: False).relu(Formula(sympy.Symbol("x", real=True)))
+    0
+    """
+
+    def gap(x: Any, y: Any) -> Any:
+        return exact(x) - exact(y)
+
+    return Arithmetic(
+        "SymPy on a piece",
+        exact=True,
+        less=lambda x, y: sign(gap(x, y)) < 0,
+        less_equal=lambda x, y: sign(gap(x, y)) <= 0,
+        equal=lambda x, y: is_zero(gap(x, y)),
+        where=lambda truth, then, otherwise: Formula(then if truth else otherwise),
+        **(_OFFERS | {"abs": lambda x: Formula(sign(exact(x)) * exact(x))}),
+    )
