@@ -910,3 +910,47 @@ def test_a_value_has_no_subclasses_and_its_rule_stays() -> None:
         Value(1.0).color = "red"  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
         del Value(1.0).data
+
+
+# ---- conditions of several comparisons ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [0.5, 1.0, 2.0, 4.0, 5.0, math.nan])
+def test_comparisons_join_as_truths_do(number: float) -> None:
+    x = Value(number)
+    inside, outside = (x > 1) & (x < 4), (x <= 1) | (x >= 4)
+    assert bool(inside) is (1 < number < 4)
+    assert bool(outside) is (number <= 1 or number >= 4)
+    assert bool(~inside) is not (1 < number < 4)
+    assert where(inside, 3.0, 7.0).data == (3.0 if 1 < number < 4 else 7.0)
+    assert where(~outside & True, 3.0, 7.0).data == (7.0 if number <= 1 or number >= 4 else 3.0)
+
+
+def test_joined_comparisons_stay_in_the_graph_and_choose_its_branches() -> None:
+    graph = microgrid.compile(lambda x: where((x > 1) & (x < 4), x * x, -x))
+    branches = microgrid.compile(lambda x: x * x if (x > 1) & ~(x >= 4) else -x)
+    for number in (0.5, 2.0, 5.0):
+        assert graph(number) == branches(number) == (number * number if 1 < number < 4 else -number)
+        assert graph.grad(number) == branches.grad(number) == (2 * number if 1 < number < 4 else -1.0)
+
+
+def test_a_comparison_joins_nothing_but_truths() -> None:
+    x = Value(2.0)
+    others: list[Any] = [x, 1.0, "a"]
+    for other in others:
+        with pytest.raises(TypeError):
+            (x > 1) & other
+        with pytest.raises(TypeError):
+            (x > 1) | other
+
+
+def test_the_steps_of_backward_may_be_taken_by_hand_as_in_micrograds_lecture() -> None:
+    a, b = Value(2.0), Value(-3.0)
+    output = a * b + a.tanh() * a
+    output.backward()
+    expected = a.grad, b.grad
+    output.zero_grad()
+    output.grad = 1.0
+    for node in reversed(topological_order(output)):
+        node._backward()
+    assert (a.grad, b.grad) == expected

@@ -153,6 +153,11 @@ class ValueBase(Methods):
         """The operation's symbol, empty for a leaf, as micrograd's notebooks print it."""
         return self.op.symbol if self.op else ""
 
+    def _backward(self) -> None:
+        """Add this node's shares to its parents' gradients: one step of ``backward``, as in micrograd's lecture."""
+        for parent, partial in zip(self.parents, self.partials, strict=True):
+            parent.grad += partial * self.grad
+
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
         return f"Value(data={self.data!r}, grad={self.grad!r}{name})"
