@@ -114,7 +114,11 @@ def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _choose(truth: Any, then: Any, otherwise: Any) -> Formula:
-    return Formula(sympy.Piecewise((exact(then), truth), (exact(otherwise), True)))
+    first, second = exact(then), exact(otherwise)
+    if truth in (True, False) or first == second:
+        return Formula(first if truth == True else second)  # noqa: E712  # SymPy's truths are none of Python's
+    # Unevaluated: SymPy would simplify the condition first, which takes seconds where its operands are long.
+    return Formula(sympy.Piecewise((first, truth), (second, True), evaluate=False))
 
 
 # Functions that have another name in SymPy, or none.

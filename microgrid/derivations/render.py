@@ -111,6 +111,8 @@ def _component_text(index: int, component: Component) -> Iterable[str]:
     yield f"   {component.name} = {lines[0]}"
     for line in lines[1:]:
         yield f"{indent}= {line}"
+    if component.note:
+        yield f"   ({component.note})"
 
 
 # ---- LaTeX ----------------------------------------------------------------------------------------------------
@@ -183,6 +185,8 @@ def _html_rows(index: int, component: Component, ends: Mapping[str, tuple[str, s
     lines = [_marked_up(line) for line in _equalities(component, plain)]
     if component.factors:
         lines.insert(0, " · ".join([_html_ratio(*ends[name]) for name in component.factors]))
+    if component.note:
+        lines.append(f"<i>{html.escape(component.note)}</i>")
     yield _row(*head, "".join([f"= {line}<br>" for line in lines]).removesuffix("<br>"), repr(component.value))
 
 
