@@ -1,6 +1,7 @@
 """The native engine as the package sees it; the engine itself is ``engine.c``, compiled to ``_engine``.
 
-Importing this module fails with ImportError where the engine was not built, or was built from other sources.
+Importing this module fails with ImportError where the engine was not built, was built from other sources, or in a
+subinterpreter.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ __all__ = ["NAME", "Value", "columns", "function", "make", "recorder", "start"]
 
 if _engine.built_from != built_from():
     raise ImportError("the native engine was built from other sources than these: install the package again")
+
+_engine.check_interpreter()
 
 NAME = "native"
 

@@ -211,7 +211,7 @@ def check_name(name: str | None) -> str | None:
     """The name, None for an empty one, or an error that says what a name is."""
     if name is not None and not isinstance(name, str):
         raise InvalidValueError(f"a name is a string, not {name!r}; only the first argument of Value is its data")
-    return name or None
+    return str.__str__(name) or None if name else None  # a subclass of str could refer back to the node
 
 
 @public()
