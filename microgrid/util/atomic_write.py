@@ -17,17 +17,7 @@ __all__ = ["write"]
 def write(path: Path, contents: bytes) -> None:
     """Write to a temporary file in the same folder, then rename it: a failure leaves the old file intact.
 
-    Parameters
-    ----------
-    path : Path
-        The file. An existing file is replaced, and a link stays a link.
-    contents : bytes
-        The whole contents.
-
-    Raises
-    ------
-    OutputError
-        If the file can't be written.
+    An existing file is replaced, and a link stays a link. Raises an OutputError if the file can't be written.
     """
     target = path.resolve()
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")

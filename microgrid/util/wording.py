@@ -10,8 +10,6 @@ __all__ = ["counted", "listed"]
 def counted(number: int, noun: str) -> str:
     """A number and its noun, in the plural unless the number is 1.
 
-    Examples
-    --------
     >>> counted(1, "node"), counted(12700, "node")
     ('1 node', '12,700 nodes')
     """
@@ -21,8 +19,6 @@ def counted(number: int, noun: str) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names separated by commas, or "none".
 
-    Examples
-    --------
     >>> listed(["w", "b"]), listed([])
     ('w, b', 'none')
     """
