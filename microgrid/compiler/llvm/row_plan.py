@@ -47,20 +47,7 @@ def access_of(array: Any, columns: int, width: int) -> Access:
 
 
 class Plan:
-    """What is computed, before it is known how arrays lie in memory.
-
-    Parameters
-    ----------
-    program : Program
-        One sample's.
-    row_inputs : list of list of int
-        For each array, the inputs that its columns stand for.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    reduce : "sum", "mean" or None
-        What becomes of the rows' results: None keeps them.
-    precise : bool
-        Whether each row's results have the eager bits.
+    """What is computed, before it is known how arrays lie in memory; its parameters are those of ``row_kernel.Rows``.
 
     Attributes
     ----------

@@ -116,27 +116,20 @@ def data_address() -> Callable[[Any], int]:
 
 
 def builtin(name: str, code: int, given: int, left: int, keep: Any, *, is_long: bool = False) -> Callable[[], float]:
-    """A builtin function that calls native code.
+    """A builtin function without arguments that calls native code.
 
     Parameters
     ----------
     name : str
         What it is called in tracebacks and profiles.
-    code : int
-        The address of a function that takes one address and returns nothing.
-    given : int
-        What it is called with.
+    code, given : int
+        The addresses of a function that takes one address and returns nothing, and of what it is called with.
     left : int
-        Where it leaves a double, which is the result.
+        The address where it leaves a double, which is the result.
     keep : object
         Whatever the three addresses point into; it lives as long as the builtin.
     is_long : bool
         Whether other threads of Python may run in the meantime.
-
-    Returns
-    -------
-    callable
-        Without arguments.
 
     Examples
     --------

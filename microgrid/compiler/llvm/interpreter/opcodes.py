@@ -462,14 +462,7 @@ def _outer() -> list[Routine]:
 
 
 class Handlers:
-    """The native code of the handlers of a form.
-
-    Parameters
-    ----------
-    form : Form
-        Which.
-    precise : bool
-        Whether the eager engine's bits are wanted.
+    """The native code of the handlers of a form; ``precise`` ones give the eager engine's bits.
 
     Attributes
     ----------

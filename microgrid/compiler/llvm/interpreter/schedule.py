@@ -90,12 +90,13 @@ def schedule(
 ) -> Schedule:
     """Put a program's nodes into an order and lay out what an interpreter reads.
 
+    Slots before the first node keep their places; the place behind them belongs to no slot, and is the operand of what
+    fills up registers.
+
     Parameters
     ----------
-    kinds : numpy.ndarray of int32
-        Each node's.
-    starts, operands : numpy.ndarray of int32
-        As a program has them.
+    kinds, starts, operands : numpy.ndarray of int32
+        Each node's kind; the others as a program has them.
     active : numpy.ndarray of uint8
         For each slot, 1 if it needs a gradient.
     table : Kinds
@@ -104,12 +105,6 @@ def schedule(
         How many nodes are done at a time in whole registers.
     in_turn : bool
         Whether an adjoint's contributions are added in their own order, so that the sums have the same bits.
-
-    Returns
-    -------
-    Schedule
-        Slots before the first node keep their places; the place behind them belongs to no slot, and is the operand of
-        what fills up registers.
     """
     nodes = len(kinds)
     first = len(active) - nodes
