@@ -306,6 +306,12 @@ def test_a_claim_may_be_a_text_on_the_graphs_own_names() -> None:
         prove(twice, "x")
 
 
+def test_a_number_that_a_claim_defines_is_that_number_and_no_symbol() -> None:
+    x = Value(3.0, name="x")
+    assert prove(gradients(x * x, x), "c*x; c = 2").verdict == "proved"
+    assert prove(gradients(x * x, x), "c*x; c = 2.5").verdict == "refuted"
+
+
 @pytest.mark.parametrize("side", [None, [1.0], {"a": 1}])
 def test_a_side_that_is_no_formula_is_refused(side: Any) -> None:
     with pytest.raises(InvalidValueError, match="a side of an equation is a Value, a number or a formula"):

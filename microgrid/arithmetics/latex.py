@@ -17,6 +17,7 @@ from typing import Any
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.rule import Pair, Rule
 from microgrid.core.rules import RULES
+from microgrid.core.source import Infix
 
 __all__ = ["LATEX", "Text", "number", "symbol"]
 
@@ -98,7 +99,7 @@ def _escaped(letter: str) -> str:
     return {"<": r"\textless{}", ">": r"\textgreater{}"}.get(letter) or _SPECIAL.get(letter, letter)
 
 
-class Text:
+class Text(Infix):
     """A formula in LaTeX, with its binding strength.
 
     Parameters
@@ -125,29 +126,11 @@ class Text:
     def __repr__(self) -> str:
         return self.text
 
-    def __add__(self, other: Any) -> Text:
-        return _written(RULES["add"], self, other)
-
-    def __radd__(self, other: Any) -> Text:
-        return _written(RULES["add"], other, self)
-
-    def __sub__(self, other: Any) -> Text:
-        return _written(RULES["sub"], self, other)
-
-    def __rsub__(self, other: Any) -> Text:
-        return _written(RULES["sub"], other, self)
-
-    def __mul__(self, other: Any) -> Text:
-        return _product(self, other)
-
-    def __rmul__(self, other: Any) -> Text:
-        return _product(other, self)
-
-    def __truediv__(self, other: Any) -> Text:
-        return _written(RULES["div"], self, other)
-
-    def __rtruediv__(self, other: Any) -> Text:
-        return _written(RULES["div"], other, self)
+    def infix(self, operator: str, left: Any, right: Any) -> Text:
+        """One of the four operators, as its rule writes it."""
+        if operator == "*":
+            return _product(left, right)
+        return _written(RULES[{"+": "add", "-": "sub", "/": "div"}[operator]], left, right)
 
     def __neg__(self) -> Text:
         return _written(RULES["neg"], self)

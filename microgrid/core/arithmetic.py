@@ -57,18 +57,7 @@ class Arithmetic:
         return f"<arithmetic {self.name}>"
 
     def bind(self, rule: Rule) -> Pair:
-        """The rule's ``(value, partials)`` in this arithmetic.
-
-        Parameters
-        ----------
-        rule : Rule
-            Any rule, of the package's table or not.
-
-        Returns
-        -------
-        tuple of callable
-            ``value(*operands)`` and ``partials(out, *operands)``.
-        """
+        """The rule's ``value(*operands)`` and ``partials(out, *operands)`` in this arithmetic; the rule may be any."""
         if rule not in self._bound:
             pair = rule.make(self)
             self._bound[rule] = _on_flat_operands(pair, len(rule.regions)) if rule.arity is None else pair

@@ -32,26 +32,14 @@ _SLOTS = {
 
 
 def built_from() -> str:
-    """A fingerprint of the sources that decide what the written C computes.
-
-    Returns
-    -------
-    str
-        Hexadecimal digits.
-    """
+    """A fingerprint, in hexadecimal digits, of the sources that decide what the written C computes."""
     core = Path(__file__).parent
     sources = [core / name for name in _SOURCES]
     return source_hash(b"".join([source.read_bytes() for source in sources])).hex()
 
 
 def rules_in_c() -> str:
-    """Every rule of the table in C.
-
-    Returns
-    -------
-    str
-        What ``engine.c`` includes.
-    """
+    """Every rule of the table in C: what ``engine.c`` includes."""
     rules = list(RULES.values())
     parts = ["/* Written from the rule table; not to be edited. */\n"]
     for rule in rules:

@@ -121,15 +121,7 @@ _RECORDERS: dict[Rule, Callable[..., Value]] = {rule: engine.recorder(rule) for 
 def recorder(rule: Rule) -> Callable[..., Value]:
     """How a rule is recorded: by the engine if it is of the table, otherwise by running it on floats here.
 
-    Parameters
-    ----------
-    rule : Rule
-        Any rule.
-
-    Returns
-    -------
-    callable
-        From operands, all Values, to the node. For a rule on lists they stand one list after the other.
+    The function takes operands that are all Values, those of a rule on lists one list after the other.
     """
     if rule not in _RECORDERS:
         _RECORDERS[rule] = _recorder_on_floats(rule)

@@ -43,24 +43,12 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Kink:
-    """A place where a derivative jumps or has no limit, and the convention recorded there.
+    """A place where a derivative jumps or has no limit, and the convention recorded there."""
 
-    Parameters
-    ----------
-    where : str
-        The place, as an equation in the operands ``x``, ``y``, ...
-    convention : str
-        What is recorded there, in words.
-    at : tuple of float
-        One point on the kink.
-    partials : tuple of float
-        The partial derivatives recorded at that point.
-    """
-
-    where: str
-    convention: str
-    at: tuple[float, ...]
-    partials: tuple[float, ...]
+    where: str  # the place, as an equation in the operands x, y, ...
+    convention: str  # what is recorded there, in words
+    at: tuple[float, ...]  # one point on the kink
+    partials: tuple[float, ...]  # what is recorded at that point
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -117,6 +105,11 @@ class Rule:
         return letters_of(self.regions)
 
     @property
+    def call(self) -> str:
+        """A call of the rule's function on its letters, such as ``atan2(x, y)``."""
+        return f"{self.name}({', '.join(self.letters)})"
+
+    @property
     def portable(self) -> bool:
         """Whether the rule runs in every arithmetic, and not on floats and Values alone."""
         return True
@@ -139,20 +132,8 @@ class Rule:
 
 
 def letters_of(regions: tuple[Region, ...]) -> tuple[str, ...]:
-    """What operands with these regions are called in formulas.
+    """What operands with these regions are called in formulas: one name for each operand, or for each list of them.
 
-    Parameters
-    ----------
-    regions : tuple of Region
-        One for each operand, or for each list of them.
-
-    Returns
-    -------
-    tuple of str
-        As many.
-
-    Examples
-    --------
     >>> from microgrid.core.rules import MANY, REAL
     >>> letters_of((REAL, REAL)), letters_of((MANY,)), letters_of((REAL,) * 4)
     (('x', 'y'), ('xs',), ('x1', 'x2', 'x3', 'x4'))

@@ -198,10 +198,7 @@ _view: Callable[[ValueBase, Any, Any], dict[str, Any]] | None = None
 def set_notebook_view(view: Callable[[ValueBase, Any, Any], dict[str, Any]]) -> None:
     """Register what a notebook shows for a Value; the drawing room does, since nothing here knows how to draw.
 
-    Parameters
-    ----------
-    view : callable
-        From a Value, and the ``include`` and ``exclude`` of ``_repr_mimebundle_``, to the MIME bundle.
+    ``view`` gives the MIME bundle for a Value and the ``include`` and ``exclude`` of ``_repr_mimebundle_``.
     """
     global _view  # registered once, on import
     _view = view

@@ -150,8 +150,9 @@ class Formula:
         """
         nodes = dict(inputs)
         for name in _in_order(self.definitions, self.output):
-            result = _record(self.definitions[name], nodes, exact)
-            nodes[name] = named(result, name) if result.name is None else result  # a = w is another name for w
+            result = _result(self.definitions[name], nodes, exact)
+            node = result if isinstance(result, Value) else Value(result)
+            nodes[name] = named(node, name) if node.name is None else node  # a = w is another name for w
         return nodes
 
     def evaluate(self, inputs: Mapping[str, Any]) -> Any:
@@ -290,10 +291,8 @@ def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
         )
     made = dict(nodes)
     for name in _in_order(formula.definitions, formula.output):
-        made[name] = _record(formula.definitions[name], made, exact=True)
-    output = made[formula.output]
-    is_number = output.op is None and not output.is_constant and output not in nodes.values()
-    return as_value(output.data) if is_number else output
+        made[name] = as_value(_result(formula.definitions[name], made, exact=True))  # a number, and no symbol
+    return made[formula.output]
 
 
 def _syntax_tree(text: str) -> ast.Module:
@@ -477,13 +476,12 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
 # ---- recording ------------------------------------------------------------------------------------------------
 
 
-def _record(tree: ast.expr, nodes: Mapping[str, Value], exact: bool) -> Value:
-    """The graph of a checked expression on the nodes of its names."""
+def _result(tree: ast.expr, nodes: Mapping[str, Value], exact: bool) -> Any:
+    """The graph of a checked expression on the nodes of its names, or a float."""
     known = dict(nodes)
     if exact:
         known = {name: named(as_value(number), name) for name, number in _CONSTANTS.items()} | known
-    result = _evaluate(tree, known, _apply_exactly if exact else _apply)
-    return result if isinstance(result, Value) else Value(result)
+    return _evaluate(tree, known, _apply_exactly if exact else _apply)
 
 
 def _apply(name: str, operands: Sequence[Any]) -> Any:

@@ -136,11 +136,6 @@ def sympy_formulas(
         Include nodes that the roots reach through named nodes alone.
     constants : dict, optional
         From constants to the exact numbers that they stand for; all others are taken as written.
-
-    Returns
-    -------
-    dict
-        From each of these nodes to its expression.
     """
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 

@@ -18,17 +18,8 @@ __all__ = ["write"]
 def write(path: Path, contents: bytes) -> None:
     """Write to a temporary file in the same folder, then rename it: a failure leaves the old file intact.
 
-    Parameters
-    ----------
-    path : Path
-        The file. An existing file is replaced by one of the same mode, and a link stays a link.
-    contents : bytes
-        The whole contents.
-
-    Raises
-    ------
-    OutputError
-        If the file can't be written.
+    An existing file is replaced by one of the same mode, and a link stays a link. Raises an OutputError if the file
+    can't be written.
     """
     if "\0" in str(path):
         raise OutputError(f"can't write {str(path)!r}: no path has a null byte in it; choose another name")

@@ -14,8 +14,6 @@ _MOST = 20  # names in a message
 def counted(number: int, noun: str) -> str:
     """A number and its noun, in the plural unless the number is 1.
 
-    Examples
-    --------
     >>> counted(1, "node"), counted(12700, "node")
     ('1 node', '12,700 nodes')
     """
@@ -25,8 +23,6 @@ def counted(number: int, noun: str) -> str:
 def listed(names: Iterable[str]) -> str:
     """Names separated by commas, or "none"; long names are cut, and only the first of very many are told.
 
-    Examples
-    --------
     >>> listed(["w", "b"]), listed([])
     ('w, b', 'none')
     """

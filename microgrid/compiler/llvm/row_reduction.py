@@ -24,18 +24,8 @@ _CHUNK_PARAMETERS = {"frame": "ptr", "first": "i64", "last": "i64", "total": "pt
 def driver(spec: KernelSpec, loops: Loops) -> list[Routine]:
     """The functions of a module around its loops.
 
-    Parameters
-    ----------
-    spec : KernelSpec
-        What decides the code.
-    loops : Loops
-        What goes through rows.
-
-    Returns
-    -------
-    list of Routine
-        ``@run(frame)`` does all on one thread. On several, each calls ``@run_chunks(frame, from, to, memory)``, and one
-        of them ``@finish(frame)`` in the end. Memory holds what the loops need, and the sums of a run.
+    ``@run(frame)`` does all on one thread. On several, each calls ``@run_chunks(frame, from, to, memory)``, and one of
+    them ``@finish(frame)`` in the end. Memory holds what the loops need, and the sums of a run.
     """
     return [
         _chunk(spec, loops),

@@ -25,18 +25,7 @@ _SIZE = 150  # instructions in a block: LLVM's time grows faster than the block
 
 
 def strip_loops(spec: KernelSpec) -> Loops:
-    """The loop of a large program.
-
-    Parameters
-    ----------
-    spec : KernelSpec
-        What decides the code.
-
-    Returns
-    -------
-    Loops
-        ``@rows`` alone; its memory holds inputs, seeds and what crosses.
-    """
+    """The loop of a large program: ``@rows`` alone; its memory holds inputs, seeds and what crosses."""
     strips = _Strips(spec)
     blocks = [strips.block(number, block) for number, block in enumerate(strips.blocks)]
     routines = [strips.read(), strips.put_away()]

@@ -65,18 +65,11 @@ _MANY = 300  # operands: above, LLVM takes too long over the handler of a user's
 class Form:
     """What the interpreter has handlers for: a rule, or a rule with something more that is known.
 
-    Parameters
-    ----------
-    rule : Rule
-        Which.
-    constant : float, optional
-        Its last operand, if that is the same for all nodes.
-    count : int, optional
-        The number of its operands, if it is a user's rule on lists: nothing but the length says what its code does.
+    Of a user's rule on lists the number of operands is known too: nothing but the length says what its code does.
     """
 
     rule: Rule
-    constant: float | None = None
+    constant: float | None = None  # its last operand, if that is the same for all nodes
     count: int | None = None
 
     @property
@@ -158,17 +151,9 @@ def _shapes(form: Form, *, precise: bool) -> tuple[int, ...]:
 
 @functools.cache
 def constant_forms(rule: Rule) -> list[Form]:
-    """The forms of a rule with a constant operand for the constants which make it quick.
+    """The forms of a rule with a constant operand for the constants which make it quick; most rules have none.
 
-    Parameters
-    ----------
-    rule : Rule
-        Any; most have none.
-
-    Returns
-    -------
-    list of Form
-        They are not precise: a square is a product, not a power.
+    They are not precise: a square is a product, not a power.
     """
     if not rule.regions[-1].constant:
         return []
@@ -180,17 +165,7 @@ def constant_forms(rule: Rule) -> list[Form]:
 
 
 class _Handler(Routine):
-    """What all handlers contribution: the loop over a run's nodes, and the jump to the next handler.
-
-    Parameters
-    ----------
-    name : str
-        The function's.
-    reverse : bool
-        Whether it goes back.
-    options
-        As for ``Instructions``.
-    """
+    """What all handlers have: the loop over a run's nodes, and the jump to the next handler."""
 
     def __init__(self, name: str, *, reverse: bool, **options: Any) -> None:
         super().__init__(name, _STATE, convention=f"internal {_CONVENTION}", **options)
@@ -474,11 +449,7 @@ def _fingerprint() -> str:
 def calls() -> jit.Library:
     """The functions that run handlers.
 
-    Returns
-    -------
-    jit.Library
-        ``forward`` and ``reverse`` take the address of the ``FIELDS`` of a call; ``stop`` is the handler that ends
-        one.
+    ``forward`` and ``reverse`` take the address of the ``FIELDS`` of a call; ``stop`` is the handler that ends one.
     """
     origin = f"calls {_CONVENTION} {_fingerprint()}"
     return jit.build(lambda: "\n".join([one.text() for one in _outer()]), origin=origin)
@@ -491,14 +462,7 @@ def _outer() -> list[Routine]:
 
 
 class Handlers:
-    """The native code of the handlers of a form.
-
-    Parameters
-    ----------
-    form : Form
-        Which.
-    precise : bool
-        Whether the eager engine's bits are wanted.
+    """The native code of the handlers of a form; ``precise`` ones give the eager engine's bits.
 
     Attributes
     ----------
@@ -576,18 +540,5 @@ class Handlers:
 
 @functools.lru_cache(maxsize=512)
 def handlers_of(form: Form, *, precise: bool) -> Handlers:
-    """The handlers of a form, made once.
-
-    Parameters
-    ----------
-    form : Form
-        Which.
-    precise : bool
-        Whether the eager engine's bits are wanted.
-
-    Returns
-    -------
-    Handlers
-        Loaded.
-    """
+    """The handlers of a form, made once and loaded; ``precise`` ones give the eager engine's bits."""
     return Handlers(form, precise=precise)
