@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from microgrid._public import public
@@ -75,6 +76,11 @@ class Component:
     closed_form: Any
     value: float
     note: str = ""
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        """Set the fields as they were pickled; a derivation that was pickled before it had notes has none."""
+        for place, one in enumerate(fields(self)):
+            object.__setattr__(self, one.name, state[place] if place < len(state) else one.default)
 
     @property
     def name(self) -> str:
