@@ -359,6 +359,8 @@ def test_options_may_stand_between_formula_and_numbers(capsys: pytest.CaptureFix
 def test_numbers_that_are_not_given_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "w*x", "--wrt", "w"]) == 0
     assert "no numbers are given, so these are used: w=0.5 x=0.5" in capsys.readouterr().err
+    assert main(["explain", "a*w; a = 3", "--wrt", "w"]) == 0
+    assert capsys.readouterr().err == "microgrid: no numbers are given, so these are used: w=0.5\n"
     assert main(["prove", "w*x", "--wrt", "w", "--equals", "x"]) == 0
     assert capsys.readouterr().err == ""  # true for all numbers
 

@@ -263,8 +263,7 @@ def _number_or_range(text: str) -> float | Interval:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    output, wrt, nodes = _recorded(arguments)
-    _say_defaults(arguments, {name: node for name, node in nodes.items() if node.op is None})
+    output, wrt, _ = _recorded(arguments)
     print(getattr(explain(output, wrt=wrt), arguments.format)())
     return 0
 
@@ -306,6 +305,8 @@ def _recorded(arguments: argparse.Namespace, exact: bool = False) -> tuple[Value
     name = spelled(arguments.wrt.strip())
     if name not in nodes:
         raise FormulaError(f"the formula has no name {name!r} to differentiate with respect to: {', '.join(nodes)}")
+    if not exact:  # what is proved holds for all numbers
+        _say_defaults(arguments, numbers)
     return nodes[formula.output], nodes[name], nodes
 
 
