@@ -88,14 +88,15 @@ class Claim:
             numbers |= {node: _number(x) for node, x in point.items()}
             return self._value(self.left, numbers), self._value(self.right, numbers)
 
-    def _value(self, side: Value, numbers: Mapping[Value, Any]) -> Any:
+    def _value(self, side: Value, numbers: dict[Value, Any]) -> Any:
+        """A side's value. What is computed for it is added to the numbers, since the sides may share most nodes."""
         from microgrid.arithmetics.mpmath import MPMATH
 
         try:
-            value = evaluate([side], MPMATH, numbers, constant=_as_written)[side]
+            numbers |= evaluate([side], MPMATH, numbers, constant=_as_written)
         except (ZeroDivisionError, OverflowError, ValueError):
             return None
-        return value if mpmath_package().isfinite(value) else None
+        return numbers[side] if mpmath_package().isfinite(numbers[side]) else None
 
     def rounding_explains(self, point: Mapping[Value, Any], digits: int = 50) -> bool:
         """Whether constants that are off by an ulp or so can make the two sides as different as they are at a point."""
