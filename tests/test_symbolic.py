@@ -66,14 +66,24 @@ def test_a_rules_formula_has_its_value_and_its_derivatives(name: str) -> None:
     assert not expression.atoms(sympy.Float)
     assert _evaluated(expression, leaves) == pytest.approx(node.data, rel=1e-14)
     for leaf, slope in zip(leaves, gradients(node, leaves), strict=True):
-        own = sympy.diff(_without_abs(expression), sympy.Symbol(str(leaf.name), real=True))
+        own = sympy.diff(_with_known_derivatives(expression), sympy.Symbol(str(leaf.name), real=True))
         assert _evaluated(own, leaves) == pytest.approx(slope.data, rel=1e-12, abs=1e-14)
         assert _evaluated(to_sympy(slope), leaves) == pytest.approx(slope.data, rel=1e-12, abs=1e-14)
 
 
-def _without_abs(expression: Any) -> Any:
-    """SymPy leaves the derivative of an absolute value open where it can't tell that the operand is real."""
-    return expression.replace(sympy.Abs, lambda x: sympy.Piecewise((-x, x < 0), (x, True)))
+def _with_known_derivatives(expression: Any) -> Any:
+    """SymPy leaves open the derivatives of steps, and of an absolute value whose operand may not be real."""
+    expression = expression.replace(sympy.Abs, lambda x: sympy.Piecewise((-x, x < 0), (x, True)))
+    return expression.replace(sympy.floor, _Floor).replace(sympy.ceiling, lambda x: -_Floor(-x))
+
+
+class _Floor(sympy.Function):
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        return sympy.floor(x) if x.is_number else None
+
+    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002  # SymPy's signature
+        return sympy.Integer(0)
 
 
 @every_rule
@@ -124,7 +134,7 @@ def _third(function: Callable[..., Any], numbers: Sequence[float], direction: Se
 
 def _sympys_own(leaves: Sequence[Value], output: Value, direction: Sequence[float]) -> dict[str, list[float]]:
     symbols = [sympy.Symbol(str(leaf.name), real=True) for leaf in leaves]
-    expression = _without_abs(to_sympy(output))
+    expression = _with_known_derivatives(to_sympy(output))
     slopes = [sympy.diff(expression, one) for one in symbols]
     square = [sympy.diff(slope, one) for slope in slopes for one in symbols]
     v = [sympy.Rational(entry) for entry in direction]

@@ -93,6 +93,148 @@ d/dx abs(x) = -1 if x < 0 else 1 if 0 < x else 0
 >>> out.data, x.grad
 (2.0, 1.0)
 """,
+    "sign": """\
+d/dx sign(x) = 0
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.sign(x)
+>>> out.backward()
+>>> out.data, x.grad
+(1.0, 0.0)
+""",
+    "copysign": """\
+d/dx copysign(x, y) = sign(x)*copysign(1, y)
+d/dy copysign(x, y) = 0
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x, y = Value(2.0), Value(1.5)
+>>> out = microgrid.copysign(x, y)
+>>> out.backward()
+>>> out.data, x.grad, y.grad
+(2.0, 1.0, 0.0)
+""",
+    "fma": """\
+d/dx fma(x, y, z) = y
+d/dy fma(x, y, z) = x
+d/dz fma(x, y, z) = 1
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x, y, z = Value(2.0), Value(1.5), Value(-1.0)
+>>> out = microgrid.fma(x, y, z)
+>>> out.backward()
+>>> out.data, x.grad, y.grad, z.grad
+(2.0, 1.5, 2.0, 1.0)
+""",
+    "floor": """\
+d/dx floor(x) = 0
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(0.5)
+>>> out = microgrid.floor(x)
+>>> out.backward()
+>>> out.data, x.grad
+(0.0, 0.0)
+""",
+    "ceil": """\
+d/dx ceil(x) = 0
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(0.5)
+>>> out = microgrid.ceil(x)
+>>> out.backward()
+>>> out.data, x.grad
+(1.0, 0.0)
+""",
+    "trunc": """\
+d/dx trunc(x) = 0
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(0.5)
+>>> out = microgrid.trunc(x)
+>>> out.backward()
+>>> out.data, x.grad
+(0.0, 0.0)
+""",
+    "round": """\
+d/dx round(x) = 0
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(1.0)
+>>> out = microgrid.round(x)
+>>> out.backward()
+>>> out.data, x.grad
+(1.0, 0.0)
+""",
+    "fmod": """\
+d/dx fmod(x, y) = 1
+d/dy fmod(x, y) = -trunc(x/y)
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x, y = Value(5.0), Value(3.525)
+>>> out = microgrid.fmod(x, y)
+>>> out.backward()
+>>> out.data, x.grad, y.grad
+(1.475, 1.0, -1.0)
+""",
+    "mod": """\
+mod(x, y) = x - y*floor(x/y)
+d/dx mod(x, y) = 1
+d/dy mod(x, y) = -floor(x/y)
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x, y = Value(5.0), Value(3.525)
+>>> out = microgrid.mod(x, y)
+>>> out.backward()
+>>> out.data, x.grad, y.grad
+(1.475, 1.0, -1.0)
+""",
+    "floordiv": """\
+floordiv(x, y) = floor(x/y)
+d/dx floordiv(x, y) = 0
+d/dy floordiv(x, y) = 0
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x, y = Value(5.0), Value(3.525)
+>>> out = microgrid.floordiv(x, y)
+>>> out.backward()
+>>> out.data, x.grad, y.grad
+(1.0, 0.0, 0.0)
+""",
+    "deg2rad": """\
+deg2rad(x) = x*pi/180
+d/dx deg2rad(x) = pi/180
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.deg2rad(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(0.034907, 0.017453)
+""",
+    "rad2deg": """\
+rad2deg(x) = x*180/pi
+d/dx rad2deg(x) = 180/pi
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.rad2deg(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(114.591559, 57.29578)
+""",
     "exp": """\
 d/dx exp(x) = exp(x)
 
@@ -136,6 +278,75 @@ d/dx log1p(x) = 1/(1 + x)
 >>> out.backward()
 >>> round(out.data, 6), round(x.grad, 6)
 (1.098612, 0.333333)
+""",
+    "log2": """\
+d/dx log2(x) = 1.4426950408889634/x
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.log2(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(1.0, 0.721348)
+""",
+    "log10": """\
+d/dx log10(x) = 0.43429448190325176/x
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.log10(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(0.30103, 0.217147)
+""",
+    "exp2": """\
+d/dx exp2(x) = 0.6931471805599453*exp2(x)
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.exp2(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(4.0, 2.772589)
+""",
+    "log1mexp": """\
+log1mexp(x) = log(1 - exp(-x))
+d/dx log1mexp(x) = exp(-x)/(-expm1(-x))
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.log1mexp(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(-0.145413, 0.156518)
+""",
+    "logsubexp": """\
+logsubexp(x, y) = log(exp(x) - exp(y))
+d/dx logsubexp(x, y) = -1/expm1(-(x - y))
+d/dy logsubexp(x, y) = -1/expm1(x - y)
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x, y = Value(2.0), Value(-1.0)
+>>> out = microgrid.logsubexp(x, y)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6), round(y.grad, 6)
+(1.948931, 1.052396, -0.052396)
+""",
+    "cbrt": """\
+d/dx cbrt(x) = 1/(3*cbrt(x)*cbrt(x))
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.cbrt(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(1.259921, 0.209987)
 """,
     "sqrt": """\
 d/dx sqrt(x) = 0.5/sqrt(x)
@@ -259,6 +470,39 @@ d/dx tanh(x) = 1 - tanh(x)**2
 >>> round(out.data, 6), round(x.grad, 6)
 (0.964028, 0.070651)
 """,
+    "asinh": """\
+d/dx asinh(x) = 1/hypot(1, x)
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.asinh(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(1.443635, 0.447214)
+""",
+    "acosh": """\
+d/dx acosh(x) = 1/(sqrt(x - 1)*sqrt(x + 1))
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.acosh(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(1.316958, 0.57735)
+""",
+    "atanh": """\
+d/dx atanh(x) = 1/(1 - x**2 if abs(x) < 0.5 else (1 - x)*(1 + x))
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(0.5)
+>>> out = microgrid.atanh(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(0.549306, 1.333333)
+""",
     "sigmoid": """\
 sigmoid(x) = 1/(1 + exp(-x))
 d/dx sigmoid(x) = sigmoid(x)*sigmoid(-x)
@@ -319,6 +563,79 @@ d/dy logaddexp(x, y) = sigmoid(y - x)
 >>> round(out.data, 6), round(x.grad, 6), round(y.grad, 6)
 (2.474077, 0.622459, 0.377541)
 """,
+    "log_sigmoid": """\
+log_sigmoid(x) = -softplus(-x)
+d/dx log_sigmoid(x) = sigmoid(-x)
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.log_sigmoid(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(-0.126928, 0.119203)
+""",
+    "logit": """\
+logit(x) = log(x/(1 - x))
+d/dx logit(x) = 1/(x*(1 - x))
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(0.5)
+>>> out = microgrid.logit(x)
+>>> out.backward()
+>>> out.data, x.grad
+(0.0, 4.0)
+""",
+    "xlogy": """\
+xlogy(x, y) = x*log(y)
+d/dx xlogy(x, y) = log(y)
+d/dy xlogy(x, y) = x/y
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x, y = Value(2.0), Value(1.5)
+>>> out = microgrid.xlogy(x, y)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6), round(y.grad, 6)
+(0.81093, 0.405465, 1.333333)
+""",
+    "xlog1py": """\
+xlog1py(x, y) = x*log1p(y)
+d/dx xlog1py(x, y) = log1p(y)
+d/dy xlog1py(x, y) = x/(1 + y)
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x, y = Value(2.0), Value(1.5)
+>>> out = microgrid.xlog1py(x, y)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6), round(y.grad, 6)
+(1.832581, 0.916291, 0.8)
+""",
+    "erfc": """\
+d/dx erfc(x) = -2/sqrt(pi)*exp(-x**2)
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.erfc(x)
+>>> out.backward()
+>>> round(out.data, 6), round(x.grad, 6)
+(0.004678, -0.020667)
+""",
+    "sinc": """\
+sinc(x) = sin(pi*x)/(pi*x)
+d/dx sinc(x) = (cos(pi*x) - sinc(x))/x
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x = Value(2.0)
+>>> out = microgrid.sinc(x)
+>>> out.backward()
+>>> out.data, x.grad
+(0.0, 0.5)
+""",
     "hypot": """\
 d/dx hypot(x, y) = x/hypot(x, y)
 d/dy hypot(x, y) = y/hypot(x, y)
@@ -356,6 +673,20 @@ d/dy minimum(x, y) = 1 if y < x else 0 if x < y else 0.5
 >>> out.backward()
 >>> out.data, x.grad, y.grad
 (1.5, 0.0, 1.0)
+""",
+    "clip": """\
+clip(x, y, z) = z if z < x else (z if z < y else y) if x < y else x
+d/dx clip(x, y, z) = 0 if x < y else 0 if z < x else 1 - ((0.5 if x == y else 0) + (0.5 if z == x else 0))
+d/dy clip(x, y, z) = 1 - (1 if z < y else 0) if x < y else 0.5 if x == y else 0
+d/dz clip(x, y, z) = 1 if z < x else (1 if z < y else 0) if x < y else 0.5 if z == x else 0
+
+>>> import microgrid
+>>> from microgrid import Value
+>>> x, y, z = Value(2.0), Value(-1.0), Value(0.5)
+>>> out = microgrid.clip(x, y, z)
+>>> out.backward()
+>>> out.data, x.grad, y.grad, z.grad
+(0.5, 0.0, 0.0, 1.0)
 """,
     "less": """\
 less(x, y) = 1 if x < y else 0
