@@ -20,6 +20,12 @@ from microgrid.checking import check_gradients as check_gradients
 from microgrid.compiler.api import Compiled as Compiled
 from microgrid.compiler.api import compile as compile
 from microgrid.core.comparison import Comparison as Comparison
+from microgrid.core.composed import log_softmax as log_softmax
+from microgrid.core.composed import mean as mean
+from microgrid.core.composed import norm as norm
+from microgrid.core.composed import prod as prod
+from microgrid.core.composed import softmax as softmax
+from microgrid.core.composed import var as var
 from microgrid.core.custom_operations import custom as custom
 from microgrid.core.engine import Value as Value
 from microgrid.core.rule import Region as Region
@@ -121,23 +127,27 @@ __all__ = [
     "less",
     "less_equal",
     "log",
-    "log10",
     "log1mexp",
     "log1p",
     "log2",
+    "log10",
     "log_sigmoid",
+    "log_softmax",
     "logaddexp",
     "logit",
     "logsubexp",
     "logsumexp",
     "maximum",
+    "mean",
     "minimum",
     "mod",
     "mul",
     "named",
     "neg",
+    "norm",
     "pow",
     "precise",
+    "prod",
     "prove",
     "rad2deg",
     "relu",
@@ -147,6 +157,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "softmax",
     "softplus",
     "sqrt",
     "strict",
@@ -161,6 +172,7 @@ __all__ = [
     "to_sympy",
     "trunc",
     "value_and_grad",
+    "var",
     "vjp",
     "where",
     "xlog1py",
@@ -401,7 +413,7 @@ def exp2(x: Number, /) -> float: ...
 def exp2(x: Array, /) -> Any: ...
 @overload
 def log1mexp(x: Node, /) -> Value:
-    """The logarithm of 1 - exp(-x), accurate where exp(-x) is near 1 or rounds to 0."""
+    """The logarithm of 1 - exp(-x), accurate where exp(-x) is near 1 or tiny."""
 
 @overload
 def log1mexp(x: Number, /) -> float: ...
@@ -591,7 +603,7 @@ def log_sigmoid(x: Number, /) -> float: ...
 def log_sigmoid(x: Array, /) -> Any: ...
 @overload
 def logit(x: Node, /) -> Value:
-    """The log-odds log(x/(1 - x)) of a probability x, the inverse of sigmoid."""
+    """The log-odds log(x/(1 - x)) of a probability, the inverse of sigmoid."""
 
 @overload
 def logit(x: Number, /) -> float: ...

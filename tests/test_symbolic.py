@@ -77,7 +77,7 @@ def _with_known_derivatives(expression: Any) -> Any:
     return expression.replace(sympy.floor, _Floor).replace(sympy.ceiling, lambda x: -_Floor(-x))
 
 
-class _Floor(sympy.Function):
+class _Floor(sympy.Function):  # type: ignore[misc]  # SymPy has no types
     @classmethod
     def eval(cls, x: Any) -> Any:
         return sympy.floor(x) if x.is_number else None
@@ -141,7 +141,8 @@ def _sympys_own(leaves: Sequence[Value], output: Value, direction: Sequence[floa
     third = expression
     for _ in range(3):
         third = sum(entry * sympy.diff(third, one) for entry, one in zip(v, symbols, strict=True))
-    modules = [{"DiracDelta": lambda *_: 0, "Heaviside": lambda x, *_: mpmath.mpf(x > 0)}, "mpmath"]
+    steps = {"DiracDelta": lambda *_: 0, "Heaviside": lambda x, *_: mpmath.mpf(x > 0), "_Floor": mpmath.floor}
+    modules = [steps, "mpmath"]
     with mpmath.workdps(40):
         function = sympy.lambdify(symbols, [slopes, square, third], modules)
         first, second, last = function(*[mpmath.mpf(leaf.data) for leaf in leaves])

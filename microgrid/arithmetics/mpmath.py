@@ -35,7 +35,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "erfc": lambda x: mpmath.erfc(x) if abs(x) < 1e6 else 1 - mpmath.sign(x),  # mpmath's own overflows
     "trunc": lambda x: mpmath.sign(x) * mpmath.floor(abs(x)),
     "round": mpmath.nint,
-    "fmod": lambda x, y: x - y * MPMATH.trunc(x / y),
+    "fmod": lambda x, y: x - y * _OTHERS["trunc"](x / y),
     "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),  # there is no -0
     "fma": lambda x, y, z: x * y + z,
 }

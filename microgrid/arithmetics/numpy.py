@@ -17,7 +17,10 @@ _SAME = (
     *("log2", "log10", "exp2", "cbrt", "floor", "fmod", "copysign"),
 )
 _INVERSE = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")}
-_LACKING = ("erf", "erfc", "fma")  # element by element: NumPy has none of them
+# Element by element: NumPy has none of them.
+_LACKING: dict[str, Any] = {
+    name: numpy.vectorize(IEEE_ELEMENTARY[name], otypes=[float]) for name in ("erf", "erfc", "fma")
+}
 
 NUMPY = Arithmetic(
     "NumPy",
@@ -31,7 +34,7 @@ NUMPY = Arithmetic(
     abs=numpy.abs,
     **{name: getattr(numpy, name) for name in _SAME},
     **{name: getattr(numpy, function) for name, function in _INVERSE.items()},
-    **{name: numpy.vectorize(IEEE_ELEMENTARY[name], otypes=[float]) for name in _LACKING},
+    **_LACKING,
 )
 """Arrays of float64 of one shape, or single numbers. Use it inside ``numpy.errstate(all="ignore")``: NumPy warns of
 infinities, which are numbers in IEEE 754 and in this package."""

@@ -181,7 +181,8 @@ def trunc(m: Any) -> Pair:
     return m.trunc if m.exact else lambda x: m.copysign(m.floor(m.abs(x)), x), lambda out, x: (0.0,)
 
 
-@rule("round", "\\operatorname{{round}}\\left({x}\\right)", Region(0.6, 1.4, FRACTION.tails), aliases=("rint", "__round__"), kinks=(_HALF_STEP,),
+@rule("round", "\\operatorname{{round}}\\left({x}\\right)", Region(0.6, 1.4, FRACTION.tails),
+      aliases=("rint", "__round__"), kinks=(_HALF_STEP,),
       summary="The whole number nearest to x; of two, the even one.")  # fmt: skip
 def round(m: Any) -> Pair:
     def value(x: Any) -> Any:
@@ -205,8 +206,8 @@ def fmod(m: Any) -> Pair:
     return m.fmod, lambda out, x, y: (1.0, -m.trunc(x / y) if m.exact else -m.round((x - out) / y))
 
 
-@rule("mod", "\\left({x} \\bmod {y}\\right)", DIVIDEND, DIVISOR, operator="mod", aliases=("remainder",), kinks=(_MULTIPLE,),
-      summary="The remainder of x/y with the sign of y, as Python's %.", domain="y != 0")  # fmt: skip
+@rule("mod", "\\left({x} \\bmod {y}\\right)", DIVIDEND, DIVISOR, operator="mod", aliases=("remainder",),
+      summary="The remainder of x/y with the sign of y, as Python's %.", domain="y != 0", kinks=(_MULTIPLE,))  # fmt: skip
 def mod(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
@@ -298,12 +299,12 @@ def exp2(m: Any) -> Pair:
 
 
 @rule("log1mexp", "\\ln\\left(1 - e^{{-{x}}}\\right)", POSITIVE,
-      summary="The logarithm of 1 - exp(-x), accurate where exp(-x) is near 1 or rounds to 0.", domain="x > 0")  # fmt: skip
+      summary="The logarithm of 1 - exp(-x), accurate where exp(-x) is near 1 or tiny.", domain="x > 0")  # fmt: skip
 def log1mexp(m: Any) -> Pair:
     def value(x: Any) -> Any:
         if m.exact:
             return m.log(1.0 - m.exp(-x))
-        # Of the two forms each is accurate on its side of ln 2 (Mächler, Accurately Computing log(1 - exp(-|a|)), 2012).
+        # Each of the two forms is accurate on its side of ln 2 (Mächler, Accurately computing log(1 - exp(-|a|))).
         return m.where(m.less(x, 0.7), m.log(-m.expm1(-x)), m.log1p(-m.exp(-x)))
 
     return value, lambda out, x: (m.exp(-x) / -m.expm1(-x),)
@@ -563,7 +564,7 @@ def log_sigmoid(m: Any) -> Pair:
 
 
 @rule("logit", "\\ln\\left(\\frac{{{x}}}{{1 - {x}}}\\right)", PROBABILITY,
-      summary="The log-odds log(x/(1 - x)) of a probability x, the inverse of sigmoid.", domain="0 < x < 1")  # fmt: skip
+      summary="The log-odds log(x/(1 - x)) of a probability, the inverse of sigmoid.", domain="0 < x < 1")  # fmt: skip
 def logit(m: Any) -> Pair:
     def value(x: Any) -> Any:
         if m.exact:
@@ -582,7 +583,7 @@ def logit(m: Any) -> Pair:
 
 @rule("x log y", "{x} \\cdot \\ln\\left({y}\\right)", REAL, POSITIVE,
       summary="The product x*log(y), which is 0 for x = 0.", domain="y > 0, or x == 0", kinks=(
-    Kink("x = 0, y = 0", "0, with the slope of x*log(y) at x = 0 from the right and of 0", (0.0, 0.0), (-float("inf"), 0.0)),
+    Kink("x = 0, y = 0", "0, with derivatives log(0) and 0", (0.0, 0.0), (-float("inf"), 0.0)),
 ))  # fmt: skip
 def xlogy(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
@@ -593,7 +594,7 @@ def xlogy(m: Any) -> Pair:
 
 @rule("x log1p y", "{x} \\cdot \\ln\\left(1 + {y}\\right)", REAL, ABOVE_MINUS_1,
       summary="The product x*log(1 + y), which is 0 for x = 0.", domain="y > -1, or x == 0", kinks=(
-    Kink("x = 0, y = -1", "0, with the slope of x*log1p(y) at x = 0 from the right and of 0", (0.0, -1.0), (-float("inf"), 0.0)),
+    Kink("x = 0, y = -1", "0, with derivatives log(0) and 0", (0.0, -1.0), (-float("inf"), 0.0)),
 ))  # fmt: skip
 def xlog1py(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ the functions' docstrings say of formulas and numbers is in ``core/help_texts.py
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -170,9 +171,10 @@ def _imports(homes: dict[str, str]) -> str:
     return "".join([line for _, _, line in sorted(lines)])
 
 
-def _sorted_as(name: str) -> tuple[bool, str]:
-    """Classes first, as the linter has them."""
-    return (not name[:1].isupper(), name)
+def _sorted_as(name: str) -> tuple[bool, list[str | int]]:
+    """Classes first, and log2 before log10, as the linter has them."""
+    pieces = re.split(r"(\d+)", name)
+    return (not name[:1].isupper(), [int(piece) if piece.isdigit() else piece for piece in pieces])
 
 
 def _function(rule: Rule) -> Iterator[str]:

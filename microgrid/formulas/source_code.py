@@ -19,7 +19,9 @@ _PYTHON = Language(
     name="Python",
     calls={
         **{name: f"math.{name}({{}})" for name in C.calls},
-        **{"abs": "abs({})", "hypot": "abs(complex({}))", "fma": "fma({})"},
+        "abs": "abs({})",
+        "hypot": "abs(complex({}))",
+        "fma": "fma({})",
         "floor": "math.copysign(math.floor({0}), {0})",
     },
     choice="{then} if {truth} else {otherwise}",
@@ -201,7 +203,7 @@ def _written(value: Value, leaves: Sequence[Value], language: Language) -> tuple
 
 def _imports(source: Source, *more: str) -> str:
     """The head of a Python module: its imports, and the function that Python lacks before 3.13 where it is used."""
-    uses_fma = any(["fma(" in line for line in source.lines])
+    uses_fma = any(["fma" in line for line in source.lines])
     standard = "import math" + "\nfrom fractions import Fraction" * uses_fma
     return "\n\n".join([standard, *more, *["\n" + inspect.getsource(fma).strip()] * uses_fma])
 

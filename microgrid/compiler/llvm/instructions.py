@@ -35,8 +35,11 @@ ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
 """Of every declared function: it reads and writes no memory."""
 
 INTRINSICS = {
-    **{"abs": "llvm.fabs", "sqrt": "llvm.sqrt"},
-    **{"floor": "llvm.floor", "copysign": "llvm.copysign", "fma": "llvm.fma"},
+    "abs": "llvm.fabs",
+    "sqrt": "llvm.sqrt",
+    "floor": "llvm.floor",
+    "copysign": "llvm.copysign",
+    "fma": "llvm.fma",
 }
 """The functions that are instructions of the processor, exactly rounded at every width."""
 
