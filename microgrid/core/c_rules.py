@@ -17,12 +17,14 @@ from microgrid.core.source import C, List, Source
 
 __all__ = ["built_from", "rules_in_c"]
 
-_SOURCES = ("rule.py", "rules.py", "ieee.py", "arithmetic.py", "source.py", "engine.c", "c_rules.py")
+_SOURCES = ("rule.py", "rules.py", "c_library.py", "ieee.py", "arithmetic.py", "source.py", "engine.c", "c_rules.py")
 _LETTERS = "xyz"
 _MANY = "Py_ssize_t count, const double *operands, double *partials, double *scratch"
 _SLOTS = {
     "abs": "Py_nb_absolute",
     "add": "Py_nb_add",
+    "floordiv": "Py_nb_floor_divide",
+    "mod": "Py_nb_remainder",
     "mul": "Py_nb_multiply",
     "neg": "Py_nb_negative",
     "pow": "Py_nb_power",

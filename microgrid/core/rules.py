@@ -24,6 +24,7 @@ help do once ``make stubs`` has written them anew.
 
 from __future__ import annotations
 
+import math
 import operator as infix
 from typing import Any
 
@@ -42,6 +43,13 @@ AWAY_FROM_0 = Region(0.3, 3.0, _TAILS)
 EXPONENT = Region(-3.0, 3.0, (-0.5, 0.5, *[tail for tail in _TAILS if infix.abs(tail) > 1.0]))
 ABOVE_MINUS_1 = Region(-0.9, 4.0, (-1.0 + 2.0**-53, -1e-8, -5e-324, *_POSITIVE_TAILS))
 UNIT = Region(-0.9, 0.9, (1.0 - 2.0**-53, 1e-8, 1e-200, 5e-324, -5e-324, -1e-8, -1.0 + 2.0**-53))
+ABOVE_1 = Region(1.1, 4.0, (1.0 + 2.0**-52, 1.0 + 1e-8, *[tail for tail in _POSITIVE_TAILS if tail > 1.0]))
+PROBABILITY = Region(0.1, 0.9, (5e-324, 2.3e-308, 1e-200, 1e-8, 0.5 - 2.0**-54, 0.5 + 2.0**-53, 1.0 - 2.0**-53))
+FRACTION = Region(0.1, 0.9, tuple(tail + infix.abs(tail) / 4.0 for tail in _TAILS if infix.abs(tail) < 1e308))
+DIVIDEND, DIVISOR = Region(4.2, 5.8, _TAILS), Region(2.95, 4.1, _TAILS)  # with a quotient between 1 and 2
+# Beyond 2**53 the quotient's steps can't be told from a slope.
+FEW, STEPS = Region(4.2, 5.8, (19.25, 710.5, 1e3, -19.25, -710.5)), Region(2.95, 4.1, (1e-8, 1e3, 1e200, -1e3))
+LOWER, UPPER = Region(-3.0, -0.1, _TAILS[len(_POSITIVE_TAILS) :]), Region(0.1, 3.0, _POSITIVE_TAILS)
 CHOICE = Region(0.5, 1.5, (-1.0, 1e308))
 MANY = Region(-3.0, 3.0, _TAILS, repeated=True)
 CONSTANT = Region(-3.0, 3.0, (-2.0, -1.0, 1.0, 2.0, 3.0, 10.0, 0.5, 1e3), constant=True)
@@ -119,6 +127,129 @@ def abs(m: Any) -> Pair:
     return m.abs, partials
 
 
+@rule("sgn", "\\operatorname{{sgn}}\\left({x}\\right)", AWAY_FROM_0,
+      summary="The sign of x: -1, 0 or 1.", kinks=(
+    Kink("x = 0", "a jump, with derivative 0", (0.0,), (0.0,)),
+))  # fmt: skip
+def sign(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        return m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, x - x))  # 0 or nan
+
+    return m.sign if m.exact else value, lambda out, x: (0.0,)
+
+
+@rule("copysign", "\\operatorname{{copysign}}\\left({x}, {y}\\right)", AWAY_FROM_0, AWAY_FROM_0,
+      summary="The absolute value of x with the sign of y.", kinks=(
+    Kink("x = 0", "derivative 0, as for abs", (0.0, 1.0), (0.0, 0.0)),
+    Kink("y = 0", "a jump, with derivative 0", (1.5, 0.0), (1.0, 0.0)),
+))  # fmt: skip
+def copysign(m: Any) -> Pair:
+    def with_sign_of(x: Any, y: Any) -> Any:
+        return m.copysign(x, y if m.exact else m.where(m.equal(y, y), y, 1.0))  # a nan's sign depends on the compiler
+
+    return with_sign_of, lambda out, x, y: (m.sign(x) * with_sign_of(1.0, y), 0.0)
+
+
+@rule("fma", "{x} \\cdot {y} + {z}", REAL, REAL, REAL,
+      summary="The product and sum x*y + z, rounded once.")  # fmt: skip
+def fma(m: Any) -> Pair:
+    return m.fma, lambda out, x, y, z: (y, x, 1.0)
+
+
+# ---- whole numbers and remainders -----------------------------------------------------------------------------
+
+
+_STEP = Kink("x is a whole number", "a jump, with derivative 0", (1.0,), (0.0,))
+_HALF_STEP = Kink("x is a whole number and a half", "a jump, with derivative 0", (0.5,), (0.0,))
+
+
+@rule("⌊x⌋", "\\left\\lfloor {x} \\right\\rfloor", FRACTION, aliases=("__floor__",), kinks=(_STEP,),
+      summary="The largest whole number that is at most x.")  # fmt: skip
+def floor(m: Any) -> Pair:
+    return m.floor, lambda out, x: (0.0,)
+
+
+@rule("⌈x⌉", "\\left\\lceil {x} \\right\\rceil", FRACTION, aliases=("__ceil__",), kinks=(_STEP,),
+      summary="The smallest whole number that is at least x.")  # fmt: skip
+def ceil(m: Any) -> Pair:
+    return m.ceil if m.exact else lambda x: -m.floor(-x), lambda out, x: (0.0,)
+
+
+@rule("trunc", "\\operatorname{{trunc}}\\left({x}\\right)", FRACTION, aliases=("__trunc__",), kinks=(_STEP,),
+      summary="The whole number nearest to x between 0 and x.")  # fmt: skip
+def trunc(m: Any) -> Pair:
+    return m.trunc if m.exact else lambda x: m.copysign(m.floor(m.abs(x)), x), lambda out, x: (0.0,)
+
+
+@rule("round", "\\operatorname{{round}}\\left({x}\\right)", Region(0.6, 1.4, FRACTION.tails),
+      aliases=("rint", "__round__"), kinks=(_HALF_STEP,),
+      summary="The whole number nearest to x; of two, the even one.")  # fmt: skip
+def round(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        size = m.abs(x)
+        down = m.floor(size)
+        up = down + 2.0 * (down / 2.0 - m.floor(down / 2.0))  # where there is a tie: the next one if down is odd
+        rest = size - down  # exact, as size + 0.5 is not
+        nearest = m.where(m.less(rest, 0.5), down, m.where(m.less(0.5, rest), down + 1.0, up))
+        return m.copysign(m.where(m.less(size, 2.0**52), nearest, size), x)  # no larger number has a fraction
+
+    return m.round if m.exact else value, lambda out, x: (0.0,)
+
+
+_MULTIPLE = Kink("x is a multiple of y", "a jump; the derivatives are those from the right", (3.0, 1.5), (1.0, -2.0))
+
+
+@rule("fmod", "\\left({x}\\ \\operatorname{{rem}}\\ {y}\\right)", DIVIDEND, DIVISOR, kinks=(_MULTIPLE,),
+      summary="The remainder of x/y with the sign of x, as in C.", domain="y != 0")  # fmt: skip
+def fmod(m: Any) -> Pair:
+    # (x - out)/y is a whole number but for rounding, where trunc(x/y) may be the next one.
+    return m.fmod, lambda out, x, y: (1.0, -m.trunc(x / y) if m.exact else -m.round((x - out) / y))
+
+
+@rule("mod", "\\left({x} \\bmod {y}\\right)", DIVIDEND, DIVISOR, operator="mod", aliases=("remainder",),
+      summary="The remainder of x/y with the sign of y, as Python's %.",
+      domain="y != 0", kinks=(_MULTIPLE,))  # fmt: skip
+def mod(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return x - y * m.floor(x / y)
+        rest = m.fmod(x, y)  # exact, as x - y·floor(x/y) is not
+        turned = m.where(m.less(m.copysign(1.0, rest) * m.copysign(1.0, y), 0.0), rest + y, rest)
+        return m.where(m.equal(rest, 0.0), m.copysign(rest, y), turned)
+
+    return value, lambda out, x, y: (1.0, -m.floor(x / y) if m.exact else -m.round((x - out) / y))
+
+
+@rule("//", "\\left\\lfloor \\frac{{{x}}}{{{y}}} \\right\\rfloor", FEW, STEPS, operator="floordiv",
+      summary="The quotient x/y rounded down, as Python's //.", domain="y != 0", kinks=(
+    Kink("x is a multiple of y", "a jump, with derivatives 0", (3.0, 1.5), (0.0, 0.0)),
+))  # fmt: skip
+def floordiv(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.floor(x / y)
+        whole = (x - m.mod(x, y)) / y
+        down = m.floor(whole)
+        nearest = m.where(m.less(0.5, whole - down), down + 1.0, down)
+        quotient = x / y  # for its sign where the result is 0, and where it is infinite or nan
+        zero = m.where(m.equal(whole, 0.0), m.copysign(0.0, quotient), nearest)
+        return m.where(m.equal(y, 0.0), quotient, zero)
+
+    return value, lambda out, x, y: (0.0, 0.0)
+
+
+@rule("rad", "\\frac{{\\pi}}{{180}} \\cdot {x}", REAL, aliases=("radians",),
+      summary="An angle of x degrees in radians.")  # fmt: skip
+def deg2rad(m: Any) -> Pair:
+    return lambda x: x * (m.pi / 180.0), lambda out, x: (m.pi / 180.0,)
+
+
+@rule("deg", "\\frac{{180}}{{\\pi}} \\cdot {x}", REAL, aliases=("degrees",),
+      summary="An angle of x radians in degrees.")  # fmt: skip
+def rad2deg(m: Any) -> Pair:
+    return lambda x: x * (180.0 / m.pi), lambda out, x: (180.0 / m.pi,)
+
+
 # ---- exponentials and logarithms (natural) --------------------------------------------------------------------
 
 
@@ -151,6 +282,55 @@ def log(m: Any) -> Pair:
 )
 def log1p(m: Any) -> Pair:
     return m.log1p, lambda out, x: (1.0 / (1.0 + x),)
+
+
+@rule("log2", "\\log_2\\left({x}\\right)", POSITIVE, summary="The logarithm of x to base 2.", domain="x > 0")
+def log2(m: Any) -> Pair:
+    return m.log2, lambda out, x: (1.0 / m.log(2.0) / x,)
+
+
+@rule("log10", "\\log_{{10}}\\left({x}\\right)", POSITIVE, summary="The logarithm of x to base 10.", domain="x > 0")
+def log10(m: Any) -> Pair:
+    return m.log10, lambda out, x: (1.0 / m.log(10.0) / x,)
+
+
+@rule("exp2", "2^{{{x}}}", REAL, summary="Two to the power of x.")
+def exp2(m: Any) -> Pair:
+    return m.exp2, lambda out, x: (m.log(2.0) * out,)
+
+
+@rule("log1mexp", "\\ln\\left(1 - e^{{-{x}}}\\right)", POSITIVE,
+      summary="The logarithm of 1 - exp(-x), accurate where exp(-x) is near 1 or tiny.", domain="x > 0")  # fmt: skip
+def log1mexp(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return m.log(1.0 - m.exp(-x))
+        # Each of the two forms is accurate on its side of ln 2 (Mächler, Accurately computing log(1 - exp(-|a|))).
+        return m.where(m.less(x, 0.7), m.log(-m.expm1(-x)), m.log1p(-m.exp(-x)))
+
+    return value, lambda out, x: (m.exp(-x) / -m.expm1(-x),)
+
+
+@rule("logsubexp", "\\ln\\left(e^{{{x}}} - e^{{{y}}}\\right)", Region(0.5, 3.0, _TAILS), Region(-3.0, 0.0, _TAILS),
+      summary="The logarithm of exp(x) - exp(y), without overflow.", domain="x > y", kinks=(
+    Kink("x = y", "infinite, the limits from x > y", (1.5, 1.5), (float("inf"), -float("inf"))),
+))  # fmt: skip
+def logsubexp(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.log(m.exp(x) - m.exp(y))
+        gap = m.where(m.equal(y, -m.inf), m.inf, x - y)  # exp(-inf) is 0, also beside another one
+        return x + m.log1mexp(gap)
+
+    return value, lambda out, x, y: (-1.0 / m.expm1(-(x - y)), -1.0 / m.expm1(x - y))
+
+
+@rule("∛", "\\sqrt[3]{{{x}}}", AWAY_FROM_0,
+      summary="The cube root of x, negative for a negative x.", kinks=(
+    Kink("x = 0", "infinite, the limit from both sides", (0.0,), (float("inf"),)),
+))  # fmt: skip
+def cbrt(m: Any) -> Pair:
+    return m.cbrt, lambda out, x: (1.0 / (3.0 * out * out),)
 
 
 @rule("√", "\\sqrt{{{x}}}", POSITIVE,
@@ -258,6 +438,46 @@ def tanh(m: Any) -> Pair:
     return m.tanh, partials
 
 
+@rule(
+    "asinh",
+    "\\operatorname{{arsinh}}\\left({x}\\right)",
+    REAL,
+    aliases=("arcsinh",),
+    summary="The inverse hyperbolic sine of x.",
+)
+def asinh(m: Any) -> Pair:
+    return m.asinh, lambda out, x: (1.0 / m.hypot(1.0, x),)
+
+
+@rule(
+    "acosh",
+    "\\operatorname{{arcosh}}\\left({x}\\right)",
+    ABOVE_1,
+    aliases=("arccosh",),
+    summary="The inverse hyperbolic cosine of x, not negative.",
+    domain="x >= 1",
+    kinks=(Kink("x = 1", "infinite, the limit from the right", (1.0,), (float("inf"),)),),
+)
+def acosh(m: Any) -> Pair:
+    return m.acosh, lambda out, x: (1.0 / (m.sqrt(x - 1.0) * m.sqrt(x + 1.0)),)  # not x² - 1: that overflows
+
+
+@rule(
+    "atanh",
+    "\\operatorname{{artanh}}\\left({x}\\right)",
+    UNIT,
+    aliases=("arctanh",),
+    summary="The inverse hyperbolic tangent of x.",
+    domain="-1 < x < 1",
+)
+def atanh(m: Any) -> Pair:
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        # 1 - x² cancels near ±1, and what (1 - x)·(1 + x) has as its own derivative near 0.
+        return (1.0 / m.where(m.less(m.abs(x), 0.5), 1.0 - x * x, (1.0 - x) * (1.0 + x)),)
+
+    return m.atanh, partials
+
+
 # ---- statistics and learning ----------------------------------------------------------------------------------
 
 
@@ -334,6 +554,124 @@ def logaddexp(m: Any) -> Pair:
     return value, lambda out, x, y: (m.sigmoid(x - y), m.sigmoid(y - x))
 
 
+@rule(
+    "log σ",
+    "\\ln \\sigma\\left({x}\\right)",
+    REAL,
+    summary="The logarithm of the logistic function, accurate where that rounds to 0 or to 1.",
+)
+def log_sigmoid(m: Any) -> Pair:
+    return lambda x: -m.softplus(-x), lambda out, x: (m.sigmoid(-x),)
+
+
+@rule("logit", "\\ln\\left(\\frac{{{x}}}{{1 - {x}}}\\right)", PROBABILITY,
+      summary="The log-odds log(x/(1 - x)) of a probability, the inverse of sigmoid.", domain="0 < x < 1")  # fmt: skip
+def logit(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return m.log(x / (1.0 - x))
+        # From 1/4 to 1, 2x - 1 is exact, and what passes through 0 at 1/2 keeps its digits there.
+        return m.where(m.less(x, 0.25), m.log(x / (1.0 - x)), 2.0 * m.atanh(2.0 * x - 1.0))
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        if m.exact:
+            return (1.0 / (x * (1.0 - x)),)
+        middle = x - 0.5  # x·(1 - x) has the derivative (1 - x) - x, which cancels near 1/2
+        return (1.0 / m.where(m.less(m.abs(middle), 0.25), 0.25 - middle * middle, x * (1.0 - x)),)
+
+    return value, partials
+
+
+@rule("x log y", "{x} \\cdot \\ln\\left({y}\\right)", REAL, POSITIVE,
+      summary="The product x*log(y), which is 0 for x = 0.", domain="y > 0, or x == 0", kinks=(
+    Kink("x = 0, y = 0", "0, with derivatives log(0) and 0", (0.0, 0.0), (-float("inf"), 0.0)),
+))  # fmt: skip
+def xlogy(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        return m.log(y), x / (y if m.exact else _safe(m, x, y, m.equal(y, 0.0)))
+
+    return lambda x, y: x * m.log(y if m.exact else _safe(m, x, y, m.less_equal(y, m.inf))), partials
+
+
+@rule("x log1p y", "{x} \\cdot \\ln\\left(1 + {y}\\right)", REAL, ABOVE_MINUS_1,
+      summary="The product x*log(1 + y), which is 0 for x = 0.", domain="y > -1, or x == 0", kinks=(
+    Kink("x = 0, y = -1", "0, with derivatives log(0) and 0", (0.0, -1.0), (-float("inf"), 0.0)),
+))  # fmt: skip
+def xlog1py(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        return m.log1p(y), x / (1.0 + (y if m.exact else _safe(m, x, y, m.equal(y, -1.0))))
+
+    return lambda x, y: x * m.log1p(y if m.exact else _safe(m, x, y, m.less_equal(y, m.inf))), partials
+
+
+def _safe(m: Any, x: Any, y: Any, singular: Any) -> Any:
+    """The operand of a logarithm that is multiplied by x: 1 stands in where x is 0, so that the product is 0."""
+    return m.where(m.equal(x, 0.0), m.where(singular, 1.0, y), y)
+
+
+@rule(
+    "erfc",
+    "\\operatorname{{erfc}}\\left({x}\\right)",
+    REAL,
+    summary="The complementary error function 1 - erf(x), accurate where erf(x) rounds to 1.",
+)
+def erfc(m: Any) -> Pair:
+    return m.erfc, lambda out, x: (-2.0 / m.sqrt(m.pi) * _exp_of_minus_square(m, x),)
+
+
+def _exp_of_minus_square(m: Any, x: Any) -> Any:
+    """exp(-x²), to which what x² loses by rounding, up to 350 ulp of the result, is added (Dekker's exact product)."""
+    if m.exact:
+        return m.exp(-x * x)
+    near = m.where(m.less(40.0, m.abs(x)), 40.0, x)  # beyond, it is 0, and the parts of x would overflow
+    square = near * near
+    scaled = near * (2.0**27 + 1.0)
+    high = scaled - (scaled - near)
+    low = near - high
+    lost = ((high * high - square) + 2.0 * high * low) + low * low
+    return m.exp(-square) * (1.0 - lost)
+
+
+@rule("sinc", "\\operatorname{{sinc}}\\left({x}\\right)", Region(-3.0, 3.0, _TAILS),
+      summary="The normalised sine cardinal sin(pi*x)/(pi*x), which is 1 at 0.")  # fmt: skip
+def sinc(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return m.sin(m.pi * x) / (m.pi * x)
+        angle = m.where(m.equal(x, 0.0), 1.0, m.pi * x)
+        return m.where(m.equal(x, 0.0), 1.0 + x, _circular_of_pi(m, m.sin, x) / angle)
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        if m.exact:
+            return ((m.cos(m.pi * x) - out) / x,)
+        # Below 1 the difference cancels, and its derivatives more so: there, the terms of the power series.
+        square = (m.pi * x) * (m.pi * x)
+        series = _polynomial(_SINC_SLOPE, square) * m.pi * (m.pi * x)
+        far = m.where(m.less(m.abs(x), 1.0), 1.0, x)
+        return (m.where(m.less(m.abs(x), 1.0), series, (_circular_of_pi(m, m.cos, x) - out) / far),)
+
+    return value, partials
+
+
+# The terms 2k·(-1)^k/(2k + 1)! of sin(t)/t's derivative.
+_SINC_SLOPE = tuple((-1.0) ** k * 2.0 * k / math.factorial(2 * k + 1) for k in range(1, 14))
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Any) -> Any:
+    """The polynomial with these coefficients, from that of order 0 on, by Horner's scheme."""
+    total = coefficients[-1]
+    for coefficient in coefficients[-2::-1]:
+        total = total * x + coefficient
+    return total
+
+
+def _circular_of_pi(m: Any, function: Any, x: Any) -> Any:
+    """The sine or cosine of pi*x, reduced before pi is multiplied, so that large x keep their digits."""
+    whole = m.round(x)
+    odd = whole - 2.0 * m.floor(whole / 2.0)
+    return m.where(m.equal(odd, 0.0), 1.0, -1.0) * function(m.pi * (x - whole))
+
+
 @rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL,
       summary="The length of the vector (x, y), sqrt(x**2 + y**2), without overflow.", kinks=(
     Kink("x = 0, y = 0", "derivatives 0, as for abs", (0.0, 0.0), (0.0, 0.0)),
@@ -375,6 +713,31 @@ def minimum(m: Any) -> Pair:
         return m.where(m.less(x, y), x, m.where(m.less_equal(y, x), y, x + y))
 
     return value, lambda out, x, y: (_share(m, y, x), _share(m, x, y))
+
+
+@rule("clip", "\\min\\left(\\max\\left({x}, {y}\\right), {z}\\right)", REAL, LOWER, UPPER,
+      summary="The operand x kept between y and z: the smaller of max(x, y) and z.", kinks=(
+    Kink("x = y", "x and the lower end have half each", (1.5, 1.5, 2.0), (0.5, 0.5, 0.0)),
+    Kink("x = z", "x and the upper end have half each", (1.5, -2.0, 1.5), (0.5, 0.0, 0.5)),
+))  # fmt: skip
+def clip(m: Any) -> Pair:
+    def value(x: Any, y: Any, z: Any) -> Any:
+        if m.exact:
+            return m.where(m.less(z, x), z, m.where(m.less(x, y), m.where(m.less(z, y), z, y), x))
+        return m.minimum(m.maximum(x, y), z)
+
+    def partials(out: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
+        if m.exact:
+            at_low, at_high = m.where(m.equal(x, y), 0.5, 0.0), m.where(m.equal(z, x), 0.5, 0.0)
+            inside = m.where(m.less(x, y), 0.0, m.where(m.less(z, x), 0.0, 1.0 - (at_low + at_high)))
+            crossed = m.where(m.less(z, y), 1.0, 0.0)  # the ends are
+            by_high = m.where(m.less(z, x), 1.0, m.where(m.less(x, y), crossed, at_high))
+            return inside, m.where(m.less(x, y), 1.0 - crossed, at_low), by_high
+        raised = m.maximum(x, y)
+        kept = _share(m, z, raised)
+        return _share(m, x, y) * kept, _share(m, y, x) * kept, _share(m, raised, z)
+
+    return value, partials
 
 
 @rule("<", "\\left[{x} < {y}\\right]", REAL, REAL, operator="lt",

@@ -30,7 +30,8 @@ class Language:
 
 _LIBM = (
     *("exp", "expm1", "log", "log1p", "sqrt", "pow", "sin", "cos", "tan", "asin", "acos", "atan", "atan2"),
-    *("hypot", "sinh", "cosh", "tanh", "erf"),
+    *("hypot", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc"),
+    *("log2", "log10", "exp2", "cbrt", "floor", "fmod", "copysign", "fma"),
 )
 
 C = Language(
@@ -57,9 +58,10 @@ NUMPY = Language(
     name="NumPy",
     calls={
         **{name: f"np.{name}({{}})" for name in (*_LIBM, "abs")},
-        **{f"a{name}": f"np.arc{name}({{}})" for name in ("sin", "cos", "tan", "tan2")},
+        **{f"a{name}": f"np.arc{name}({{}})" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")},
         "pow": "np.power({})",
-        "erf": "np.vectorize(math.erf)({})",  # NumPy has no error function
+        **{name: f"np.vectorize(math.{name})({{}})" for name in ("erf", "erfc")},  # NumPy has none of these
+        "fma": "np.vectorize(fma)({})",
     },
     choice="np.where({truth}, {then}, {otherwise})",
     assignment="{name} = {text}",

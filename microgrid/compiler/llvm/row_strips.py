@@ -124,7 +124,7 @@ class _Strips:
         frame, sums, memory = [Array(routine, "double", f"%{name}") for name in ("frame", "sums", "memory")]
         with routine.loop_over(0, (count + (self.strip - 1)) >> (self.strip.bit_length() - 1)) as strip:
             done = strip * self.strip
-            row, vectors = start + done * self.spec.width, routine.minimum(count - done, self.strip)
+            row, vectors = start + done * self.spec.width, routine.smaller(count - done, self.strip)
             routine.call("read", frame, row, vectors, sums, memory)
             for number in range(len(self.blocks)):
                 routine.call(f"block{number}", memory, vectors)
