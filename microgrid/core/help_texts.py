@@ -182,7 +182,7 @@ d/dx tan(x) = 1 + tan(x)**2
 (0.546302, 1.298446)
 """,
     "asin": """\
-d/dx asin(x) = 1/sqrt((1 - x)*(1 + x))
+d/dx asin(x) = 1/sqrt(1 - x**2)
 
 >>> import microgrid
 >>> from microgrid import Value
@@ -193,7 +193,7 @@ d/dx asin(x) = 1/sqrt((1 - x)*(1 + x))
 (0.523599, 1.154701)
 """,
     "acos": """\
-d/dx acos(x) = -1/sqrt((1 - x)*(1 + x))
+d/dx acos(x) = -1/sqrt(1 - x**2)
 
 >>> import microgrid
 >>> from microgrid import Value
