@@ -1057,11 +1057,14 @@ static PyObject *get_partials(PyObject *self, void *unused) {
 
 #define UNARY_RULE(NAME)                                                                                              \
     static PyObject *unary_##NAME(PyObject *x) { return record_unary(OP_##NAME, rule_##NAME, AS_VALUE(x)); }          \
-    static PyObject *method_##NAME(PyObject *x, PyObject *Py_UNUSED(ignored)) { return unary_##NAME(x); }             \
     static PyObject *function_##NAME(PyObject *Py_UNUSED(module), PyObject *x) {                                      \
         return IS_VALUE(x) ? unary_##NAME(x) : PyObject_CallOneArg(general[OP_##NAME], x);                            \
     }
 FOR_UNARY_RULES(UNARY_RULE)
+
+#define UNARY_METHOD(NAME, METHOD)                                                                                    \
+    static PyObject *method_##METHOD(PyObject *x, PyObject *Py_UNUSED(ignored)) { return unary_##NAME(x); }
+FOR_UNARY_METHODS(UNARY_METHOD)
 
 #define BINARY_RULE(NAME, CONSTANT)                                                                                   \
     static PyObject *binary_##NAME(PyObject *x, PyObject *y) {                                                        \
@@ -1302,8 +1305,8 @@ static PyMethodDef value_methods[] = {
     {"backward", backward, METH_NOARGS, NULL},
     {"zero_grad", zero_grad, METH_NOARGS, NULL},
     {"_twin", twin, METH_O, NULL},
-#define UNARY_METHOD(NAME, METHOD) {#METHOD, method_##NAME, METH_NOARGS, NULL}, /* set_method_doc documents it */
-    FOR_UNARY_METHODS(UNARY_METHOD)
+#define METHOD_ENTRY(NAME, METHOD) {#METHOD, method_##METHOD, METH_NOARGS, NULL}, /* set_method_doc documents it */
+    FOR_UNARY_METHODS(METHOD_ENTRY)
     {NULL},
 };
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE
 from microgrid.core.value import as_float, as_operand
 from microgrid.errors import MicrogridError
 
@@ -115,7 +115,7 @@ def as_value(operand: Any) -> Value:
 
 
 # By rule, not by name: a user's own operation may bear the name of another.
-_RECORDERS: dict[Rule, Callable[..., Value]] = {rule: engine.recorder(rule) for rule in RULES.values()}
+_RECORDERS: dict[Rule, Callable[..., Value]] = {rule: engine.recorder(rule) for rule in EVERY_RULE.values()}
 
 
 def recorder(rule: Rule) -> Callable[..., Value]:

@@ -5,13 +5,14 @@ The table of all rules is ``rules``, whose docstring says how a rule is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
 
-__all__ = ["RULES", "Kink", "Pair", "Region", "Rule", "letters_of", "rule"]
+__all__ = ["AUXILIARY", "EVERY_RULE", "RULES", "Kink", "Pair", "Region", "Rule", "letters_of", "rule"]
 
 Pair = tuple[Callable[..., Any], Callable[..., Any]]
 Make = Callable[[Any], Pair]
@@ -147,10 +148,16 @@ def letters_of(regions: tuple[Region, ...]) -> tuple[str, ...]:
 RULES: dict[str, Rule] = {}
 """Every rule by its name, in the order of the table; ``rules`` fills it."""
 
+AUXILIARY: dict[str, Rule] = {}
+"""Rules that are for the partials of others: nodes of derivatives, without a function or a method of their names."""
+
+EVERY_RULE: Mapping[str, Rule] = ChainMap(AUXILIARY, RULES)
+"""Both: first the table's rules, then the auxiliary ones."""
+
 
 @public()
 def _rule_named(name: str) -> Rule:
-    return RULES[name]
+    return EVERY_RULE[name]
 
 
 def rule(

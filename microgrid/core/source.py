@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
@@ -192,6 +193,13 @@ class Source(Arithmetic):
             return super().total(terms)
         self.loop(terms, self.keep)
         return self.of_kept("total")
+
+    def each(self, numbers: Iterable[Any]) -> Iterable[Any]:
+        """A list that is gone through more than once: in C, written where the first list's partials will be."""
+        if not self.of_lists:
+            return super().each(numbers)
+        self.loop(numbers, partial(self.set_element, "dxs"))
+        return List(self, "dxs")
 
     def largest(self, terms: Iterable[Any]) -> Any:
         """The largest of a list, or nan."""

@@ -55,6 +55,8 @@ _HANDED_OVER = ", ".join([f"{kind} {{{name}}}" for name, kind in _STATE.items()]
 
 _CHAINS, _BLOCK = 4, 256  # the sums of a list that run side by side, and how many terms are added to them
 
+_EACH = "each"  # a list that a rule goes through more than once
+
 _MANY = 300  # operands: above, LLVM takes too long over the handler of a user's rule to optimise it
 
 
@@ -311,8 +313,14 @@ class _OfLists(_Handler):
 
     def element(self, name: str) -> Term:
         """The value at the loop's place of a list."""
-        number: Term = self.tape[self.slots[int(name)][self.place]]
+        kept = name == _EACH
+        number: Term = self.scratch[self.count + self.place] if kept else self.tape[self.slots[int(name)][self.place]]
         return number
+
+    def each(self, numbers: Iterable[Any]) -> Iterable[Any]:
+        """A list that is gone through more than once, in the second half of the scratch memory."""
+        self.loop(numbers, lambda number: self.scratch.__setitem__(self.count + self.place, number))
+        return List(self, _EACH)
 
     def keep(self, number: Any) -> None:
         """Keep a number for each place of the loop."""
@@ -488,7 +496,7 @@ class Handlers:
     def _is_of_the_table(self) -> bool:
         """Whether nothing but the package's sources decides the text."""
         rule = self.form.rule
-        return rules.RULES.get(rule.name) is rule and rule.make.__module__ == rules.__name__
+        return rules.EVERY_RULE.get(rule.name) is rule and rule.make.__module__ == rules.__name__
 
     def _origin(self) -> str:
         width = jit.vector_width()
