@@ -61,6 +61,7 @@ __all__ = [
     "Proof",
     "Region",
     "Value",
+    "ValueArray",
     "assert_gradients",
     "check_gradients",
     "compile",
@@ -102,6 +103,7 @@ globals().update(FUNCTIONS)
 
 # Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
 _LATER = {
+    "arrays.values": ("ValueArray",),
     "calculus.reverse": ("gradients",),
     "calculus.transforms": (
         *("derivative", "grad", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),

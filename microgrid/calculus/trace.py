@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid.arrays.calls import recorded_call
 from microgrid.calculus.reverse import recorded_gradient
 from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import pullback, topological_order
@@ -60,7 +61,7 @@ def record(f: Callable[..., Any], wrt: Wrt, args: tuple[Any, ...], more: Mapping
     outer = _outer.get()
     token = _outer.set((*outer, set(variables)))
     try:
-        results, rebuild_results = flatten(call(rebuild(variables)))
+        results, rebuild_results = flatten(recorded_call(lambda: call(rebuild(variables))))
     finally:
         _outer.reset(token)
     outputs = [_output(result) for result in results]

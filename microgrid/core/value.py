@@ -180,6 +180,10 @@ class ValueBase(Methods):
     def __pos__(self) -> ValueBase:
         return self
 
+    def conjugate(self) -> ValueBase:
+        """The node itself, which is real: NumPy asks for it in ``var``, ``vdot`` and norms."""
+        return self
+
     def __copy__(self) -> ValueBase:
         return self._twin(self.parents)
 

@@ -1,13 +1,14 @@
-"""Pytrees: lists, tuples, dicts and NumPy arrays, nested in each other, as the flat list of their leaves."""
+"""Pytrees: lists, tuples, dicts, arrays and pandas' tables, nested in each other, as the flat list of their leaves."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from microgrid.errors import InvalidValueError
 
-__all__ = ["flatten", "flatten_like", "only"]
+__all__ = ["flatten", "flatten_like", "is_table", "only", "set_array_of_objects"]
 
 Rebuild = Callable[[Any], Any]
 
@@ -15,7 +16,7 @@ Rebuild = Callable[[Any], Any]
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """The numbers of a structure in order, and how others are put in their places.
 
-    Lists, tuples and dicts may hold one another; anything else is a number. The function takes as many things and gives
+    Lists, tuples, dicts and tables of pandas may hold one another; anything else is a number. The function takes as many things and gives
     a structure of the same shape: arrays of plain numbers come back as arrays of floats, and arrays in the places of an
     array's elements are joined to it.
 
@@ -31,10 +32,46 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
         return list(tree), type(tree)  # what most structures are, without asking each number
     if isinstance(tree, list | tuple):
         return _join(list(tree), type(tree))
-    if getattr(tree, "ndim", 0):
-        shape = tree.shape  # and not the array itself: the function may live long
-        return list(tree.ravel()), lambda parts: _array(parts, shape)
-    return [tree], only
+    if not hasattr(tree, "ndim"):
+        return [tree], only
+    if is_table(tree):
+        return list(tree.to_numpy().ravel()), _table_of(tree)
+    if not tree.ndim:
+        return [tree.item() if hasattr(tree, "item") else tree], only
+    shape = tree.shape  # and not the array itself: the function may live long
+    return list(tree.ravel()), lambda parts: _array(parts, shape)
+
+
+def is_table(tree: Any) -> bool:
+    """Whether it is a pandas Series or DataFrame.
+
+    Parameters
+    ----------
+    tree : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        True for what has rows with labels.
+    """
+    return hasattr(tree, "iloc") and hasattr(tree, "to_numpy")
+
+
+def _table_of(like: Any) -> Rebuild:
+    """From numbers to a table with the labels of this one; from the rows of a Series's Hessian to a DataFrame."""
+    shape, index = like.shape, like.index
+    labels = {"columns": like.columns} if len(shape) == 2 else {"name": like.name}
+    table = functools.partial(type(like), index=index, **labels)
+    frame = type(like if len(shape) == 2 else like.iloc[:0].to_frame())
+
+    def rebuild(parts: Any) -> Any:
+        array = _array([part.to_numpy() if is_table(part) else part for part in parts], shape)
+        if array.ndim == len(shape):
+            return table(array)
+        return frame(array, index=index, columns=index) if array.shape == shape * 2 and len(shape) == 1 else array
+
+    return rebuild
 
 
 def only(parts: Sequence[Any]) -> Any:
@@ -76,6 +113,7 @@ def flatten_like(tree: Any, rebuild: Rebuild, count: int, what: str) -> list[Any
 
 def _follow(tree: Any, like: Any, found: list[Any]) -> bool:
     """Append a structure's numbers in the order of another one; False if they differ."""
+    tree, like = [one.to_numpy() if is_table(one) else one for one in (tree, like)]
     if isinstance(like, Mapping):
         is_like = isinstance(tree, Mapping) and tree.keys() == like.keys()
         return is_like and all([_follow(tree[key], child, found) for key, child in like.items()])
@@ -120,4 +158,19 @@ def _array(parts: Any, shape: tuple[int, ...]) -> Any:
     whole = numpy.empty(len(parts), dtype=object)
     for place, part in enumerate(parts):
         whole[place] = part
-    return whole.reshape(shape)
+    return _of_objects(whole.reshape(shape))
+
+
+_of_objects: Callable[[Any], Any] = lambda array: array
+
+
+def set_array_of_objects(make: Callable[[Any], Any]) -> None:
+    """Register what an array of Values is; the room that knows NumPy's functions on it does.
+
+    Parameters
+    ----------
+    make : callable
+        From a plain array of objects to such an array.
+    """
+    global _of_objects  # registered once, on import
+    _of_objects = make

@@ -1,0 +1,132 @@
+"""What is said where NumPy or SciPy can't calculate with Values: which function, and what to write in its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from microgrid.arrays.plain import as_numbers
+from microgrid.errors import MicrogridError, OperationError
+
+__all__ = ["ADVICE", "answer", "called", "refused"]
+
+_COMPLEX = "its result is complex, and a Value is a real number: write the sums with numpy.cos and numpy.sin"
+_COUNT = "its result is a step function, whose derivative is 0: give it the numbers, [v.data for v in x.ravel()]"
+_NO_RULE = "microgrid has no rule for it: make one with microgrid.custom from its value and its derivative"
+_SOLVE = "numpy.linalg.solve, inv, det, slogdet, cholesky and eigvalsh take arrays of Values"
+
+ADVICE = {
+    **dict.fromkeys(("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "hilbert", "roots"), _COMPLEX),
+    **dict.fromkeys(("histogram", "digitize", "bincount", "unique"), _COUNT),
+    **dict.fromkeys(
+        ("svd", "pinv", "lstsq", "eig", "eigh", "eigvals", "qr", "lu", "lu_factor", "cho_factor", "matrix_rank", "cond"),
+        _SOLVE,
+    ),
+    "polyfit": "solve the normal equations of numpy.vander(x, degree + 1) with numpy.linalg.solve",
+    "logsumexp": "use microgrid.logsumexp(x), which takes the elements of a list or a one-dimensional array",
+    "log_softmax": "use x - microgrid.logsumexp(x)",
+    "softmax": "use numpy.exp(x - microgrid.logsumexp(x))",
+    "polygamma": "use microgrid.digamma for n = 0 and microgrid.trigamma for n = 1",
+    "expm": "sum its series with x @ x",
+    "quad": "use numpy.trapezoid on a grid, or differentiate the integrand",
+    **dict.fromkeys(("solve_triangular", "cho_solve", "solve_banded"), "use numpy.linalg.solve"),
+    "nextafter": _NO_RULE,
+}
+"""What to write instead, by a function's name."""
+
+_OTHERWISE = (
+    "write it with NumPy's arithmetic and microgrid's functions, or give it the numbers, .data, where no derivative is "
+    "wanted"
+)
+
+
+def refused(name: str) -> OperationError:
+    """The error for a function that doesn't calculate with Values.
+
+    Parameters
+    ----------
+    name : str
+        As the user would write it, such as ``"numpy.fft.fft"``.
+
+    Returns
+    -------
+    OperationError
+        It names what to use.
+    """
+    return OperationError(f"{name} does not calculate with Values: {ADVICE.get(name.rpartition('.')[2], _OTHERWISE)}")
+
+
+def answer(function: Any, args: Any, options: Any, error: Exception) -> Exception:
+    """What to raise for an error of NumPy's own code on Values.
+
+    Parameters
+    ----------
+    function : callable
+        NumPy's.
+    args, options
+        What it was called with.
+    error : Exception
+        What it raised.
+
+    Returns
+    -------
+    Exception
+        The error itself if plain numbers give it too; otherwise that the function is refused.
+    """
+    try:
+        function(*as_numbers(args), **{name: as_numbers(one) for name, one in options.items()})
+    except MicrogridError:
+        pass
+    except Exception:  # noqa: BLE001  # whatever it is, it is not about Values
+        return error
+    return refused(f"{function.__module__}.{function.__name__}")
+
+
+_OBJECTS = re.compile(
+    r"ufunc '(\w+)'.*(?:not supported|did not contain a loop|could not be safely coerced)|no callable (\w+) method|"
+    r"Cannot cast ufunc '(\w+)'|rray type object|[oO]bject arrays|dtype object|dtype\('O'\)|ObjectDType",
+)
+
+
+def called(function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    """Call a user's function; an error of NumPy or SciPy about objects comes as advice.
+
+    Parameters
+    ----------
+    function : callable
+        What is recorded.
+    *args, **more
+        Its arguments.
+
+    Returns
+    -------
+    object
+        What it returns.
+
+    Raises
+    ------
+    OperationError
+        If NumPy or SciPy can't calculate with the Values that it was given.
+    """
+    try:
+        return function(*args, **more)
+    except (TypeError, ValueError, AttributeError) as error:
+        found = None if isinstance(error, MicrogridError) else _OBJECTS.search(str(error))
+        if found is None:
+            raise
+        name = _foreign(error.__traceback__) or next((part for part in found.groups() if part), "a function of NumPy")
+        raise refused(name) from error
+
+
+def _foreign(traceback: TracebackType | None) -> str | None:
+    """The first function of NumPy or SciPy that was called; None if the error came from a ufunc itself."""
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        package = next((one for one in ("numpy", "scipy") if one in Path(code.co_filename).parts), None)
+        if package and not code.co_name.startswith(("_", "<")):
+            return f"{package}.{code.co_name}"
+        traceback = traceback.tb_next
+    return None

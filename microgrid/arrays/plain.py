@@ -1,0 +1,42 @@
+"""Arrays of Values as plain arrays: of objects, for NumPy's own code, or of their numbers, where no derivative is wanted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from microgrid.core.comparison import Comparison
+from microgrid.core.engine import Value
+
+__all__ = ["as_numbers", "as_objects", "decided", "is_below"]
+
+
+def as_objects(array: Any) -> Any:
+    """An array of Values as a plain array of the same objects; anything else as it is."""
+    return array.view(numpy.ndarray) if isinstance(array, numpy.ndarray) else array
+
+
+def as_numbers(tree: Any) -> Any:
+    """An argument of a NumPy function with every Value replaced by its number."""
+    if isinstance(tree, Value):
+        return tree.data
+    if isinstance(tree, Comparison):
+        return tree.record().data
+    if isinstance(tree, list | tuple):
+        return type(tree)([as_numbers(one) for one in tree])
+    if isinstance(tree, numpy.ndarray) and tree.dtype == object:
+        return numpy.array([as_numbers(one) for one in tree.ravel().tolist()], dtype=float).reshape(tree.shape)
+    return tree
+
+
+def is_below(x: Any, y: Any) -> bool:
+    """Whether x < y; decided, so that a recorded function is recorded anew where it comes out otherwise."""
+    return bool(x < y)
+
+
+def decided(x: Any) -> str:
+    """What kind of number it is, decided by comparisons: "nan", "-inf", "inf" or "finite"."""
+    if bool(x < numpy.inf):
+        return "finite" if bool(x > -numpy.inf) else "-inf"
+    return "inf" if bool(x > 0) else "nan"
