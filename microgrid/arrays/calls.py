@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["recorded_call"]
+from microgrid.core.engine import Value
+
+__all__ = ["recorded_call", "recording_of_call"]
 
 
-def recorded_call(call: Callable[[], Any]) -> Any:
+def recording_of_call(variables: list[Value], outer: Sequence[set[Value]]) -> Any:
+    """The recording of a call whose arrays may be computed as a whole.
+
+    Parameters
+    ----------
+    variables : list of Value
+        What is differentiated by.
+    outer : sequence of set
+        The variables of calls that this one is inside of.
+
+    Returns
+    -------
+    Recording or None
+        None where there is no NumPy.
+    """
+    if sys.modules.get("numpy") is None:
+        return None
+    from microgrid.arrays.whole import Recording
+
+    return Recording(variables, outer)
+
+
+def recorded_call(call: Callable[[], Any], recording: Any = None) -> Any:
     """Make a call that records: its arrays of Values are ``ValueArray``, and NumPy's errors come as advice.
 
     Parameters
     ----------
     call : callable
         Builds the arguments and calls the user's function.
+    recording : Recording, optional
+        From ``recording_of_call``; without it, each element of an array is a node.
 
     Returns
     -------
@@ -30,6 +56,15 @@ def recorded_call(call: Callable[[], Any]) -> Any:
     if sys.modules.get("numpy") is None:  # then there is no array, and whoever doesn't use NumPy doesn't wait for it
         return call()
     from microgrid.arrays.advice import called
+    from microgrid.arrays.plain import NeedsElements, recording_of_arrays
     from microgrid.arrays.values import ValueArray  # noqa: F401  # registers what arrays are built of
 
-    return called(call)
+    token = recording_of_arrays.set(recording)
+    try:
+        return called(call)
+    except NeedsElements:
+        recording.arrays.clear()
+        recording_of_arrays.set(None)
+        return called(call)
+    finally:
+        recording_of_arrays.reset(token)

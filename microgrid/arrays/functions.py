@@ -95,7 +95,7 @@ def _var_of(line: Any, ddof: float = 0) -> Any:
     return _mean_of([(one - mean) * (one - mean) for one in line], ddof)
 
 
-def _nan_function(reduce: Callable[[list[Any]], Any]) -> Callable[..., Any]:
+def _nan_function(reduce: Callable[..., Any]) -> Callable[..., Any]:
     def function(a: Any, axis: Any = None, *, keepdims: Any = False, ddof: float = 0) -> Any:
         given = functools.partial(reduce, ddof=ddof) if ddof else reduce
         return _along(lambda line: given(_numbers_of(line)), a, axis, keepdims=keepdims)
@@ -213,8 +213,9 @@ def _angle(z: Any, deg: bool = False) -> Any:
 @_replaces(numpy.round, numpy.around)
 def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     scale = 10.0**decimals
-    result = numpy.rint(a * scale) / scale if decimals else numpy.rint(a)
-    return result if out is None else numpy.copyto(out, result)
+    if out is not None:
+        raise DataError("numpy.round of Values returns a new array: leave out= away")
+    return numpy.rint(a * scale) / scale if decimals else numpy.rint(a)
 
 
 @_replaces(numpy.nan_to_num)

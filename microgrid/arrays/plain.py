@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import numpy
@@ -9,12 +10,22 @@ import numpy
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
 
-__all__ = ["as_numbers", "as_objects", "decided", "is_below"]
+__all__ = ["NeedsElements", "as_numbers", "as_objects", "decided", "is_below", "recording_of_arrays"]
+
+recording_of_arrays: ContextVar[Any] = ContextVar("microgrid_recording_of_arrays", default=None)
+"""The ``Recording`` of the call whose arrays may be computed as a whole; None where each element is a node."""
+
+
+class NeedsElements(BaseException):
+    """A function does with an array what can't be recorded as a whole: it is called again, with Values in its place.
+
+    No ``except Exception`` of the function itself may catch it.
+    """
 
 
 def as_objects(array: Any) -> Any:
     """An array of Values as a plain array of the same objects; anything else as it is."""
-    return array.view(numpy.ndarray) if isinstance(array, numpy.ndarray) else array
+    return array.view(numpy.ndarray) if type(array).__name__ == "ValueArray" else array
 
 
 def as_numbers(tree: Any) -> Any:

@@ -14,9 +14,10 @@ from microgrid.arrays.plain import decided, is_below
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
+from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
 
-__all__ = ["PREDICATES", "is_known", "on_objects"]
+__all__ = ["PREDICATES", "formula_of", "is_known", "on_objects", "rule_of"]
 
 _SAME = {alias: rule.name for rule in RULES.values() for alias in rule.aliases} | {
     "absolute": "abs", "expit": "sigmoid", "log_expit": "log_sigmoid", "gammaln": "lgamma", "psi": "digamma",
@@ -129,6 +130,24 @@ def on_objects(ufunc: Any) -> Any:
     if not is_known(name):
         raise refused(("numpy." if hasattr(numpy, name) else "scipy.special.") + name)
     return _vectorized(name, ufunc.nin, ufunc.nout)
+
+
+_OPERATORS = {"subtract": "sub", "multiply": "mul", "divide": "div", "negative": "neg", "power": "pow"}
+
+
+def rule_of(name: str) -> Rule | None:
+    """The rule that a ufunc is, by its name; None if there is none."""
+    name = name.removesuffix(" (vectorized)")  # as NumPy calls the package's own functions on arrays
+    rule = RULES.get(_OPERATORS.get(name) or _SAME.get(name, name))
+    return None if rule is None or rule.arity is None or name in PREDICATES else rule
+
+
+def formula_of(name: str) -> Callable[..., Any] | None:
+    """The formula of a ufunc that works on whole arrays too; None if there is none."""
+    return _FORMULAS[name] if name in _OF_ARRAYS else None
+
+
+_OF_ARRAYS = ("square", "reciprocal", "positive", "conjugate", "logaddexp2", "exp10", "cosm1", "powm1", "boxcox", "entr")
 
 
 def is_known(name: str) -> bool:

@@ -13,7 +13,7 @@ import numpy
 from microgrid._public import public
 from microgrid.arrays.advice import answer
 from microgrid.arrays.functions import IMPLEMENTED
-from microgrid.arrays.plain import as_objects
+from microgrid.arrays.plain import as_objects, recording_of_arrays
 from microgrid.arrays.ufuncs import PREDICATES, on_objects
 from microgrid.errors import OperationError
 from microgrid.util.pytree import set_array_of_objects
@@ -51,16 +51,31 @@ class ValueArray(numpy.ndarray):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """NumPy's protocol for ufuncs: run one on the elements."""
+        recording = recording_of_arrays.get()
+        if recording is not None:
+            whole = recording.ufunc(ufunc, method, inputs, options if out is None else {**options, "out": out})
+            if whole is not NotImplemented:
+                return whole
+        if any([hasattr(one, "node") for one in inputs]):  # a traced array, which knows what to do
+            return NotImplemented
         if out is not None:
             options["out"] = tuple([as_objects(one) for one in out])
         operands = [as_objects(one) for one in inputs]
-        result = _wrapped(getattr(on_objects(ufunc), method)(*operands, **options))
+        with numpy.errstate(all="ignore"):  # of floats in IEEE 754, on whose way inf and nan are no accidents
+            result = _wrapped(getattr(on_objects(ufunc), method)(*operands, **options))
         if ufunc.__name__ in PREDICATES and out is None:
             result = numpy.asarray(result, dtype=bool) if isinstance(result, numpy.ndarray) else bool(result)
         return result
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         """NumPy's protocol for all other functions."""
+        recording = recording_of_arrays.get()
+        if recording is not None:
+            whole = recording.function(function, args, options)
+            if whole is not NotImplemented:
+                return whole
+        if not all([issubclass(one, numpy.ndarray) for one in types]):
+            return NotImplemented
         if function in IMPLEMENTED:
             return _wrapped(IMPLEMENTED[function](*args, **options))
         try:
@@ -70,9 +85,9 @@ class ValueArray(numpy.ndarray):
         except Exception as error:
             raise answer(function, args, options, error) from error
 
-    def round(self, decimals: int = 0, out: Any = None) -> Any:  # noqa: A003  # NumPy's name
+    def round(self, decimals: Any = 0, out: Any = None) -> Any:
         """As ``numpy.round``."""
-        return numpy.round(self, decimals) if out is None else numpy.copyto(out, numpy.round(self, decimals))
+        return numpy.round(self, decimals, out)
 
 
 def _wrapped(result: Any) -> Any:

@@ -62,8 +62,8 @@ def _table_of(like: Any) -> Rebuild:
     """From numbers to a table with the labels of this one; from the rows of a Series's Hessian to a DataFrame."""
     shape, index = like.shape, like.index
     labels = {"columns": like.columns} if len(shape) == 2 else {"name": like.name}
-    table = functools.partial(type(like), index=index, **labels)
-    frame = type(like if len(shape) == 2 else like.iloc[:0].to_frame())
+    table: Rebuild = functools.partial(type(like), index=index, **labels)
+    frame: Any = type(like if len(shape) == 2 else like.iloc[:0].to_frame())
 
     def rebuild(parts: Any) -> Any:
         array = _array([part.to_numpy() if is_table(part) else part for part in parts], shape)
@@ -158,7 +158,8 @@ def _array(parts: Any, shape: tuple[int, ...]) -> Any:
     whole = numpy.empty(len(parts), dtype=object)
     for place, part in enumerate(parts):
         whole[place] = part
-    return _of_objects(whole.reshape(shape))
+    whole = whole.reshape(shape)
+    return whole if any([isinstance(part, Mapping | list | tuple) for part in parts]) else _of_objects(whole)
 
 
 _of_objects: Callable[[Any], Any] = lambda array: array
