@@ -75,6 +75,7 @@ __all__ = [
     "grad",
     "gradients",
     "hessian",
+    "hessp",
     "hvp",
     "jacobian",
     "jvp",
@@ -86,6 +87,7 @@ __all__ = [
     "precise",
     "prod",
     "prove",
+    "ravel",
     "softmax",
     "strict",
     "taylor",
@@ -106,7 +108,7 @@ _LATER = {
     "arrays.values": ("ValueArray",),
     "calculus.reverse": ("gradients",),
     "calculus.transforms": (
-        *("derivative", "grad", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
+        *("derivative", "grad", "hessian", "hessp", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
     "compiler.api": ("Compiled", "compile"),
@@ -115,6 +117,7 @@ _LATER = {
     "program.program": ("Program",),
     "derivations.proof": ("Proof", "prove"),
     "formulas.high_precision": ("Precise", "precise"),
+    "util.pytree": ("ravel",),
     "formulas.sympy": ("from_sympy", "latex", "to_sympy"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}

@@ -91,15 +91,15 @@ _OBJECTS = re.compile(
 )
 
 
-def called(function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+def called(function: Callable[[], Any], is_known: Callable[[str], bool]) -> Any:
     """Call a user's function; an error of NumPy or SciPy about objects comes as advice.
 
     Parameters
     ----------
     function : callable
         What is recorded.
-    *args, **more
-        Its arguments.
+    is_known : callable
+        Whether a function of a name works on a ``ValueArray``.
 
     Returns
     -------
@@ -112,12 +112,17 @@ def called(function: Callable[..., Any], *args: Any, **more: Any) -> Any:
         If NumPy or SciPy can't calculate with the Values that it was given.
     """
     try:
-        return function(*args, **more)
+        return function()
     except (TypeError, ValueError, AttributeError) as error:
         found = None if isinstance(error, MicrogridError) else _OBJECTS.search(str(error))
         if found is None:
             raise
         name = _foreign(error.__traceback__) or next((part for part in found.groups() if part), "a function of NumPy")
+        if is_known(name.rpartition(".")[2]):
+            raise OperationError(
+                f"{name} was given a plain array of objects, which NumPy can't calculate with: make the array by "
+                "microgrid.ValueArray(...), where numpy.array or numpy.asarray made one"
+            ) from error
         raise refused(name) from error
 
 

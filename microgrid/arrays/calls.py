@@ -57,14 +57,14 @@ def recorded_call(call: Callable[[], Any], recording: Any = None) -> Any:
         return call()
     from microgrid.arrays.advice import called
     from microgrid.arrays.plain import NeedsElements, recording_of_arrays
-    from microgrid.arrays.values import ValueArray  # noqa: F401  # registers what arrays are built of
+    from microgrid.arrays.values import is_known  # values registers what arrays are built of
 
     token = recording_of_arrays.set(recording)
     try:
-        return called(call)
+        return called(call, is_known)
     except NeedsElements:
         recording.arrays.clear()
         recording_of_arrays.set(None)
-        return called(call)
+        return called(call, is_known)
     finally:
         recording_of_arrays.reset(token)

@@ -17,7 +17,7 @@ from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
 
-__all__ = ["PREDICATES", "formula_of", "is_known", "on_objects", "rule_of"]
+__all__ = ["PREDICATES", "formula_of", "is_known_ufunc", "on_objects", "rule_of"]
 
 _SAME = {alias: rule.name for rule in RULES.values() for alias in rule.aliases} | {
     "absolute": "abs", "expit": "sigmoid", "log_expit": "log_sigmoid", "gammaln": "lgamma", "psi": "digamma",
@@ -127,7 +127,7 @@ def on_objects(ufunc: Any) -> Any:
     name = ufunc.__name__
     if name in _INFIX or all([set(types) <= set("O->?") for types in ufunc.types]):
         return ufunc
-    if not is_known(name):
+    if not is_known_ufunc(name):
         raise refused(("numpy." if hasattr(numpy, name) else "scipy.special.") + name)
     return _vectorized(name, ufunc.nin, ufunc.nout)
 
@@ -150,7 +150,7 @@ def formula_of(name: str) -> Callable[..., Any] | None:
 _OF_ARRAYS = ("square", "reciprocal", "positive", "conjugate", "logaddexp2", "exp10", "cosm1", "powm1", "boxcox", "entr")
 
 
-def is_known(name: str) -> bool:
+def is_known_ufunc(name: str) -> bool:
     """Whether a ufunc of this name runs on arrays of Values.
 
     Parameters

@@ -14,11 +14,13 @@ from microgrid._public import public
 from microgrid.arrays.advice import answer
 from microgrid.arrays.functions import IMPLEMENTED
 from microgrid.arrays.plain import as_objects, recording_of_arrays
-from microgrid.arrays.ufuncs import PREDICATES, on_objects
+from microgrid.arrays.ufuncs import PREDICATES, is_known_ufunc, on_objects
+from microgrid.core.engine import Value
+from microgrid.core.functions import FUNCTIONS
 from microgrid.errors import OperationError
 from microgrid.util.pytree import set_array_of_objects
 
-__all__ = ["ValueArray"]
+__all__ = ["ValueArray", "is_known"]
 
 
 @public()
@@ -48,6 +50,10 @@ class ValueArray(numpy.ndarray):
     def __new__(cls, elements: Any) -> ValueArray:
         """An array of the elements, which are taken as they are."""
         return numpy.array(elements, dtype=object).view(cls)
+
+    def __getitem__(self, key: Any) -> Any:
+        """As of any array; a Value as the key, such as a class label in rows, chooses by its number in each call."""
+        return _chosen(self, key) if isinstance(key, Value) else super().__getitem__(key)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """NumPy's protocol for ufuncs: run one on the elements."""
@@ -88,6 +94,20 @@ class ValueArray(numpy.ndarray):
     def round(self, decimals: Any = 0, out: Any = None) -> Any:
         """As ``numpy.round``."""
         return numpy.round(self, decimals, out)
+
+
+def is_known(name: str) -> bool:
+    """Whether a function of this name, NumPy's or SciPy's, calculates with arrays of Values."""
+    return is_known_ufunc(name) or any([function.__name__ == name for function in IMPLEMENTED])
+
+
+def _chosen(array: Any, key: Value) -> Any:
+    """The element whose place is the key's number; nan if there is none."""
+    equal, where = FUNCTIONS["equal"], FUNCTIONS["where"]
+    result = numpy.full(array.shape[1:], numpy.nan, dtype=object)
+    for place in reversed(range(len(array))):
+        result = where(equal(key, float(place)), as_objects(array[place]), result)
+    return result.item() if not array.shape[1:] and isinstance(result, numpy.ndarray) else result
 
 
 def _wrapped(result: Any) -> Any:

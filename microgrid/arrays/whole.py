@@ -155,6 +155,12 @@ class TracedArray(numpy.lib.mixins.NDArrayOperatorsMixin):
         """As ``numpy.ravel``."""
         return numpy.ravel(self)
 
+    def apply_to_whole(self, general: Callable[..., Any], rule: Rule, lists: Sequence[Any]) -> Any:
+        """A rule on lists, of this array among others; ``general`` takes the elements."""
+        function = _OF_LISTS.get(rule.name)
+        result = NotImplemented if function is None or self.ndim != 1 else function(*lists)
+        return general(*map(_elements, lists)) if result is NotImplemented else result
+
     def copy(self) -> Any:
         """A copy, of which elements may be set."""
         return TracedArray(self.node)
@@ -469,6 +475,15 @@ _WHOLE: dict[Any, Callable[..., Any]] = {
     numpy.dot: _dot, numpy.where: _where, numpy.max: _largest, numpy.amax: _largest, numpy.min: _smallest,
     numpy.amin: _smallest,
 }  # fmt: skip
+
+def _logsumexp(a: Any) -> Any:
+    peak = a.node.numbers.max()
+    if not math.isfinite(peak):
+        return NotImplemented
+    return peak + numpy.log(numpy.sum(numpy.exp(a - peak)))
+
+
+_OF_LISTS: dict[str, Callable[..., Any]] = {"sum": _whole_sum, "dot": _dot, "logsumexp": _logsumexp}
 
 
 # ---- second derivatives ---------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ __all__ = [
     "derivative",
     "grad",
     "hessian",
+    "hessp",
     "hvp",
     "jacobian",
     "jvp",
@@ -78,6 +79,10 @@ def grad(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Calla
         The function.
     wrt : int, str or tuple of those, default 0
         The position or the name of the argument to differentiate with respect to; a tuple for several.
+    precise : bool, default False
+        Record each element of an array as a node, and so give the bits of ``Value`` and ``backward``. Otherwise, while
+        arguments are plain numbers, NumPy calculates with arrays of some size as a whole, which is faster by two
+        orders of magnitude and rounds sums and functions in its own way.
 
     Returns
     -------
@@ -116,7 +121,7 @@ def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False
 
     Parameters
     ----------
-    f, wrt
+    f, wrt, precise
         As for ``grad``.
 
     Returns
@@ -153,7 +158,7 @@ def vjp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callab
     ----------
     f : callable
         The function; it may return a structure of numbers.
-    wrt
+    wrt, precise
         As for ``grad``.
 
     Returns
@@ -196,8 +201,8 @@ def jacobian(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> C
 
     Parameters
     ----------
-    f, wrt
-        As for ``vjp``.
+    f, wrt, precise
+        As for ``grad``.
 
     Returns
     -------
@@ -250,8 +255,8 @@ def jvp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callab
 
     Parameters
     ----------
-    f, wrt
-        As for ``vjp``.
+    f, wrt, precise
+        As for ``grad``.
 
     Returns
     -------
@@ -289,7 +294,7 @@ def hvp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callab
 
     Parameters
     ----------
-    f, wrt
+    f, wrt, precise
         As for ``grad``.
 
     Returns
@@ -325,6 +330,37 @@ def hvp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callab
 
 @public()
 @_derived
+def hessp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callable[..., Any]:
+    """The product of the Hessian and a vector in SciPy's order of arguments: the vector comes second.
+
+    Parameters
+    ----------
+    f, wrt, precise
+        As for ``grad``.
+
+    Returns
+    -------
+    callable
+        A function of the first argument, the direction, and the other arguments. It returns the product in the
+        structure of the chosen argument: what ``scipy.optimize.minimize`` takes as ``hessp``.
+
+    Raises
+    ------
+    InvalidValueError, DataError
+        As for ``hvp``.
+
+    Examples
+    --------
+    >>> from microgrid import hessp
+    >>> hessp(lambda x, scale: scale * x[0] ** 2 * x[1])([3.0, 2.0], [1.0, 10.0], 2.0)
+    [128.0, 12.0]
+    """
+    product = hvp(f, wrt, precise=precise)
+    return lambda x, direction, *args, **more: product(x, *args, direction, **more)
+
+
+@public()
+@_derived
 def hessian(
     f: Callable[..., Any], wrt: Wrt = 0, *, sparse: bool = False, precise: bool = False
 ) -> Callable[..., Any]:
@@ -335,7 +371,7 @@ def hessian(
 
     Parameters
     ----------
-    f, wrt
+    f, wrt, precise
         As for ``grad``.
     sparse : bool, default False
         Return only the entries that are not 0 by the structure of the graph: a dict from pairs of indices, which count

@@ -47,6 +47,12 @@ def _list_function(rule: Rule) -> Callable[..., Any]:
     def function(*lists: Iterable[Any]) -> Any:
         if len(lists) != len(rule.regions):
             raise TypeError(f"{rule.name} takes {len(rule.regions)} lists of operands, not {len(lists)}")
+        for one in lists:
+            if hasattr(one, "apply_to_whole"):  # an array that is not computed element by element
+                return one.apply_to_whole(general, rule, lists)
+        return general(*lists)
+
+    def general(*lists: Iterable[Any]) -> Any:
         groups = [tuple(operands) for operands in lists]
         lengths = [len(group) for group in groups]
         if len(set(lengths)) > 1:

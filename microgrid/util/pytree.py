@@ -6,9 +6,10 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from microgrid._public import public
 from microgrid.errors import InvalidValueError
 
-__all__ = ["flatten", "flatten_like", "is_table", "only", "set_array_of_objects"]
+__all__ = ["added", "flatten", "flatten_like", "is_table", "only", "ravel", "set_array_of_objects"]
 
 Rebuild = Callable[[Any], Any]
 
@@ -40,6 +41,44 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
         return [tree.item() if hasattr(tree, "item") else tree], only
     shape = tree.shape  # and not the array itself: the function may live long
     return list(tree.ravel()), lambda parts: _array(parts, shape)
+
+
+@public()
+def ravel(tree: Any) -> tuple[Any, Rebuild]:
+    """A structure of numbers as one vector, and the way back: what an optimizer of vectors takes.
+
+    Parameters
+    ----------
+    tree : number, list, tuple, dict, array, Series or DataFrame
+        The structure; lists, tuples and dicts may hold one another.
+
+    Returns
+    -------
+    tuple
+        An array of one dimension, and a function from a vector of as many numbers or Values to the structure.
+
+    Raises
+    ------
+    InvalidValueError
+        When the function is called, if the vector has another length.
+
+    Examples
+    --------
+    >>> from microgrid import ravel
+    >>> vector, unravel = ravel({"w": [1.0, 2.0], "b": 3.0})
+    >>> vector.tolist(), unravel(2.0 * vector)
+    ([1.0, 2.0, 3.0], {'w': [2.0, 4.0], 'b': 6.0})
+    """
+    numbers, rebuild = flatten(tree)
+
+    def unravel(vector: Any) -> Any:
+        parts = vector.tolist() if hasattr(vector, "tolist") else list(vector)
+        if len(parts) != len(numbers):
+            raise InvalidValueError(f"the structure has {len(numbers)} numbers, and the vector {len(parts)}")
+        return rebuild(parts)
+
+    return _array([float(one) if hasattr(one, "dtype") or isinstance(one, int) else one for one in numbers],
+                  (len(numbers),)), unravel  # fmt: skip
 
 
 def is_table(tree: Any) -> bool:
@@ -77,6 +116,25 @@ def _table_of(like: Any) -> Rebuild:
 def only(parts: Sequence[Any]) -> Any:
     """The one thing that a number is put together from: what ``flatten`` gives for a number."""
     return parts[0]
+
+
+def added(one: Any, other: Any) -> Any:
+    """The sum of two structures that are alike, number by number.
+
+    Parameters
+    ----------
+    one, other : number, list, tuple, dict, array, Series or DataFrame
+        The structures.
+
+    Returns
+    -------
+    structure
+        Of the same kind.
+    """
+    numbers, rebuild = flatten(one)
+    if rebuild is only or getattr(one, "dtype", object) != object:
+        return one + other
+    return rebuild([added(x, y) for x, y in zip(numbers, flatten(other)[0], strict=True)])
 
 
 def flatten_like(tree: Any, rebuild: Rebuild, count: int, what: str) -> list[Any]:
