@@ -23,7 +23,7 @@ from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Region
 from microgrid.core.strictness import strict
-from microgrid.core.value import named
+from microgrid.core.value import named, set_numpy_functions
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -137,6 +137,9 @@ _PICKLED = {
 # Modules that pickles named when they had not yet learnt to name the package alone: the package stands in for each.
 _FORMER = ("formula", "operations", "proofs", "rules", "symbolic", "value")
 sys.modules.update(dict.fromkeys([f"microgrid.{name}" for name in _FORMER], sys.modules[__name__]))
+
+
+set_numpy_functions(lambda: importlib.import_module("microgrid.arrays.values"))
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,20 @@ ADVICE = {
     **dict.fromkeys(("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "hilbert", "roots"), _COMPLEX),
     **dict.fromkeys(("histogram", "digitize", "bincount", "unique"), _COUNT),
     **dict.fromkeys(
-        ("svd", "pinv", "lstsq", "eig", "eigh", "eigvals", "qr", "lu", "lu_factor", "cho_factor", "matrix_rank", "cond"),
+        (
+            "svd",
+            "pinv",
+            "lstsq",
+            "eig",
+            "eigh",
+            "eigvals",
+            "qr",
+            "lu",
+            "lu_factor",
+            "cho_factor",
+            "matrix_rank",
+            "cond",
+        ),
         _SOLVE,
     ),
     "polyfit": "solve the normal equations of numpy.vander(x, degree + 1) with numpy.linalg.solve",
@@ -30,6 +43,8 @@ ADVICE = {
     "log_softmax": "use x - microgrid.logsumexp(x)",
     "softmax": "use numpy.exp(x - microgrid.logsumexp(x))",
     "polygamma": "use microgrid.digamma for n = 0 and microgrid.trigamma for n = 1",
+    **dict.fromkeys(("rel_entr", "kl_div"), "use microgrid.xlogy(x, x / y)"),
+    **dict.fromkeys(("beta", "betaln"), "use microgrid.lgamma(x) + microgrid.lgamma(y) - microgrid.lgamma(x + y)"),
     "expm": "sum its series with x @ x",
     "quad": "use numpy.trapezoid on a grid, or differentiate the integrand",
     **dict.fromkeys(("solve_triangular", "cho_solve", "solve_banded"), "use numpy.linalg.solve"),
@@ -56,7 +71,7 @@ def refused(name: str) -> OperationError:
     OperationError
         It names what to use.
     """
-    return OperationError(f"{name} does not calculate with Values: {ADVICE.get(name.rpartition('.')[2], _OTHERWISE)}")
+    return OperationError(f"{name} does not calculate with Values: {ADVICE.get(_last(name), _OTHERWISE)}")
 
 
 def answer(function: Any, args: Any, options: Any, error: Exception) -> Exception:
@@ -113,12 +128,17 @@ def called(function: Callable[[], Any], is_known: Callable[[str], bool]) -> Any:
     """
     try:
         return function()
-    except (TypeError, ValueError, AttributeError) as error:
-        found = None if isinstance(error, MicrogridError) else _OBJECTS.search(str(error))
+    except Exception as error:
+        foreign = _foreign(error.__traceback__)
+        if isinstance(error, MicrogridError):
+            if foreign is None or _last(foreign) not in ADVICE:
+                raise
+            raise refused(foreign) from error
+        found = _OBJECTS.search(str(error))
         if found is None:
             raise
-        name = _foreign(error.__traceback__) or next((part for part in found.groups() if part), "a function of NumPy")
-        if is_known(name.rpartition(".")[2]):
+        name = foreign or next((part for part in found.groups() if part), "a function of NumPy")
+        if is_known(_last(name)):
             raise OperationError(
                 f"{name} was given a plain array of objects, which NumPy can't calculate with: make the array by "
                 "microgrid.ValueArray(...), where numpy.array or numpy.asarray made one"
@@ -126,12 +146,18 @@ def called(function: Callable[[], Any], is_known: Callable[[str], bool]) -> Any:
         raise refused(name) from error
 
 
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
 def _foreign(traceback: TracebackType | None) -> str | None:
     """The first function of NumPy or SciPy that was called; None if the error came from a ufunc itself."""
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        package = next((one for one in ("numpy", "scipy") if one in Path(code.co_filename).parts), None)
+        parts = Path(code.co_filename).parts
+        package = next((one for one in ("numpy", "scipy") if one in parts), None)
         if package and not code.co_name.startswith(("_", "<")):
-            return f"{package}.{code.co_name}"
+            rooms = [one for one in parts[parts.index(package) : -1] if not one.startswith("_") and one != "lib"]
+            return ".".join([*rooms, code.co_name])
         traceback = traceback.tb_next
     return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from microgrid.core.engine import Value
 
-__all__ = ["recorded_call", "recording_of_call"]
+__all__ = ["recorded_call", "recording_of_call", "second_derivatives_of"]
 
 
 def recording_of_call(variables: list[Value], outer: Sequence[set[Value]]) -> Any:
@@ -68,3 +68,10 @@ def recorded_call(call: Callable[[], Any], recording: Any = None) -> Any:
         return called(call, is_known)
     finally:
         recording_of_arrays.reset(token)
+
+
+def second_derivatives_of(recording: Any, output: Value, directions: Sequence[Sequence[float]] | None) -> Any:
+    """As ``second_order.second_derivatives``, which needs NumPy."""
+    from microgrid.arrays.second_order import second_derivatives
+
+    return second_derivatives(recording, output, directions)

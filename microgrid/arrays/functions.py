@@ -10,7 +10,8 @@ from typing import Any
 import numpy
 
 from microgrid.arrays import linear
-from microgrid.arrays.plain import as_numbers, as_objects, decided
+from microgrid.arrays.plain import as_objects, decided
+from microgrid.arrays.ufuncs import call, is_true
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
@@ -67,16 +68,21 @@ def _pick(condition: Any, then: Any, otherwise: Any) -> Any:
 @_replaces(numpy.where)
 def _where(condition: Any, *sides: Any) -> Any:
     if not sides:
-        return numpy.nonzero(_truths(condition))
-    return numpy.where(_truths(condition), *[as_objects(side) for side in sides])
+        return numpy.nonzero(_truths(as_objects(condition)))
+    return numpy.where(_truths(as_objects(condition)), *[as_objects(side) for side in sides])
 
 
 def _truths(condition: Any) -> Any:
     """A condition as truths: of numbers, whether they are other than 0."""
     if isinstance(condition, numpy.ndarray) and condition.dtype == object:
-        return numpy.array([bool(one) if isinstance(one, Comparison) else bool(as_numbers(one)) for one in
-                            condition.ravel().tolist()], dtype=bool).reshape(condition.shape)  # fmt: skip
-    return bool(condition) if isinstance(condition, Comparison | Value) else condition
+        return numpy.frompyfunc(is_true, 1, 1)(condition).astype(bool)
+    return is_true(condition) if isinstance(condition, Comparison | Value) else condition
+
+
+IMPLEMENTED[numpy.nonzero] = lambda a: numpy.nonzero(_truths(as_objects(a)))
+IMPLEMENTED[numpy.flatnonzero] = lambda a: numpy.flatnonzero(_truths(as_objects(a)))
+IMPLEMENTED[numpy.argwhere] = lambda a: numpy.argwhere(_truths(as_objects(a)))
+IMPLEMENTED[numpy.count_nonzero] = lambda a, axis=None: numpy.count_nonzero(_truths(as_objects(a)), axis=axis)
 
 
 # ---- sums that leave nan out, and what is built on an order -----------------------------------------------------
@@ -140,7 +146,10 @@ def _quantile_of(q: float, line: Any) -> Any:
     place = q * (len(ordered) - 1)
     below = builtins.min(int(place), len(ordered) - 2) if len(ordered) > 1 else 0
     part = place - below
-    return ordered[below] if part == 0 else ordered[below] * (1.0 - part) + ordered[below + 1] * part
+    if part == 0:
+        return ordered[below]
+    step = ordered[below + 1] - ordered[below]
+    return ordered[below] + step * part if part < 0.5 else ordered[below + 1] - step * (1.0 - part)
 
 
 def _quantile(a: Any, q: Any, axis: Any = None, *, keepdims: bool = False, method: str = "linear") -> Any:
@@ -186,15 +195,8 @@ def _elementwise(function: Callable[..., Any], count: int = 1) -> Callable[..., 
     return lambda *operands: ufunc(*map(as_objects, operands))
 
 
-def _sinc(x: Any) -> Any:
-    if "sinc" in FUNCTIONS:
-        return FUNCTIONS["sinc"](x)
-    angle = numpy.pi * x
-    return FUNCTIONS["sin"](angle) / angle if bool(x < 0.0) or bool(x > 0.0) else 1.0 - angle * angle / 6.0
-
-
-IMPLEMENTED[numpy.sinc] = _elementwise(_sinc)
-IMPLEMENTED[numpy.fix] = _elementwise(lambda x: FUNCTIONS["trunc"](x))
+IMPLEMENTED[numpy.sinc] = _elementwise(functools.partial(call, "sinc"))
+IMPLEMENTED[numpy.fix] = _elementwise(functools.partial(call, "trunc"))
 IMPLEMENTED[numpy.isneginf] = lambda x: numpy.isinf(x) & numpy.asarray(x < 0)
 IMPLEMENTED[numpy.isposinf] = lambda x: numpy.isinf(x) & numpy.asarray(x > 0)
 IMPLEMENTED[numpy.real_if_close] = lambda a, tol=100: a  # noqa: ARG005
@@ -207,7 +209,7 @@ IMPLEMENTED[numpy.imag] = lambda val: numpy.zeros(numpy.shape(val))
 @_replaces(numpy.angle)
 def _angle(z: Any, deg: bool = False) -> Any:
     half_turn = 180.0 if deg else numpy.pi
-    return numpy.where(as_numbers(as_objects(z)) < 0, half_turn, 0.0)
+    return numpy.where(numpy.asarray(_objects(z) < 0.0, dtype=bool), half_turn, 0.0)
 
 
 @_replaces(numpy.round, numpy.around)
@@ -231,7 +233,14 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
 
 @_replaces(numpy.isclose)
 def _isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
-    return numpy.isclose(as_numbers(_objects(a)), as_numbers(_objects(b)), rtol, atol, equal_nan)
+    def are_close(x: Any, y: Any) -> bool:
+        kinds = decided(x), decided(y)
+        if kinds != ("finite", "finite"):
+            return kinds[0] == kinds[1] and (kinds[0] != "nan" or equal_nan)
+        return bool(abs(x - y) <= atol + rtol * abs(y))
+
+    found = numpy.frompyfunc(are_close, 2, 1)(_objects(a), _objects(b))
+    return found.astype(bool) if isinstance(found, numpy.ndarray) else found
 
 
 @_replaces(numpy.allclose)

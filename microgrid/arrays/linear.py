@@ -57,7 +57,10 @@ def _eliminated(matrix: Any, right: Any) -> tuple[list[list[Any]], list[list[Any
             rows[k], rows[best], sides[k], sides[best], sign = rows[best], rows[k], sides[best], sides[k], -sign
         for i in range(k + 1, len(rows)):
             factor = FUNCTIONS["div"](rows[i][k], rows[k][k])
-            rows[i] = [*[0.0] * (k + 1), *[y - factor * x for x, y in zip(rows[k][k + 1 :], rows[i][k + 1 :], strict=True)]]
+            rows[i] = [
+                *[0.0] * (k + 1),
+                *[y - factor * x for x, y in zip(rows[k][k + 1 :], rows[i][k + 1 :], strict=True)],
+            ]
             sides[i] = [y - factor * x for x, y in zip(sides[k], sides[i], strict=True)]
     return rows, sides, sign
 
@@ -87,8 +90,7 @@ def slogdet(a: Any) -> tuple[Any, Any]:
         rows, _, sign = _eliminated(matrix, [[]] * len(matrix))
         total: Any = 0.0
         for k, row in enumerate(rows):
-            number = as_numbers(row[k])
-            sign *= float(numpy.sign(number))
+            sign *= -1.0 if bool(row[k] < 0.0) else 1.0 if bool(row[k] > 0.0) else 0.0 * as_numbers(row[k])
             total = total + FUNCTIONS["log"](abs(row[k]))
         return sign, total
 
@@ -119,7 +121,10 @@ def solve(a: Any, b: Any) -> Any:
     if matrices.ndim == 2 and right.ndim == 2:
         return _solved(matrices, right)
     shape = numpy.broadcast_shapes(matrices.shape[:-2], right.shape[:-2])
-    pairs = numpy.broadcast_to(matrices, shape + matrices.shape[-2:]), numpy.broadcast_to(right, shape + right.shape[-2:])
+    pairs = (
+        numpy.broadcast_to(matrices, shape + matrices.shape[-2:]),
+        numpy.broadcast_to(right, shape + right.shape[-2:]),
+    )
     found = [_solved(pairs[0][place], pairs[1][place]) for place in numpy.ndindex(shape)]
     return numpy.array(found, dtype=object).reshape(shape + right.shape[-2:])
 
@@ -158,17 +163,20 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  # NumPy's name
         size = len(matrix)
         rows = [[matrix[max(i, j)][min(i, j)] if UPLO == "L" else matrix[min(i, j)][max(i, j)] for j in range(size)]
                 for i in range(size)]  # fmt: skip
-        left = 2
-        for _ in range(30):
-            numbers = numpy.array(as_numbers(rows))
-            if not numpy.abs(numbers - numpy.diag(numpy.diag(numbers))).max(initial=0.0) > 1e-14 * numpy.abs(numbers).max():
-                left -= 1
-            _sweep(rows)
-            if left < 0:
+        more = 2
+        for _ in range(_MOST_SWEEPS):
+            beside = [rows[p][q] * rows[p][q] for p in range(size) for q in range(p)]
+            whole = [element * element for row in rows for element in row]
+            more -= bool(FUNCTIONS["sum"](beside or [0.0]) <= 1e-28 * FUNCTIONS["sum"](whole))
+            if more < 0:
                 break
+            _sweep(rows)
         return numpy.array(sorted(rows[k][k] for k in range(size)), dtype=object)
 
     return stacked(of_one)(a)
+
+
+_MOST_SWEEPS = 30
 
 
 def _sweep(rows: list[list[Any]]) -> None:

@@ -14,7 +14,20 @@ import numpy
 from microgrid.arithmetics.numpy import NUMPY
 from microgrid.core.rule import Rule
 
-__all__ = ["CHOICES", "Apply", "Join", "Operation", "Scatter", "Select", "Spread", "Tensordot", "Total", "Where", "run", "shape_of"]
+__all__ = [
+    "CHOICES",
+    "Apply",
+    "Join",
+    "Operation",
+    "Scatter",
+    "Select",
+    "Spread",
+    "Tensordot",
+    "Total",
+    "Where",
+    "run",
+    "shape_of",
+]
 
 Numbers = Any
 CHOICES = ("maximum", "minimum", "relu", "clip")
@@ -38,7 +51,7 @@ class Operation:
         """The cotangents of the operands at some places."""
         return [self.pull(cotangent, out, operands, place) for place in places]
 
-    def reached(self, live: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:  # noqa: ARG002
+    def reached(self, live: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
         """Which elements of an operand the cotangent reaches: truths, or None for all.
 
         Parameters
@@ -105,7 +118,7 @@ class Where(Operation):
     def value(self, *operands: Any) -> Any:
         return numpy.where(self.truth, *operands)
 
-    def pull(self, cotangent: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:  # noqa: ARG002
+    def pull(self, cotangent: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
         sides = (cotangent, 0.0) if place == 0 else (0.0, cotangent)
         return summed_to(run(self, *sides), shape_of(operands[place]))
 
@@ -216,7 +229,10 @@ class Tensordot(Operation):
 
     def pull(self, cotangent: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
         x, y = operands
-        free = [[axis for axis in range(one.ndim) if axis not in used] for one, used in zip(operands, self.axes, strict=True)]
+        free = [
+            [axis for axis in range(one.ndim) if axis not in used]
+            for one, used in zip(operands, self.axes, strict=True)
+        ]
         count = len(free[0])
         if place == 0:
             others = tuple(range(count, count + len(free[1]))), tuple(free[1])
@@ -242,7 +258,9 @@ def summed_to(array: Any, shape: tuple[int, ...]) -> Any:
     if len(have) < len(shape) or have == ():  # a single number for every element
         return run(Spread(tuple(range(len(shape))), shape), array)
     extra = len(have) - len(shape)
-    axes = tuple(range(extra)) + tuple([extra + k for k, size in enumerate(shape) if size == 1 and have[extra + k] != 1])
+    axes = tuple(range(extra)) + tuple(
+        [extra + k for k, size in enumerate(shape) if size == 1 and have[extra + k] != 1]
+    )
     total = run(Total(axes), array)
     kept = tuple([size for k, size in enumerate(shape) if extra + k not in axes])
     if kept == shape:

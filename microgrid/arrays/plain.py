@@ -1,4 +1,4 @@
-"""Arrays of Values as plain arrays: of objects, for NumPy's own code, or of their numbers, where no derivative is wanted."""
+"""Arrays of Values as plain arrays, of objects or of their numbers; what is decided by comparisons of elements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
 
-__all__ = ["NeedsElements", "as_numbers", "as_objects", "decided", "is_below", "recording_of_arrays"]
+__all__ = ["NeedsElements", "as_numbers", "as_objects", "decided", "recording_of_arrays"]
 
 recording_of_arrays: ContextVar[Any] = ContextVar("microgrid_recording_of_arrays", default=None)
 """The ``Recording`` of the call whose arrays may be computed as a whole; None where each element is a node."""
@@ -24,7 +24,11 @@ class NeedsElements(BaseException):
 
 
 def as_objects(array: Any) -> Any:
-    """An array of Values as a plain array of the same objects; anything else as it is."""
+    """A Value, or an array of Values, as a plain array of the same objects; anything else as it is."""
+    if isinstance(array, Value):
+        objects = numpy.empty((), dtype=object)
+        objects[()] = array
+        return objects
     return array.view(numpy.ndarray) if type(array).__name__ == "ValueArray" else array
 
 
@@ -39,11 +43,6 @@ def as_numbers(tree: Any) -> Any:
     if isinstance(tree, numpy.ndarray) and tree.dtype == object:
         return numpy.array([as_numbers(one) for one in tree.ravel().tolist()], dtype=float).reshape(tree.shape)
     return tree
-
-
-def is_below(x: Any, y: Any) -> bool:
-    """Whether x < y; decided, so that a recorded function is recorded anew where it comes out otherwise."""
-    return bool(x < y)
 
 
 def decided(x: Any) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
 from microgrid.arithmetics.numpy import NUMPY
-from microgrid.arrays.operations import Apply, Operation, Tensordot, Where, run
+from microgrid.arrays.operations import Apply, Operation, Where, run
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
@@ -220,7 +219,7 @@ def _sweep(root: Traced, seed: Any) -> dict[Traced, Any]:
             if there is not None:
                 if not there.any():
                     continue
-                share = run(Where(there), share, 0.0)  # noqa: PLW2901  # 0·inf of a branch that wasn't taken
+                share = run(Where(there), share, 0.0)  # 0·inf of a branch that wasn't taken
             serial = node.operands[place].serial
             if serial in cotangents:
                 cotangents[serial] = cotangents[serial] + share

@@ -10,42 +10,55 @@ from typing import Any
 import numpy
 
 from microgrid.arrays.advice import refused
-from microgrid.arrays.plain import decided, is_below
+from microgrid.arrays.plain import as_numbers, decided
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
 
-__all__ = ["PREDICATES", "formula_of", "is_known_ufunc", "on_objects", "rule_of"]
+__all__ = ["PREDICATES", "call", "formula_of", "is_known_ufunc", "is_true", "on_objects", "rule_of"]
 
 _SAME = {alias: rule.name for rule in RULES.values() for alias in rule.aliases} | {
     "absolute": "abs", "expit": "sigmoid", "log_expit": "log_sigmoid", "gammaln": "lgamma", "psi": "digamma",
-    "remainder": "mod", "rint": "round", "radians": "deg2rad", "degrees": "rad2deg",
+    "remainder": "mod",
+    "floor_divide": "floordiv", "rint": "round", "radians": "deg2rad", "degrees": "rad2deg",
 }  # fmt: skip
 """Ufuncs that are functions of the package under another name."""
 
 
-def _call(name: str, *operands: Any) -> Any:
+def call(name: str, *operands: Any) -> Any:
+    """A function of the package; OperationError where there is none of that name."""
+    if name not in FUNCTIONS:
+        raise refused(f"microgrid.{name}")
     return FUNCTIONS[name](*operands)
-
-
-def _sign_of_gamma(x: Any) -> float:
-    """Γ's sign, which is constant between its poles."""
-    number = x.data if isinstance(x, Value) else x
-    return -1.0 if is_below(x, 0.0) and math.floor(number) % 2 else 1.0
 
 
 def _of_numbers(name: str, x: Any, y: Any) -> Any:
     """The maximum or the minimum, where nan is no number: the other one."""
     if decided(x) == "nan":
         return y
-    return x if decided(y) == "nan" else _call(name, x, y)
+    return x if decided(y) == "nan" else call(name, x, y)
+
+
+def _step(x: Any, at_0: Any) -> Any:
+    return call(
+        "where", x < 0.0, 0.0, call("where", x > 0.0, 1.0, call("where", call("equal", x, 0.0), at_0, math.nan))
+    )
+
+
+def _box_cox(logarithm: str, x: Any, power: Any) -> Any:
+    """Of a plain power alone: near 0, the slope along it cancels."""
+    if isinstance(power, Value):
+        raise refused("scipy.special.boxcox with a Value as its power")
+    x = call(logarithm, x)
+    return x if power == 0.0 else call("expm1", power * x) / power
 
 
 def _huber(delta: Any, r: Any) -> Any:
-    size = abs(r)
-    return _call("where", size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta))
+    if bool(delta < 0.0):
+        return math.inf
+    return call("where", abs(r) <= delta, 0.5 * r * r, delta * (abs(r) - 0.5 * delta))
 
 
 _LOG_2 = math.log(2.0)
@@ -54,35 +67,25 @@ _FORMULAS: dict[str, Callable[..., Any]] = {
     "reciprocal": lambda x: 1.0 / x,
     "positive": lambda x: x,
     "conjugate": lambda x: x,
-    "float_power": lambda x, y: _call("pow", x, y),
-    "power": lambda x, y: _call("pow", x, y),
-    "logaddexp2": lambda x, y: _call("logaddexp", x * _LOG_2, y * _LOG_2) / _LOG_2,
-    "heaviside": lambda x, at_0: _call("where", x < 0.0, 0.0, _call("where", x > 0.0, 1.0, at_0 + 0.0 * x)),
+    "float_power": lambda x, y: call("pow", x, y),
+    "power": lambda x, y: call("pow", x, y),
+    "logaddexp2": lambda x, y: call("logaddexp", x * _LOG_2, y * _LOG_2) / _LOG_2,
     "fmax": functools.partial(_of_numbers, "maximum"),
     "fmin": functools.partial(_of_numbers, "minimum"),
-    "floor_divide": lambda x, y: _call("floor", x / y),
-    "fmod": lambda x, y: x - y * _call("trunc", x / y),
-    "divmod": lambda x, y: (_call("floor", x / y), _call("mod", x, y)),
-    "exp10": lambda x: _call("pow", 10.0, x),
-    "cosm1": lambda x: -2.0 * _call("sin", 0.5 * x) * _call("sin", 0.5 * x),
-    "powm1": lambda x, y: _call("expm1", y * _call("log", x)),
-    "exprel": lambda x: _call("expm1", x) / x,
-    "boxcox": lambda x, power: _call("expm1", power * _call("log", x)) / power,
-    "boxcox1p": lambda x, power: _call("expm1", power * _call("log1p", x)) / power,
-    "inv_boxcox": lambda x, power: _call("exp", _call("log1p", power * x) / power),
-    "gamma": lambda x: _sign_of_gamma(x) * _call("exp", _call("lgamma", x)),
-    "rgamma": lambda x: _sign_of_gamma(x) * _call("exp", -_call("lgamma", x)),
-    "beta": lambda x, y: _call("exp", _call("lgamma", x) + _call("lgamma", y) - _call("lgamma", x + y)),
-    "entr": lambda x: -_call("xlogy", x, x),
-    "rel_entr": lambda x, y: _call("xlogy", x, x / y),
-    "kl_div": lambda x, y: _call("xlogy", x, x / y) - x + y,
+    "divmod": lambda x, y: (call("floordiv", x, y), call("mod", x, y)),
+    "exp10": lambda x: call("pow", 10.0, x),
+    "cosm1": lambda x: -2.0 * call("sin", 0.5 * x) * call("sin", 0.5 * x),
+    "heaviside": _step,
+    "boxcox": functools.partial(_box_cox, "log"),
+    "boxcox1p": functools.partial(_box_cox, "log1p"),
     "huber": _huber,
-    "pseudo_huber": lambda delta, r: delta * delta * (_call("hypot", 1.0, r / delta) - 1.0),
-    "softplus": lambda x: _call("softplus", x),
+    "pseudo_huber": lambda delta, r: delta * delta * call("expm1", 0.5 * call("log1p", (r / delta) * (r / delta))),
+    "entr": lambda x: call("where", x < 0.0, -math.inf, -call("xlogy", x, x)),
 }
 
 
-def _truth(x: Any) -> bool:
+def is_true(x: Any) -> bool:
+    """Whether a number is other than 0, decided by comparisons; nan is."""
     return bool(x) if isinstance(x, Comparison) else bool(x < 0.0) or not bool(x <= 0.0)
 
 
@@ -95,13 +98,13 @@ PREDICATES: dict[str, Callable[..., bool]] = {
     "isnan": lambda x: decided(x) == "nan",
     "isfinite": lambda x: decided(x) == "finite",
     "isinf": lambda x: decided(x) in ("inf", "-inf"),
-    "signbit": lambda x: math.copysign(1.0, x.data if isinstance(x, Value) else x) < 0.0,
+    "signbit": lambda x: bool(x < 0.0) or (not bool(x > 0.0) and math.copysign(1.0, as_numbers(x)) < 0.0),
     "equal": _are_equal,
     "not_equal": lambda x, y: not _are_equal(x, y),
-    "logical_and": lambda x, y: _truth(x) and _truth(y),
-    "logical_or": lambda x, y: _truth(x) or _truth(y),
-    "logical_xor": lambda x, y: _truth(x) != _truth(y),
-    "logical_not": lambda x: not _truth(x),
+    "logical_and": lambda x, y: is_true(x) and is_true(y),
+    "logical_or": lambda x, y: is_true(x) or is_true(y),
+    "logical_xor": lambda x, y: is_true(x) != is_true(y),
+    "logical_not": lambda x: not is_true(x),
 }
 """Ufuncs whose results are truths."""
 
@@ -147,7 +150,7 @@ def formula_of(name: str) -> Callable[..., Any] | None:
     return _FORMULAS[name] if name in _OF_ARRAYS else None
 
 
-_OF_ARRAYS = ("square", "reciprocal", "positive", "conjugate", "logaddexp2", "exp10", "cosm1", "powm1", "boxcox", "entr")
+_OF_ARRAYS = ("square", "reciprocal", "positive", "conjugate", "logaddexp2", "exp10", "cosm1", "boxcox", "boxcox1p")
 
 
 def is_known_ufunc(name: str) -> bool:
@@ -169,7 +172,7 @@ def is_known_ufunc(name: str) -> bool:
 # What NumPy runs on objects by the operators that Values have.
 _INFIX = (
     *("add", "subtract", "multiply", "divide", "negative", "matmul", "vecdot", "matvec", "vecmat"),
-    *("less", "less_equal", "greater", "greater_equal", "bitwise_and", "bitwise_or", "bitwise_xor", "invert"),
+    *("less", "less_equal", "greater", "greater_equal"),
 )
 
 

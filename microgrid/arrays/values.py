@@ -6,7 +6,8 @@ neither runs NumPy's own code on objects, and an error of it is answered by ``ad
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from typing import Any, Self
 
 import numpy
 
@@ -17,7 +18,7 @@ from microgrid.arrays.plain import as_objects, recording_of_arrays
 from microgrid.arrays.ufuncs import PREDICATES, is_known_ufunc, on_objects
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
-from microgrid.errors import OperationError
+from microgrid.errors import DataError, OperationError
 from microgrid.util.pytree import set_array_of_objects
 
 __all__ = ["ValueArray", "is_known"]
@@ -47,7 +48,7 @@ class ValueArray(numpy.ndarray):
     (5.0, 0.6)
     """
 
-    def __new__(cls, elements: Any) -> ValueArray:
+    def __new__(cls, elements: Any) -> Self:
         """An array of the elements, which are taken as they are."""
         return numpy.array(elements, dtype=object).view(cls)
 
@@ -55,45 +56,86 @@ class ValueArray(numpy.ndarray):
         """As of any array; a Value as the key, such as a class label in rows, chooses by its number in each call."""
         return _chosen(self, key) if isinstance(key, Value) else super().__getitem__(key)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """NumPy's protocol for ufuncs: run one on the elements."""
-        recording = recording_of_arrays.get()
-        if recording is not None:
-            whole = recording.ufunc(ufunc, method, inputs, options if out is None else {**options, "out": out})
-            if whole is not NotImplemented:
-                return whole
-        if any([hasattr(one, "node") for one in inputs]):  # a traced array, which knows what to do
-            return NotImplemented
-        if out is not None:
-            options["out"] = tuple([as_objects(one) for one in out])
-        operands = [as_objects(one) for one in inputs]
-        with numpy.errstate(all="ignore"):  # of floats in IEEE 754, on whose way inf and nan are no accidents
-            result = _wrapped(getattr(on_objects(ufunc), method)(*operands, **options))
-        if ufunc.__name__ in PREDICATES and out is None:
-            result = numpy.asarray(result, dtype=bool) if isinstance(result, numpy.ndarray) else bool(result)
-        return result
+        return ufunc_of_values(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         """NumPy's protocol for all other functions."""
-        recording = recording_of_arrays.get()
-        if recording is not None:
-            whole = recording.function(function, args, options)
-            if whole is not NotImplemented:
-                return whole
-        if not all([issubclass(one, numpy.ndarray) for one in types]):
-            return NotImplemented
-        if function in IMPLEMENTED:
-            return _wrapped(IMPLEMENTED[function](*args, **options))
-        try:
-            return _wrapped(super().__array_function__(function, types, args, options))
-        except OperationError:
-            raise
-        except Exception as error:
-            raise answer(function, args, options, error) from error
+        return function_of_values(function, types, args, options)
 
     def round(self, decimals: Any = 0, out: Any = None) -> Any:
         """As ``numpy.round``."""
         return numpy.round(self, decimals, out)
+
+
+_SINGLE = (Value, numpy.floating, numpy.integer)
+_OPERATORS = {
+    numpy.add: operator.add,
+    numpy.subtract: operator.sub,
+    numpy.multiply: operator.mul,
+    numpy.divide: operator.truediv,
+    numpy.power: operator.pow,
+}
+
+
+def ufunc_of_values(ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
+    """A ufunc of Values and of arrays of them; the parameters are those of NumPy's protocol."""
+    x, y = inputs[0], inputs[-1]
+    if ufunc in _OPERATORS and isinstance(x, _SINGLE) and isinstance(y, _SINGLE) and method == "__call__":
+        return _OPERATORS[ufunc](*[float(one) if isinstance(one, numpy.generic) else one for one in inputs])
+    if hasattr(x, "apply_to_whole") or hasattr(y, "apply_to_whole"):  # another kind of array, which knows what to do
+        return NotImplemented
+    recording = recording_of_arrays.get()
+    if recording is not None:
+        whole = recording.ufunc(ufunc, method, inputs, options)
+        if whole is not NotImplemented:
+            return whole
+    if options.get("out") is not None:
+        options = {**options, "out": tuple([as_objects(one) for one in options["out"]])}
+    with numpy.errstate(all="ignore"):  # of floats in IEEE 754, on whose way inf and nan are no accidents
+        result = _wrapped(getattr(on_objects(ufunc), method)(*map(as_objects, inputs), **options))
+    if ufunc.__name__ in PREDICATES and options.get("out") is None:
+        result = numpy.asarray(result, dtype=bool) if isinstance(result, numpy.ndarray) else bool(result)
+    return result
+
+
+def function_of_values(function: Any, types: Any, args: Any, options: Any) -> Any:
+    """Any other function of Values and of arrays of them; the parameters are those of NumPy's protocol."""
+    if any([hasattr(one, "apply_to_whole") for one in types]):
+        return NotImplemented
+    recording = recording_of_arrays.get()
+    if recording is not None:
+        whole = recording.function(function, args, options)
+        if whole is not NotImplemented:
+            return whole
+    if function in IMPLEMENTED:
+        return _wrapped(_run(function, args, options))
+    try:
+        return _wrapped(function._implementation(*_as_arrays(args), **options))  # noqa: SLF001  # NumPy's own code
+    except OperationError:
+        raise
+    except Exception as error:
+        raise answer(function, args, options, error) from error
+
+
+def _as_arrays(tree: Any) -> Any:
+    """Arguments with every Value as an array of no dimensions, for NumPy's own code."""
+    if isinstance(tree, Value):
+        return as_objects(tree).view(ValueArray)
+    if type(tree) in (list, tuple):
+        return type(tree)([_as_arrays(one) for one in tree])
+    return tree
+
+
+def _run(function: Any, args: Any, options: Any) -> Any:
+    """What takes a function's place; it may have fewer options."""
+    try:
+        return IMPLEMENTED[function](*args, **options)
+    except TypeError as error:
+        if "argument" not in str(error):
+            raise
+        raise DataError(f"{function.__module__}.{function.__name__} of Values has fewer options: {error}") from error
 
 
 def is_known(name: str) -> bool:

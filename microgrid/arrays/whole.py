@@ -17,19 +17,21 @@ import numpy
 from microgrid.arrays.operations import Join, Select, Tensordot, Total, Where, run, shape_of
 from microgrid.arrays.plain import NeedsElements, recording_of_arrays
 from microgrid.arrays.traced import (
-    TRACED, Gather, Traced, ancestors, apply, derivatives, pulled_back, recorded_derivatives,
+    Gather,
+    Traced,
+    apply,
+    derivatives,
 )
 from microgrid.arrays.ufuncs import PREDICATES, formula_of, rule_of
 from microgrid.arrays.values import ValueArray
 from microgrid.core.engine import Value, engine
-from microgrid.core.graph import topological_order
 from microgrid.core.rule import Pair, Rule
-from microgrid.core.rules import MANY, RULES
+from microgrid.core.rules import MANY
 from microgrid.core.strictness import open_blocks
 from microgrid.core.value import Deferred
 from microgrid.errors import OperationError
 
-__all__ = ["Recording", "TracedArray", "second_derivatives"]
+__all__ = ["Recording", "TracedArray"]
 
 _LEAST = 16  # elements: below, an operation on each of them takes no longer than one on the array
 
@@ -88,7 +90,7 @@ class TracedArray(numpy.lib.mixins.NDArrayOperatorsMixin):
             recording_of_arrays.reset(token)
         return objects.view(ValueArray) if objects.ndim else objects.item()
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:  # noqa: ARG002  # NumPy's signature
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:  # NumPy's signature
         return numpy.array(self.elements(), dtype=dtype or object)
 
     def __len__(self) -> int:
@@ -117,7 +119,7 @@ class TracedArray(numpy.lib.mixins.NDArrayOperatorsMixin):
         places[key] = inside
         self.node = run(Join(places), self.node, element)
 
-    def _become(self, result: Any) -> TracedArray:
+    def become(self, result: Any) -> TracedArray:
         """Take what an operation in place has computed."""
         if self._is_view or not isinstance(result, TracedArray) or result.shape != self.shape:
             raise NeedsElements
@@ -176,9 +178,9 @@ class TracedArray(numpy.lib.mixins.NDArrayOperatorsMixin):
             return result
         if len(out) > 1 or not isinstance(out[0], TracedArray):
             raise NeedsElements
-        return out[0]._become(result)
+        return out[0].become(result)
 
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:  # noqa: ARG002
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         result = _function(function, args, options)
         if result is NotImplemented:
             return function(*_elements(args), **{name: _elements(one) for name, one in options.items()})
@@ -193,7 +195,9 @@ class _TracedNumber(TracedArray, Deferred):
         node = self.node
         if node.recorded is None:
             slopes = derivatives(node)
-            made = engine.make(_FROM_ARRAY, float(node.numbers), 0.0, None, tuple(slopes), tuple(slopes.values()), False)
+            made = engine.make(
+                _FROM_ARRAY, float(node.numbers), 0.0, None, tuple(slopes), tuple(slopes.values()), False
+            )
             node.recorded = numpy.array(made, dtype=object)
             if self.recording is not None:
                 self.recording.arrays[made] = node
@@ -265,10 +269,6 @@ class Recording:
             self._own.add(node)
             stack += node.parents
         return True
-
-    def second_derivatives(self, output: Value, directions: Sequence[Sequence[float]] | None) -> Any:
-        """As the function ``second_derivatives``."""
-        return second_derivatives(self, output, directions)
 
     def ufunc(self, ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
         """A ufunc of arrays of Values as one of whole arrays; NotImplemented where that doesn't pay."""
@@ -476,6 +476,7 @@ _WHOLE: dict[Any, Callable[..., Any]] = {
     numpy.amin: _smallest,
 }  # fmt: skip
 
+
 def _logsumexp(a: Any) -> Any:
     peak = a.node.numbers.max()
     if not math.isfinite(peak):
@@ -484,100 +485,3 @@ def _logsumexp(a: Any) -> Any:
 
 
 _OF_LISTS: dict[str, Callable[..., Any]] = {"sum": _whole_sum, "dot": _dot, "logsumexp": _logsumexp}
-
-
-# ---- second derivatives ---------------------------------------------------------------------------------------
-
-_MOST_SINGLE = 200  # nodes outside of arrays, each of which costs as much as one on an array
-
-
-class _Lift:
-    """A call's result as a traced number, computed from one array of all variables."""
-
-    def __init__(self, recording: Recording) -> None:
-        objects = numpy.empty(len(recording.variables), dtype=object)
-        objects[:] = recording.variables
-        self.start = Traced(Gather(objects), (), _numbers(objects))
-        self._recording, self._single = recording, 0
-        self._places = {variable: place for place, variable in enumerate(recording.variables)}
-        self._values: dict[Value, Any] = {}
-        self._arrays: dict[int, Any] = {}
-
-    def value(self, root: Value) -> Any:
-        """A Value as a traced number, or a float if it depends on no variable."""
-        for node in topological_order(root):
-            if node in self._values:
-                continue
-            if node in self._places:
-                made = run(Select(numpy.array(self._places[node])), self.start)
-            elif node in self._recording.arrays:
-                made = self._array(self._recording.arrays[node])
-            elif node.op is None:
-                made = node.data
-            else:
-                made = TRACED.bind(node.op)[0](*[self._values[parent] for parent in node.parents])
-                self._single += isinstance(made, Traced)
-                if self._single > _MOST_SINGLE or not node.op.portable:
-                    raise _TooManySingleError
-            self._values[node] = made
-        return self._values[root]
-
-    def _array(self, root: Traced) -> Any:
-        for node in ancestors(root):
-            if node.serial not in self._arrays:
-                if isinstance(node.operation, Gather):
-                    made = self._gathered(node.operation.objects)
-                else:
-                    operands = [self._arrays[one.serial] if isinstance(one, Traced) else one for one in node.operands]
-                    made = run(node.operation, *operands)
-                self._arrays[node.serial] = made
-        return self._arrays[root.serial]
-
-    def _gathered(self, objects: Any) -> Any:
-        flat = objects.ravel().tolist()
-        if all([isinstance(one, Value) and one in self._places for one in flat]):
-            places = numpy.array([self._places[one] for one in flat], dtype=int).reshape(objects.shape)
-            return run(Select(places), self.start)
-        elements = [self.value(one) if isinstance(one, Value) else float(one) for one in flat]
-        return run(Join(numpy.arange(len(flat)).reshape(objects.shape)), *elements)
-
-
-class _TooManySingleError(Exception):
-    """Most of a graph is single numbers."""
-
-
-def second_derivatives(recording: Recording, output: Value, directions: Sequence[Sequence[float]] | None) -> Any:
-    """The products of the Hessian of a call's result with directions, by sweeps over the gradient's arrays.
-
-    Parameters
-    ----------
-    recording : Recording
-        The call's.
-    output : Value
-        Its result.
-    directions : sequence of sequence of float, or None
-        One number for each variable; None stands for the unit vectors, which give the whole matrix.
-
-    Returns
-    -------
-    array of float64 or None
-        A row for each direction; None if most of the graph is single numbers, or a rule is written for them alone.
-    """
-    count = len(recording.variables)
-    lift = _Lift(recording)
-    token = recording_of_arrays.set(None)
-    try:
-        root = lift.value(output)
-        slopes = recorded_derivatives(root, lift.start) if isinstance(root, Traced) else None
-    except _TooManySingleError:
-        return None
-    finally:
-        recording_of_arrays.reset(token)
-    rows = numpy.eye(count) if directions is None else numpy.array(directions, dtype=float)
-    if not isinstance(slopes, Traced):
-        return numpy.zeros((len(rows), count))
-    found = pulled_back(slopes, lift.start, rows)
-    if directions is None:
-        upper = numpy.triu(found)
-        found = upper + numpy.triu(found, 1).T  # mixed derivatives don't depend on their order
-    return found

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from microgrid.arrays.calls import recorded_call, recording_of_call
+from microgrid.arrays.calls import recorded_call, recording_of_call, second_derivatives_of
 from microgrid.calculus.reverse import recorded_gradient
 from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import pullback, topological_order
@@ -53,7 +53,7 @@ class Trace:
 
         None if most of its graph is single numbers all the same.
         """
-        return self.recording.second_derivatives(self.output, directions)
+        return second_derivatives_of(self.recording, self.output, directions)
 
     @property
     def output(self) -> Value:

@@ -361,9 +361,7 @@ def hessp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Call
 
 @public()
 @_derived
-def hessian(
-    f: Callable[..., Any], wrt: Wrt = 0, *, sparse: bool = False, precise: bool = False
-) -> Callable[..., Any]:
+def hessian(f: Callable[..., Any], wrt: Wrt = 0, *, sparse: bool = False, precise: bool = False) -> Callable[..., Any]:
     """All second derivatives of a function that returns one number, forward over reverse.
 
     One sweep in all directions at once, in which each node carries only the directions that it depends on. If each of

@@ -105,7 +105,7 @@ class GraphTarget:
         """The places of so many positional arguments."""
         return list(self.names[:count])
 
-    def check(self, one: Place, option: str) -> None:  # noqa: ARG002  # as a function's
+    def check(self, one: Place, option: str) -> None:  # as a function's
         """DataError if an option names an input that the graph doesn't have."""
         self.place(one, {})
 

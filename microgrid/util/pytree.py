@@ -102,7 +102,7 @@ def _table_of(like: Any) -> Rebuild:
     shape, index = like.shape, like.index
     labels = {"columns": like.columns} if len(shape) == 2 else {"name": like.name}
     table: Rebuild = functools.partial(type(like), index=index, **labels)
-    frame: Any = type(like if len(shape) == 2 else like.iloc[:0].to_frame())
+    frame = (like if len(shape) == 2 else like.iloc[:0].to_frame()).__class__
 
     def rebuild(parts: Any) -> Any:
         array = _array([part.to_numpy() if is_table(part) else part for part in parts], shape)
@@ -132,7 +132,7 @@ def added(one: Any, other: Any) -> Any:
         Of the same kind.
     """
     numbers, rebuild = flatten(one)
-    if rebuild is only or getattr(one, "dtype", object) != object:
+    if rebuild is only or getattr(getattr(one, "dtype", None), "kind", "O") != "O":
         return one + other
     return rebuild([added(x, y) for x, y in zip(numbers, flatten(other)[0], strict=True)])
 
@@ -220,7 +220,11 @@ def _array(parts: Any, shape: tuple[int, ...]) -> Any:
     return whole if any([isinstance(part, Mapping | list | tuple) for part in parts]) else _of_objects(whole)
 
 
-_of_objects: Callable[[Any], Any] = lambda array: array
+def _itself(array: Any) -> Any:
+    return array
+
+
+_of_objects: Callable[[Any], Any] = _itself
 
 
 def set_array_of_objects(make: Callable[[Any], Any]) -> None:
