@@ -56,7 +56,7 @@ def test_the_page_of_functions_tells_what_works_today() -> None:
 
 
 def test_numpys_functions_take_a_value_as_they_take_a_number() -> None:
-    x = Value(0.7)
+    x: Any = Value(0.7)
     made = (np.hypot(3.0, x), np.logaddexp(0, x), np.interp(x, [0.0, 1.0], [0.0, 5.0]), np.float64(2.0) * x, np.sin(x))
     right = (np.hypot(3.0, 0.7), np.logaddexp(0, 0.7), 3.5, 1.4, np.sin(0.7))
     assert [one.data for one in made] == pytest.approx(list(right), rel=1e-15)
@@ -123,7 +123,9 @@ def test_what_numpy_decides_on_is_guarded_in_compiled_code(f: Callable[[Any], An
 
 
 def test_eigenvalues_are_right_to_second_order_and_in_compiled_code() -> None:
-    f = lambda x: np.linalg.eigvalsh(np.diag([1.0, 2.0, 4.0]) + np.outer(x, x))[1]  # noqa: E731
+    def f(x: Any) -> Any:
+        return np.linalg.eigvalsh(np.diag([1.0, 2.0, 4.0]) + np.outer(x, x))[1]
+
     compiled, step = microgrid.compile(f), 1e-5
     for x in (W, np.array([1e-9, 0.0, 1e-9]), np.array([3.0, -2.0, 1.0])):
         second = [(grad(f)(x + h) - grad(f)(x - h)) / (2 * step) for h in step * np.eye(3)]
@@ -399,7 +401,10 @@ def test_jacobians_of_compiled_functions_serve_root_and_least_squares() -> None:
     assert microgrid.compile(lambda x: {"a": x[0] * x[1]}).jacobian([3.0, 2.0]) == {"a": [2.0, 3.0]}
     t = np.linspace(0.0, 4.0, 40)
     y = 2.5 * np.exp(-1.3 * t) + 0.5
-    model = lambda t, a, b, c: a * microgrid.exp(-b * t) + c  # noqa: E731
+
+    def model(t: Any, a: Any, b: Any, c: Any) -> Any:
+        return a * microgrid.exp(-b * t) + c
+
     residual = microgrid.compile(lambda p, t, y: model(t, *p) - y, rows=("t", "y"), reduce=None)
     np.testing.assert_allclose(least_squares(residual, np.ones(3), jac=residual.grad, args=(t, y)).x, [2.5, 1.3, 0.5])
     curve = microgrid.compile(model, rows="t", wrt=("a", "b", "c"), reduce=None)

@@ -101,7 +101,8 @@ def _table_of(like: Any) -> Rebuild:
     """From numbers to a table with the labels of this one; from the rows of a Series's Hessian to a DataFrame."""
     shape, index = like.shape, like.index
     labels = {"columns": like.columns} if len(shape) == 2 else {"name": like.name}
-    table: Rebuild = functools.partial(type(like), index=index, **labels)
+    kind: Callable[..., Any] = like.__class__
+    table = functools.partial(kind, index=index, **labels)
     frame = (like if len(shape) == 2 else like.iloc[:0].to_frame()).__class__
 
     def rebuild(parts: Any) -> Any:
