@@ -23,7 +23,8 @@ from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Region
 from microgrid.core.strictness import strict
-from microgrid.core.value import named, set_numpy_functions
+from microgrid.core.value import named
+from microgrid.core.value import set_numpy_functions as _set_numpy_functions
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -139,7 +140,7 @@ _FORMER = ("formula", "operations", "proofs", "rules", "symbolic", "value")
 sys.modules.update(dict.fromkeys([f"microgrid.{name}" for name in _FORMER], sys.modules[__name__]))
 
 
-set_numpy_functions(lambda: importlib.import_module("microgrid.arrays.values"))
+_set_numpy_functions(lambda: importlib.import_module("microgrid.arrays.values"))
 
 
 def __getattr__(name: str) -> Any:

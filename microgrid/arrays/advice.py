@@ -59,38 +59,12 @@ _OTHERWISE = (
 
 
 def refused(name: str) -> OperationError:
-    """The error for a function that doesn't calculate with Values.
-
-    Parameters
-    ----------
-    name : str
-        As the user would write it, such as ``"numpy.fft.fft"``.
-
-    Returns
-    -------
-    OperationError
-        It names what to use.
-    """
+    """The error for a function that doesn't calculate with Values."""
     return OperationError(f"{name} does not calculate with Values: {ADVICE.get(_last(name), _OTHERWISE)}")
 
 
 def answer(function: Any, args: Any, options: Any, error: Exception) -> Exception:
-    """What to raise for an error of NumPy's own code on Values.
-
-    Parameters
-    ----------
-    function : callable
-        NumPy's.
-    args, options
-        What it was called with.
-    error : Exception
-        What it raised.
-
-    Returns
-    -------
-    Exception
-        The error itself if plain numbers give it too; otherwise that the function is refused.
-    """
+    """What to raise for an error of NumPy's own code on Values: the error itself if plain numbers give it too."""
     try:
         function(*as_numbers(args), **{name: as_numbers(one) for name, one in options.items()})
     except MicrogridError:
@@ -109,22 +83,7 @@ _OBJECTS = re.compile(
 def called(function: Callable[[], Any], is_known: Callable[[str], bool]) -> Any:
     """Call a user's function; an error of NumPy or SciPy about objects comes as advice.
 
-    Parameters
-    ----------
-    function : callable
-        What is recorded.
-    is_known : callable
-        Whether a function of a name works on a ``ValueArray``.
-
-    Returns
-    -------
-    object
-        What it returns.
-
-    Raises
-    ------
-    OperationError
-        If NumPy or SciPy can't calculate with the Values that it was given.
+    ``is_known`` tells whether a function of a name works on a ``ValueArray``.
     """
     try:
         return function()

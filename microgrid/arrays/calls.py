@@ -12,20 +12,7 @@ __all__ = ["recorded_call", "recording_of_call", "second_derivatives_of"]
 
 
 def recording_of_call(variables: list[Value], outer: Sequence[set[Value]]) -> Any:
-    """The recording of a call whose arrays may be computed as a whole.
-
-    Parameters
-    ----------
-    variables : list of Value
-        What is differentiated by.
-    outer : sequence of set
-        The variables of calls that this one is inside of.
-
-    Returns
-    -------
-    Recording or None
-        None where there is no NumPy.
-    """
+    """The recording of a call whose arrays may be computed as a whole; None where there is no NumPy."""
     if sys.modules.get("numpy") is None:
         return None
     from microgrid.arrays.whole import Recording
@@ -36,22 +23,7 @@ def recording_of_call(variables: list[Value], outer: Sequence[set[Value]]) -> An
 def recorded_call(call: Callable[[], Any], recording: Any = None) -> Any:
     """Make a call that records: its arrays of Values are ``ValueArray``, and NumPy's errors come as advice.
 
-    Parameters
-    ----------
-    call : callable
-        Builds the arguments and calls the user's function.
-    recording : Recording, optional
-        From ``recording_of_call``; without it, each element of an array is a node.
-
-    Returns
-    -------
-    object
-        What it returns.
-
-    Raises
-    ------
-    OperationError
-        If NumPy or SciPy can't calculate with the Values that it was given.
+    Without a recording, each element of an array is a node.
     """
     if sys.modules.get("numpy") is None:  # then there is no array, and whoever doesn't use NumPy doesn't wait for it
         return call()

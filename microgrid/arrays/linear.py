@@ -15,18 +15,7 @@ __all__ = ["cholesky", "det", "eigvalsh", "inv", "slogdet", "solve", "stacked"]
 
 
 def stacked(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function of a matrix, for stacks of matrices.
-
-    Parameters
-    ----------
-    function : callable
-        Of one square matrix of objects.
-
-    Returns
-    -------
-    callable
-        Of an array whose last two axes are those of square matrices.
-    """
+    """A function of a matrix, for stacks of matrices."""
 
     def of_stack(a: Any) -> Any:
         matrices = _matrices(a)

@@ -25,11 +25,12 @@ __all__ = [
     "Tensordot",
     "Total",
     "Where",
+    "arithmetic_of",
     "run",
     "shape_of",
+    "summed_to",
 ]
 
-Numbers = Any
 CHOICES = ("maximum", "minimum", "relu", "clip")
 """Rules that choose an operand: the one that wasn't chosen gets a structural zero."""
 
@@ -52,22 +53,10 @@ class Operation:
         return [self.pull(cotangent, out, operands, place) for place in places]
 
     def reached(self, live: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
-        """Which elements of an operand the cotangent reaches: truths, or None for all.
+        """Which elements of an operand the cotangent reaches: truths in its shape, or None for all.
 
-        Parameters
-        ----------
-        live : array of bool or None
-            Which elements of the result have a cotangent at all. The others are structural zeros: they belong to a
-            branch that wasn't taken.
-        out, operands
-            Plain arrays.
-        place : int
-            Which operand.
-
-        Returns
-        -------
-        array of bool or None
-            In the operand's shape.
+        The elements of the result that aren't ``live`` have structural zeros as their cotangents: they belong to a
+        branch that wasn't taken. ``out`` and ``operands`` are plain arrays.
         """
         return None
 

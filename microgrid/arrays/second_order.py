@@ -74,21 +74,10 @@ class _TooManySingleError(Exception):
 
 
 def second_derivatives(recording: Recording, output: Value, directions: Sequence[Sequence[float]] | None) -> Any:
-    """The products of the Hessian of a call's result with directions, by sweeps over the gradient's arrays.
+    """The products of the Hessian of a call's result with directions, a row for each.
 
-    Parameters
-    ----------
-    recording : Recording
-        The call's.
-    output : Value
-        Its result.
-    directions : sequence of sequence of float, or None
-        One number for each variable; None stands for the unit vectors, which give the whole matrix.
-
-    Returns
-    -------
-    array of float64 or None
-        A row for each direction; None if most of the graph is single numbers, or a rule is written for them alone.
+    The directions have one number for each variable; None stands for the unit vectors, which give the whole matrix.
+    None comes back if most of the graph is single numbers, or a rule is written for them alone.
     """
     count = len(recording.variables)
     lift = _Lift(recording)

@@ -23,13 +23,7 @@ _GENERAL = {rule.constant_form: name for name, rule in RULES.items() if rule.con
 
 
 class Gather(Operation):
-    """An array of Values and plain numbers, from which whole arrays are computed.
-
-    Parameters
-    ----------
-    objects : array of object
-        Its elements.
-    """
+    """An array of Values and plain numbers, from which whole arrays are computed."""
 
     __slots__ = ("objects",)
 
@@ -38,17 +32,7 @@ class Gather(Operation):
 
 
 class Traced:
-    """A node whose number is an array.
-
-    Parameters
-    ----------
-    operation : Operation
-        What it was computed by.
-    operands : tuple of Traced, array or float
-        What it was computed from.
-    numbers : array of float64
-        The result.
-    """
+    """A node whose number is an array."""
 
     __array_ufunc__: Any = None  # an array leaves operators with a node to the node
 
@@ -137,20 +121,7 @@ class Traced:
 
 
 def apply(rule: Rule, *operands: Any) -> Any:
-    """A rule on nodes and plain arrays: a node, or a plain array if there is no node.
-
-    Parameters
-    ----------
-    rule : Rule
-        A rule of the table, not on lists.
-    *operands : Traced, array or float
-        Its operands.
-
-    Returns
-    -------
-    Traced, array or float
-        The result.
-    """
+    """A rule on nodes and plain arrays: a node, or a plain array if there is no node."""
     if rule.constant_form and not isinstance(operands[-1], Traced):
         rule = RULES[rule.constant_form]
     return run(Apply(rule), *operands)
@@ -231,18 +202,7 @@ def _sweep(root: Traced, seed: Any) -> dict[Traced, Any]:
 
 
 def derivatives(root: Traced) -> dict[Value, float]:
-    """The derivatives of a single number with respect to the Values that went into its arrays.
-
-    Parameters
-    ----------
-    root : Traced
-        Of no dimensions.
-
-    Returns
-    -------
-    dict
-        From each Value that is not a constant to the derivative.
-    """
+    """The derivatives of a single number with respect to the Values that went into its arrays."""
     found: dict[Value, float] = {}
     with numpy.errstate(all="ignore"):
         for node, cotangent in _sweep(root, numpy.ones(root.shape)).items():
@@ -254,41 +214,13 @@ def derivatives(root: Traced) -> dict[Value, float]:
 
 
 def recorded_derivatives(root: Traced, start: Traced) -> Any:
-    """The derivatives of a single number with respect to the array that everything begins from, as a node.
-
-    Parameters
-    ----------
-    root : Traced
-        Of no dimensions.
-    start : Traced
-        A gather; no other one holds Values.
-
-    Returns
-    -------
-    Traced or None
-        Of the shape of ``start``; None if the number doesn't depend on it.
-    """
+    """The derivatives of a single number with respect to the array that everything begins from, as a node."""
     with numpy.errstate(all="ignore"):
         return _sweep(root, Traced(Gather(numpy.array(1.0, dtype=object)), (), 1.0)).get(start)
 
 
 def pulled_back(root: Traced, start: Traced, seeds: Any) -> Any:
-    """Vectors times the Jacobian of an array.
-
-    Parameters
-    ----------
-    root : Traced
-        The array.
-    start : Traced
-        The gather to differentiate with respect to.
-    seeds : array
-        One cotangent of ``root`` in each row.
-
-    Returns
-    -------
-    array of float64
-        A row for each seed.
-    """
+    """Vectors times the Jacobian of an array."""
     with numpy.errstate(all="ignore"):
         rows = [_sweep(root, seed).get(start, numpy.zeros(start.shape)) for seed in seeds]
     return numpy.array(rows).reshape(len(seeds), *start.shape)

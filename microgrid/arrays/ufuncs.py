@@ -110,23 +110,7 @@ PREDICATES: dict[str, Callable[..., bool]] = {
 
 
 def on_objects(ufunc: Any) -> Any:
-    """A ufunc that runs on arrays of Values.
-
-    Parameters
-    ----------
-    ufunc : numpy.ufunc
-        NumPy's, SciPy's, or one of ``numpy.frompyfunc``.
-
-    Returns
-    -------
-    numpy.ufunc
-        On arrays of objects.
-
-    Raises
-    ------
-    OperationError
-        If neither the package nor NumPy knows it for objects.
-    """
+    """A ufunc that runs on arrays of Values."""
     name = ufunc.__name__
     if name in _INFIX or all([set(types) <= set("O->?") for types in ufunc.types]):
         return ufunc
@@ -154,18 +138,7 @@ _OF_ARRAYS = ("square", "reciprocal", "positive", "conjugate", "logaddexp2", "ex
 
 
 def is_known_ufunc(name: str) -> bool:
-    """Whether a ufunc of this name runs on arrays of Values.
-
-    Parameters
-    ----------
-    name : str
-        NumPy's or SciPy's.
-
-    Returns
-    -------
-    bool
-        False if it is refused.
-    """
+    """Whether a ufunc of this name runs on arrays of Values."""
     return name in _INFIX or name in PREDICATES or name in _FORMULAS or _SAME.get(name, name) in FUNCTIONS
 
 

@@ -21,7 +21,7 @@ from microgrid.core.functions import FUNCTIONS
 from microgrid.errors import DataError, OperationError
 from microgrid.util.pytree import set_array_of_objects
 
-__all__ = ["ValueArray", "is_known"]
+__all__ = ["ValueArray", "function_of_values", "is_known", "ufunc_of_values"]
 
 
 @public()
@@ -44,7 +44,7 @@ class ValueArray(numpy.ndarray):
     >>> x = ValueArray([Value(3.0), Value(4.0)])
     >>> length = np.linalg.norm(x)
     >>> length.backward()
-    >>> length.data, x[0].grad
+    >>> length.data, round(x[0].grad, 12)
     (5.0, 0.6)
     """
 

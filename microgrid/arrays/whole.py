@@ -47,15 +47,7 @@ _FROM_ARRAY = Rule("array", _unusable, "array", r"\operatorname{array}\left({xs}
 
 
 class TracedArray(numpy.lib.mixins.NDArrayOperatorsMixin):
-    """An array that is computed as a whole; an element is a Value when it is asked for.
-
-    Parameters
-    ----------
-    node : Traced
-        How it was computed, and its numbers. What is written into the array gets another node.
-    is_view : bool
-        Whether NumPy would let it share its memory with another array.
-    """
+    """An array that is computed as a whole; an element is a Value when it is asked for."""
 
     def __init__(self, node: Traced, *, is_view: bool = False) -> None:
         self.node, self._is_view = node, is_view
@@ -231,13 +223,6 @@ def _numbers(objects: Any) -> Any:
 
 class Recording:
     """One call of a function whose arrays may be computed as a whole.
-
-    Parameters
-    ----------
-    variables : list of Value
-        What is differentiated by.
-    outer : sequence of set
-        The variables of calls that this one is inside of.
 
     Attributes
     ----------

@@ -183,11 +183,11 @@ class ValueBase(Methods):
                 "use microgrid.exp, microgrid.log and so on instead of math's functions, or .data for the plain number"
             )
 
-    def __index__(self) -> int:
-        raise InvalidValueError(
-            "a Value is no index by itself, for its number may change from call to call: index an array of Values with "
-            "it, microgrid.ValueArray(z)[y], or take int(y.data) for a fixed place"
-        )
+        def __index__(self) -> int:
+            raise InvalidValueError(
+                "a Value is no index by itself, for its number may change from call to call: index an array of Values "
+                "with it, microgrid.ValueArray(z)[y], or take int(y.data) for a fixed place"
+            )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """What a notebook shows for a Value as a cell's last line: its view, if a room above brought one."""

@@ -17,9 +17,9 @@ Rebuild = Callable[[Any], Any]
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """The numbers of a structure in order, and how others are put in their places.
 
-    Lists, tuples, dicts and tables of pandas may hold one another; anything else is a number. The function takes as many things and gives
-    a structure of the same shape: arrays of plain numbers come back as arrays of floats, and arrays in the places of an
-    array's elements are joined to it.
+    Lists, tuples, dicts and pandas' tables may hold one another; anything else is a number. The function takes as many
+    things and gives a structure of the same shape: arrays of plain numbers come back as arrays of floats, and arrays in
+    the places of an array's elements are joined to it.
 
     >>> numbers, rebuild = flatten({"w": [1.0, 2.0], "b": 3.0})
     >>> numbers, rebuild("xyz")
@@ -77,23 +77,12 @@ def ravel(tree: Any) -> tuple[Any, Rebuild]:
             raise InvalidValueError(f"the structure has {len(numbers)} numbers, and the vector {len(parts)}")
         return rebuild(parts)
 
-    return _array([float(one) if hasattr(one, "dtype") or isinstance(one, int) else one for one in numbers],
-                  (len(numbers),)), unravel  # fmt: skip
+    own = [float(one) if hasattr(one, "dtype") or isinstance(one, int) else one for one in numbers]
+    return _array(own, (len(own),)), unravel
 
 
 def is_table(tree: Any) -> bool:
-    """Whether it is a pandas Series or DataFrame.
-
-    Parameters
-    ----------
-    tree : object
-        Anything.
-
-    Returns
-    -------
-    bool
-        True for what has rows with labels.
-    """
+    """Whether it is a pandas Series or DataFrame."""
     return hasattr(tree, "iloc") and hasattr(tree, "to_numpy")
 
 
@@ -120,18 +109,7 @@ def only(parts: Sequence[Any]) -> Any:
 
 
 def added(one: Any, other: Any) -> Any:
-    """The sum of two structures that are alike, number by number.
-
-    Parameters
-    ----------
-    one, other : number, list, tuple, dict, array, Series or DataFrame
-        The structures.
-
-    Returns
-    -------
-    structure
-        Of the same kind.
-    """
+    """The sum of two structures that are alike, number by number."""
     numbers, rebuild = flatten(one)
     if rebuild is only or getattr(getattr(one, "dtype", None), "kind", "O") != "O":
         return one + other
@@ -140,20 +118,6 @@ def added(one: Any, other: Any) -> Any:
 
 def flatten_like(tree: Any, rebuild: Rebuild, count: int, what: str) -> list[Any]:
     """The numbers of one structure in the order of another: those of dicts by their keys.
-
-    Parameters
-    ----------
-    tree : number, list, tuple, dict or array
-        The structure. For an array, lists of its shape will do.
-    rebuild, count : callable, int
-        What ``flatten`` gave for the other one, and how many numbers that has.
-    what : str
-        What the other one is called in messages.
-
-    Raises
-    ------
-    InvalidValueError
-        If the structures differ.
 
     Examples
     --------
@@ -229,12 +193,6 @@ _of_objects: Callable[[Any], Any] = _itself
 
 
 def set_array_of_objects(make: Callable[[Any], Any]) -> None:
-    """Register what an array of Values is; the room that knows NumPy's functions on it does.
-
-    Parameters
-    ----------
-    make : callable
-        From a plain array of objects to such an array.
-    """
+    """Register what an array of Values is; the room that knows NumPy's functions on it does."""
     global _of_objects  # registered once, on import
     _of_objects = make
