@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from typing import Any, overload
 
 from microgrid._version import __version__ as __version__
+from microgrid.arrays.values import ValueArray as ValueArray
 from microgrid.calculus.reverse import gradients as gradients
 from microgrid.calculus.transforms import derivative as derivative
 from microgrid.calculus.transforms import grad as grad
 from microgrid.calculus.transforms import hessian as hessian
+from microgrid.calculus.transforms import hessp as hessp
 from microgrid.calculus.transforms import hvp as hvp
 from microgrid.calculus.transforms import jacobian as jacobian
 from microgrid.calculus.transforms import jvp as jvp
@@ -57,6 +59,7 @@ from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
 from microgrid.program.program import Program as Program
+from microgrid.util.pytree import ravel as ravel
 
 __all__ = [
     "Comparison",
@@ -78,6 +81,7 @@ __all__ = [
     "Proof",
     "Region",
     "Value",
+    "ValueArray",
     "abs",
     "acos",
     "acosh",
@@ -119,6 +123,7 @@ __all__ = [
     "grad",
     "gradients",
     "hessian",
+    "hessp",
     "hvp",
     "hypot",
     "jacobian",
@@ -150,6 +155,7 @@ __all__ = [
     "prod",
     "prove",
     "rad2deg",
+    "ravel",
     "relu",
     "round",
     "sigmoid",
