@@ -18,14 +18,7 @@ from microgrid.core.source import C, List, Source
 __all__ = ["built_from", "rules_in_c"]
 
 _SOURCES = (
-    "rule.py",
-    "rules.py",
-    "coefficients.py",
-    "c_library.py",
-    "ieee.py",
-    "arithmetic.py",
-    "source.py",
-    "engine.c",
+    *("rule.py", "rules.py", "coefficients.py", "c_library.py", "ieee.py", "arithmetic.py", "source.py", "engine.c"),
     "c_rules.py",
 )
 _LETTERS = "xyz"

@@ -700,20 +700,22 @@ def _circular_of_pi(m: Any, function: Any, x: Any) -> Any:
 
 
 @rule("lnΓ", "\\ln\\left|\\Gamma\\left({x}\\right)\\right|", POSITIVE, aliases=("gammaln",),
-      summary="The logarithm of the absolute value of the gamma function.", domain="x > 0, or x is not a whole number")  # fmt: skip
+      summary="The logarithm of the absolute value of the gamma function.",
+      domain="x > 0, or x is not a whole number")  # fmt: skip
 def lgamma(m: Any) -> Pair:
     def value(x: Any) -> Any:
         size = m.abs(x)
         of_size = _lgamma_of_positive(m, size)
         # The reflection gamma(x)·gamma(-x) = -pi/(x·sin(pi·x)).
-        reflected = m.log(m.pi / (size * m.abs(m.sin(m.pi * (size - m.round(size)))))) - of_size
-        return m.where(m.less(x, 0.0), reflected, of_size)
+        negative = m.less(x, 0.0)
+        product = m.where(negative, size * m.abs(m.sin(m.pi * (size - m.round(size)))), 1.0)
+        return m.where(negative, m.log(m.pi / product) - of_size, of_size)
 
     return m.lgamma if m.exact else value, lambda out, x: (m.digamma(x),)
 
 
 def _lgamma_of_positive(m: Any, x: Any) -> Any:
-    """Stirling's formula from 4.5 on; below, from around 2, where the factor s keeps the digits at the zeros 1 and 2."""
+    """Stirling's formula from 4.5 on; below, from around 2, where a factor keeps the digits at the zeros 1 and 2."""
     s, factor = x - 4.0, (x - 1.0) * (x - 2.0)
     for end, start, below in (
         (3.5, x - 3.0, x - 1.0),
@@ -733,7 +735,8 @@ def _lgamma_of_positive(m: Any, x: Any) -> Any:
 
 
 @rule("ψ", "\\psi\\left({x}\\right)", POSITIVE, aliases=("psi",),
-      summary="The digamma function, the derivative of lgamma(x).", domain="x > 0, or x is not a whole number")  # fmt: skip
+      summary="The digamma function, the derivative of lgamma(x).",
+      domain="x > 0, or x is not a whole number")  # fmt: skip
 def digamma(m: Any) -> Pair:
     def value(x: Any) -> Any:
         of_positive = _digamma_of_positive(m, m.where(m.less(x, 0.0), 1.0 - x, x))
@@ -770,11 +773,12 @@ def _tangent_of_pi(m: Any, x: Any) -> Any:
 
 
 @rule("ψ′", "\\psi'\\left({x}\\right)", POSITIVE,
-      summary="The trigamma function, the derivative of digamma(x).", domain="x > 0, or x is not a whole number")  # fmt: skip
+      summary="The trigamma function, the derivative of digamma(x).",
+      domain="x > 0, or x is not a whole number")  # fmt: skip
 def trigamma(m: Any) -> Pair:
     def value(x: Any) -> Any:
         of_positive = _trigamma_of_positive(m, m.where(m.less(x, 0.0), 1.0 - x, x))
-        sine = m.sin(m.pi * (x - m.round(x))) / m.pi
+        sine = m.where(m.less(x, 0.0), m.sin(m.pi * (x - m.round(x))) / m.pi, 1.0)
         return m.where(m.less(x, 0.0), 1.0 / (sine * sine) - of_positive, of_positive)
 
     return m.trigamma if m.exact else value, lambda out, x: (m.polygamma(2.0, x),)
@@ -800,9 +804,9 @@ def polygamma(m: Any) -> Pair:
         order = m.round(x)
         odd = 2.0 * (order / 2.0 - m.floor(order / 2.0))
         sign = m.where(m.equal(odd, 1.0), 1.0, -1.0)
-        power = order + 1.0
+        power = m.where(m.equal(order, 0.0), 2.0, order + 1.0)
         # All terms 1/(y + k)**power, also for k below 0, are those of the two fractions; the reflection subtracts some.
-        below = y - m.floor(y)
+        below = m.where(m.less(y, 0.0), y - m.floor(y), 0.5)
         of_all = _zeta(m, power, below) + sign * _zeta(m, power, 1.0 - below)
         terms = _zeta(m, power, m.where(m.less(y, 0.0), 1.0 - y, y))
         total = m.where(m.less(y, 0.0), of_all - sign * terms, terms)
