@@ -494,8 +494,7 @@ def acosh(m: Any) -> Pair:
 )
 def atanh(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
-        # 1 - x² cancels near ±1, and what (1 - x)·(1 + x) has as its own derivative near 0.
-        return (1.0 / m.where(m.less(m.abs(x), 0.5), 1.0 - x * x, (1.0 - x) * (1.0 + x)),)
+        return (1.0 / m.one_minus_square(x),)
 
     return m.atanh, partials
 
@@ -643,20 +642,7 @@ def _safe(m: Any, x: Any, y: Any, singular: Any) -> Any:
     summary="The complementary error function 1 - erf(x), accurate where erf(x) rounds to 1.",
 )
 def erfc(m: Any) -> Pair:
-    return m.erfc, lambda out, x: (-2.0 / m.sqrt(m.pi) * _exp_of_minus_square(m, x),)
-
-
-def _exp_of_minus_square(m: Any, x: Any) -> Any:
-    """exp(-x²), to which what x² loses by rounding, up to 350 ulp of the result, is added (Dekker's exact product)."""
-    if m.exact:
-        return m.exp(-x * x)
-    near = m.where(m.less(40.0, m.abs(x)), 40.0, x)  # beyond, it is 0, and the parts of x would overflow
-    square = near * near
-    scaled = near * (2.0**27 + 1.0)
-    high = scaled - (scaled - near)
-    low = near - high
-    lost = ((high * high - square) + 2.0 * high * low) + low * low
-    return m.exp(-square) * (1.0 - lost)
+    return m.erfc, lambda out, x: (-2.0 / m.sqrt(m.pi) * m.gauss(x),)
 
 
 @rule("sinc", "\\operatorname{{sinc}}\\left({x}\\right)", Region(-3.0, 3.0, _TAILS),

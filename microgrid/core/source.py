@@ -15,7 +15,7 @@ from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.ieee import Ieee
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE
 
 __all__ = ["PYTHON", "C", "Infix", "Language", "List", "Source", "Term"]
 
@@ -177,7 +177,7 @@ class Source(Arithmetic):
     def __getattr__(self, name: str) -> Any:
         """A rule of the table: of plain numbers alone it is computed, not written, and may be divided by, 0 or not."""
         function = super().__getattr__(name)
-        if RULES[name].arity is None:
+        if EVERY_RULE[name].arity is None:
             return function
 
         def of_terms(*operands: Any) -> Any:
