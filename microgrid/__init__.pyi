@@ -103,6 +103,7 @@ __all__ = [
     "custom",
     "deg2rad",
     "derivative",
+    "digamma",
     "div",
     "dot",
     "draw",
@@ -120,6 +121,7 @@ __all__ = [
     "fma",
     "fmod",
     "from_sympy",
+    "gamma",
     "grad",
     "gradients",
     "hessian",
@@ -131,6 +133,7 @@ __all__ = [
     "latex",
     "less",
     "less_equal",
+    "lgamma",
     "log",
     "log1mexp",
     "log1p",
@@ -150,6 +153,7 @@ __all__ = [
     "named",
     "neg",
     "norm",
+    "polygamma",
     "pow",
     "precise",
     "prod",
@@ -176,6 +180,7 @@ __all__ = [
     "to_numpy",
     "to_python",
     "to_sympy",
+    "trigamma",
     "trunc",
     "value_and_grad",
     "var",
@@ -651,6 +656,48 @@ def sinc(x: Node, /) -> Value:
 def sinc(x: Number, /) -> float: ...
 @overload
 def sinc(x: Array, /) -> Any: ...
+@overload
+def lgamma(x: Node, /) -> Value:
+    """The logarithm of the absolute value of the gamma function."""
+
+@overload
+def lgamma(x: Number, /) -> float: ...
+@overload
+def lgamma(x: Array, /) -> Any: ...
+@overload
+def digamma(x: Node, /) -> Value:
+    """The digamma function, the derivative of lgamma(x)."""
+
+@overload
+def digamma(x: Number, /) -> float: ...
+@overload
+def digamma(x: Array, /) -> Any: ...
+@overload
+def trigamma(x: Node, /) -> Value:
+    """The trigamma function, the derivative of digamma(x)."""
+
+@overload
+def trigamma(x: Number, /) -> float: ...
+@overload
+def trigamma(x: Array, /) -> Any: ...
+@overload
+def polygamma(x: Node, y: Operand, /) -> Value:
+    """The derivative of digamma of order x, a whole number not below 0."""
+
+@overload
+def polygamma(x: Operand, y: Node, /) -> Value: ...
+@overload
+def polygamma(x: Number, y: Number, /) -> float: ...
+@overload
+def polygamma(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def gamma(x: Node, /) -> Value:
+    """The gamma function; of a whole number, the factorial of the one before."""
+
+@overload
+def gamma(x: Number, /) -> float: ...
+@overload
+def gamma(x: Array, /) -> Any: ...
 @overload
 def hypot(x: Node, y: Operand, /) -> Value:
     """The length of the vector (x, y), sqrt(x**2 + y**2), without overflow."""
