@@ -21,7 +21,8 @@ from microgrid.checking.nodes import Blame
 from microgrid.checking.points import Point, derivatives, sample_points
 from microgrid.checking.recordings import Recording, record
 from microgrid.checking.report import Judgement, Report, Verdict
-from microgrid.checking.subjects import AUTODIFF, Function, PlainFunction, RecordedFunction, agreement
+from microgrid.checking.subjects import AUTODIFF, Function, PlainFunction, RecordedFunction
+from microgrid.checking.verdicts import agreement
 from microgrid.core.engine import Value
 from microgrid.errors import DataError, GradientError
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Protocol
 
-from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
+from microgrid.checking.differences import Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
 from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, value_of
 from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
 from microgrid.checking.report import Judgement, Verdict
+from microgrid.checking.verdicts import agreement, by_values
 
-__all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction", "agreement"]
+__all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction"]
 
 AUTODIFF = "autodiff"
 _SMALLEST = 4 * 5e-324
 _SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor remainder decides
-_CANCELLED = 2.0**-46  # most rounding error of slopes that cancel at a stationary point, relative to their size
 
 Call = Callable[[Sequence[Any]], Any]
 Finding = tuple[Verdict, str]
@@ -59,38 +59,6 @@ class Function(Protocol):
         ...
 
 
-def agreement(got: float, estimate: Estimate, tol: float) -> Verdict | None:
-    """The verdict on a derivative if the numbers alone decide.
-
-    Parameters
-    ----------
-    got : float
-        The derivative.
-    estimate : Estimate
-        Its reference.
-    tol : float
-        The relative error that counts as agreement.
-
-    Returns
-    -------
-    Verdict or None
-        Non-finite; or right, if the two agree and the reference is exact enough, or if the derivative is 0 and the
-        function was constant at every step; otherwise None.
-    """
-    if not math.isfinite(got):
-        return Verdict.NON_FINITE
-    if not math.isfinite(estimate.value):
-        return None if math.isinf(estimate.bound) else Verdict.NON_FINITE
-    gap, size = abs(got - estimate.value), max(abs(got), abs(estimate.value))
-    is_close = gap <= tol * size + estimate.bound + _CANCELLED * estimate.scale + _SMALLEST
-    can_tell = _is_exact(estimate, size, tol) or (got == 0.0 and estimate.is_still)
-    return Verdict.RIGHT if is_close and can_tell else None
-
-
-def _is_exact(estimate: Estimate, size: float, tol: float) -> bool:
-    return estimate.bound <= tol * max(size, estimate.scale) + _SMALLEST
-
-
 def _not_finite(value: float, x: float) -> Finding | None:
     """The finding if the function or the coordinate is infinite or nan: there, any reference would be 0 or nan."""
     if not math.isfinite(value):
@@ -99,6 +67,9 @@ def _not_finite(value: float, x: float) -> Finding | None:
 
 
 def _line(value: Call, numbers: Sequence[float], coordinate: int) -> Callable[[float], float]:
+    """The function of one coordinate. It is called once at each number, whoever asks."""
+
+    @cache
     def along(x: float) -> float:
         try:
             return float(value([*numbers[:coordinate], x, *numbers[coordinate + 1 :]]))
@@ -106,21 +77,6 @@ def _line(value: Call, numbers: Sequence[float], coordinate: int) -> Callable[[f
             return math.nan
 
     return along
-
-
-def _by_values(judgement: Judgement, along: Callable[[float], float], x: float) -> Judgement:
-    """The verdict by values: kink, by the slopes on the two sides; or wrong or noisy, by the Taylor remainder."""
-    sides = slopes_beside(along, x)
-    if sides is not None:
-        note = f"its slope is {sides[0]:.6g} on the left and {sides[1]:.6g} on the right"
-        return replace(judgement, verdict=Verdict.KINK, note=note)
-    order = taylor_order(along, x, judgement.got)
-    if order is not None and order < WRONG_ORDER:
-        return replace(judgement, verdict=Verdict.WRONG, taylor_order=order)
-    size = max(abs(judgement.got), abs(judgement.expected))
-    how_noisy = f": its relative error is up to {judgement.bound / size:.1g}" if judgement.bound < size else ""
-    note = f"the values of the function are too coarse to determine the derivative{how_noisy}"
-    return replace(judgement, verdict=Verdict.NOISY, taylor_order=order, note=note)
 
 
 class PlainFunction:
@@ -141,7 +97,11 @@ class PlainFunction:
 
     def along(self, coordinate: int) -> Callable[[float], float]:
         """The function of one coordinate; nan where it is undefined."""
-        return _line(self._call, self.numbers, coordinate)
+        return self._lines[coordinate]
+
+    @cached_property
+    def _lines(self) -> list[Callable[[float], float]]:
+        return [_line(self._call, self.numbers, coordinate) for coordinate in range(len(self.numbers))]
 
     def obstacle(self, coordinate: int) -> Finding | None:
         """The finding that the function or the coordinate is infinite or nan."""
@@ -155,7 +115,7 @@ class PlainFunction:
 
     def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
         """By the values of the function."""
-        return _by_values(judgement, self.along(coordinate), self.numbers[coordinate])
+        return by_values(judgement, self.along(coordinate), self.numbers[coordinate])
 
 
 class RecordedFunction:
@@ -206,11 +166,14 @@ class RecordedFunction:
 
     def along(self, coordinate: int) -> Callable[[float], float]:
         """The function of one coordinate, recorded again at each number; nan where it is undefined."""
+        return self._lines[coordinate]
 
+    @cached_property
+    def _lines(self) -> list[Callable[[float], float]]:
         def value(numbers: Sequence[float]) -> float:
             return value_of(self._call, self._names, numbers)
 
-        return _line(value, self.numbers, coordinate)
+        return [_line(value, self.numbers, coordinate) for coordinate in range(len(self.numbers))]
 
     def obstacle(self, coordinate: int) -> Finding | None:
         """The finding that a number is not finite, that f is not repeatable, or that the point lies on a kink."""
@@ -277,7 +240,7 @@ class RecordedFunction:
 
     def _by_values(self, judgement: Judgement, coordinate: int) -> Judgement:
         """The verdict by values; for a kink, with the node that has it."""
-        found = _by_values(judgement, self.along(coordinate), self.numbers[coordinate])
+        found = by_values(judgement, self.along(coordinate), self.numbers[coordinate])
         if found.verdict is Verdict.KINK and self.inspection.kinked is not None:
             return replace(found, note=f"at {describe(self.recording, self.inspection.kinked)}: {found.note}")
         return found
