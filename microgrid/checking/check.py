@@ -18,7 +18,7 @@ from microgrid._public import public
 from microgrid.calculus.reverse import gradients
 from microgrid.checking.differences import Estimate, taylor_order
 from microgrid.checking.nodes import Blame
-from microgrid.checking.points import Point, derivatives, sample_points
+from microgrid.checking.points import Point, derivatives, sample_points, second_derivatives
 from microgrid.checking.recordings import Recording, record
 from microgrid.checking.report import Judgement, Report, Verdict
 from microgrid.checking.subjects import AUTODIFF, Function, PlainFunction, RecordedFunction
@@ -262,14 +262,7 @@ def _given(closed_form: Gradient | None, point: Point, order: int) -> list[list[
     result = point.call(closed_form, point.numbers)
     if order == 1:
         return [derivatives(result, point, _CLOSED_FORM)]
-    rows = (
-        result.tolist() if hasattr(result, "tolist") else list(result.values() if isinstance(result, dict) else result)
-    )
-    if len(rows) != len(point.names):
-        raise DataError(
-            f"the closed form of order 2 gave {len(rows)} rows, and the point has {len(point.names)} coordinates"
-        )
-    return [derivatives(row, point, _CLOSED_FORM) for row in rows]
+    return second_derivatives(result, point, _CLOSED_FORM)
 
 
 # ---- one point --------------------------------------------------------------------------------------------------
