@@ -1,4 +1,4 @@
-"""NumPy's arrays as a number system: a rule runs on a whole column at once, in IEEE 754 arithmetic."""
+"""NumPy's arrays as number systems: a rule runs on a whole column at once, in IEEE 754 arithmetic or complex numbers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy
 
+from microgrid.arithmetics.complex import COMPLEX
 from microgrid.core.arithmetic import Arithmetic
 
-__all__ = ["NUMPY", "as_column"]
+__all__ = ["COMPLEX_COLUMNS", "NUMPY", "as_column"]
 
 _SAME = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot")
 _INVERSE = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "pow": "power", "abs": "abs"}
@@ -29,6 +30,45 @@ NUMPY = Arithmetic(
 )
 """Arrays of float64 of one shape, or single numbers. Use it inside ``numpy.errstate(all="ignore")``: NumPy warns of
 infinities, which are numbers in IEEE 754 and in this package."""
+
+
+def _by_element(name: str) -> Any:
+    """A function of the complex numbers, element by element; nan where it raises."""
+
+    def element(*operands: complex) -> complex:
+        try:
+            return complex(getattr(COMPLEX, name)(*operands))
+        except (ArithmeticError, ValueError):  # cmath raises at poles and overflows
+            return complex(math.nan, math.nan)
+
+    return numpy.vectorize(element, otypes=[complex])
+
+
+def _abs(z: Any) -> Any:
+    return numpy.where(numpy.real(z) < 0.0, -z, z)
+
+
+def _by_real_parts(compare: Any) -> Any:
+    return lambda x, y: compare(numpy.real(x), numpy.real(y))
+
+
+_ANALYTIC = ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "expm1")
+_SLOWLY = ("asin", "acos", "atan", "atan2", "hypot", "log1p", "erf", "tan", "pow")
+
+COMPLEX_COLUMNS = Arithmetic(
+    "complex columns",
+    pi=math.pi,
+    inf=math.inf,
+    abs=_abs,
+    less=_by_real_parts(numpy.less),
+    less_equal=_by_real_parts(numpy.less_equal),
+    equal=_by_real_parts(numpy.equal),
+    where=numpy.where,
+    **{name: getattr(numpy, name) for name in _ANALYTIC},
+    **{name: _by_element(name) for name in _SLOWLY},
+)
+"""Arrays of complex numbers, for derivatives by the complex step of many nodes at once. Operands may be real arrays, but
+for one. Use it inside ``numpy.errstate(all="ignore")``."""
 
 
 def as_column(number: Any, rows: int) -> Any:

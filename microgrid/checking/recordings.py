@@ -13,6 +13,7 @@ import random
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from microgrid.core.arithmetic import Arithmetic
@@ -36,7 +37,7 @@ _LEAST_NORMAL = sys.float_info.min  # smaller floats have fewer digits
 _SAME_SLOPE = 1e-6  # relative difference of two gradients at that distance that a smooth function may have
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Recording:
     """A function's graph at one point.
 
@@ -48,42 +49,45 @@ class Recording:
         The function's result.
     order : list of Value
         Every node, parents before children.
-    adjoints : list of float
-        The derivative of the output with respect to each node, as ``backward`` left it in ``grad``.
     data : list of float
         The data of each node when it was recorded. The function may use the same leaves in every recording, and change
         their data.
-    positions : dict
-        The index of each node in the order.
     """
 
     inputs: list[Value]
     output: Value
     order: list[Value] = field(init=False)
     data: list[float] = field(init=False)
-    adjoints: list[float] = field(init=False)
-    positions: dict[Value, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.order = topological_order(self.output)
         self.data = [node.data for node in self.order]
-        self.adjoints = _backward(self.output, self.order)
-        self.positions = {node: position for position, node in enumerate(self.order)}
+
+    @cached_property
+    def positions(self) -> dict[Value, int]:
+        """The index of each node in the order."""
+        return {node: position for position, node in enumerate(self.order)}
+
+    @cached_property
+    def adjoints(self) -> list[float]:
+        """The derivative of the output with respect to each node, as ``backward`` leaves it in ``grad``."""
+        return _backward(self.output, self.order)
 
     @property
     def gradient(self) -> list[float]:
         """The derivative with respect to each input; 0 where the graph doesn't reach it."""
         return [self.adjoints[self.positions[leaf]] if leaf in self.positions else 0.0 for leaf in self.inputs]
 
-    def shape(self) -> list[tuple[str, list[int]]]:
-        """The graph's structure: for each node the operation and its operands' positions, or the index of the input."""
-        inputs = {leaf: index for index, leaf in enumerate(self.inputs)}
-        return [
-            (node.op.name, [self.positions[parent] for parent in node.parents])
-            if node.op
-            else ("", [inputs[node]] if node in inputs else [])
-            for node in self.order
-        ]
+    @cached_property
+    def shape(self) -> tuple[list[str], list[int], list[int]]:
+        """The graph's structure: operations, the number of operands of each, their positions; inputs have their own."""
+        positions = self.positions
+        names = ["" if node.op is None else node.op.name for node in self.order]
+        for index, leaf in enumerate(self.inputs):
+            if leaf in positions:
+                names[positions[leaf]] = f"input {index}"
+        parents = [node.parents for node in self.order]
+        return names, list(map(len, parents)), [positions[parent] for own in parents for parent in own]
 
 
 def _backward(output: Value, order: Sequence[Value]) -> list[float]:
@@ -281,7 +285,7 @@ def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, see
     """
     numbers = [leaf.data for leaf in base.inputs]
     again = record(call, names, numbers)
-    if base.shape() != again.shape() or _moved(base, again):
+    if base.shape != again.shape or _moved(base, again):
         return Neighbourhood(None, [], repeatable=False, alike=False)
 
     def beside(distance: float) -> tuple[Recording, Recording] | None:
@@ -296,10 +300,10 @@ def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, see
     if sides and crossing:
         farther = beside(_FARTHER * _BESIDE)
         if crossing.stays(_crossing(base, *farther) if farther else None):
-            alike = all([side.shape() == base.shape() for side in sides])
+            alike = all([side.shape == base.shape for side in sides])
             return Neighbourhood(crossing, [], repeatable=True, alike=alike)
     for pair in (beside(_NEAR), sides):  # a branch in Python code may lie between the point and the farther sides
-        if pair and base.shape() == pair[0].shape() == pair[1].shape():
+        if pair and base.shape == pair[0].shape == pair[1].shape:
             return Neighbourhood(None, _detached(base, *pair), repeatable=True, alike=True)
     return Neighbourhood(None, [], repeatable=True, alike=False)
 
@@ -326,7 +330,7 @@ def _moved(one: Recording, other: Recording) -> list[int]:
 
 def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | None:
     """The kink between two sides that decide differently, if slopes or values differ too."""
-    alike = left.shape() == right.shape() == base.shape()
+    alike = left.shape == right.shape == base.shape
     decider = _decider(base, left, right) if alike else None
     if alike and decider is None:
         return None
