@@ -1,9 +1,9 @@
 """A recorded graph replayed in vectors: every node of one rule at once, and all derivatives in one pass.
 
-The reference for a gradient of many coordinates costs one sweep here, and not one for each: the local derivatives of all
-nodes come from the complex step of their values, one rule at a time, and the chain rule collects them. No rule's own
-derivatives are used, except for nodes of many operands, whose derivatives are compared along random directions first.
-What overflows, underflows or meets a pole is nan, and is left to the other references.
+The reference for a gradient of many coordinates costs one sweep here, and not one for each: the local derivatives of
+all nodes come from the complex step of their values, one rule at a time, and the chain rule collects them. No rule's
+own derivatives are used, except for nodes of many operands, whose derivatives are compared along random directions
+first. What overflows, underflows or meets a pole is nan, and is left to the other references.
 """
 
 from __future__ import annotations
@@ -41,11 +41,14 @@ class Sweep:
         The derivative with respect to each input; None if an operation runs in floats only.
     spread : float
         How much rounding may change the output; infinite if that is unknown.
+    is_confirmed : bool
+        Whether all local derivatives agree, so that two independent sources say the same of the gradient.
     """
 
     settled: set[int]
     gradient: list[Estimate] | None
     spread: float
+    is_confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,11 @@ def sweep(recording: Recording, tol: float) -> Sweep:
     try:
         import numpy
     except ImportError:
-        return Sweep(set(), None, math.inf)
-    if any([node.data != before and before == before for node, before in zip(recording.order, recording.data, strict=True)]):
-        return Sweep(set(), None, math.inf)
+        return Sweep(set(), None, math.inf, is_confirmed=False)
+    if any(
+        [node.data != before and before == before for node, before in zip(recording.order, recording.data, strict=True)]
+    ):
+        return Sweep(set(), None, math.inf, is_confirmed=False)
     with numpy.errstate(all="ignore"):
         return _Replay(recording, tol).sweep()
 
@@ -96,7 +101,7 @@ class _Replay:
         self._operands = numpy.array([positions[parent] for node in order for parent in node.parents], dtype=int)
         self._partials = numpy.array([slope for node in order for slope in node.partials], dtype=float)
         self._data = numpy.array(recording.data)
-        self._by_level = [self._group(*key[1:], nodes) for key, nodes in sorted_groups(recording, counts)]
+        self._by_level = [self._group(*key[1:], nodes) for key, nodes in _sorted_groups(recording, counts)]
         self._is_portable = all([group.rule.portable for group in self._by_level])
 
     def _group(self, rule: Rule, count: int, nodes: list[int]) -> _Group:
@@ -118,17 +123,20 @@ class _Replay:
         values = self._values() if self._is_portable else self._data[:, None]
         slopes = numpy.full((len(self._operands), values.shape[1]), math.nan)
         settled: set[int] = set()
+        total = agreeing = 0
         for group in self._merged():
+            total += len(group.nodes)
             if group.rule.portable:
                 edges = self._edges(group)
                 slopes[edges] = self._slopes(group, values)
-                if not group.rule.kinks:
-                    settled.update(group.nodes[self._is_settled(group, slopes[edges][..., 0])].tolist())
+                right = group.nodes[self._is_right(group, slopes[edges][..., 0])].tolist()
+                agreeing += len(right)
+                settled.update(right if not group.rule.kinks else ())
         if not self._is_portable:
-            return Sweep(settled, None, math.inf)
+            return Sweep(settled, None, math.inf, is_confirmed=False)
         output = values[self._recording.positions[self._recording.output]]
         spread = _SAFETY * float(numpy.max(numpy.abs(output[1:] - output[0])))
-        return Sweep(settled, self._gradient(slopes), spread)
+        return Sweep(settled, self._gradient(slopes), spread, agreeing == total)
 
     def _merged(self) -> Iterator[_Group]:
         """The groups of all levels together."""
@@ -182,7 +190,9 @@ class _Replay:
         from microgrid.arithmetics.numpy import COMPLEX_COLUMNS, NUMPY
 
         value, partials = NUMPY.bind(group.rule)
-        own = numpy.stack([numpy.broadcast_to(one, operands.shape[1:]) for one in partials(value(*operands), *operands)])
+        own = numpy.stack(
+            [numpy.broadcast_to(one, operands.shape[1:]) for one in partials(value(*operands), *operands)]
+        )
         recorded = self._partials[self._edges(group)].T
         agrees = numpy.ones(operands.shape[1], dtype=bool)
         for _ in range(2):
@@ -195,7 +205,7 @@ class _Replay:
         own[:, ~agrees] = math.nan
         return numpy.moveaxis(own, 0, 1)
 
-    def _is_settled(self, group: _Group, slopes: Any) -> Any:
+    def _is_right(self, group: _Group, slopes: Any) -> Any:
         """Which nodes of a group are right: their value is the rule's, and their derivatives agree."""
         import numpy
 
@@ -231,7 +241,7 @@ def _estimate(lanes: list[float]) -> Estimate:
     return Estimate(lanes[0], _SAFETY * spread + _LAST_DIGITS * abs(lanes[0]) + _SMALLEST, "complex step")
 
 
-def sorted_groups(recording: Recording, counts: list[int]) -> list[tuple[tuple[int, Rule, int], list[int]]]:
+def _sorted_groups(recording: Recording, counts: list[int]) -> list[tuple[tuple[int, Rule, int], list[int]]]:
     """The positions of nodes by level, rule and number of operands; operands are on lower levels."""
     levels: dict[Any, int] = {}
     found: dict[tuple[int, Rule, int], list[int]] = {}

@@ -12,7 +12,7 @@ import math
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -47,8 +47,12 @@ class Recording:
         The leaves that the function was called with.
     output : Value
         The function's result.
+    like : Recording, optional
+        The function at another point.
     order : list of Value
-        Every node, parents before children.
+        Every node, parents before children; the same order as in the other graph, if that has the same structure.
+    is_alike : bool
+        Whether it has: the same operations on the same operands and inputs.
     data : list of float
         The data of each node when it was recorded. The function may use the same leaves in every recording, and change
         their data.
@@ -56,11 +60,15 @@ class Recording:
 
     inputs: list[Value]
     output: Value
+    like: InitVar[Recording | None] = None
     order: list[Value] = field(init=False)
     data: list[float] = field(init=False)
+    is_alike: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.order = topological_order(self.output)
+    def __post_init__(self, like: Recording | None) -> None:
+        order = like and _order_like(like, self.inputs, self.output)
+        self.is_alike = bool(order)
+        self.order = order or topological_order(self.output)
         self.data = [node.data for node in self.order]
 
     @cached_property
@@ -79,15 +87,29 @@ class Recording:
         return [self.adjoints[self.positions[leaf]] if leaf in self.positions else 0.0 for leaf in self.inputs]
 
     @cached_property
-    def shape(self) -> tuple[list[str], list[int], list[int]]:
-        """The graph's structure: operations, the number of operands of each, their positions; inputs have their own."""
-        positions = self.positions
-        names = ["" if node.op is None else node.op.name for node in self.order]
-        for index, leaf in enumerate(self.inputs):
-            if leaf in positions:
-                names[positions[leaf]] = f"input {index}"
-        parents = [node.parents for node in self.order]
-        return names, list(map(len, parents)), [positions[parent] for own in parents for parent in own]
+    def constants(self) -> list[int]:
+        """The positions of leaves that are not inputs."""
+        inputs = set(self.inputs)
+        return [place for place, node in enumerate(self.order) if node.op is None and node not in inputs]
+
+
+def _order_like(like: Recording, inputs: Sequence[Value], output: Value) -> list[Value] | None:
+    """The nodes of a graph in the order of another one; None if they differ in structure."""
+    partners = dict(zip(like.inputs, inputs, strict=True))
+    if partners.setdefault(like.output, output) is not output:
+        return None
+    own, theirs = set(inputs), set(like.inputs)
+    for node in reversed(like.order):  # children before parents: each node has its partner when its turn comes
+        partner = partners[node]
+        if node.op is None or partner.op is None:
+            if node.op is not partner.op or (node in theirs) != (partner in own):
+                return None
+        elif node.op.name != partner.op.name or len(node.parents) != len(partner.parents):
+            return None
+        for parent, other in zip(node.parents, partner.parents, strict=True):
+            if partners.setdefault(parent, other) is not other:
+                return None
+    return [partners[node] for node in like.order]
 
 
 def _backward(output: Value, order: Sequence[Value]) -> list[float]:
@@ -102,7 +124,7 @@ def _backward(output: Value, order: Sequence[Value]) -> list[float]:
             node.grad = grad
 
 
-def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Recording:
+def record(call: Call, names: Sequence[str], numbers: Sequence[float], like: Recording | None = None) -> Recording:
     """Call a function with Values and keep the graph.
 
     Parameters
@@ -113,6 +135,8 @@ def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Record
         The leaves' names.
     numbers : sequence of float
         Their data.
+    like : Recording, optional
+        As for ``Recording``.
 
     Returns
     -------
@@ -125,7 +149,7 @@ def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Record
         If the result is not a single number.
     """
     inputs = [Value(number, name) for name, number in zip(names, numbers, strict=True)]
-    return Recording(inputs, _single(call(inputs)))
+    return Recording(inputs, _single(call(inputs)), like)
 
 
 def value_of(call: Call, names: Sequence[str], numbers: Sequence[float]) -> float:
@@ -265,7 +289,7 @@ class Neighbourhood:
 
 
 def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, seed: int) -> Neighbourhood:
-    """Record the function again at the point and on both sides of it, and compare.
+    """Record the function on both sides of the point, and again at the point if the graph differs there, and compare.
 
     Parameters
     ----------
@@ -284,26 +308,27 @@ def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, see
         Kinks, constants that depend on the inputs, and whether the function is repeatable.
     """
     numbers = [leaf.data for leaf in base.inputs]
-    again = record(call, names, numbers)
-    if base.shape != again.shape or _moved(base, again):
-        return Neighbourhood(None, [], repeatable=False, alike=False)
 
     def beside(distance: float) -> tuple[Recording, Recording] | None:
         left, right = _sides(numbers, distance, random.Random(seed))
         try:
-            return record(call, names, left), record(call, names, right)
+            return record(call, names, left, base), record(call, names, right, base)
         except Exception:  # noqa: BLE001  # defined at the point itself, so any exception means: undefined here
             return None
 
     sides = beside(_BESIDE)
+    if not sides or not all([side.is_alike and not _moved(base, base, side) for side in sides]):
+        again = record(call, names, numbers, base)
+        if not again.is_alike or _moved(base, base, again):
+            return Neighbourhood(None, [], repeatable=False, alike=False)
     crossing = _crossing(base, *sides) if sides else None
     if sides and crossing:
         farther = beside(_FARTHER * _BESIDE)
         if crossing.stays(_crossing(base, *farther) if farther else None):
-            alike = all([side.shape == base.shape for side in sides])
+            alike = all([side.is_alike for side in sides])
             return Neighbourhood(crossing, [], repeatable=True, alike=alike)
     for pair in (beside(_NEAR), sides):  # a branch in Python code may lie between the point and the farther sides
-        if pair and base.shape == pair[0].shape == pair[1].shape:
+        if pair and pair[0].is_alike and pair[1].is_alike:
             return Neighbourhood(None, _detached(base, *pair), repeatable=True, alike=True)
     return Neighbourhood(None, [], repeatable=True, alike=False)
 
@@ -318,19 +343,14 @@ def _sides(numbers: Sequence[float], distance: float, source: random.Random) -> 
     )
 
 
-def _moved(one: Recording, other: Recording) -> list[int]:
-    """The positions of leaves that are not inputs and differ, in two graphs of the same structure."""
-    inputs = set(one.inputs)
-    return [
-        position
-        for position, (node, before, after) in enumerate(zip(one.order, one.data, other.data, strict=True))
-        if node.op is None and node not in inputs and before != after and before == before
-    ]
+def _moved(base: Recording, one: Recording, other: Recording) -> list[int]:
+    """The positions of leaves that are not inputs and differ, in two graphs of the base's structure."""
+    return [place for place in base.constants if one.data[place] != other.data[place] == other.data[place]]
 
 
 def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | None:
     """The kink between two sides that decide differently, if slopes or values differ too."""
-    alike = left.shape == right.shape == base.shape
+    alike = left.is_alike and right.is_alike
     decider = _decider(base, left, right) if alike else None
     if alike and decider is None:
         return None
@@ -369,7 +389,7 @@ def _jump(left: Recording, right: Recording) -> float:
 def _detached(base: Recording, left: Recording, right: Recording) -> list[Detached]:
     children = {parent: node for node in reversed(base.order) for parent in node.parents}
     found = []
-    for position in _moved(left, right):
+    for position in _moved(base, left, right):
         contribution = base.adjoints[position] * (right.data[position] - left.data[position])
         found.append(Detached(base.order[position], children.get(base.order[position]), contribution))
     return sorted(found, key=lambda constant: -abs(constant.contribution))

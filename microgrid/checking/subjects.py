@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any, Protocol
 
+from microgrid.checking.batches import sweep
 from microgrid.checking.differences import Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
 from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, value_of
@@ -136,7 +137,8 @@ class RecordedFunction:
     def __init__(self, call: Call, recording: Recording, tol: float, seed: int) -> None:
         self.recording = recording
         self.numbers = [leaf.data for leaf in recording.inputs]
-        self.inspection = inspect_nodes(recording, tol)
+        self._sweep = sweep(recording, tol)
+        self.inspection = inspect_nodes(recording, tol, self._sweep.settled)
         self._call, self._tol = call, tol
         self._names = [leaf.name or "" for leaf in recording.inputs]
         self._is_finite = math.isfinite(recording.output.data)
@@ -194,6 +196,11 @@ class RecordedFunction:
     def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:
         """By the graph, replayed in another arithmetic, if it represents the function; otherwise by differences."""
         makers = {"complex step": complex_step, "mpmath": high_precision}
+        swept = self._sweep.gradient and self._sweep.gradient[coordinate]
+        if swept and self._can_be_replayed and name not in ("mpmath", "differences"):
+            is_exact = self._sweep.is_confirmed and swept.bound <= tol * abs(swept.value)
+            if is_exact or agreement(got, swept, tol) is Verdict.RIGHT:
+                return swept
         if name in makers and not self._can_be_replayed:
             return Estimate(math.nan, math.inf, f"{name}, {self._why_not()}")
         names = [name] if name in makers else [] if name == "differences" or not self._can_be_replayed else makers
