@@ -1,4 +1,4 @@
-"""NumPy's arrays as number systems: a rule runs on a whole column at once, in IEEE 754 arithmetic or complex numbers."""
+"""NumPy's arrays as number systems: a rule runs on a whole column at once, in IEEE 754 or complex numbers."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ COMPLEX_COLUMNS = Arithmetic(
     **{name: getattr(numpy, name) for name in _ANALYTIC},
     **{name: _by_element(name) for name in _SLOWLY},
 )
-"""Arrays of complex numbers, for derivatives by the complex step of many nodes at once. Operands may be real arrays, but
-for one. Use it inside ``numpy.errstate(all="ignore")``."""
+"""Arrays of complex numbers, for derivatives by the complex step of many nodes at once; some operands may be real. Use
+it inside ``numpy.errstate(all="ignore")``."""
 
 
 def as_column(number: Any, rows: int) -> Any:

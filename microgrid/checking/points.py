@@ -37,6 +37,8 @@ __all__ = ["Interval", "Point", "coordinates", "derivatives", "jacobian", "sampl
 Spacing = Literal["uniform", "log"]
 Wrt = str | int | Sequence[str | int] | None
 
+_LONGEST = 100  # characters of a point in a line that repeats a check
+
 
 @public()
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,17 @@ class Point:
     numbers : tuple of float
         The coordinates.
     template : object
-        The point as it was given.
+        The point as it was given; Intervals that are no coordinates are drawn.
     fixed : tuple, default ()
         The keys or indices of arguments that are passed as they are.
     arguments : tuple of str, default ()
         The names of f's arguments.
     seed : int or None, default None
         For a drawn point, the seed that draws it alone.
+    origin : str, default "at"
+        The argument of the check that it comes from: "at[2]" for the third of a list.
+    region : object, default None
+        The point as it was given.
     """
 
     names: tuple[str, ...]
@@ -126,6 +132,17 @@ class Point:
     fixed: tuple[Any, ...] = ()
     arguments: tuple[str, ...] = ()
     seed: int | None = None
+    origin: str = "at"
+    region: Any = None
+
+    def row(self) -> Any:
+        """The coordinates as a new list, or as an array if there are arrays to be made of them."""
+        arrays = [one for _, one in _keyed(self.template) if hasattr(one, "ndim")]
+        if not arrays:
+            return list(self.numbers)
+        import numpy
+
+        return numpy.array(self.numbers)
 
     def caller(self, function: Callable[..., Any]) -> Callable[[Sequence[Any]], Any]:
         """The function as one of a row of numbers, of any type, instead of this point's."""
@@ -140,11 +157,21 @@ class Point:
 
     def written(self) -> str:
         """The point as Python source, its numbers exact to the last bit."""
-        _, build = _planned(self.template, self.arguments, self.fixed)
-        arguments = build(self.numbers)
+        arguments = _planned(self.template, self.arguments, self.fixed)[1](self.numbers)
         if isinstance(self.template, dict):
             return _source(dict(zip(self.template, arguments, strict=True)))
         return _source(tuple(arguments) if isinstance(self.template, tuple) else arguments[0])
+
+    def repeated(self) -> tuple[str, str]:
+        """The point in a line that repeats a check, and the options that draw it: exact, or its region, if short."""
+        drawn = "" if self.seed is None else f"count=1, seed={self.seed}"
+        for text, options in ((self.written, ""), (lambda: _source(self.region), drawn)):
+            try:
+                if len(text()) <= _LONGEST:
+                    return text(), options
+            except TypeError:  # an argument that can't be written
+                continue
+        return self.origin, drawn
 
 
 Place = Point  # its name in reports that were pickled before it was called so
@@ -211,7 +238,7 @@ def sample_points(function: Callable[..., Any], at: Any, count: int, seed: int, 
         raise DataError(f"count is a whole number from 1, not {count!r}")
     source = random.Random(seed)
     found: list[Point] = []
-    for template in at if isinstance(at, list) else [at]:
+    for place, template in enumerate(at if isinstance(at, list) else [at]):
         _check_call(function, template)
         names = _top_names(function, template)
         fixed = _fixed(template, names, wrt)
@@ -232,6 +259,8 @@ def sample_points(function: Callable[..., Any], at: Any, count: int, seed: int, 
                 fixed,
                 tuple(names),
                 own,
+                f"at[{place}]" if isinstance(at, list) else "at",
+                template,
             )
             if any([isinstance(leaf, Interval) for _, leaf in others]):
                 rest = iter(build([_number(leaf, numbers) for _, leaf in others]))
@@ -465,6 +494,7 @@ def _top_names(function: Callable[..., Any], template: Any) -> list[str]:
 
 
 def _source(thing: Any) -> str:
+    """A structure as Python source; TypeError if there is something else in it."""
     if isinstance(thing, float):
         return f"float.fromhex({thing.hex()!r})"
     if isinstance(thing, dict):
@@ -481,4 +511,6 @@ def _source(thing: Any) -> str:
         return f"pandas.Series({_source(thing.tolist())}, index={thing.index.tolist()!r})"
     if hasattr(thing, "ndim"):
         return f"numpy.array({_source(thing.tolist())})"
-    return repr(thing)
+    if thing is None or isinstance(thing, str | bytes | bool | int | Interval):
+        return repr(thing)
+    raise TypeError(f"{type(thing).__name__} can't be written")

@@ -16,6 +16,7 @@ from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from microgrid.checking.structures import the_one
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
@@ -25,7 +26,7 @@ from microgrid.core.rule import Rule
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import shortened
 
-__all__ = ["Crossing", "Detached", "Neighbourhood", "Recording", "examine_neighbourhood", "record", "value_of"]
+__all__ = ["Crossing", "Detached", "Neighbourhood", "Recording", "examine_neighbourhood", "record", "single"]
 
 Call = Callable[[Sequence[Any]], Any]
 
@@ -149,17 +150,12 @@ def record(call: Call, names: Sequence[str], numbers: Sequence[float], like: Rec
         If the result is not a single number.
     """
     inputs = [Value(number, name) for name, number in zip(names, numbers, strict=True)]
-    return Recording(inputs, _single(call(inputs)), like)
+    return Recording(inputs, single(call(inputs)), like)
 
 
-def value_of(call: Call, names: Sequence[str], numbers: Sequence[float]) -> float:
-    """The function's value at a point, called as ``record`` calls it."""
-    return _single(call([Value(number, name) for name, number in zip(names, numbers, strict=True)])).data
-
-
-def _single(result: Any) -> Value:
-    if getattr(result, "size", None) == 1 and hasattr(result, "item"):
-        result = result.item()
+def single(result: Any) -> Value:
+    """What f returned, as a Value; InvalidValueError if it is not a single number."""
+    result = the_one(result)
     if isinstance(result, Comparison):
         result = result.record()
     if isinstance(result, Value):

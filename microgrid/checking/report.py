@@ -29,10 +29,11 @@ class Verdict(StrEnum):
     ``NOISY``: the reference is not exact enough to decide, because of rounding or because the function is not
     repeatable. ``ROUNDED``: the reference is exact and every node of the graph is right, but the graph loses digits to
     rounding, as 1 - a does where a is nearly 1. ``NON_FINITE``: the derivative, its reference or the function is
-    infinite or nan. ``NOTHING``: nothing was compared.
+    infinite or nan. ``UNCHECKED``: the budget of calls or time was spent before. ``NOTHING``: nothing was compared.
     """
 
     RIGHT = "right"
+    UNCHECKED = "not checked"
     NOISY = "reference too noisy"
     ROUNDED = "lost to rounding"
     KINK = "kink crossed"
@@ -139,6 +140,8 @@ class Report:
         The unit of ``tol``: a relative error, or units in the last place of the reference.
     each : str, default "point"
         The word for a point in the text.
+    calls : int, default 0
+        The number of calls of f.
     """
 
     judgements: tuple[Judgement, ...]
@@ -151,6 +154,7 @@ class Report:
     remarks: tuple[str, ...] = ()
     unit: Literal["relative", "ulp"] = "relative"
     each: str = "point"
+    calls: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -182,9 +186,15 @@ class Report:
 
     @property
     def reproduce(self) -> str:
-        """One line of Python that repeats the check at the worst judgement's point, exact to the last bit."""
-        point = self.points[self.worst.point].written() if self.worst else "[]"
-        return point.join(self.repeat)
+        """One line of Python that repeats the check at the worst judgement's point, exact to the last bit.
+
+        A long point is not written out: a drawn one has its region and its own seed; ``at`` is what the check got.
+        """
+        if self.worst is None:
+            return "[]".join(self.repeat)
+        text, drawn = self.points[self.worst.point].repeated()
+        before, after = self.repeat
+        return before + text + (f"{after.rpartition('seed=')[0]}{drawn})" if drawn else after)
 
     def __repr__(self) -> str:
         return f"<{self._headline()}>"

@@ -26,6 +26,7 @@ __all__ = [
     "is_sequence",
     "plan",
     "sliced",
+    "the_one",
     "unchanged",
 ]
 
@@ -45,17 +46,22 @@ def is_sequence(thing: Any) -> bool:
     return isinstance(thing, list | tuple) or bool(getattr(thing, "ndim", 0))
 
 
+def the_one(thing: Any) -> Any:
+    """The element of an array, list or tuple of one element, however it is nested; any other thing itself."""
+    if isinstance(thing, list | tuple) and len(thing) == 1:
+        return the_one(thing[0])
+    if not hasattr(thing, "ndim") or not hasattr(thing, "item"):
+        return thing
+    size = thing.numel() if hasattr(thing, "numel") else thing.size
+    return thing.item() if size == 1 else thing
+
+
 def as_number(thing: Any) -> float:
     """A number as a float, also from an array of one element or a Value; TypeError or ValueError if it is none."""
-    while is_sequence(thing) and getattr(thing, "size", None) != 1 and len(thing) == 1:
-        thing = thing[0]
-    if hasattr(thing, "detach"):  # torch refuses to convert what still has a graph
-        thing = thing.detach()
-    if getattr(thing, "size", None) == 1 and hasattr(thing, "to_numpy"):
-        thing = thing.to_numpy()
-    if hasattr(thing, "item") and hasattr(thing, "ndim"):
-        thing = thing.item()
-    return thing.data if isinstance(thing, Value) else float(thing)
+    if type(thing) is float:
+        return thing
+    number = the_one(thing)
+    return number.data if isinstance(number, Value) else float(number)
 
 
 def as_array(thing: Any, name: str) -> Any:

@@ -9,21 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Protocol
 
 from microgrid.checking.batches import sweep
 from microgrid.checking.differences import Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
-from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, value_of
+from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, single
 from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
 from microgrid.checking.report import Judgement, Verdict
 from microgrid.checking.verdicts import agreement, by_values
+from microgrid.core.engine import Value
 
 __all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction"]
 
 AUTODIFF = "autodiff"
 _SMALLEST = 4 * 5e-324
+_EPSILON = 1e-12  # of the largest number in a graph, which rounding may change its value by
+_SAME_VALUE = 1e-9  # relative difference of f(Values) and f(floats) that rounding may make
 _SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor remainder decides
 
 Call = Callable[[Sequence[Any]], Any]
@@ -37,11 +40,22 @@ class Function(Protocol):
     ----------
     numbers : sequence of float
         The point.
+    is_cheap : bool
+        Whether the reference for all coordinates is at hand, without a call of the function.
     """
 
     @property
     def numbers(self) -> Sequence[float]:
         """The point."""
+        ...
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether the reference for all coordinates is at hand."""
+        ...
+
+    def towards(self, coordinates: Sequence[int], steps: Sequence[float]) -> Call:
+        """The function along a direction."""
         ...
 
     def along(self, coordinate: int) -> Callable[[float], float]:
@@ -67,46 +81,85 @@ def _not_finite(value: float, x: float) -> Finding | None:
     return None if math.isfinite(x) else (Verdict.NON_FINITE, f"its coordinate is {x!r}")
 
 
-def _line(value: Call, numbers: Sequence[float], coordinate: int) -> Callable[[float], float]:
-    """The function of one coordinate. It is called once at each number, whoever asks."""
+class _Lines:
+    """A function's values along each coordinate: it is called once at each number, whoever asks.
 
-    @cache
-    def along(x: float) -> float:
+    Parameters
+    ----------
+    value : callable
+        From a row of numbers to a float.
+    row : list or array of float
+        The point.
+    """
+
+    def __init__(self, value: Callable[[Any], float], row: Any) -> None:
+        self._value, self._row = value, row
+        self._known: dict[int, dict[float, float]] = {}
+
+    def value(self, numbers: Any) -> float:
+        """The function's value; nan where it is undefined."""
         try:
-            return float(value([*numbers[:coordinate], x, *numbers[coordinate + 1 :]]))
+            return self._value(numbers)
         except Exception:  # noqa: BLE001  # defined at the point itself, so any exception means: undefined here
             return math.nan
 
-    return along
+    def along(self, coordinate: int) -> Callable[[float], float]:
+        """The function of one coordinate."""
+        known = self._known.setdefault(coordinate, {})
+
+        def along(x: float) -> float:
+            if x not in known:
+                moved = self._row.copy()
+                moved[coordinate] = x
+                known[x] = self.value(moved)
+            return known[x]
+
+        return along
+
+    def towards(self, coordinates: Sequence[int], steps: Sequence[float]) -> Call:
+        """The function of a row of one number, at which these coordinates have gone that multiple of their steps."""
+        if isinstance(self._row, list):
+            pairs = [(coordinate, steps[coordinate]) for coordinate in coordinates]
+
+            def moved(multiple: float) -> Any:
+                row = self._row.copy()
+                for coordinate, step in pairs:
+                    row[coordinate] += multiple * step
+                return row
+        else:
+            import numpy
+
+            places, own = numpy.array(coordinates), numpy.array(steps)[coordinates]
+
+            def moved(multiple: float) -> Any:
+                row = self._row.copy()
+                row[places] += multiple * own
+                return row
+
+        return lambda multiples: self.value(moved(multiples[0]))
 
 
-class PlainFunction:
+class PlainFunction(_Lines):
     """A function of plain numbers.
 
     Parameters
     ----------
     call : callable
         From a row of numbers to the function's result.
-    numbers : sequence of float
+    row : list or array of float
         The point.
     """
 
-    def __init__(self, call: Call, numbers: Sequence[float]) -> None:
-        self.numbers = numbers
-        self._call = call
-        self._value = float(call(numbers))  # an exception at the point itself is the caller's to see
+    is_cheap = False
 
-    def along(self, coordinate: int) -> Callable[[float], float]:
-        """The function of one coordinate; nan where it is undefined."""
-        return self._lines[coordinate]
-
-    @cached_property
-    def _lines(self) -> list[Callable[[float], float]]:
-        return [_line(self._call, self.numbers, coordinate) for coordinate in range(len(self.numbers))]
+    def __init__(self, call: Call, row: Any) -> None:
+        super().__init__(lambda numbers: single(call(numbers)).data, row)
+        self.numbers: list[float] = list(map(float, row))
+        self.value_there = single(call(row)).data  # an exception at the point itself is the caller's to see
 
     def obstacle(self, coordinate: int) -> Finding | None:
         """The finding that the function or the coordinate is infinite or nan."""
-        return _not_finite(self._value, self.numbers[coordinate])
+        return _not_finite(self.value_there, self.numbers[coordinate])
 
     def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # Function's signature
         """By central differences, the only reference that needs values alone."""
@@ -119,7 +172,7 @@ class PlainFunction:
         return by_values(judgement, self.along(coordinate), self.numbers[coordinate])
 
 
-class RecordedFunction:
+class RecordedFunction(_Lines):
     """A function of Values, with its graph at a point.
 
     Parameters
@@ -137,6 +190,7 @@ class RecordedFunction:
     def __init__(self, call: Call, recording: Recording, tol: float, seed: int) -> None:
         self.recording = recording
         self.numbers = [leaf.data for leaf in recording.inputs]
+        super().__init__(self._recorded_value, self.numbers)
         self._sweep = sweep(recording, tol)
         self.inspection = inspect_nodes(recording, tol, self._sweep.settled)
         self._call, self._tol = call, tol
@@ -166,16 +220,35 @@ class RecordedFunction:
     def _rounding(self) -> list[float]:
         return rounding(self.recording)
 
-    def along(self, coordinate: int) -> Callable[[float], float]:
-        """The function of one coordinate, recorded again at each number; nan where it is undefined."""
-        return self._lines[coordinate]
+    def _recorded_value(self, numbers: Sequence[float]) -> float:
+        leaves = [Value(number, name) for number, name in zip(numbers, self._names, strict=True)]
+        return single(self._call(leaves)).data
 
-    @cached_property
-    def _lines(self) -> list[Callable[[float], float]]:
-        def value(numbers: Sequence[float]) -> float:
-            return value_of(self._call, self._names, numbers)
+    @property
+    def is_cheap(self) -> bool:
+        """Whether the graph represents the function, and was replayed for all coordinates."""
+        return self._can_be_replayed and self._sweep.gradient is not None
 
-        return [_line(value, self.numbers, coordinate) for coordinate in range(len(self.numbers))]
+    def compare_with(self, plain: PlainFunction, row: Any) -> bool:
+        """Whether the function gives the same for plain numbers; from then on it is called with these, which is faster.
+
+        A function that does not repeat itself can't be compared.
+        """
+        here, there = plain.value_there, self.recording.output.data
+        if not self._neighbourhood.repeatable or (math.isnan(here) and math.isnan(there)):
+            return True
+        slack = _SAME_VALUE * max(abs(here), abs(there)) + self._rounding_of_value()
+        if here != there and not abs(here - there) <= slack:
+            return False
+        self._value, self._row = plain.value, row
+        return True
+
+    def _rounding_of_value(self) -> float:
+        """How much rounding may change the function's value."""
+        if math.isfinite(self._sweep.spread):
+            return self._sweep.spread
+        largest = max([abs(number) for number in self.recording.data if math.isfinite(number)], default=0.0)
+        return _EPSILON * largest
 
     def obstacle(self, coordinate: int) -> Finding | None:
         """The finding that a number is not finite, that f is not repeatable, or that the point lies on a kink."""
