@@ -20,12 +20,14 @@ from microgrid._public import public
 from microgrid.checking.differences import Estimate, taylor_order
 from microgrid.checking.directions import Direction, blind_below, draw, wrong_coordinates
 from microgrid.checking.effort import BudgetSpent, Effort
+from microgrid.checking.html import Link, link_to
 from microgrid.checking.nodes import Blame
 from microgrid.checking.points import Point, Wrt, sample_points
 from microgrid.checking.questions import CLOSED_FORM, Options, Question, name_of, questions
 from microgrid.checking.report import Judgement, Report, Verdict
 from microgrid.checking.subjects import AUTODIFF, Function, PlainFunction, RecordedFunction
 from microgrid.checking.verdicts import agreement
+from microgrid.core.custom_operations import CustomRule
 from microgrid.errors import DataError, GradientError
 from microgrid.util.wording import counted
 
@@ -180,7 +182,18 @@ def check_gradients(
         _repeat(f, closed_form, options, wrt, max_calls),
         tuple(findings.remarks),
         calls=effort.calls,
+        links=_links(closed_form, findings),
     )
+
+
+def _links(closed_form: Gradient | None, findings: _Findings) -> dict[str, Link]:
+    """Where the closed form, and the derivatives of the operations that are to blame, are written."""
+    written = {CLOSED_FORM: closed_form} if closed_form is not None else {}
+    for blame in findings.blames:
+        if isinstance(blame.node.op, CustomRule):
+            written[blame.node.op.name] = blame.node.op.written[1]
+    links = {name: link_to(function) for name, function in written.items()}
+    return {name: link for name, link in links.items() if link is not None}
 
 
 def _check_at(

@@ -32,7 +32,16 @@ from microgrid.errors import DataError
 from microgrid.util.labels import shortened
 from microgrid.util.wording import counted, listed
 
-__all__ = ["Interval", "Point", "coordinates", "derivatives", "jacobian", "sample_points", "second_derivatives"]
+__all__ = [
+    "Interval",
+    "Point",
+    "coordinates",
+    "count_of",
+    "derivatives",
+    "jacobian",
+    "sample_points",
+    "second_derivatives",
+]
 
 Spacing = Literal["uniform", "log"]
 Wrt = str | int | Sequence[str | int] | None
@@ -336,7 +345,7 @@ def _entries(gradient: Any, point: Point, of: str, read: Callable[[Any], Any]) -
             fault = fault or str(error)
         except (TypeError, ValueError):
             fault = fault or f"gave {shortened(repr(gradient), 200)}, which is not made of numbers"
-    count = _count(gradient)
+    count = count_of(gradient)
     if count in (None, len(point.names)):
         raise DataError(f"the {of} {fault}")
     raise DataError(
@@ -375,13 +384,13 @@ def _is_structure(entry: Any) -> bool:
     return isinstance(entry, Mapping) or is_sequence(entry)
 
 
-def _count(gradient: Any) -> int | None:
+def count_of(gradient: Any) -> int | None:
     """How many numbers there are in nested lists; None if there are keys."""
     if isinstance(gradient, Mapping):
         return None
     if not is_sequence(gradient):
         return int(gradient is not None)
-    counts = [_count(one) for one in gradient]
+    counts = [count_of(one) for one in gradient]
     return None if None in counts else sum([count for count in counts if count])
 
 
@@ -407,7 +416,7 @@ def second_derivatives(result: Any, point: Point, of: str) -> list[list[float]]:
         As ``derivatives`` does.
     """
     count = len(point.names)
-    if count == 1 and _count(result) == 1:
+    if count == 1 and count_of(result) == 1:
         return [[as_number(result)]]
     array = None if isinstance(result, Mapping) else as_array(result, f"the {of}")
     if array is not None and array.size == count * count:
@@ -449,6 +458,12 @@ def jacobian(result: Any, point: Point, outputs: int, of: str) -> list[list[floa
         As ``derivatives`` does, or if there is another number of rows.
     """
     has_rows = is_sequence(result) and not isinstance(result, Mapping) and len(result) == outputs
+    is_one_each = has_rows and isinstance(result, tuple) and len(result) == len(point.arguments) - len(point.fixed) > 1
+    if is_one_each and all([hasattr(part, "ndim") for part in result]):
+        raise DataError(
+            f"the {of} gave a tuple of {outputs} arrays, which may be a row for each output or an array for each "
+            "argument: give the rows in a list, or arrays by the arguments' names in a dict"
+        )
     try:
         if has_rows:
             return [derivatives(result[place], point, of) for place in range(outputs)]
@@ -495,6 +510,9 @@ def _top_names(function: Callable[..., Any], template: Any) -> list[str]:
 
 def _source(thing: Any) -> str:
     """A structure as Python source; TypeError if there is something else in it."""
+    if isinstance(thing, Interval):
+        spacing = "" if thing.spacing == "uniform" else f", {thing.spacing!r}"
+        return f"Interval({thing.low!r}, {thing.high!r}{spacing})"
     if isinstance(thing, float):
         return f"float.fromhex({thing.hex()!r})"
     if isinstance(thing, dict):
@@ -511,6 +529,6 @@ def _source(thing: Any) -> str:
         return f"pandas.Series({_source(thing.tolist())}, index={thing.index.tolist()!r})"
     if hasattr(thing, "ndim"):
         return f"numpy.array({_source(thing.tolist())})"
-    if thing is None or isinstance(thing, str | bytes | bool | int | Interval):
+    if thing is None or isinstance(thing, str | bytes | bool | int):
         return repr(thing)
     raise TypeError(f"{type(thing).__name__} can't be written")

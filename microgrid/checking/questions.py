@@ -13,7 +13,7 @@ from typing import Any
 from microgrid.calculus.reverse import gradients
 from microgrid.checking.differences import Estimate
 from microgrid.checking.effort import Effort
-from microgrid.checking.points import Point, derivatives, jacobian, second_derivatives
+from microgrid.checking.points import Point, count_of, derivatives, jacobian, second_derivatives
 from microgrid.checking.recordings import Recording, record
 from microgrid.checking.results import Output, outputs_of, shape_of
 from microgrid.checking.structures import the_one
@@ -111,13 +111,15 @@ def questions(
         result, other = _attempt(call, leaves)
         if other is not None:
             raise other if closed_form is None else failure
-    shape, count = shape_of(result, has_closed_form=closed_form is not None)
+    given, of = None, CLOSED_FORM
+    if closed_form is not None:
+        given = point.call(closed_form, point.numbers)
+    shape, count = shape_of(result, count_of(given), len(point.names))
     if shape == "several" and (closed_form is None or options.order == 2):
         shape, count = "number", 1  # to be told that it is none
-    given = point.call(closed_form, point.numbers) if closed_form is not None else None
-    if given is None and shape == "pair" and options.order == 1:
-        given = result[1]
-    rows = _rows(given, point, count if shape == "several" else 0, options.order)
+    if closed_form is None and shape == "pair" and options.order == 1:
+        given, of = result[1], "gradient that f returns"
+    rows = _rows(given, point, of, count if shape == "several" else 0, options.order)
     outside = _outside(options.reference, point)
     for place, output in enumerate(outputs_of(shape, count)):
         asked = _Asked(call, output, point, row if with_floats else None, options, remarks)
@@ -135,13 +137,13 @@ def _attempt(call: Call, numbers: Any) -> tuple[Any, Exception | None]:
         return None, error
 
 
-def _rows(given: Any, point: Point, outputs: int, order: int) -> list[list[float]] | None:
+def _rows(given: Any, point: Point, of: str, outputs: int, order: int) -> list[list[float]] | None:
     """The closed form: one row for each output, or for the second order one for each first derivative."""
     if given is None:
         return None
     if order == 2:
-        return second_derivatives(given, point, CLOSED_FORM)
-    return jacobian(given, point, outputs, CLOSED_FORM) if outputs else [derivatives(given, point, CLOSED_FORM)]
+        return second_derivatives(given, point, of)
+    return jacobian(given, point, outputs, of) if outputs else [derivatives(given, point, of)]
 
 
 def _outside(reference: Any, point: Point) -> list[Estimate] | None:
@@ -188,9 +190,10 @@ class _Asked:
         plain = self._plain()
         if plain is not None and options.order == 1 and not function.compare_with(plain, self.row):
             subjects = {AUTODIFF: recording.gradient} if given is None else {CLOSED_FORM: given}
+            checked = "autodiff" if given is None else "the closed form"
             self.remarks[
                 f"f is another function with Values: it gives {recording.output.data!r} for these and "
-                f"{plain.value_there!r} for floats; the {next(iter(subjects))} was checked against the floats"
+                f"{plain.value_there!r} for floats; {checked} was checked against the floats"
             ] = None
             return Question(plain, names, subjects, outside)
         return self._recorded_question(function, names, given, outside)

@@ -33,27 +33,29 @@ class Output:
     of: Callable[[Any], Any]
 
 
-def shape_of(result: Any, *, has_closed_form: bool) -> tuple[Shape, int]:
+def shape_of(result: Any, given: int | None, coordinates: int) -> tuple[Shape, int]:
     """What f returned, and how many numbers that is.
 
     Parameters
     ----------
     result : object
         What f returned.
-    has_closed_form : bool
-        Whether there is a closed form besides: then two numbers are two outputs.
+    given : int or None
+        How many numbers the closed form gave; None if there is none, or they have keys.
+    coordinates : int
+        How many coordinates the point has.
 
     Returns
     -------
     tuple
-        "pair" for a tuple of a number and a gradient; "several" for another sequence of numbers.
+        "pair" for a tuple of a number and a gradient, or anything else unless the closed form has a row for both;
+        "several" for another sequence of numbers.
     """
     if not is_sequence(result) or _is_single(result):
         return "number", 1
     if isinstance(result, tuple) and len(result) == 2 and _is_single(result[0]):
-        second_is_structure = not _is_single(result[1]) or isinstance(result[1], dict | list | tuple)
-        if second_is_structure or not has_closed_form:
-            return "pair", 1
+        has_two_rows = _is_single(result[1]) and given == 2 * coordinates
+        return ("several", 2) if has_two_rows else ("pair", 1)
     return "several", len(_flat(result))
 
 
