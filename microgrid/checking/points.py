@@ -12,7 +12,7 @@ import inspect
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from microgrid._public import public
@@ -39,6 +39,7 @@ __all__ = [
     "count_of",
     "derivatives",
     "jacobian",
+    "restore",
     "sample_points",
     "second_derivatives",
 ]
@@ -144,6 +145,9 @@ class Point:
     origin: str = "at"
     region: Any = None
 
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        restore(self, state)
+
     def row(self) -> Any:
         """The coordinates as a new list, or as an array if there are arrays to be made of them."""
         arrays = [one for _, one in _keyed(self.template) if hasattr(one, "ndim")]
@@ -181,6 +185,13 @@ class Point:
             except TypeError:  # an argument that can't be written
                 continue
         return self.origin, drawn
+
+
+def restore(thing: Any, state: Sequence[Any]) -> None:
+    """Set a dataclass's fields as they were pickled; those that are newer than the pickle have their defaults."""
+    for place, one in enumerate(fields(thing)):
+        missing = one.default if one.default_factory is MISSING else one.default_factory()
+        object.__setattr__(thing, one.name, state[place] if place < len(state) else missing)
 
 
 Place = Point  # its name in reports that were pickled before it was called so

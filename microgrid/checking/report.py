@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from microgrid._public import public
 from microgrid.checking.html import Link, rendered
 from microgrid.checking.nodes import Blame
-from microgrid.checking.points import Point
+from microgrid.checking.points import Point, restore
 from microgrid.util.tables import table
 from microgrid.util.wording import counted
 
@@ -159,6 +160,9 @@ class Report:
     each: str = "point"
     calls: int = 0
     links: dict[str, Link] = field(default_factory=dict)
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        restore(self, state)
 
     @property
     def verdict(self) -> Verdict:
