@@ -44,10 +44,10 @@ _NO_DERIVATIVE = (Verdict.KINK, Verdict.NON_FINITE)  # verdicts for which the re
 
 @dataclass(slots=True)
 class _Findings:
-    """The results so far: each judgement with its function of one coordinate and the coordinate, blames, counts."""
+    """The results so far: each judgement with its function and coordinate, blames, counts."""
 
     effort: Effort
-    judgements: list[tuple[Judgement, Callable[[float], float], float]] = field(default_factory=list)
+    judgements: list[tuple[Judgement, Function | None, int]] = field(default_factory=list)
     blames: list[Blame] = field(default_factory=list)
     remarks: dict[str, None] = field(default_factory=dict)
     local: int = 0
@@ -56,7 +56,7 @@ class _Findings:
 
     def add(self, judgement: Judgement, function: Function, coordinate: int) -> None:
         """Keep a judgement."""
-        self.judgements.append((judgement, function.along(coordinate), function.numbers[coordinate]))
+        self.judgements.append((judgement, function, coordinate))
         self.effort.done()
 
     def spend(self, unchecked: Iterable[tuple[str, float]], subject: str, index: int) -> None:
@@ -66,11 +66,7 @@ class _Findings:
         nothing = Estimate(math.nan, math.inf, "")
         for name, got in unchecked:
             judgement = replace(_judgement(subject, name, got, nothing, Verdict.UNCHECKED), point=index)
-            self.judgements.append((judgement, _nowhere, math.nan))
-
-
-def _nowhere(_: float) -> float:
-    return math.nan
+            self.judgements.append((judgement, None, 0))
 
 
 @public()
@@ -219,10 +215,14 @@ def _worst_first(findings: _Findings) -> tuple[Judgement, ...]:
     """The judgements in the report's order; the first one gets its Taylor order."""
     found = sorted(findings.judgements, key=lambda one: one[0].severity, reverse=True)
     judgements = [judgement for judgement, _, _ in found]
-    if found and judgements[0].taylor_order is None and judgements[0].verdict not in _NO_DERIVATIVE:
-        _, along, x = found[0]
-        with suppress(BudgetSpent):
-            judgements[0] = replace(judgements[0], taylor_order=taylor_order(along, x, judgements[0].got))
+    worst, function, coordinate = found[0] if found else (None, None, 0)
+    if worst is None or function is None or worst.taylor_order is not None or worst.verdict in _NO_DERIVATIVE:
+        return tuple(judgements)
+    if worst.verdict is Verdict.RIGHT and function.is_large:  # not worth some dozens of long calls
+        return tuple(judgements)
+    with suppress(BudgetSpent):
+        order = taylor_order(function.along(coordinate), function.numbers[coordinate], worst.got)
+        judgements[0] = replace(worst, taylor_order=order)
     return tuple(judgements)
 
 

@@ -27,6 +27,7 @@ AUTODIFF = "autodiff"
 _SMALLEST = 4 * 5e-324
 _EPSILON = 1e-12  # of the largest number in a graph, which rounding may change its value by
 _SAME_VALUE = 1e-9  # relative difference of f(Values) and f(floats) that rounding may make
+_LARGE = 2000  # nodes
 _SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor remainder decides
 
 Call = Callable[[Sequence[Any]], Any]
@@ -42,6 +43,8 @@ class Function(Protocol):
         The point.
     is_cheap : bool
         Whether the reference for all coordinates is at hand, without a call of the function.
+    is_large : bool
+        Whether a call of the function takes long.
     """
 
     @property
@@ -52,6 +55,11 @@ class Function(Protocol):
     @property
     def is_cheap(self) -> bool:
         """Whether the reference for all coordinates is at hand."""
+        ...
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a call of the function takes long."""
         ...
 
     def towards(self, coordinates: Sequence[int], steps: Sequence[float]) -> Call:
@@ -150,7 +158,7 @@ class PlainFunction(_Lines):
         The point.
     """
 
-    is_cheap = False
+    is_cheap = is_large = False
 
     def __init__(self, call: Call, row: Any) -> None:
         super().__init__(lambda numbers: single(call(numbers)).data, row)
@@ -228,6 +236,11 @@ class RecordedFunction(_Lines):
     def is_cheap(self) -> bool:
         """Whether the graph represents the function, and was replayed for all coordinates."""
         return self._can_be_replayed and self._sweep.gradient is not None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the graph has thousands of nodes."""
+        return len(self.recording.order) > _LARGE
 
     def compare_with(self, plain: PlainFunction, row: Any) -> bool:
         """Whether the function gives the same for plain numbers; from then on it is called with these, which is faster.
