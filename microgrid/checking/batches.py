@@ -73,18 +73,22 @@ def sweep(recording: Recording, tol: float) -> Sweep:
     Returns
     -------
     Sweep
-        Without NumPy, or if the data of a node was changed since it was recorded, nothing is settled.
+        Without NumPy, if the data of a node was changed since it was recorded, or if a user's operation takes single
+        numbers only, nothing is settled.
     """
+    nothing = Sweep(set(), None, math.inf, is_confirmed=False)
     try:
         import numpy
     except ImportError:
-        return Sweep(set(), None, math.inf, is_confirmed=False)
-    if any(
-        [node.data != before and before == before for node, before in zip(recording.order, recording.data, strict=True)]
-    ):
-        return Sweep(set(), None, math.inf, is_confirmed=False)
+        return nothing
+    changes = [node.data != before == before for node, before in zip(recording.order, recording.data, strict=True)]
+    if any(changes):
+        return nothing
     with numpy.errstate(all="ignore"):
-        return _Replay(recording, tol).sweep()
+        try:
+            return _Replay(recording, tol).sweep()
+        except Exception:  # noqa: BLE001  # of any kind: a user's operation need not take arrays
+            return nothing
 
 
 class _Replay:

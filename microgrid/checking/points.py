@@ -351,7 +351,9 @@ def _entries(gradient: Any, point: Point, of: str, read: Callable[[Any], Any]) -
     fault = ""
     for arranged in _arrangements(gradient, point):
         try:
-            return [read(entry) for entry in arranged()]
+            found = [read(entry) for entry in arranged()]
+            if len(found) == len(point.names):
+                return found
         except DataError as error:
             fault = fault or str(error)
         except (TypeError, ValueError):

@@ -188,15 +188,16 @@ class _Asked:
             return Question(PlainFunction(self.call, point.row()), names, {CLOSED_FORM: given}, outside)
         function = RecordedFunction(self.call, recording, options.tol, options.seed)
         plain = self._plain()
-        if plain is not None and options.order == 1 and not function.compare_with(plain, self.row):
-            subjects = {AUTODIFF: recording.gradient} if given is None else {CLOSED_FORM: given}
-            checked = "autodiff" if given is None else "the closed form"
-            self.remarks[
-                f"f is another function with Values: it gives {recording.output.data!r} for these and "
-                f"{plain.value_there!r} for floats; {checked} was checked against the floats"
-            ] = None
-            return Question(plain, names, subjects, outside)
-        return self._recorded_question(function, names, given, outside)
+        if plain is None or function.compare_with(plain, self.row):
+            return self._recorded_question(function, names, given, outside)
+        subjects = {AUTODIFF: recording.gradient} if given is None else {CLOSED_FORM: given}
+        checked = "autodiff" if given is None else "the closed form"
+        self.remarks[
+            f"f is another function with Values: it gives {recording.output.data!r} for these and "
+            f"{plain.value_there!r} for floats; {checked} was checked against the floats"
+            + (", and second derivatives against the graph" if options.order == 2 else "")
+        ] = None
+        return Question(plain, names, subjects, outside)
 
     def _try_to_record(self) -> Recording | None:
         """The graph of f, or None if it takes plain numbers only."""

@@ -267,6 +267,8 @@ def _may_be_drawn(thing: Any) -> bool:
 def _entries_by_key(given: Any, thing: Any, name: str) -> list[Any]:
     is_frame = getattr(thing, "ndim", 0) == 2
     keys = list(thing.columns) if is_frame else list(thing.keys())
+    if len(set(keys)) < len(keys):  # a table with a label twice
+        return _entries_of_array(given, thing.shape, name)
     parts = {key: thing[key] for key in keys}
     if not (isinstance(given, Mapping) or _is_table(given)):
         if is_frame and is_sequence(given):  # an array of its shape

@@ -25,7 +25,7 @@ __all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction"]
 
 AUTODIFF = "autodiff"
 _SMALLEST = 4 * 5e-324
-_EPSILON = 1e-12  # of the largest number in a graph, which rounding may change its value by
+_ULP, _EPSILON = 2.0**-50, 1e-12  # of the largest number in a graph: rounding of one operation, and of many
 _SAME_VALUE = 1e-9  # relative difference of f(Values) and f(floats) that rounding may make
 _LARGE = 2000  # nodes
 _SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor remainder decides
@@ -257,11 +257,12 @@ class RecordedFunction(_Lines):
         return True
 
     def _rounding_of_value(self) -> float:
-        """How much rounding may change the function's value."""
-        if math.isfinite(self._sweep.spread):
-            return self._sweep.spread
-        largest = max([abs(number) for number in self.recording.data if math.isfinite(number)], default=0.0)
-        return _EPSILON * largest
+        """How much rounding may change the function's value, with Values or with floats."""
+        constants = set(self.recording.constants)  # such as 1.8e308 for what can't be computed
+        numbers = [abs(number) for place, number in enumerate(self.recording.data) if place not in constants]
+        largest = max(filter(math.isfinite, numbers), default=0.0)
+        spread = self._sweep.spread
+        return spread + _ULP * largest if math.isfinite(spread) else _EPSILON * largest
 
     def obstacle(self, coordinate: int) -> Finding | None:
         """The finding that a number is not finite, that f is not repeatable, or that the point lies on a kink."""
