@@ -318,10 +318,14 @@ def _truncated_exp(x: Any) -> float:
         return 1.7976931348623157e308
 
 
+def _is_scalar(x: Any) -> bool:
+    return numpy.isscalar(x)
+
+
 OTHERS: dict[str, tuple[Callable[[Any], Any], Callable[[float], float]]] = {
     "an exception": (lambda x: 3 * x + _truncated_exp(x), lambda x: 3 + math.exp(x)),
     "a type": (lambda x: x**3 if isinstance(x, float) else x * x, lambda x: 3 * x * x),
-    "a scalar": (lambda x: x**3 if numpy.isscalar(x) else x * x, lambda x: 3 * x * x),
+    "a scalar": (lambda x: x * x * x if _is_scalar(x) else x * x, lambda x: 3 * x * x),
     "a dtype": (lambda x: x**3 if numpy.asarray(x).dtype == float else x * x, lambda x: 3 * x * x),
 }
 

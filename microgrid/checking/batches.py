@@ -183,7 +183,8 @@ class _Replay:
             return self._slopes_of_many(group, operands)
         slopes = numpy.empty((*group.operands.shape, values.shape[1]))
         for index in range(len(operands)):
-            slopes[:, index] = _complex_step(group.rule, operands, index)
+            is_constant = group.rule.arity is not None and group.rule.regions[index].constant
+            slopes[:, index] = 0.0 if is_constant else _complex_step(group.rule, operands, index)
         slopes[..., 1:] = self._jittered(slopes[..., 1:])
         return slopes
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 __all__ = ["BudgetSpent", "Effort"]
@@ -39,7 +39,7 @@ class Effort:
     def __init__(self, max_calls: int | None, max_seconds: float | None, progress: bool | None) -> None:
         self.calls = 0
         self.max_calls, self._max_seconds = max_calls, max_seconds
-        self._started = time.monotonic()
+        self._started = monotonic()
         self._patience = 0.0 if progress else _PATIENCE
         self._is_shown = _can_be_rewritten() if progress is None else progress
         self._drawn_at, self._drawn = 0.0, 0
@@ -55,7 +55,7 @@ class Effort:
         return counted
 
     def _spend(self) -> None:
-        now = time.monotonic()
+        now = monotonic()
         is_late = self._max_seconds is not None and now - self._started >= self._max_seconds
         if is_late or (self.max_calls is not None and self.calls >= self.max_calls):
             raise BudgetSpent
