@@ -95,7 +95,7 @@ def _swapped(p: dict[str, float]) -> dict[str, float]:
         ),
         (numpy.ones(2), {"a": 1.0, "b": 2.0}, r"gave a dict for p, which is an array of shape \(2,\)"),
         (numpy.ones(2), [[1.0], [2.0, 3.0]], "gave 3 derivatives"),
-        (numpy.ones(2), numpy.ma.masked_array([1.0, 2.0], [0, 1]), "a masked array"),
+        (numpy.ones(2), numpy.ma.masked_array([1.0, 2.0], [False, True]), "a masked array"),
     ],
 )
 def test_a_gradient_that_does_not_fit_is_told_where(at: Any, gradient: Any, message: str) -> None:
@@ -228,7 +228,7 @@ def test_series_and_frames_are_compared_by_label() -> None:
 @pytest.mark.parametrize(
     ("at", "message"),
     [
-        (numpy.ma.masked_array([1.0, 2.0], [0, 1]), "p is a masked array"),
+        (numpy.ma.masked_array([1.0, 2.0], [False, True]), "p is a masked array"),
         (numpy.array([1j]), "p holds complex numbers"),
         (1j, "p is the complex number 1j"),
         (numpy.array([True, False]), "holds no number"),
