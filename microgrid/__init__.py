@@ -18,6 +18,7 @@ from microgrid._version import __version__ as __version__
 from microgrid.core import engine as _chosen
 from microgrid.core import pickling as _pickling  # noqa: F401  # registers how a Value is pickled
 from microgrid.core.comparison import Comparison
+from microgrid.core.composed import log_softmax, mean, norm, prod, softmax, var
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Region
@@ -77,9 +78,14 @@ __all__ = [
     "jacobian",
     "jvp",
     "latex",
+    "log_softmax",
+    "mean",
     "named",
+    "norm",
     "precise",
+    "prod",
     "prove",
+    "softmax",
     "strict",
     "taylor",
     "to_c",
@@ -87,6 +93,7 @@ __all__ = [
     "to_python",
     "to_sympy",
     "value_and_grad",
+    "var",
     "vjp",
 ]
 __all__ += list(FUNCTIONS)  # exp, log, sum and the other functions: one for each rule of the table

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import microgrid
+from microgrid import MissingPackageError
 from microgrid.cli.main import main
 
 LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
@@ -341,3 +342,35 @@ def test_compile_says_what_it_made_of_a_formula(capsys: pytest.CaptureFixture[st
     for shown, told in (("ir", "define void @reverse"), ("assembly", "ret")):
         assert main(["compile", "exp(x)", "--show", shown]) == 0
         assert told in capsys.readouterr().out
+
+
+# ---- how arguments may be typed -------------------------------------------------------------------------------
+
+
+def test_options_may_stand_between_formula_and_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "L = (w*x - y)**2", "--wrt", "w", "x=1", "y=2", "w=–3"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].strip() == "= -10.0"
+    assert main(["prove", "-w*x", "w=1", "--wrt", "w", "x=1", "--equals", "-x"]) == 0
+    with pytest.raises(SystemExit):
+        main(["explain", "L = w", "--wrong"])
+    assert "usage: microgrid explain" in capsys.readouterr().err
+
+
+def test_numbers_that_are_not_given_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "w*x", "--wrt", "w"]) == 0
+    assert "no numbers are given, so these are used: w=0.5 x=0.5" in capsys.readouterr().err
+    assert main(["prove", "w*x", "--wrt", "w", "--equals", "x"]) == 0
+    assert capsys.readouterr().err == ""  # true for all numbers
+
+
+def test_numbers_are_printed_where_nothing_lays_out_graphs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def missing(*_: object) -> None:
+        raise MissingPackageError("no layout engine")
+
+    monkeypatch.setattr("microgrid.drawing.Drawing.save", missing)
+    assert main(["draw", "x**2", "x=3", "--out", str(tmp_path / "f.svg")]) == 2
+    printed = capsys.readouterr()
+    assert "9.0" in printed.out
+    assert "no layout engine" in printed.err

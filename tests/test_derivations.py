@@ -21,6 +21,7 @@ from microgrid import DataError, Derivation, InvalidValueError, Value, explain, 
 from microgrid.core.graph import pullback, topological_order
 from microgrid.derivations import derivation as module
 from microgrid.formulas.sympy import sympy_symbols
+from microgrid.nn import MLP
 
 a, x1, y, z = sympy.symbols("a x1 y z", real=True)
 
@@ -228,6 +229,57 @@ def test_a_large_graph_is_summarised_in_seconds(kind: str) -> None:
     assert ("more than 10^300 paths" in texts[0]) == (kind == "ladder")
 
 
+def _network(kind: str, width: int = 3) -> tuple[Value, Value]:
+    """The loss of a small network, and one of its parameters."""
+    x = [Value(0.3 * k - 0.2, f"x{k}") for k in range(2)]
+    w, u, b = Value(0.3, "w"), Value(0.2, "u"), Value(0.1, "b")
+    state = x[0]
+    if kind in ("tanh", "sigmoid", "relu"):
+        model = MLP(2, [width, width, width, 1])
+        for neuron in (neuron for layer in model.layers for neuron in layer.neurons):
+            neuron.nonlin = False
+        hidden = x
+        for layer in model.layers:
+            hidden = [getattr(one, kind)() for one in [neuron(hidden) for neuron in layer.neurons]]
+        return (hidden[0] - 1.0) ** 2, model.parameters()[0]
+    if kind == "attention":
+        scores = [w * x[0] * one for one in (*x, u)]
+        weights = [microgrid.exp(score - microgrid.logsumexp(scores)) for score in scores]
+        return microgrid.sum([weight * one for weight, one in zip(weights, (*x, u), strict=True)]) ** 2, w
+    for _ in range(20):
+        state = microgrid.tanh(w * state + u) if kind == "recurrent" else microgrid.sigmoid(state) + b * w
+    return (state - 1.0) ** 2, w
+
+
+@pytest.mark.parametrize("kind", ["tanh", "sigmoid", "relu", "attention", "recurrent", "chain of sigmoids"])
+def test_ordinary_networks_are_explained(kind: str) -> None:
+    loss, parameter = _network(kind)
+    derivation = explain(loss, wrt=parameter)
+    assert derivation.value == pytest.approx(pullback(loss)[parameter], rel=1e-12)
+    assert all(len(text) < 60_000 for text in (derivation.text(), derivation.latex(), derivation.html()))
+
+
+@pytest.mark.parametrize("count", [8, 9, 40])
+def test_many_paths_between_two_cuts_are_summed(count: int) -> None:
+    x = Value(0.5, "x")
+    z = named(microgrid.exp(x), "z")
+    derivation = explain(microgrid.sum([z * float(k) for k in range(1, count + 1)]), wrt=x)
+    assert derivation.value == pytest.approx(z.data * count * (count + 1) / 2, rel=1e-14)
+    assert str(derivation.closed_form) == f"{count * (count + 1) // 2}*z"
+
+
+def test_what_sympy_takes_too_long_for_is_told_and_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("microgrid.derivations.derivation._MOST_CALLS", 60_000)
+    x = Value(0.3, "x")
+    node = x
+    for _ in range(8):
+        node = node.tanh()
+    derivation = explain(node, wrt=x)
+    assert "SymPy was stopped here, since it takes too long" in derivation.text()
+    assert "SymPy was stopped here, since it takes too long" in derivation.html()
+    assert derivation.value == pytest.approx(pullback(node)[x], rel=1e-14)
+
+
 def test_a_kink_is_derived_as_it_is_recorded() -> None:
     x = Value(2.0, "x")
     derivation = explain(named((x * 3.0).relu(), "r"), wrt=x)
@@ -373,3 +425,10 @@ def test_a_derivation_in_a_large_graph_makes_symbols_only_for_what_its_formulas_
     graph = logistic.dataset_loss([[float(row), 1.0] for row in range(20)], [0, 1] * 10, [0.1, 0.2], 0.3)
     explain(graph.loss, wrt=graph.samples[3].z)
     assert made < 3 * len(topological_order(graph.loss))
+
+
+def test_two_dollar_signs_in_names_are_no_formula_of_a_notebook() -> None:
+    x = Value(0.5, "$a$")
+    page = explain(named(x * x, "L$$"), wrt=x).html()
+    assert "<span>$</span>" in page
+    assert "$" not in page.replace("<span>$</span>", "")

@@ -6,9 +6,10 @@ import math
 import sys
 
 import pytest
+from helpers import bits
 
 import microgrid
-from microgrid import FormulaError, InvalidValueError
+from microgrid import FormulaError, InvalidValueError, Value, latex
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rules import RULES
 from microgrid.formulas.parse import parse, spelled
@@ -83,7 +84,7 @@ def test_every_operation_can_be_called_by_name(name: str) -> None:
     operands = ["x"] * (rule.arity or 2 * len(rule.regions))
     lists = [[0.75] * 2] * len(rule.regions)
     expected = FUNCTIONS[name](*(lists if rule.arity is None else [0.75] * rule.arity))
-    assert parse(f"{name}({', '.join(operands)})").record(x=0.75)["f"].data == expected
+    assert bits([parse(f"{name}({', '.join(operands)})").record(x=0.75)["f"].data]) == bits([expected])
 
 
 def test_a_choice_by_comparison_stays_in_the_graph() -> None:
@@ -252,15 +253,30 @@ def test_deep_nesting_that_python_can_parse_is_refused_or_recorded_but_never_cra
     assert formula.record(x=1.0)["f"].data == 900.0
 
 
-def test_recording_that_runs_out_of_stack_is_refused() -> None:
+def test_recording_needs_no_stack() -> None:
     formula = parse("+".join(["x"] * 900))
     limit = sys.getrecursionlimit()
     try:
         sys.setrecursionlimit(500)
-        with pytest.raises(FormulaError, match="nested too deeply: split it"):
-            formula.record(x=1.0)
+        assert formula.record(x=1.0)["f"].data == 900.0
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_numbers_stay_as_typed_where_a_proof_needs_them() -> None:
+    x = Value(2.0, "x")
+    rounded = parse("x*(1/3) + pi").record_on({"x": x})["f"]
+    typed = parse("x*(1/3) + pi").record_on({"x": x}, exact=True)["f"]
+    assert typed.data == rounded.data
+    assert latex(rounded) == r"x \cdot 0.3333333333333333 + 3.141592653589793"
+    assert latex(typed) == r"x \cdot \frac{1}{3} + \pi"
+    folded = parse("x*(-2*3/4 + 10**-3 - 0.5)").record_on({"x": x}, exact=True)["f"]
+    assert latex(folded) == latex(parse("x*(-1.999)").record_on({"x": x})["f"])
+
+
+def test_signs_of_books_are_read() -> None:
+    assert value_of("(2·x\u00a0– 1)×y\u202f÷\u20094 − 1⋅x", x=3.0, y=8.0) == 7.0
+    assert value_of("(x ≤ 3)*2 + (x ≥ 4)", x=3.0) == 2.0
 
 
 def test_a_whole_number_beyond_floats_is_refused() -> None:
@@ -271,3 +287,22 @@ def test_a_whole_number_beyond_floats_is_refused() -> None:
 def test_numbers_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(InvalidValueError):
         parse("x").record(x="a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["-" * 6_100 + "x", "(" * 1_400 + "x" + ")" * 1_400, "sin(" * 1_400 + "x" + ")" * 1_400, "~" * 9_000 + "x"]
+)
+def test_what_is_nested_too_deeply_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(FormulaError, match="nested") as caught:
+        parse(text).record(x=1.0)
+    assert len(str(caught.value)) < 400
+
+
+def test_long_names_are_cut_in_messages() -> None:
+    for formula, numbers in (("a" * 5_000 + " + b", {"b": 1.0}), ("b", {"b": 1.0, "q" * 5_000: 2.0})):
+        with pytest.raises(FormulaError) as caught:
+            parse(formula).record(**numbers)
+        assert len(str(caught.value)) < 300
+    with pytest.raises(FormulaError) as caught:
+        parse("f" * 5_000 + "(x)")
+    assert len(str(caught.value)) < 1_000

@@ -20,7 +20,6 @@ from microgrid.core.help import describe, summary
 from microgrid.core.plain_text import derivatives, formula
 from microgrid.core.rule import Region, Rule
 from microgrid.core.rules import REAL, RULES
-from microgrid.core.worked import example
 
 every_function = pytest.mark.parametrize("name", FUNCTIONS)
 METHODS = [(name, method) for name in FUNCTIONS if RULES[name].arity for method in (name, *RULES[name].aliases)]
@@ -165,7 +164,7 @@ def test_what_a_rule_computes_of_plain_numbers_is_written_as_a_number() -> None:
 def test_an_example_is_at_a_point_of_the_region() -> None:
     far = Region(7.0, 9.0)
     log = RULES["log"]
-    assert ">>> x = Value(8.0)\n" in example(Rule("log", log.make, log.symbol, log.latex, (far,)))
+    assert ">>> x = Value(8.0)\n" in describe(Rule("log", log.make, log.symbol, log.latex, (far,)))
 
 
 # ---- signatures and attributes, on both engines --------------------------------------------------------------

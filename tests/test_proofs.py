@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.core.graph import evaluate
 from microgrid.core.rule import Region, Rule
 from microgrid.core.rules import RULES
+from microgrid.formulas.parse import parse
 from microgrid.logistic import SampleLoss
 
 forms = pytest.mark.parametrize("form", ["textbook", "logit"])
@@ -157,21 +159,98 @@ def test_every_rule_equals_itself_and_not_its_neighbour(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("build", "claim", "operation"),
+    ("build", "claim"),
     [
-        (lambda x: x.relu(), lambda x: x * (x > 0), "relu"),
-        (lambda x: abs(x), lambda x: (x * x).sqrt(), "abs"),
-        (lambda x: x.maximum(-x), lambda x: (x * x).sqrt(), "maximum"),
-        (lambda x: microgrid.where(x > 0, x, -x), lambda x: abs(x), "less"),
+        (lambda x: x.relu(), lambda x: x * (x > 0)),
+        (lambda x: abs(x), lambda x: (x * x).sqrt()),
+        (lambda x: x.maximum(-x), lambda x: (x * x).sqrt()),
+        (lambda x: microgrid.where(x > 0, x, -x), lambda x: abs(x)),
+        (lambda x: microgrid.where(x < 1, x * x, 2 * x - 1), lambda x: x * x - (x - 1).relu() ** 2),
     ],
 )
-def test_an_operation_that_is_not_analytic_is_told_where_it_matters(build: Any, claim: Any, operation: str) -> None:
+def test_choices_are_proved_piece_by_piece(build: Any, claim: Any) -> None:
     x = Value(1.0, "x")
     proof = prove(build(x), claim(x))
+    assert proof.verdict == "proved"
+    assert "on each of 2 pieces" in proof.reason
+    assert "apart from" not in proof.reason
+    assert prove(build(x), claim(x) + 1e-9 * (x < -1)).verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("build", "claim", "apart"),
+    [
+        (lambda x, y: x**y, lambda x, y: y * x ** (y - 1), None),
+        (lambda x, y: y**x, lambda x, y: y**x * y.log(), "y = 0"),
+        (lambda x, _: x**x, lambda x, _: x**x * (x.log() + 1), "x = 0"),
+        (lambda x, y: microgrid.hypot(x, y), lambda x, y: x / microgrid.hypot(x, y), "sqrt(x**2 + y**2) = 0"),
+        (lambda x, _: abs(x), lambda x, _: x / abs(x), "x = 0"),
+        (lambda x, _: abs(x) ** 3, lambda x, _: 3 * x * abs(x), None),
+    ],
+)
+def test_textbook_derivatives_are_proved_apart_from_kinks_that_they_know_nothing_of(
+    build: Any, claim: Any, apart: str | None
+) -> None:
+    x, y = Value(0.7, "x"), Value(0.5, "y")
+    proof = prove(gradients(build(x, y), x), claim(x, y))
+    assert proof.verdict == "proved"
+    assert (f"apart from where {apart}" in proof.reason) if apart else ("apart from" not in proof.reason)
+
+
+def test_what_differs_at_a_kink_alone_is_not_proved_and_the_kink_is_told() -> None:
+    x, y = Value(0.7, "x"), Value(0.5, "y")
+    proof = prove(microgrid.where(microgrid.equal(x, 2.0), 1.0, x), x)
     assert proof.verdict == "undecided"
-    assert f"{operation} is not analytic" in proof.reason
-    assert "both sides agree at 12 random points" in proof.reason
-    assert prove(build(x) ** 2 - 1.0, (build(x) + 1) * (build(x) - 1)).verdict == "proved"
+    assert (proof.point, proof.values) == ({"x": 2.0}, (1.0, 2.0))
+    tie = prove(gradients(microgrid.maximum(x, y), x), y < x)
+    assert tie.verdict == "undecided"
+    assert tie.point is not None
+    assert tie.point["x"] == tie.point["y"]
+    assert tie.values == (0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("1/3*x**3", "x**2"),
+        ("x**(1/3)", "1/3*x**(-2/3)"),
+        ("e**x", "exp(x)"),
+        ("x/log(2)", "1/log(2)"),
+        ("sin(pi)*x", "0"),
+        ("x**(2*pi)/pi", "2*x**(2*pi - 1)"),
+    ],
+)
+def test_typed_numbers_are_exact(text: str, claim: str) -> None:
+    x = Value(0.7, "x")
+    slope = gradients(parse(text).record_on({"x": x}, exact=True)["f"], x)
+    assert prove(slope, claim).verdict == "proved"
+    assert prove(slope, f"{claim} + 1e-20").verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("build", "claim", "read"),
+    [
+        (lambda x: x**3 * (1 / 3), "x**2", "0.3333333333333333, read as 1/3"),
+        (lambda x: x ** (1 / 3), "1/3*x**(-2/3)", "0.3333333333333333, read as 1/3"),
+        (lambda x: x / math.log(2), "1/log(2)", "0.6931471805599453, read as log(2)"),
+        (lambda x: x * (0.1 + 0.2), "0.3", "0.30000000000000004, read as 3/10"),
+        (lambda x: x * math.sqrt(2 * math.pi), "sqrt(2*pi)", "2.5066282746310002, read as sqrt(2)*sqrt(pi)"),
+    ],
+)
+def test_a_programs_rounded_constants_are_read_as_what_they_stand_for(build: Any, claim: str, read: str) -> None:
+    x = Value(0.7, "x")
+    proof = prove(gradients(build(x), x), claim)
+    assert proof.verdict == "proved"
+    assert "equal up to the rounding of the constant" in proof.reason
+    assert read in proof.reason
+    assert prove(gradients(build(x), x), f"({claim})*(1 + 1e-14)").verdict == "refuted"
+
+
+def test_a_difference_that_rounding_explains_is_not_refuted() -> None:
+    x = Value(0.7, "x")
+    rate = 0.7234567891234567 / 3
+    assert prove(rate * x, "0.7234567891234567/3*x").verdict == "undecided"
+    assert prove(rate * x, "0.7234567891234567/3*x + 1e-15").verdict == "refuted"
 
 
 def test_what_has_no_value_anywhere_is_undecided() -> None:
@@ -184,7 +263,7 @@ def test_what_has_no_value_anywhere_is_undecided() -> None:
 
 def test_what_sympy_can_not_simplify_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     x = Value(0.5, "x")
-    monkeypatch.setattr("microgrid.derivations.proof._is_zero", lambda *_: False)
+    monkeypatch.setattr("microgrid.derivations.vanishing._simplifies_to_zero", lambda *_: False)
     proof = prove((x + 1) ** 2, x * x + 2 * x + 1)
     assert proof.verdict == "undecided"
     assert "SymPy did not simplify the difference to 0; but both sides agree at 12 random points" in proof.reason
@@ -225,6 +304,12 @@ def test_a_claim_may_be_a_text_on_the_graphs_own_names() -> None:
     twice = Value(1.0, "x") * Value(2.0, "x")
     with pytest.raises(FormulaError, match=r"x in 'x' is no name, or not the name of one node alone, .*there are none"):
         prove(twice, "x")
+
+
+def test_a_number_that_a_claim_defines_is_that_number_and_no_symbol() -> None:
+    x = Value(3.0, name="x")
+    assert prove(gradients(x * x, x), "c*x; c = 2").verdict == "proved"
+    assert prove(gradients(x * x, x), "c*x; c = 2.5").verdict == "refuted"
 
 
 @pytest.mark.parametrize("side", [None, [1.0], {"a": 1}])

@@ -12,6 +12,7 @@ import operator
 import pickle
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -910,3 +911,86 @@ def test_a_value_has_no_subclasses_and_its_rule_stays() -> None:
         Value(1.0).color = "red"  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
         del Value(1.0).data
+
+
+# ---- conditions of several comparisons ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [0.5, 1.0, 2.0, 4.0, 5.0, math.nan])
+def test_comparisons_join_as_truths_do(number: float) -> None:
+    x = Value(number)
+    inside, outside = (x > 1) & (x < 4), (x <= 1) | (x >= 4)
+    assert bool(inside) is (1 < number < 4)
+    assert bool(outside) is (number <= 1 or number >= 4)
+    assert bool(~inside) is not (1 < number < 4)
+    assert where(inside, 3.0, 7.0).data == (3.0 if 1 < number < 4 else 7.0)
+    assert where(~outside & True, 3.0, 7.0).data == (7.0 if number <= 1 or number >= 4 else 3.0)
+
+
+def test_joined_comparisons_stay_in_the_graph_and_choose_its_branches() -> None:
+    graph = microgrid.compile(lambda x: where((x > 1) & (x < 4), x * x, -x))
+    branches = microgrid.compile(lambda x: x * x if (x > 1) & ~(x >= 4) else -x)
+    for number in (0.5, 2.0, 5.0):
+        assert graph(number) == branches(number) == (number * number if 1 < number < 4 else -number)
+        assert graph.grad(number) == branches.grad(number) == (2 * number if 1 < number < 4 else -1.0)
+
+
+def test_a_comparison_joins_nothing_but_truths() -> None:
+    x = Value(2.0)
+    others: list[Any] = [x, 1.0, "a"]
+    for other in others:
+        with pytest.raises(TypeError):
+            (x > 1) & other
+        with pytest.raises(TypeError):
+            (x > 1) | other
+
+
+def test_the_steps_of_backward_may_be_taken_by_hand_as_in_micrograds_lecture() -> None:
+    a, b = Value(2.0), Value(-3.0)
+    output = a * b + a.tanh() * a
+    output.backward()
+    expected = a.grad, b.grad
+    output.zero_grad()
+    output.grad = 1.0
+    for node in reversed(topological_order(output)):
+        node._backward()
+    assert (a.grad, b.grad) == expected
+
+
+def test_a_name_of_a_subclass_of_str_is_kept_as_a_plain_string() -> None:
+    class Name(str):
+        __slots__ = ("node",)
+
+    name = Name("w")
+    value = Value(1.0, name)
+    name.node = value  # type: ignore[attr-defined]  # a slot; no cycle
+    assert (value.name, type(value.name)) == ("w", str)
+    value.name = Name("")
+    assert value.name is None
+
+
+def test_a_long_name_is_cut_in_messages() -> None:
+    with strict(), pytest.raises(NonFiniteError) as caught:
+        microgrid.log(Value(0.0, "n" * 5_000))
+    assert len(str(caught.value)) < 200
+
+
+def test_an_interpreter_within_the_process_leaves_the_main_ones_engine_working() -> None:
+    script = """
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+    import microgrid
+    x = microgrid.Value(2.0)
+    y = microgrid.exp(x)
+    inner = interpreters.create()
+    code = "import microgrid; x = microgrid.Value(1.0); microgrid.exp(x).backward(); print(microgrid.engine, x.grad)"
+    getattr(interpreters, "run_string", None)(inner, code)
+    interpreters.destroy(inner)
+    y.backward()
+    print(x.grad == y.data, microgrid.sum([microgrid.Value(1.0), 2.0]).data, microgrid.softplus(1.0) > 1.0)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["python", "2.718281828459045", "True", "3.0", "True"]

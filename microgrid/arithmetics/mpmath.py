@@ -26,9 +26,25 @@ except ModuleNotFoundError as error:
 __all__ = ["MPMATH", "mpmath"]
 
 
+# Functions that have another name in mpmath, or none.
+_OTHERS: dict[str, Callable[..., Any]] = {
+    "pow": mpmath.power,
+    "log2": lambda x: mpmath.log(x, 2),
+    "exp2": lambda x: mpmath.power(2, x),
+    "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
+    "erfc": lambda x: mpmath.erfc(x) if abs(x) < 1e6 else 1 - mpmath.sign(x),  # mpmath's own overflows
+    "trunc": lambda x: mpmath.sign(x) * mpmath.floor(abs(x)),
+    "round": mpmath.nint,
+    "fmod": lambda x, y: x - y * _OTHERS["trunc"](x / y),
+    "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),  # there is no -0
+    "fma": lambda x, y, z: x * y + z,
+}
+_CLOSED = ("sign", "ceil", "trunc", "round")  # which float systems make of others
+
+
 def _real(name: str) -> Callable[..., Any]:
     """One of mpmath's functions with nan instead of a complex result, as in every real number system."""
-    function = getattr(mpmath, {"pow": "power"}.get(name, name))
+    function = _OTHERS.get(name) or getattr(mpmath, name)
 
     def real(*operands: Any) -> Any:
         result = function(*operands)
@@ -44,7 +60,7 @@ MPMATH = Arithmetic(
     pi=mpmath.pi,
     inf=mpmath.inf,
     **COMPARISONS,
-    **{name: _real(name) for name in ELEMENTARY},
+    **{name: _real(name) for name in (*ELEMENTARY, *_CLOSED)},
 )
 """Real numbers at the working precision of ``mpmath.mp``, for reference values and derivatives.
 

@@ -9,12 +9,19 @@ import numpy
 
 from microgrid.arithmetics.complex import COMPLEX
 from microgrid.core.arithmetic import Arithmetic
+from microgrid.core.ieee import IEEE_ELEMENTARY
 
 __all__ = ["COMPLEX_COLUMNS", "NUMPY", "as_column"]
 
-_SAME = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot")
-_INVERSE = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "pow": "power", "abs": "abs"}
-_error_function = numpy.vectorize(math.erf, otypes=[float])  # NumPy has none
+_SAME = (
+    *("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot"),
+    *("log2", "log10", "exp2", "cbrt", "floor", "fmod", "copysign"),
+)
+_INVERSE = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")}
+# Element by element: NumPy has none of them.
+_LACKING: dict[str, Any] = {
+    name: numpy.vectorize(IEEE_ELEMENTARY[name], otypes=[float]) for name in ("erf", "erfc", "fma")
+}
 
 NUMPY = Arithmetic(
     "NumPy",
@@ -24,9 +31,11 @@ NUMPY = Arithmetic(
     less_equal=numpy.less_equal,
     equal=numpy.equal,
     where=numpy.where,
-    erf=_error_function,
+    pow=numpy.power,
+    abs=numpy.abs,
     **{name: getattr(numpy, name) for name in _SAME},
     **{name: getattr(numpy, function) for name, function in _INVERSE.items()},
+    **_LACKING,
 )
 """Arrays of float64 of one shape, or single numbers. Use it inside ``numpy.errstate(all="ignore")``: NumPy warns of
 infinities, which are numbers in IEEE 754 and in this package."""

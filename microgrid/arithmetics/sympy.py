@@ -21,7 +21,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingPackageError("formulas need the package sympy: pip install 'microgrid-autodiff[symbolic]'") from error
 
-__all__ = ["SYMPY", "Formula", "exact", "sympy"]
+__all__ = ["SYMPY", "Formula", "decided", "exact", "sympy"]
 
 
 def exact(number: Any) -> Any:
@@ -114,7 +114,18 @@ def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _choose(truth: Any, then: Any, otherwise: Any) -> Formula:
-    return Formula(sympy.Piecewise((exact(then), truth), (exact(otherwise), True)))
+    first, second = exact(then), exact(otherwise)
+    if truth in (True, False) or first == second:
+        return Formula(first if truth == True else second)  # noqa: E712  # SymPy's truths are none of Python's
+    # Unevaluated: SymPy would simplify the condition first, which takes seconds where its operands are long.
+    return Formula(sympy.Piecewise((first, truth), (second, True), evaluate=False))
+
+
+def _nearest(x: Any) -> Any:
+    """The nearest whole number; of two, the even one."""
+    rest = x - 2 * sympy.floor(x / 2)
+    half = sympy.Rational(1, 2)
+    return x - rest + sympy.Piecewise((0, rest <= half), (1, rest < 1 + half), (2, True))
 
 
 # Functions that have another name in SymPy, or none.
@@ -124,17 +135,69 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "expm1": lambda x: sympy.exp(x) - 1,
     "log1p": lambda x: sympy.log(1 + x),
     "hypot": lambda x, y: sympy.sqrt(x**2 + y**2),
+    "log2": lambda x: sympy.log(x, 2),
+    "log10": lambda x: sympy.log(x, 10),
+    "exp2": lambda x: sympy.Pow(2, x),
+    "cbrt": lambda x: sympy.sign(x) * sympy.Abs(x) ** sympy.Rational(1, 3),
+    "ceil": sympy.ceiling,
+    "trunc": lambda x: sympy.Piecewise((sympy.ceiling(x), x < 0), (sympy.floor(x), True)),
+    "round": lambda x: _nearest(x),
+    "fmod": lambda x, y: x - y * _OTHERS["trunc"](x / y),
+    "copysign": lambda x, y: sympy.Abs(x) * sympy.Piecewise((-1, y < 0), (1, True)),
+    "fma": lambda x, y, z: x * y + z,
+}
+_CLOSED = ("abs", "sign", "ceil", "trunc", "round")  # which float systems make of others
+
+_OFFERS: dict[str, Any] = {
+    "pi": Formula(sympy.pi),
+    "inf": Formula(sympy.oo),
+    **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*ELEMENTARY, *_CLOSED)},
 }
 
 SYMPY = Arithmetic(
     "SymPy",
     exact=True,
-    pi=Formula(sympy.pi),
-    inf=Formula(sympy.oo),
     less=_truth(sympy.Lt),
     less_equal=_truth(sympy.Le),
     equal=_truth(sympy.Eq),
     where=_choose,
-    **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*ELEMENTARY, "abs")},
+    **_OFFERS,
 )
 """Formulas: the result of a rule is its exact expression, and nothing is rounded."""
+
+
+def decided(sign: Callable[[Any], int], is_zero: Callable[[Any], bool]) -> Arithmetic:
+    """Formulas in which every comparison is decided, so that no choice is left in them.
+
+    Parameters
+    ----------
+    sign : callable
+        From an expression to 1, -1 or 0.
+    is_zero : callable
+        From an expression to whether it is 0.
+
+    Returns
+    -------
+    Arithmetic
+        The number system. An absolute value is the expression itself or its negative.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from microgrid.arithmetics.sympy import Formula, decided
+    >>> decided(lambda expression: -1, lambda expression: False).relu(Formula(sympy.Symbol("x", real=True)))
+    0
+    """
+
+    def gap(x: Any, y: Any) -> Any:
+        return exact(x) - exact(y)
+
+    return Arithmetic(
+        "SymPy on a piece",
+        exact=True,
+        less=lambda x, y: sign(gap(x, y)) < 0,
+        less_equal=lambda x, y: sign(gap(x, y)) <= 0,
+        equal=lambda x, y: is_zero(gap(x, y)),
+        where=lambda truth, then, otherwise: Formula(then if truth else otherwise),
+        **(_OFFERS | {"abs": lambda x: Formula(sign(exact(x)) * exact(x))}),
+    )

@@ -177,10 +177,10 @@ class _DecisionLog(Arithmetic):
 
     def __init__(self) -> None:
         super().__init__("decisions", floats=True, abs=abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
-        self._taken: list[bool] = []
+        self._taken: list[float] = []
 
-    def decisions(self, node: Value) -> list[bool]:
-        """The outcomes of the comparisons of a node's rule at its operands; none for a rule without kinks."""
+    def decisions(self, node: Value) -> list[float]:
+        """What a node's rule decides at its operands: comparisons, whole numbers; nothing for a rule without kinks."""
         rule: Rule | None = node.op
         if rule is None or not rule.kinks:
             return []
@@ -202,6 +202,11 @@ class _DecisionLog(Arithmetic):
 
     def equal(self, x: float, y: float) -> bool:
         return self._note(x == y)
+
+    def floor(self, x: float) -> Any:
+        whole = IEEE_ELEMENTARY["floor"](x)
+        self._taken.append(whole)
+        return whole
 
     def where(self, truth: bool, then: Any, otherwise: Any) -> Any:
         return then if truth else otherwise

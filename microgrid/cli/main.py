@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ from microgrid.core.functions import FUNCTIONS
 from microgrid.derivations.derivation import explain
 from microgrid.derivations.proof import prove
 from microgrid.drawing import draw
-from microgrid.errors import DataError, FormulaError, MicrogridError
-from microgrid.formulas.parse import parse, recorded_on, spelled
+from microgrid.errors import DataError, FormulaError, MicrogridError, MissingPackageError
+from microgrid.formulas.parse import Formula, parse, plain, recorded_on, spelled
 from microgrid.util.tables import table
 from microgrid.util.wording import counted
 
@@ -91,7 +91,8 @@ examples:
 """
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser of the whole line, and that of each command."""
     parser = argparse.ArgumentParser(
         prog="microgrid",
         description="A scalar autodiff engine whose computational graph can be drawn, derived, checked and trained.",
@@ -106,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_prove(commands)
     _add_compile(commands)
-    return parser
+    return parser, commands.choices
 
 
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -211,10 +212,14 @@ def _draw(arguments: argparse.Namespace) -> int:
     output = nodes[formula.output]
     output.backward()
     parameters = [node for node in nodes.values() if node.op is None]
-    path = draw(output, parameters=parameters).save(arguments.out or Path(f"{formula.output}.svg"))
     rows = [(name, repr(node.data), repr(node.grad)) for name, node in nodes.items()]
-    print(table(("name", "value", f"d{formula.output}/d(name)"), rows, "<>>"))
-    print(f"drawn in {path}")
+    numbers = table(("name", "value", f"d{formula.output}/d(name)"), rows, "<>>")
+    try:
+        path = draw(output, parameters=parameters).save(arguments.out or Path(f"{formula.output}.svg"))
+    except MissingPackageError:
+        print(numbers)  # they need nothing that lays out graphs
+        raise
+    print(f"{numbers}\ndrawn in {path}")
     return 0
 
 
@@ -258,13 +263,14 @@ def _number_or_range(text: str) -> float | Interval:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    output, wrt, _ = _recorded(arguments)
+    output, wrt, nodes = _recorded(arguments)
+    _say_defaults(arguments, {name: node for name, node in nodes.items() if node.op is None})
     print(getattr(explain(output, wrt=wrt), arguments.format)())
     return 0
 
 
 def _prove(arguments: argparse.Namespace) -> int:
-    output, wrt, nodes = _recorded(arguments)
+    output, wrt, nodes = _recorded(arguments, exact=True)
     proof = prove(gradients(output, wrt), recorded_on(arguments.equals, nodes))
     print(f"d{output.name}/d{wrt.name} = {arguments.equals.strip()}")
     print(proof)
@@ -273,7 +279,8 @@ def _prove(arguments: argparse.Namespace) -> int:
 
 def _compile(arguments: argparse.Namespace) -> int:
     formula = parse(arguments.formula, arguments.output)
-    numbers = _numbers(arguments.numbers) or dict.fromkeys(formula.inputs, _DEFAULT)
+    numbers = _numbers_or_default(arguments, formula)
+    _say_defaults(arguments, numbers)
     nodes = formula.record(**numbers)
     inputs = {name: nodes[name] for name in formula.inputs}
     compiled = compile(nodes[formula.output], inputs, precise=arguments.precise)
@@ -291,15 +298,27 @@ def _compile(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _recorded(arguments: argparse.Namespace) -> tuple[Value, Value, dict[str, Value]]:
+def _recorded(arguments: argparse.Namespace, exact: bool = False) -> tuple[Value, Value, dict[str, Value]]:
     """The output, the node to differentiate with respect to, and every node by its name."""
     formula = parse(arguments.formula, arguments.output)
-    numbers = _numbers(arguments.numbers) or dict.fromkeys(formula.inputs, _DEFAULT)
-    nodes = formula.record(**numbers)
+    numbers = _numbers_or_default(arguments, formula)
+    nodes = formula.record_on({name: Value(numbers[name], name) for name in formula.check_inputs(numbers)}, exact=exact)
     name = spelled(arguments.wrt.strip())
     if name not in nodes:
         raise FormulaError(f"the formula has no name {name!r} to differentiate with respect to: {', '.join(nodes)}")
     return nodes[formula.output], nodes[name], nodes
+
+
+def _numbers_or_default(arguments: argparse.Namespace, formula: Formula) -> dict[str, float]:
+    """The numbers given; the same one for each name if there are none."""
+    return _numbers(arguments.numbers) or dict.fromkeys(formula.inputs, _DEFAULT)
+
+
+def _say_defaults(arguments: argparse.Namespace, names: Collection[str]) -> None:
+    """Say which numbers are used if none are given."""
+    if names and not arguments.numbers:
+        chosen = " ".join([f"{name}={_DEFAULT}" for name in names])
+        print(f"microgrid: no numbers are given, so these are used: {chosen}", file=sys.stderr)
 
 
 def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[str, Any]:
@@ -313,7 +332,7 @@ def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[s
         if name in numbers:
             raise FormulaError(f"{name!r} is given two numbers: drop one of them")
         try:
-            numbers[name] = read(text)
+            numbers[name] = read(plain(text))
         except DataError:
             raise
         except ValueError:
@@ -321,11 +340,15 @@ def _numbers(pairs: Sequence[str], read: Callable[[str], Any] = float) -> dict[s
     return numbers
 
 
-def _protect(arguments: Sequence[str]) -> list[str]:
-    """Put a blank before a formula such as -x**2, which argparse would parse as an option."""
-    if not {"draw", "check", "explain", "prove", "compile"}.issuperset(arguments[:1]):
-        return list(arguments)
-    return [f" {argument}" if re.match("-(?!-|h$)", argument) else argument for argument in arguments]
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments, with options anywhere among the numbers; argparse alone wants all numbers in one place."""
+    parser, commands = _parser()
+    command = commands.get(arguments[0]) if arguments else None
+    if command is None or "numbers" not in {action.dest for action in command._actions}:  # noqa: SLF001
+        return parser.parse_args(arguments)
+    # A blank before a formula such as -x**2, which argparse would parse as an option.
+    protected = [f" {argument}" if re.match("-(?!-|h$)", argument) else argument for argument in arguments[1:]]
+    return command.parse_intermixed_args(protected)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -369,7 +392,7 @@ def _discard_output() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    parsed = _parser().parse_args(_protect(arguments))
+    parsed = _parsed(arguments)
     try:
         status: int = parsed.run(parsed)
     except MicrogridError as error:

@@ -28,22 +28,25 @@ class Comparison(Deferred, Operators):
 
     As a truth (in ``if``, ``sorted``, ``max``) it is decided by the data at the moment of comparing. As a condition,
     or in arithmetic, where it counts as 1 or 0, it is recorded as a node, so that the choice stays in the graph.
+    ``(x > 1) & (x < 4)``, ``|`` and ``~`` are comparisons too; each side needs its parentheses.
 
     Parameters
     ----------
     rule : Rule
         The comparison.
-    left, right : Value or number
+    left, right : Value, Comparison or number
         What is compared.
 
     Examples
     --------
     >>> from microgrid import Value, where
-    >>> x = Value(-2.0)
+    >>> x = Value(-2.0, name="x")
     >>> bool(x < 0)
     True
     >>> where(x < 0, -x, x).data
     2.0
+    >>> (x < 0) & ~(x < -3)
+    <(x < 0.0) & ~(x < -3.0) is True>
     """
 
     __slots__ = ("_truth", "left", "right", "rule")
@@ -68,7 +71,29 @@ class Comparison(Deferred, Operators):
         return self._truth
 
     def __repr__(self) -> str:
-        return f"<{_short(self.left)} {self.rule.symbol} {_short(self.right)} is {self._truth}>"
+        return f"<{self._written()} is {self._truth}>"
+
+    def _written(self) -> str:
+        if self.rule.name == "equal":  # to 0: see __invert__
+            return f"~{_short(self.left)}"
+        sign = {"minimum": "&", "maximum": "|"}.get(self.rule.name, self.rule.symbol)
+        return f"{_short(self.left)} {sign} {_short(self.right)}"
+
+    def __and__(self, other: Comparison | bool) -> Comparison:
+        return self._joined("minimum", other)
+
+    def __or__(self, other: Comparison | bool) -> Comparison:
+        return self._joined("maximum", other)
+
+    __rand__, __ror__ = __and__, __or__
+
+    def __invert__(self) -> Comparison:
+        return Comparison(RULES["equal"], self, 0.0)
+
+    def _joined(self, rule: str, other: Comparison | bool) -> Comparison:
+        if not isinstance(other, Comparison | bool):
+            return NotImplemented
+        return Comparison(RULES[rule], self, other)
 
     def record(self) -> Value:
         """The comparison as a node of the graph: 1.0 if it holds, otherwise 0.0, with derivatives 0."""
@@ -82,13 +107,8 @@ _watched: ContextVar[list[Comparison] | None] = ContextVar("microgrid_watched", 
 def decisions() -> Iterator[list[Comparison]]:
     """Inside this block, every comparison that decides something in Python is noted: what a recorded path depends on.
 
-    Yields
-    ------
-    list of Comparison
-        Those that were used as a truth so far, in order.
+    Yields the comparisons that were used as a truth so far, in order.
 
-    Examples
-    --------
     >>> from microgrid import Value
     >>> with decisions() as decided:
     ...     y = max(Value(1.0, name="a"), Value(2.0, name="b"))
@@ -105,10 +125,16 @@ def decisions() -> Iterator[list[Comparison]]:
 
 
 def _data_of(operand: Any) -> float:
+    """The number of an operand; of a comparison, 1.0 or 0.0."""
+    if isinstance(operand, Comparison):
+        return float(operand._truth)  # noqa: SLF001  # of its own class
     return operand.data if isinstance(operand, Value) else as_float(operand)
 
 
 def _short(operand: Any) -> str:
+    if isinstance(operand, Comparison):
+        written = operand._written()  # noqa: SLF001  # of its own class
+        return written if written.startswith("~") else f"({written})"
     return (operand.name or repr(operand.data)) if isinstance(operand, Value) else repr(operand)
 
 

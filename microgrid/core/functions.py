@@ -29,15 +29,7 @@ def _apply(rule: Rule, operands: tuple[Any, ...]) -> Any:
 def elementwise(rule: Rule) -> Callable[..., Any]:
     """The function that applies a rule to its operands, and to arrays of them element by element.
 
-    Parameters
-    ----------
-    rule : Rule
-        Any rule; one on a list takes the list's elements, one after the other.
-
-    Returns
-    -------
-    callable
-        From Values, plain numbers or arrays to a node, a float or an array.
+    A rule on a list takes the list's elements, one after the other.
     """
 
     def function(*operands: Any) -> Any:

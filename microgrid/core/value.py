@@ -153,6 +153,11 @@ class ValueBase(Methods):
         """The operation's symbol, empty for a leaf, as micrograd's notebooks print it."""
         return self.op.symbol if self.op else ""
 
+    def _backward(self) -> None:
+        """Add this node's shares to its parents' gradients: one step of ``backward``, as in micrograd's lecture."""
+        for parent, partial in zip(self.parents, self.partials, strict=True):
+            parent.grad += partial * self.grad
+
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
         return f"Value(data={self.data!r}, grad={self.grad!r}{name})"
@@ -193,10 +198,7 @@ _view: Callable[[ValueBase, Any, Any], dict[str, Any]] | None = None
 def set_notebook_view(view: Callable[[ValueBase, Any, Any], dict[str, Any]]) -> None:
     """Register what a notebook shows for a Value; the drawing room does, since nothing here knows how to draw.
 
-    Parameters
-    ----------
-    view : callable
-        From a Value, and the ``include`` and ``exclude`` of ``_repr_mimebundle_``, to the MIME bundle.
+    ``view`` gives the MIME bundle for a Value and the ``include`` and ``exclude`` of ``_repr_mimebundle_``.
     """
     global _view  # registered once, on import
     _view = view
@@ -206,7 +208,7 @@ def check_name(name: str | None) -> str | None:
     """The name, None for an empty one, or an error that says what a name is."""
     if name is not None and not isinstance(name, str):
         raise InvalidValueError(f"a name is a string, not {name!r}; only the first argument of Value is its data")
-    return name or None
+    return str.__str__(name) or None if name else None  # a subclass of str could refer back to the node
 
 
 @public()

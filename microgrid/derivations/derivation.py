@@ -9,21 +9,24 @@ a for 1/(1 + exp(-z)).
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from microgrid._public import public
 from microgrid.core.engine import Value
 from microgrid.core.graph import dependents, pullback, topological_order
+from microgrid.core.rule import Rule
 from microgrid.derivations.render import as_html, as_latex, as_text, plain
-from microgrid.derivations.simplify import closed_form
+from microgrid.derivations.simplify import closed_form, size
 from microgrid.derivations.steps import MOST_COUNTED, Component, Path, Steps, is_word, paths_counted
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.formulas.names import symbol_names
 from microgrid.formulas.sympy import sympy_formulas, sympy_package, sympy_symbols
+from microgrid.util.budget import BudgetSpentError, CallBudget
 from microgrid.util.labels import number, one_line, shortened
 
 __all__ = ["Derivation", "explain"]
@@ -32,6 +35,10 @@ _MOST_NODES = 400  # nodes between the output and the input, beyond which a deri
 _MOST_OPERATIONS = 400  # operations of one node's formula, beyond which a derivation has numbers alone
 _MOST_PATHS = 8  # paths that are written out one by one
 _MOST_STAGES = 24
+_LONGEST = 400  # operations, symbols and numbers in a formula that is written
+_MOST_CALLS = 3_000_000  # of Python functions in SymPy, for a whole derivation: some 5 s
+_TOO_LONG = "its formula would be too long to be read"
+_UNFINISHED = "SymPy was stopped here, since it takes too long"
 
 
 @public()
@@ -167,14 +174,24 @@ class _Explainer:
         self.active = [node for node in self.order if node in self.between]
         self.stage_ends = self._stage_ends() if output in self.between else []
         words = [node for node in self.order if is_word(node.name)]
-        names = symbol_names(self.all, [output, wrt, *self.stage_ends, *words, *extra])
+        names = symbol_names(self.all, [output, wrt, *self.stage_ends, *words, *_compared(self.order), *extra])
         self.names = {node: name for node, name in names.items() if not node.is_constant}
         self.positions = {node: index for index, node in enumerate(self.order)}
         self.definitions: dict[Value, Any] = {}
-        self.small = len(self.active) <= _MOST_NODES and self._sizes_are_small()
-        if self.small:
-            self.symbols = sympy_symbols(self.names)
-            self.formulas = sympy_formulas([output, *extra], self.names, everywhere=True)
+        self.budget = CallBudget(_MOST_CALLS)
+        self.small = len(self.active) <= _MOST_NODES and self._sizes_are_small() and self._write_formulas(extra)
+
+    def _write_formulas(self, extra: Sequence[Value]) -> bool:
+        """Whether the nodes' formulas could be written within a third of the budget."""
+        self.symbols = sympy_symbols(self.names)
+        try:
+            self.formulas = self.budget.run(self._formulas, [self.output, *extra], most=_MOST_CALLS // 3)
+        except BudgetSpentError:
+            return False
+        return True
+
+    def _formulas(self, roots: Sequence[Value]) -> dict[Value, Any]:
+        return sympy_formulas(roots, self.names, everywhere=True)
 
     def _sizes_are_small(self) -> bool:
         sizes: dict[Value, int] = {}
@@ -196,7 +213,7 @@ class _Explainer:
             len(self.order),
             _path_counts(self.output, self.active)[self.wrt] if connected else 0,
             tuple([self.label(node) for node in self.stage_ends[1:-1]]),
-            tuple([(self.label(node), self._definition(node)) for node in self._defined(symbols)]),
+            tuple([(self.label(node), formula) for node, formula in self._defined(symbols)]),
             tuple([(self.label(node), node.data) for node in self.names if node in symbols]),
             components,
         )
@@ -205,7 +222,7 @@ class _Explainer:
         """The output and the nodes whose symbols occur in a formula or in the definition of such a node."""
         if not self.small:
             return set()
-        formulas = [formula for one in components for formula in (one.formula, one.closed_form)]
+        formulas = [formula for one in components if one.formula for formula in (one.formula, one.closed_form)]
         free = {free for formula in formulas for free in formula.free_symbols} | {self.symbols[self.output]}
         found: set[Value] = set()
         for node in sorted(self.names, key=lambda node: self.positions.get(node, len(self.order)), reverse=True):
@@ -214,10 +231,13 @@ class _Explainer:
                 free |= self._definition(node).free_symbols if node.op is not None else set()
         return found
 
-    def _defined(self, symbols: set[Value]) -> list[Value]:
-        """The nodes with a definition: those of the graph from the output down, then those from outside of it."""
+    def _defined(self, symbols: set[Value]) -> Iterable[tuple[Value, Any]]:
+        """The nodes with a short definition: those of the graph from the output down, then those from outside of it."""
         inner = [node for node in symbols if node.op is not None]
-        return sorted(inner, key=lambda node: self.positions.get(node, -1), reverse=True)
+        for node in sorted(inner, key=lambda node: self.positions.get(node, -1), reverse=True):
+            formula = self._definition(node)
+            if size(formula) <= _LONGEST:
+                yield node, formula
 
     def label(self, node: Value) -> str:
         """A node's name, or its formula if that is short, or its operation."""
@@ -266,34 +286,50 @@ class _Explainer:
                 yield product
 
     def _stage(self, upper: Value, lower: Value) -> Component:
-        sympy = sympy_package()
         nodes = self._between(upper, lower)
         inside = set(nodes)
         count = _path_counts(upper, nodes)[lower]
         value = pullback(upper, through=inside, order=nodes)[lower]
-        paths: tuple[Path, ...] = ()
-        formula, closed = None, None
-        if self.small:
-            partials = {node: self._partials(node) for node in nodes if node is not lower}
-            paths = tuple(self._paths(upper, lower, inside, partials)) if count <= _MOST_PATHS else ()
-            if paths:
-                formula = sympy.Add(*[path.formula for path in paths])
-            else:  # factors that paths have in common are multiplied once
-                formula = pullback(upper, partials.__getitem__, sympy.Integer(1), through=inside, order=nodes)[lower]
-            closed = closed_form(formula, self._definitions)
-        return Component(self.label(upper), self.label(lower), count, paths, (), formula, closed, value)
+        component = Component(self.label(upper), self.label(lower), count, (), (), None, None, value)
+        if not self.small:
+            return component
+        try:
+            paths, formula = self.budget.run(self._stage_formula, upper, lower, nodes, count)
+        except BudgetSpentError:
+            return replace(component, note=_UNFINISHED)
+        return self._simplified(replace(component, paths=paths, formula=formula))
+
+    def _simplified(self, component: Component) -> Component:
+        """The component with a closed form; without any formula if it is too long."""
+        if size(component.formula) > _LONGEST:
+            return replace(component, paths=(), formula=None, note=_TOO_LONG)
+        closed, finished = closed_form(component.formula, self._definitions, self.budget)
+        return replace(component, closed_form=closed, note="" if finished else _UNFINISHED)
+
+    def _stage_formula(
+        self, upper: Value, lower: Value, nodes: Sequence[Value], count: int
+    ) -> tuple[tuple[Path, ...], Any]:
+        """The paths of a stage, if they are few, and its formula."""
+        sympy = sympy_package()
+        inside = set(nodes)
+        partials = {node: self._partials(node) for node in nodes if node is not lower}
+        if count <= _MOST_PATHS:
+            paths = tuple(self._paths(upper, lower, inside, partials))
+            return paths, sympy.Add(*[path.formula for path in paths])
+        # Factors that paths have in common are multiplied once. The lower end has no partials of its own here.
+        adjoints = pullback(upper, partials.__getitem__, sympy.Integer(1), through=inside, order=nodes[1:])
+        return (), adjoints[lower]
 
     def _product(self, above: Component, stage: Component, lower: Value) -> Component:
         """The derivative of the output with respect to the lower end of a stage."""
         nodes = self._between(self.output, lower)
         value = pullback(self.output, through=set(nodes), order=nodes)[lower]
-        formula, closed = None, None
-        if self.small:
-            formula = above.closed_form * stage.closed_form
-            closed = closed_form(formula, self._definitions)
-        count = above.path_count * stage.path_count
+        count = min(above.path_count * stage.path_count, MOST_COUNTED)
         names = (above.name, stage.name)
-        return Component(above.of, stage.by, min(count, MOST_COUNTED), (), names, formula, closed, value)
+        component = Component(above.of, stage.by, count, (), names, None, None, value)
+        if above.formula is None or stage.formula is None:
+            return component
+        return self._simplified(replace(component, formula=above.closed_form * stage.closed_form))
 
     def _between(self, upper: Value, lower: Value) -> list[Value]:
         """The nodes on the paths between two ends of stages: a run of ``active``, since every path passes both."""
@@ -331,6 +367,26 @@ class _Explainer:
         for node in self.names:
             if node.op is not None:
                 yield self.symbols[node], self._definition(node)
+
+
+def _compared(order: Sequence[Value]) -> Iterable[Value]:
+    """The interior nodes that are compared with something: SymPy takes very long where a condition has conditions."""
+    for node in order:
+        if node.op is not None and _has_choices(node.op):
+            yield from [parent for parent in node.parents if parent.op is not None]
+
+
+@functools.cache
+def _has_choices(rule: Rule) -> bool:
+    """Whether an operation's formula, or that of a partial, depends on how its operands compare."""
+    from microgrid.arithmetics.sympy import SYMPY, Formula, exact
+
+    sympy = sympy_package()
+    operands = [Formula(sympy.Dummy(real=True)) for _ in range(rule.arity or len(rule.regions))]
+    value, partials = SYMPY.bind(rule)
+    out = value(*operands)
+    formulas = [one for one in (out, *partials(out, *operands)) if isinstance(one, Formula)]
+    return any([exact(one).has(sympy.Piecewise) for one in formulas])
 
 
 def _path_counts(upper: Value, nodes: Sequence[Value]) -> dict[Value, int]:

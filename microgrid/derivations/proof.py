@@ -1,33 +1,31 @@
 """Whether two recorded graphs are the same function: proved, refuted at a point, or undecided.
 
 A proof takes two independent ways, which have to agree: SymPy simplifies the difference of the two formulas to exactly
-0, with every symbol real; and both graphs, evaluated in two high precisions, agree at random points. A refutation is a
-point at which they differ by more than rounding can explain.
+0, if need be on each piece between their kinks (``vanishing``); and both graphs, evaluated in two high precisions,
+agree at random points and on the borders of the pieces (``agreement``). A refutation is a point at which they differ by
+more than the rounding of their constants can explain (``claim``).
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from microgrid._public import public
 from microgrid.core.engine import Value, as_value
-from microgrid.core.graph import evaluate, topological_order
+from microgrid.core.graph import topological_order
+from microgrid.derivations.agreement import DIGITS, Difference, at_random_points, on_borders
+from microgrid.derivations.claim import Claim
+from microgrid.derivations.pieces import border_told
+from microgrid.derivations.vanishing import obstacle, vanishes, vanishing_pieces
 from microgrid.errors import InvalidValueError
-from microgrid.formulas.high_precision import mpmath_package
-from microgrid.formulas.names import symbol_names, written_size
 from microgrid.formulas.parse import recorded_on
-from microgrid.formulas.sympy import sympy_formulas, sympy_package
+from microgrid.formulas.sympy import sympy_package
 
 __all__ = ["Proof", "prove"]
 
-_POINTS = 12  # points at which both sides are compared
-_TRIES = 200  # random points, some of which may lie outside of the functions' domain
-_DIGITS = (50, 100)
-_AGREED = 30  # digits that have to be equal
-_LARGEST = 3_000  # most operations in a difference that SymPy is to simplify
+_Verdict = Literal["proved", "refuted", "undecided"]
 
 
 @public()
@@ -51,7 +49,7 @@ class Proof:
         The two sides at that point.
     """
 
-    verdict: Literal["proved", "refuted", "undecided"]
+    verdict: _Verdict
     reason: str
     assumptions: str
     points: int
@@ -75,14 +73,16 @@ def prove(gradient: Any, closed_form: Any, *, positive: Iterable[Value] = ()) ->
         One side, such as a derivative from ``gradients``.
     closed_form : Value, number or str
         The other side. A string is parsed as a formula in the named nodes of the first side's graph, interior ones
-        included.
+        included; its numbers are exact, so that ``1/3`` and ``pi`` are not rounded.
     positive : iterable of Value, default ()
         Leaves that are assumed to be positive. All others are real.
 
     Returns
     -------
     Proof
-        The verdict, with a point if it was refuted.
+        The verdict, with a point if it was refuted. The reason says where a proof doesn't hold, such as at a kink that
+        the closed form has no value for, and which constants were read as what they are probably rounded from:
+        0.3333333333333333 as 1/3.
 
     Raises
     ------
@@ -105,23 +105,54 @@ def prove(gradient: Any, closed_form: Any, *, positive: Iterable[Value] = ()) ->
     """
     sympy_package()
     left = _side(gradient, {})
-    right = _side(closed_form, _named_nodes(left))
-    order = topological_order(left, right)
-    names = symbol_names(order)
-    signs = set(positive)
-    assumptions = _assumptions(names, signs)
-    agreed, point, values = _compare(left, right, names, signs, order)
-    if point is not None:
-        return Proof("refuted", _refutation(point, values), assumptions, agreed, point, values)
+    claim = Claim.of(left, _side(closed_form, _named_nodes(left)), positive)
+    proof = _judged(claim)
+    if proof.verdict != "refuted":
+        return proof
+    recognised = claim.with_recognised_constants()
+    if recognised is not None:
+        read = _judged(recognised)
+        if read.verdict != "refuted":
+            return replace(read, reason=f"{read.reason}; equal up to the rounding of {recognised.readings_told()}")
+    if claim.rounding_explains({node: proof.point[name] for node, name in claim.names.items()} if proof.point else {}):
+        reason = f"{proof.reason}, which the rounding of the constants in them can explain"
+        return replace(proof, verdict="undecided", reason=reason)
+    return proof
+
+
+def _judged(claim: Claim) -> Proof:
+    """The verdict on a claim whose constants are read in one way."""
+    assumptions = _assumptions(claim)
+    agreed, difference = at_random_points(claim)
+    if difference is not None:
+        return _differing("refuted", _told(claim, difference), claim, agreed, difference)
     if not agreed:
         reason = "at no random point do both sides have a finite real value, so that nothing could be compared"
         return Proof("undecided", reason, assumptions, 0)
-    where = f"{agreed} random point{'s' * (agreed > 1)} in {_DIGITS[0]} and in {_DIGITS[1]} digits"
-    if _is_zero(left, right, signs):
+    where = f"{agreed} random point{'s' * (agreed > 1)} in {DIGITS[0]} and in {DIGITS[1]} digits"
+    if vanishes(claim):
         reason = f"the difference simplifies to 0 ({assumptions}); both sides agree at {where}"
         return Proof("proved", reason, assumptions, agreed)
-    reason = f"{_obstacle(order) or 'SymPy did not simplify the difference to 0'}; but both sides agree at {where}"
-    return Proof("undecided", reason, assumptions, agreed)
+    pieces = vanishing_pieces(claim)
+    if pieces is None:
+        reason = obstacle(claim) or "SymPy did not simplify the difference to 0"
+        return Proof("undecided", f"{reason}; but both sides agree at {where}", assumptions, agreed)
+    unseen, difference = on_borders(claim, pieces.symbols, pieces.borders)
+    simplified = f"the difference simplifies to 0 {pieces.told()} ({assumptions})"
+    if difference is not None:
+        return _differing("undecided", f"{simplified}, but {_told(claim, difference)}", claim, agreed, difference)
+    outside = f", apart from where {_enumerated([border_told(one) for one in unseen])}" if unseen else ""
+    return Proof("proved", f"{simplified}{outside}; both sides agree at {where}", assumptions, agreed)
+
+
+def _differing(verdict: _Verdict, reason: str, claim: Claim, agreed: int, at: Difference) -> Proof:
+    point = {claim.names[node]: x for node, x in at.point.items()}
+    return Proof(verdict, reason, _assumptions(claim), agreed, point, at.values)
+
+
+def _told(claim: Claim, difference: Difference) -> str:
+    where = ", ".join([f"{claim.names[node]} = {x!r}" for node, x in difference.point.items()]) or "every point"
+    return f"at {where} the two sides are {difference.values[0]!r} and {difference.values[1]!r}"
 
 
 def _side(given: Any, nodes: Mapping[str, Value]) -> Value:
@@ -144,9 +175,9 @@ def _named_nodes(root: Value) -> dict[str, Value]:
     return {name: node for name, node in found.items() if name not in twice}
 
 
-def _assumptions(names: Mapping[Value, str], positive: set[Value]) -> str:
-    real = [name for node, name in names.items() if node not in positive]
-    signed = [name for node, name in names.items() if node in positive]
+def _assumptions(claim: Claim) -> str:
+    real = [name for node, name in claim.names.items() if node not in claim.positive]
+    signed = [name for node, name in claim.names.items() if node in claim.positive]
     parts = [f"{_enumerated(some)} {kind}" for some, kind in ((real, "real"), (signed, "positive")) if some]
     return ", ".join(parts) or "no symbols"
 
@@ -154,184 +185,3 @@ def _assumptions(names: Mapping[Value, str], positive: set[Value]) -> str:
 def _enumerated(names: Sequence[str], most: int = 12) -> str:
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def _refutation(point: Mapping[str, float], values: tuple[float, float] | None) -> str:
-    assert values is not None
-    where = ", ".join([f"{name} = {x!r}" for name, x in point.items()]) or "every point"
-    return f"at {where} the two sides are {values[0]!r} and {values[1]!r}"
-
-
-# ---- numbers --------------------------------------------------------------------------------------------------
-
-
-def _compare(
-    left: Value, right: Value, names: Mapping[Value, str], positive: set[Value], order: Sequence[Value]
-) -> tuple[int, dict[str, float] | None, tuple[float, float] | None]:
-    """The number of points at which the two sides agree, and the first point at which they don't, with both values."""
-    draw = random.Random("microgrid")
-    agreed = 0
-    for attempt in range(_TRIES if names else 1):
-        width = (2.0, 0.9, 0.5)[attempt % 3]  # narrow ones for domains such as that of asin
-        point = {node: _coordinate(draw, width, node in positive) for node in names}
-        verdict, values = _agree_at(left, right, point, order)
-        if verdict is False:
-            return agreed, {names[node]: x for node, x in point.items()}, values
-        agreed += verdict is True
-        if agreed == _POINTS:
-            break
-    return agreed, None, None
-
-
-def _coordinate(draw: random.Random, width: float, positive: bool) -> float:
-    """A number that is not 0 and has few digits."""
-    size = draw.randint(1, 64) * width / 64.0
-    return size if positive or draw.random() < 0.5 else -size
-
-
-def _agree_at(
-    left: Value, right: Value, point: Mapping[Value, float], order: Sequence[Value]
-) -> tuple[bool | None, tuple[float, float] | None]:
-    """Whether both sides are equal at a point, and their values; None if that can't be decided."""
-    mpmath = mpmath_package()
-    sides = []
-    for digits in _DIGITS:
-        with mpmath.workdps(digits):
-            pair = _evaluated(left, right, point, order)
-        if pair is None:
-            return None, None
-        sides.append(pair)
-    (low, low_other), (high, high_other) = sides
-    with mpmath.workdps(_DIGITS[1]):
-        size = max(abs(high), abs(high_other))
-        bound = size * mpmath.mpf(10) ** -_AGREED
-        if max(abs(low - high), abs(low_other - high_other)) > bound:
-            return None, None  # too many digits are lost to cancellation
-        return bool(abs(high - high_other) <= bound), (float(high), float(high_other))
-
-
-def _evaluated(
-    left: Value, right: Value, point: Mapping[Value, float], order: Sequence[Value]
-) -> tuple[Any, Any] | None:
-    from microgrid.arithmetics.mpmath import MPMATH
-
-    mpmath = mpmath_package()
-    numbers = {node: mpmath.mpf(x) for node, x in point.items()}
-    try:
-        values = evaluate([left, right], MPMATH, numbers, constant=_decimal, order=order)
-    except (ZeroDivisionError, OverflowError):
-        return None
-    pair = values[left], values[right]
-    return pair if all([mpmath.isfinite(one) for one in pair]) else None
-
-
-def _decimal(number: float) -> Any:
-    """A constant as the decimal number that it was written as, as in the formulas: 0.1 is one tenth."""
-    return mpmath_package().mpf(repr(number))
-
-
-# ---- formulas -------------------------------------------------------------------------------------------------
-
-
-def _obstacle(order: Sequence[Value]) -> str | None:
-    """Why the difference was not simplified, if an operation in the graph explains it."""
-    for node in order:
-        if node.op is not None and not _is_analytic(node):
-            return f"{node.op.name} is not analytic, and no simplification looks into it"
-    return None
-
-
-def _is_analytic(node: Value) -> bool:
-    sympy = sympy_package()
-    return not _formula_of(node).has(sympy.Piecewise, sympy.Abs)
-
-
-def _formula_of(node: Value) -> Any:
-    """The formula of one operation, in symbols for its operands; constants stay numbers."""
-    from microgrid.arithmetics.sympy import SYMPY, Formula, exact
-
-    assert node.op is not None
-    symbols = {x: sympy_package().Dummy(real=True) for x in node.parents if not x.is_constant}
-    return exact(SYMPY.bind(node.op)[0](*[Formula(symbols.get(x, x.data)) for x in node.parents]))
-
-
-def _is_zero(left: Value, right: Value, positive: set[Value]) -> bool:
-    """Whether the difference of the formulas simplifies to exactly 0.
-
-    First with symbols in place of the arguments of functions that are not rational, and of nodes that are not analytic.
-    An identity in these symbols holds for the nodes too, and z alone is much simpler than w1·x1 + … + w10·x10 + b.
-    """
-    difference = left - right
-    order = topological_order(difference)
-    opaque, arguments = _replaced_by_symbols(order)
-    for stop in ([*opaque, *arguments], opaque) if arguments else (opaque,):
-        if written_size(difference, set(stop)) <= _LARGEST:
-            names = _one_name_for_equals(order, symbol_names(order, stop), stop)
-            formulas = sympy_formulas([difference], names, positive)
-            if _simplifies_to_zero(formulas[difference], {formulas[node] for node in stop if node in formulas}):
-                return True
-    return False
-
-
-def _replaced_by_symbols(order: Sequence[Value]) -> tuple[list[Value], list[Value]]:
-    """The nodes that are not analytic, and the rational interior nodes that are operands of a node that is not."""
-    rational: dict[Value, bool] = {}
-    opaque: list[Value] = []
-    arguments: dict[Value, None] = {}
-    for node in order:
-        if node.op is None:
-            rational[node] = True
-            continue
-        if not _is_analytic(node):
-            opaque.append(node)
-        own = bool(_formula_of(node).is_rational_function())
-        rational[node] = own and all([rational[parent] for parent in node.parents])
-        if not own:
-            arguments |= dict.fromkeys([parent for parent in node.parents if parent.op and rational[parent]])
-    return opaque, list(arguments)
-
-
-def _one_name_for_equals(order: Sequence[Value], names: Mapping[Value, str], stop: Sequence[Value]) -> dict[Value, str]:
-    """The same name for nodes that are computed by the same operations from the same leaves."""
-    first: dict[tuple[Any, ...], Value] = {}
-    same: dict[Value, Value] = {}
-    for node in order:
-        parents = tuple([same[parent] for parent in node.parents])
-        key = (node.op, *parents) if node.op else ("number", node.data) if node.is_constant else (node,)
-        same[node] = first.setdefault(key, node)
-    stops = set(stop)
-    return {node: names[same[node]] if node in stops and same[node] in names else name for node, name in names.items()}
-
-
-def _simplifies_to_zero(difference: Any, symbols: set[Any]) -> bool:
-    """Whether each group of terms that share symbols, such as those of one sample, vanishes, or else their sum.
-
-    A common denominator of all terms would grow with their number.
-    """
-    sympy = sympy_package()
-    if difference == 0:
-        return True
-    groups: dict[frozenset[Any], Any] = {}
-    for term in sympy.Add.make_args(sympy.expand_mul(difference, deep=False)):
-        group = frozenset(term.free_symbols & symbols)
-        groups[group] = groups.get(group, 0) + term
-    return all([_vanishes(part) for part in groups.values()]) or (len(groups) > 1 and _vanishes(difference))
-
-
-def _vanishes(expression: Any) -> bool:
-    sympy = sympy_package()
-    ways = (
-        lambda e: sympy.cancel(sympy.together(e)),
-        lambda e: sympy.cancel(sympy.together(sympy.expand(e, power_exp=True))),
-        lambda e: sympy.cancel(sympy.together(e.rewrite(sympy.exp))),
-        lambda e: sympy.simplify(sympy.expand(e)),
-        lambda e: sympy.simplify(sympy.expand_log(e)),
-        sympy.trigsimp,
-    )
-    for way in ways:
-        try:
-            if way(expression) == 0:
-                return True
-        except (NotImplementedError, TypeError, ValueError, AttributeError, sympy.PolynomialError):
-            continue
-    return False

@@ -6,38 +6,55 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from microgrid.formulas.sympy import sympy_package
+from microgrid.util.budget import BudgetSpentError, CallBudget
 
-__all__ = ["closed_form"]
+__all__ = ["closed_form", "size"]
 
 _MOST_SIMPLIFIED = 60  # operations of a formula that is simplified in every way; up to three times as many, in one way
 _MOST_TRIED = 16  # operations of a formula that goes through sympy.simplify, which takes long
+_MOST_CALLS = 1_200_000  # of Python functions, for one way to simplify one formula
 
 Definitions = Callable[[], Iterable[tuple[Any, Any]]]
 
 
-def closed_form(formula: Any, definitions: Definitions) -> Any:
-    """The shortest formula found: simplified, and with symbols of named nodes in place of their formulas.
+def size(formula: Any) -> int:
+    """The operations, symbols and numbers in a formula; shared parts, which cost SymPy no memory, count each time."""
+    sizes: dict[Any, int] = {}
+    stack = [formula]
+    while stack:
+        one = stack[-1]
+        waiting = [part for part in one.args if part not in sizes]
+        stack += waiting
+        if not waiting:
+            sizes[stack.pop()] = 1 + sum([sizes[part] for part in one.args])
+    return sizes[formula]
 
-    Parameters
-    ----------
-    formula : sympy.Expr
-        The formula.
-    definitions : callable
-        Gives each named node's symbol and formula. It is called only if there may be something to put in.
 
-    Returns
-    -------
-    sympy.Expr
-        An equal expression.
+def closed_form(formula: Any, definitions: Definitions, budget: CallBudget) -> tuple[Any, bool]:
+    """The shortest equal formula found: simplified, and with symbols of named nodes in place of their formulas.
+
+    ``definitions`` gives each named node's symbol and formula; it is called only if there may be something to put in.
+    The second result says whether the budget, which is what SymPy may spend, sufficed for everything that was tried.
     """
-    best = _simplest(formula)
+    if formula.has(sympy_package().Piecewise):  # SymPy would go through its conditions, which helps nobody
+        return formula, True
+    best, finished = _simplest(formula, budget)
     improved = True
     while improved and best.free_symbols:
         improved = False
-        for candidate in _rewritten(best, definitions):
+        candidates = iter(_rewritten(best, definitions))
+        while True:
+            try:
+                candidate = budget.run(next, candidates, None, most=_MOST_CALLS)
+                if candidate is None:
+                    break
+                candidate, complete = _simplest(candidate, budget)
+            except BudgetSpentError:
+                return best, False
+            finished &= complete
             if _length(candidate)[0] < 0.8 * _length(best)[0]:  # a name has to make the formula clearly shorter
                 best, improved = candidate, True
-    return best
+    return best, finished
 
 
 def _rewritten(formula: Any, definitions: Definitions) -> Iterable[Any]:
@@ -52,7 +69,7 @@ def _rewritten(formula: Any, definitions: Definitions) -> Iterable[Any]:
                     continue
                 solution = _solved(_marked(defined, function, mark) - symbol, mark)
                 if solution is not None:
-                    yield _simplest(sympy.cancel(marked).subs(mark, solution))
+                    yield sympy.cancel(marked).subs(mark, solution)
 
 
 def _length(formula: Any) -> tuple[int, int]:
@@ -63,22 +80,25 @@ def _length(formula: Any) -> tuple[int, int]:
     return int(formula.count_ops()) + 3 * len(formula.atoms(sympy.Function)) + signs + text.count("**"), len(text)
 
 
-def _simplest(formula: Any) -> Any:
-    """The shortest of SymPy's forms of a formula."""
+def _simplest(formula: Any, budget: CallBudget) -> tuple[Any, bool]:
+    """The shortest of SymPy's forms of a formula, and whether the budget sufficed for all of them."""
     sympy = sympy_package()
     operations = formula.count_ops()
-    if operations > 3 * _MOST_SIMPLIFIED or formula.has(sympy.Piecewise):
-        return formula
-    forms = [formula]
+    if operations > 3 * _MOST_SIMPLIFIED:
+        return formula, True
+    forms, finished = [formula], True
     ways = [sympy.cancel, sympy.factor, sympy.expand, _collected, *[sympy.simplify] * (operations <= _MOST_TRIED)]
     for way in ways if operations <= _MOST_SIMPLIFIED else [sympy.factor_terms]:
         for start in forms[:2]:
             try:
-                forms.append(way(start))
+                forms.append(budget.run(way, start, most=_MOST_CALLS))
             except (NotImplementedError, TypeError, ValueError, AttributeError, sympy.PolynomialError):
                 continue  # the formula has no such form
+            except BudgetSpentError:
+                finished = False
     known = _kinds(formula)
-    return min([form for form in [*forms, *map(_sign_moved, forms)] if _kinds(form) <= known], key=_length)
+    fitting = [form for form in [*forms, *map(_sign_moved, forms)] if _kinds(form) <= known]
+    return min(fitting, key=_length), finished
 
 
 def _kinds(formula: Any) -> set[Any]:

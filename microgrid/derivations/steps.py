@@ -62,6 +62,8 @@ class Component:
         The formula, simplified.
     value : float
         The derivative.
+    note : str, default ""
+        Why the formula is missing, or not as short as it might be.
     """
 
     of: str
@@ -72,6 +74,7 @@ class Component:
     formula: Any
     closed_form: Any
     value: float
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -100,7 +103,7 @@ class Steps:
 
     @property
     def closed_form(self) -> Any:
-        """The simplified formula of the derivative, a SymPy expression; None if the graph is too large."""
+        """The simplified formula of the derivative, a SymPy expression; None if it would be too long."""
         if not self.path_count:
             return sympy_package().Integer(0)
         return self.components[-1].closed_form
@@ -108,7 +111,7 @@ class Steps:
     @property
     def is_summary(self) -> bool:
         """Whether the graph is too large for formulas, so that the derivation has numbers alone."""
-        return bool(self.components) and self.components[-1].formula is None
+        return bool(self.components) and all([one.formula is None for one in self.components])
 
 
 def is_word(name: str | None) -> bool:

@@ -15,10 +15,12 @@ import difflib
 import graphlib
 import keyword
 import math
+import operator as infix
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from microgrid._public import public
@@ -29,11 +31,14 @@ from microgrid.core.value import named
 from microgrid.errors import FormulaError
 from microgrid.util.wording import listed
 
-__all__ = ["Formula", "parse", "recorded_on", "spelled"]
+__all__ = ["Formula", "parse", "plain", "recorded_on", "spelled"]
 
 _CONSTANTS = {"pi": math.pi, "π": math.pi, "e": math.e}
-_TRANSLATED = str.maketrans({"·": "*", "×": "*", "−": "-", "÷": "/"})
+# Signs of books and word processors; the spaces are the no-break, the thin and the narrow no-break space.
+_SIGNS = {"·": "*", "⋅": "*", "×": "*", "∗": "*", "−": "-", "–": "-", "÷": "/", "≤": "<=", "≥": ">="}
+_TRANSLATED = str.maketrans(_SIGNS | dict.fromkeys("\xa0\u2009\u202f", " "))
 _LONGEST = 20_000  # characters, far more than a user types
+_LARGEST_EXPONENT = 1_000  # of a power of two typed numbers that is worked out exactly
 _EXCERPT = 60  # characters of a formula in a message
 
 OPERATORS: dict[type[ast.AST], str] = {
@@ -52,6 +57,11 @@ _SWAPPED: dict[type[ast.AST], str] = {ast.Gt: "less", ast.GtE: "less_equal"}
 def spelled(name: str) -> str:
     """A name as Python reads it, in Unicode's normal form NFKC: the two characters for µ become one."""
     return unicodedata.normalize("NFKC", name)
+
+
+def plain(text: str) -> str:
+    """A text with the signs of a keyboard: ``−`` and ``–`` become ``-``, ``≤`` becomes ``<=``, ``·`` becomes ``*``."""
+    return text.translate(_TRANSLATED)
 
 
 def _callables() -> dict[str, str]:
@@ -122,13 +132,16 @@ class Formula:
         """
         return self.record_on({name: Value(numbers[name], name) for name in self.check_inputs(numbers)})
 
-    def record_on(self, inputs: Mapping[str, Value]) -> dict[str, Value]:
+    def record_on(self, inputs: Mapping[str, Value], *, exact: bool = False) -> dict[str, Value]:
         """Record the graph on existing nodes.
 
         Parameters
         ----------
         inputs : mapping
             A Value for each input.
+        exact : bool, default False
+            Whether numbers that a float rounds, such as ``1/3``, ``log(2)`` and ``pi``, stay as typed in the graph,
+            for a proof, instead of becoming one rounded number.
 
         Returns
         -------
@@ -137,8 +150,9 @@ class Formula:
         """
         nodes = dict(inputs)
         for name in _in_order(self.definitions, self.output):
-            result = _record(self.definitions[name], nodes)
-            nodes[name] = named(result, name) if result.name is None else result  # a = w is another name for w
+            result = _result(self.definitions[name], nodes, exact)
+            node = result if isinstance(result, Value) else Value(result)
+            nodes[name] = named(node, name) if node.name is None else node  # a = w is another name for w
         return nodes
 
     def evaluate(self, inputs: Mapping[str, Any]) -> Any:
@@ -185,7 +199,7 @@ class Formula:
         """
         missing = [name for name in self.inputs if name not in numbers]
         if missing:
-            example = " ".join(f"{name}=0.5" for name in missing)
+            example = listed([f"{name}=0.5" for name in missing]).replace(", ", " ")
             raise FormulaError(f"no number is given for {listed(missing)}: add {example}")
         twice = [name for name in numbers if name in self.definitions]
         if twice:
@@ -234,13 +248,13 @@ def parse(text: str, output: str | None = None) -> Formula:
     if output is None:
         output = _only_output(definitions)
     elif output not in definitions:
-        raise FormulaError(f"the output {output!r} is not defined{_did_you_mean(output, definitions)}")
+        raise FormulaError(f"the output {_excerpt(output)!r} is not defined{_did_you_mean(output, definitions)}")
     _in_order(definitions, *definitions)  # raises if definitions form a circle
     return Formula(text, definitions, output)
 
 
 def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
-    """Parse a formula and record it on existing nodes.
+    """Parse a formula and record it on existing nodes, its numbers as typed: 1/3 is a division, pi a named constant.
 
     Parameters
     ----------
@@ -277,10 +291,8 @@ def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
         )
     made = dict(nodes)
     for name in _in_order(formula.definitions, formula.output):
-        made[name] = _record(formula.definitions[name], made)
-    output = made[formula.output]
-    is_number = output.op is None and output not in nodes.values()
-    return as_value(output.data) if is_number else output
+        made[name] = as_value(_result(formula.definitions[name], made, exact=True))  # a number, and no symbol
+    return made[formula.output]
 
 
 def _syntax_tree(text: str) -> ast.Module:
@@ -288,15 +300,17 @@ def _syntax_tree(text: str) -> ast.Module:
         raise FormulaError("the formula is empty: type something like 'L = (w*x - y)**2'")
     if len(text) > _LONGEST:
         raise FormulaError(f"the formula has {len(text):,} characters, and {_LONGEST:,} is the most that is read")
-    lines = [part.strip() for line in text.translate(_TRANSLATED).splitlines() for part in line.split(";")]
+    lines = [part.strip() for line in plain(text).splitlines() for part in line.split(";")]
     try:
         return ast.parse("\n".join([line for line in lines if line]))
     except SyntaxError as error:
         line = (error.text or "").strip()
         where = f" near {_excerpt(line, (error.offset or 1) - 1)!r}" if line else ""
         raise FormulaError(f"the formula can't be read{where}: {_hint(line) or error.msg}") from None
-    except (RecursionError, MemoryError, ValueError) as error:
-        raise FormulaError(f"the formula can't be read: {error or 'it is nested too deeply'}") from None
+    except (RecursionError, MemoryError):
+        raise FormulaError("the formula can't be read: it is nested too deeply; split it into definitions") from None
+    except ValueError as error:
+        raise FormulaError(f"the formula can't be read: {error}") from None
 
 
 # Mathematical notation that Python can't parse, and the advice on how to write it.
@@ -347,7 +361,7 @@ def _definitions(tree: ast.Module) -> dict[str, ast.expr]:
                     f"a formula can't contain {_show(statement)!r}: it is made of definitions such as z = w*x + b"
                 )
         if name in definitions:
-            raise FormulaError(f"{name!r} is defined twice: give one of the two another name")
+            raise FormulaError(f"{_excerpt(name)!r} is defined twice: give one of the two another name")
         definitions[name] = expression
     return definitions
 
@@ -383,7 +397,8 @@ def _in_order(definitions: Mapping[str, ast.expr], *outputs: str) -> list[str]:
     try:
         order = list(graphlib.TopologicalSorter(needs).static_order())
     except graphlib.CycleError as error:
-        raise FormulaError(f"the definitions go in a circle: {' → '.join(reversed(error.args[1]))}") from None
+        circle = listed([*reversed(error.args[1])]).replace(", ", " → ")
+        raise FormulaError(f"the definitions go in a circle: {circle}") from None
     return [name for name in order if name in definitions]
 
 
@@ -438,7 +453,7 @@ def _check_call(node: ast.Call) -> list[ast.expr]:
         )
     if node.func.id not in known:
         hint = _did_you_mean(node.func.id, known)
-        raise FormulaError(f"there is no operation {node.func.id!r}{hint}; there are {', '.join(FUNCTIONS)}")
+        raise FormulaError(f"there is no operation {_excerpt(node.func.id)!r}{hint}; there are {', '.join(FUNCTIONS)}")
     rule = RULES[known[node.func.id]]
     count = len(node.args)
     if rule.arity is None:
@@ -454,55 +469,91 @@ def _lists_expected(groups: int) -> str:
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name, list(known), n=1) if len(name) <= _EXCERPT else []
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 # ---- recording ------------------------------------------------------------------------------------------------
 
 
-def _record(tree: ast.expr, nodes: Mapping[str, Value]) -> Value:
-    """The graph of a checked expression on the nodes of its names."""
-    try:
-        result = _evaluate(tree, nodes)
-    except RecursionError:
-        raise FormulaError("the formula is nested too deeply: split it into definitions") from None
-    return result if isinstance(result, Value) else Value(result)
+def _result(tree: ast.expr, nodes: Mapping[str, Value], exact: bool) -> Any:
+    """The graph of a checked expression on the nodes of its names, or a float."""
+    known = dict(nodes)
+    if exact:
+        known = {name: named(as_value(number), name) for name, number in _CONSTANTS.items()} | known
+    return _evaluate(tree, known, _apply_exactly if exact else _apply)
 
 
-def _evaluate(tree: ast.expr, nodes: Mapping[str, Any]) -> Any:
-    """A Value, or a float if no operand is a Value."""
-    match tree:
-        case ast.Name(id=name):
-            return nodes[name] if name in nodes else _CONSTANTS[name]
-        case ast.Constant(value=int() | float() as number):
-            return _number(number)
-        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _evaluate(operand, nodes)
-        case ast.UnaryOp(op=operator, operand=operand):
-            return FUNCTIONS[OPERATORS[type(operator)]](_evaluate(operand, nodes))
-        case ast.BinOp(left=left, op=operator, right=right):
-            return FUNCTIONS[OPERATORS[type(operator)]](_evaluate(left, nodes), _evaluate(right, nodes))
-        case ast.Compare(left=left, ops=[operator], comparators=[right]):
-            return _compare(operator, _evaluate(left, nodes), _evaluate(right, nodes))
-    assert isinstance(tree, ast.Call)  # the check allows nothing else
-    assert isinstance(tree.func, ast.Name)
-    return _call(_callables()[tree.func.id], [_evaluate(arg, nodes) for arg in tree.args])
-
-
-def _compare(operator: ast.AST, left: Any, right: Any) -> Any:
-    if type(operator) in _SWAPPED:
-        return FUNCTIONS[_SWAPPED[type(operator)]](right, left)
-    return FUNCTIONS[OPERATORS[type(operator)]](left, right)
-
-
-def _call(name: str, operands: list[Any]) -> Any:
+def _apply(name: str, operands: Sequence[Any]) -> Any:
+    """A rule's output, lists of operands given one after the other: a Value, or a float if no operand is a Value."""
     function: Callable[..., Any] = FUNCTIONS[name]
     rule = RULES[name]
     if rule.arity is not None:
         return function(*operands)
     length = len(operands) // len(rule.regions)
     return function(*[operands[start : start + length] for start in range(0, len(operands), length)])
+
+
+def _apply_exactly(name: str, operands: Sequence[Any]) -> Any:
+    """The output as a float if no operand is a Value and the float is the exact result; otherwise a Value."""
+    if not any([isinstance(operand, Value) for operand in operands]):
+        result = _apply(name, operands)
+        if _is_exact(name, operands, result):
+            return result
+        operands = [as_value(operand) for operand in operands]
+    return _apply(name, operands)
+
+
+_EXACT: dict[str, Callable[..., Any]] = {
+    name: getattr(infix, name) for name in ("add", "sub", "mul", "truediv", "neg", "pow", "lt", "le")
+}
+
+
+def _is_exact(name: str, operands: Sequence[float], result: float) -> bool:
+    """Whether a float is the result of an operation on numbers as they are written in decimal: 0.1 is one tenth."""
+    operation = _EXACT.get(RULES[name].operator or "")
+    if operation is None or (name == "pow" and abs(operands[1]) > _LARGEST_EXPONENT):
+        return False
+    try:
+        return bool(operation(*[Fraction(repr(operand)) for operand in operands]) == Fraction(repr(result)))
+    except (ValueError, ZeroDivisionError):  # inf, nan, and 0 to a negative power
+        return False
+
+
+def _evaluate(tree: ast.expr, nodes: Mapping[str, Any], apply: Callable[[str, Sequence[Any]], Any] = _apply) -> Any:
+    """A Value, or a float if no operand is a Value."""
+    results: list[Any] = []
+    stack: list[ast.expr | tuple[str, int]] = [tree]
+    while stack:  # operands before the operation, in reading order
+        match stack.pop():
+            case (str(name), int(count)):
+                results[len(results) - count :] = [apply(name, results[len(results) - count :])]
+            case ast.Name(id=name):
+                results.append(nodes[name] if name in nodes else _CONSTANTS[name])
+            case ast.Constant(value=int() | float() as number):
+                results.append(_number(number))
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                stack.append(operand)
+            case ast.expr() as expression:
+                name, operands = _operation(expression)
+                stack += [(name, len(operands)), *reversed(operands)]
+    return results.pop()
+
+
+def _operation(tree: ast.expr) -> tuple[str, list[ast.expr]]:
+    """The rule that a checked expression applies, and its operands."""
+    match tree:
+        case ast.UnaryOp(op=operator, operand=operand):
+            return OPERATORS[type(operator)], [operand]
+        case ast.BinOp(left=left, op=operator, right=right):
+            return OPERATORS[type(operator)], [left, right]
+        case ast.Compare(left=left, ops=[operator], comparators=[right]):
+            if type(operator) in _SWAPPED:
+                return _SWAPPED[type(operator)], [right, left]
+            return OPERATORS[type(operator)], [left, right]
+    assert isinstance(tree, ast.Call)  # the check allows nothing else
+    assert isinstance(tree.func, ast.Name)
+    return _callables()[tree.func.id], tree.args
 
 
 def _number(number: float) -> float:

@@ -64,6 +64,7 @@ def latex(value: Value, *, stop: Iterable[Value] = ()) -> str:
     check_size(value, stops)
     names = symbol_names(topological_order(value), stops)
     named = {node: Text(symbol(name)) for node, name in names.items() if node.name}
+    named |= {node: Text(symbol(node.name)) for node in topological_order(value) if node.is_constant and node.name}
     written = evaluate([value], LATEX, named, constant=Text.of, order=shown([value], stops))
     return Text.of(written[value]).text
 
@@ -119,6 +120,7 @@ def sympy_formulas(
     positive: Iterable[Value] = (),
     *,
     everywhere: bool = False,
+    constants: Mapping[Value, Any] | None = None,
 ) -> dict[Value, Any]:
     """The SymPy expressions of a graph's nodes, in which named nodes are symbols.
 
@@ -132,17 +134,15 @@ def sympy_formulas(
         The nodes whose symbols are positive; all others are real.
     everywhere : bool, default False
         Include nodes that the roots reach through named nodes alone.
-
-    Returns
-    -------
-    dict
-        From each of these nodes to its expression.
+    constants : dict, optional
+        From constants to the exact numbers that they stand for; all others are taken as written.
     """
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
     order = topological_order(*roots) if everywhere else shown(roots, names)
     visible = {node: names[node] for node in order if node in names}
-    symbols = {node: Formula(one) for node, one in sympy_symbols(visible, positive).items()}
+    known = {**sympy_symbols(visible, positive), **(constants or {})}
+    symbols = {node: Formula(one) for node, one in known.items()}
     values = evaluate(roots, SYMPY, symbols, constant=Formula, order=order)
     return {node: exact(formula) for node, formula in values.items()}
 

@@ -15,20 +15,10 @@ Rebuild = Callable[[Any], Any]
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """The numbers of a structure in order, and how others are put in their places.
 
-    Parameters
-    ----------
-    tree : number, list, tuple, dict or array
-        The structure; lists, tuples and dicts may hold one another. Anything else is a number.
+    Lists, tuples and dicts may hold one another; anything else is a number. The function takes as many things and gives
+    a structure of the same shape: arrays of plain numbers come back as arrays of floats, and arrays in the places of an
+    array's elements are joined to it.
 
-    Returns
-    -------
-    tuple
-        The list of numbers, and a function from as many things to a structure of the same shape. Arrays of plain
-        numbers come back as arrays of floats, and arrays in the places of an array's elements are joined to it.
-
-    Examples
-    --------
-    >>> from microgrid.util.pytree import flatten
     >>> numbers, rebuild = flatten({"w": [1.0, 2.0], "b": 3.0})
     >>> numbers, rebuild("xyz")
     ([1.0, 2.0, 3.0], {'w': ['x', 'y'], 'b': 'z'})
@@ -48,18 +38,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
 
 
 def only(parts: Sequence[Any]) -> Any:
-    """The one thing that a number is put together from: what ``flatten`` gives for a number.
-
-    Parameters
-    ----------
-    parts : sequence
-        Of one element.
-
-    Returns
-    -------
-    object
-        The element.
-    """
+    """The one thing that a number is put together from: what ``flatten`` gives for a number."""
     return parts[0]
 
 
@@ -70,17 +49,10 @@ def flatten_like(tree: Any, rebuild: Rebuild, count: int, what: str) -> list[Any
     ----------
     tree : number, list, tuple, dict or array
         The structure. For an array, lists of its shape will do.
-    rebuild : callable
-        What ``flatten`` gave for the other one.
-    count : int
-        How many numbers that has.
+    rebuild, count : callable, int
+        What ``flatten`` gave for the other one, and how many numbers that has.
     what : str
         What the other one is called in messages.
-
-    Returns
-    -------
-    list
-        As many.
 
     Raises
     ------
@@ -89,7 +61,6 @@ def flatten_like(tree: Any, rebuild: Rebuild, count: int, what: str) -> list[Any
 
     Examples
     --------
-    >>> from microgrid.util.pytree import flatten_like
     >>> flatten_like({"b": 3.0, "w": [1.0, 2.0]}, flatten({"w": [0.0, 0.0], "b": 0.0})[1], 3, "argument")
     [1.0, 2.0, 3.0]
     """

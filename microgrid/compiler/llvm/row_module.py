@@ -23,11 +23,6 @@ _IN_ONE_PIECE = 250  # nodes with derivatives, or three times as many without: b
 class Kernel:
     """Native code for arrays that are read in one way.
 
-    Parameters
-    ----------
-    spec : KernelSpec
-        What decides the code.
-
     Attributes
     ----------
     library : jit.Library
