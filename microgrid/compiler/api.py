@@ -8,7 +8,6 @@ none holds at these numbers, the function is recorded anew.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +35,7 @@ from microgrid.compiler.tiers import LEVELS, Code, point_runner, processors, row
 from microgrid.compiler.trace import Trace
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
+from microgrid.util.locks import Lock
 from microgrid.util.pytree import Rebuild
 from microgrid.util.wording import listed
 
@@ -94,7 +94,7 @@ class Compiled:
         self._recent: dict[Request, Specialization] = {}
         self._row_places: dict[tuple[Place, ...], list[Place]] = {}
         self._last: Specialization | None = None
-        self._lock = threading.RLock()
+        self._lock = Lock()
 
     # ---- calls ------------------------------------------------------------------------------------------------
 

@@ -253,6 +253,7 @@ class Layout:
         self.shared = list(range(len(self.outside)))  # the inputs that are the same for all rows
         for place, label in places:
             self._add(place, label, arguments[place], place in rows)
+        self.row_parts = [part for part in self.parts if part.is_rows]
 
     def _add(self, place: Place, label: str, argument: Any, is_rows: bool) -> None:
         leaves, rebuild = flatten(argument)
@@ -268,11 +269,6 @@ class Layout:
         self.parts.append(part)
         if not is_rows:
             self.shared += range(part.start, part.stop)
-
-    @functools.cached_property
-    def row_parts(self) -> list[Part]:
-        """The arguments with rows."""
-        return [part for part in self.parts if part.is_rows]
 
     def part(self, place: Place) -> Part | None:
         """The argument at a place, if it is one with numbers."""

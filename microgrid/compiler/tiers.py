@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -17,6 +16,7 @@ from microgrid.compiler.reroll import Group, Rolled, roll
 from microgrid.core.arithmetic import FLOAT
 from microgrid.errors import DataError
 from microgrid.program.program import Program
+from microgrid.util.locks import Lock
 
 __all__ = [
     "LEVELS",
@@ -178,7 +178,7 @@ class PointRunner:
     def __init__(self, program: Program, wrt: Sequence[int], *, precise: bool, optimize: str) -> None:
         self.program, self.wrt, self._precise = program, list(wrt), precise
         self._calls = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
         level = self._first(optimize)
         self.may_tier_up = level == "interpreter" and optimize == "auto"
         self.codes: list[Any] = [self._made(level)]

@@ -6,7 +6,6 @@ out as they did when it was recorded.
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import dependents, topological_order
 from microgrid.errors import InvalidValueError, OperationError
 from microgrid.program.program import Program
+from microgrid.util.locks import Lock
 from microgrid.util.pytree import Rebuild, flatten
 
 __all__ = ["Guards", "Trace", "guards_of", "trace"]
@@ -37,7 +37,7 @@ class Guards:
 
     def __init__(self, program: Program, truths: list[float]) -> None:
         self.program, self.truths = program, truths
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._runner: PointRunner | None = None
 
     def frame(self, inputs: Any) -> PointFrame:

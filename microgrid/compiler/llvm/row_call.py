@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -16,6 +15,7 @@ from microgrid.compiler.llvm.row_frame import ArrayView, CallFrame, address, vie
 from microgrid.compiler.llvm.row_module import Kernel
 from microgrid.compiler.llvm.row_reduction import CHUNK
 from microgrid.compiler.llvm.trampoline import data_address
+from microgrid.util.locks import Lock
 
 __all__ = ["Call"]
 
@@ -23,7 +23,7 @@ _WORTH_A_THREAD = 200_000  # row operations: some 0.1 ms
 _WORTH_A_LOCK = 10_000  # row operations, some 5 µs: beyond, other threads of Python run in the meantime
 
 _pool: list[ThreadPoolExecutor] = []
-_pool_lock = threading.Lock()
+_pool_lock = Lock()
 
 
 def _threads() -> ThreadPoolExecutor:
@@ -34,15 +34,8 @@ def _threads() -> ThreadPoolExecutor:
         return _pool[0]
 
 
-def _forget_pool() -> None:
-    """In a forked process threads don't live on, nor does whoever held the lock."""
-    global _pool_lock
-    _pool.clear()
-    _pool_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+if hasattr(os, "register_at_fork"):  # threads don't live on in a forked process
+    os.register_at_fork(after_in_child=_pool.clear)
 
 
 class Call:

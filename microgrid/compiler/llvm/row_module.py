@@ -59,7 +59,7 @@ class Kernel:
 
     def builtin(self, frame: CallFrame, left: Any, keep: list[Any], *, is_long: bool) -> Callable[[], float]:
         """A call on one thread, as a function of Python's."""
-        code, kept = self.library.address("run"), (self.library, keep)
+        code, kept = self.library.address("run"), (self.library.loaded, keep)
         return builtin("gradient", code, ctypes.addressof(frame), address(left), kept, is_long=is_long)
 
     def results(self, sums: Any, columns: Any) -> tuple[Any, Any, Any]:

@@ -75,7 +75,7 @@ class Interpreted:
         given = {"inputs": inputs, "seeds": seeds, "outputs": outputs, "gradient": gradient} | self._numbers
         given |= {name: array.ctypes.data for name, array in own.items()}
         words = [given[field] for field in FIELDS]
-        kept = self._arrays, own, self._libraries, keep
+        kept = (*self._arrays.values(), *own.values(), *[library.loaded for library in self._libraries], keep)
         return bound_calls(self._libraries[0], words, outputs, kept, is_long=self._is_long)
 
     def ir(self) -> str:
