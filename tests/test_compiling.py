@@ -867,9 +867,9 @@ def test_a_forked_process_compiles_while_another_thread_did() -> None:
         warnings.simplefilter("ignore")
         held, done = threading.Event(), threading.Event()
         def hold():
-            with machine._LOCK:
+            with machine.LOCK:
                 held.set()
-                done.wait()
+                done.wait(0.5)
         threading.Thread(target=hold).start()
         held.wait()
         child = os.fork()

@@ -6,7 +6,6 @@ Arguments of one structure share a trace. Each argument is walked once a call, f
 from __future__ import annotations
 
 import functools
-import math
 import struct
 import sys
 from array import array
@@ -28,7 +27,6 @@ __all__ = [
     "Part",
     "Place",
     "Variables",
-    "as_matrix",
     "check_kind",
     "check_places",
     "distinct",
@@ -581,11 +579,6 @@ def one_row(rows: Any) -> Any:
         return rows[0]
     row = numpy.zeros(rows.shape[1:])
     return row if row.ndim else 0.0
-
-
-def as_matrix(rows: Any) -> Any:
-    """Rows of any shape as rows of columns."""
-    return rows if rows.ndim <= 2 else rows.reshape(len(rows), math.prod(rows.shape[1:]))
 
 
 def rows_first(tree: Any) -> Any:

@@ -21,7 +21,8 @@ class FunctionTarget:
     """A function: its arguments by position or name, and how a call of it is recorded."""
 
     def __init__(self, f: Callable[..., Any], outside: Sequence[Value], static: Sequence[Place]) -> None:
-        self.f, self.outside, self.static = f, list(outside), static
+        self.f = self.reading = f
+        self.outside, self.static = list(outside), static
         self.__name__ = getattr(f, "__name__", "function")
         self.names, self.keywords = _parameters(f)
 
@@ -81,6 +82,7 @@ def _parameters(f: Callable[..., Any]) -> tuple[list[str], list[str]]:
 class GraphTarget:
     """A graph that was recorded before: its inputs by name."""
 
+    reading = None
     outside: Sequence[Value] = ()
     static: Sequence[Place] = ()
     keywords: Sequence[str] = ()

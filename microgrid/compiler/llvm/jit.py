@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
     import llvmlite.binding as llvm
 
-__all__ = ["Library", "build", "fingerprint", "is_available", "processor", "vector_width"]
+__all__ = ["LOCK", "Library", "build", "fingerprint", "is_available", "processor", "vector_width"]
 
 _WORTH_KEEPING = 0.02  # seconds
-# A process forks when no thread is inside LLVM, whose own locks the child couldn't renew: it waits for what is being
-# compiled, but not for ever.
-_LOCK = Lock()  # LLVM's target machines are not for two threads at a time
+LOCK = Lock()
+"""Held inside LLVM, whose target machines are not for two threads at a time, and while its part of the compiler is
+imported. A process forks when no thread is inside, for the child couldn't renew LLVM's locks or the importer's: it
+waits for what is being compiled, but not for ever."""
 
 
 class _Fork:
@@ -42,9 +43,9 @@ class _Fork:
 
     def before(self) -> None:
         self.held = []
-        if not _LOCK.acquire(self._patience):
+        if not LOCK.acquire(self._patience):
             return
-        self.held.append(_LOCK)
+        self.held.append(LOCK)
         binding = sys.modules.get("llvmlite.binding.ffi")
         inner = getattr(getattr(binding, "lib", None), "_lock", None)  # private: llvmlite offers nothing else
         if inner is not None:
@@ -69,8 +70,9 @@ if hasattr(os, "register_at_fork"):
 def is_available() -> bool:
     """Whether native code can be made: LLVM is installed, and NumPy, whose arrays it runs over."""
     try:
-        import llvmlite.binding  # noqa: F401  # asked for alone
-        import numpy  # noqa: F401  # likewise
+        with LOCK:
+            import llvmlite.binding  # noqa: F401  # asked for alone
+            import numpy  # noqa: F401  # likewise
     except ImportError:
         return False
     return True
@@ -159,7 +161,7 @@ class Library:
         self.compile_seconds = compile_seconds
         self._ir, self._codegen = ir, codegen
         llvm = _llvm()
-        with _LOCK:
+        with LOCK:
             _add_symbols(vector_width())
             empty = llvm.parse_assembly("", context=llvm.create_context())
             self._engine = llvm.create_mcjit_compiler(empty, _new_target_machine())
@@ -187,7 +189,7 @@ class Library:
         int
             Its address, valid while the library lives.
         """
-        with _LOCK:
+        with LOCK:
             address: int = self._engine.get_function_address(name)
         if not address:
             raise KeyError(f"the library has no function {name!r}")
@@ -206,7 +208,7 @@ class Library:
 
 
 def _unload(engine: Any) -> None:
-    with _LOCK:
+    with LOCK:
         engine.close()
 
 
@@ -218,7 +220,7 @@ def _new_target_machine() -> Any:
 def _emit(ir: str, codegen: int, emit: Callable[[Any, Any], Any]) -> Any:
     """Parse the text, simplify it and emit it in a context of its own, which is freed afterwards."""
     llvm = _llvm()
-    with _LOCK:
+    with LOCK:
         context = llvm.create_context()
         module = llvm.parse_assembly(ir, context=context)
         try:
