@@ -90,6 +90,7 @@ class GraphTarget:
 
     def __init__(self, make: Callable[[bool], Program], names: Sequence[str], results: Rebuild) -> None:
         self._make, self.names, self._results = make, list(names), results
+        self._known = frozenset(names)
 
     def positions(self, count: int) -> list[Place]:
         """The places of so many positional arguments."""
@@ -100,7 +101,7 @@ class GraphTarget:
         if len(args) > len(self.names):
             raise DataError(f"the recorded graph has {len(self.names)} inputs, and the call gives {len(args)} numbers")
         given = {**dict(zip(self.names, args, strict=False)), **more}
-        if given.keys() != set(self.names) or len(given) < len(args) + len(more):
+        if given.keys() != self._known or len(given) < len(args) + len(more):
             raise DataError(
                 f"the recorded graph has the inputs {listed(self.names)}: give each once, in this order or by its name"
             )
@@ -108,7 +109,7 @@ class GraphTarget:
 
     def place(self, one: Place, arguments: Arguments) -> Place:
         """The name of an input that is given by name or position."""
-        if one in self.names:
+        if one in self._known:
             return one
         if isinstance(one, int) and -len(self.names) <= one < len(self.names):
             return self.names[one]
