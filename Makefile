@@ -50,6 +50,7 @@ bench: $(VENV)/bench.installed ## The benchmarks with all peers, eager and compi
 
 checkers: $(VENV)/bench.installed ## The gradient checker beside others and on trial itself: what each finds
 	$(BIN)/python -m benchmarks.checkers
+	$(BIN)/python -m benchmarks.checker_cost
 	$(BIN)/python -m benchmarks.planted_faults
 
 notebooks: $(VENV)/dev.installed ## Execute the notebooks anew and save them with their outputs

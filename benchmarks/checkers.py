@@ -34,7 +34,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 import microgrid
-from benchmarks.gradients import FLOATS, RIGHT, WRONG, Case, Functions
+from benchmarks.gradients import FLOATS, RIGHT, WRONG, Case, Functions, functions_of
 from microgrid.checking import Report, Verdict, check_gradients
 from microgrid.util.tables import table
 
@@ -52,34 +52,16 @@ SCIPY = f"scipy check_grad > {SCIPY_LIMIT:g}"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a checker says of one gradient.
-
-    Parameters
-    ----------
-    said : str
-        "right", "wrong", "kink" or "can't tell".
-    culprit : int, str or None
-        Which coordinate, counted from 0, or which operation its text says is wrong.
-    words : str
-        The text, or its beginning.
-    """
+    """What a checker says of one gradient."""
 
     said: Said
-    culprit: int | str | None = None
-    words: str = ""
+    culprit: int | str | None = None  # which coordinate, counted from 0, or which operation its text says is wrong
+    words: str = ""  # the text, or its beginning
 
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """A checker of gradients that is installed.
-
-    Parameters
-    ----------
-    version : str
-        Its package's version.
-    ask : callable
-        From a case to its answer.
-    """
+    """A checker of gradients that is installed: its package's version, and how it answers to a case."""
 
     version: str
     ask: Callable[[Case], Answer]
@@ -101,20 +83,7 @@ def checker(name: str, install: str) -> Callable[[Callable[[], Checker]], Callab
 
 # ---- microgrid --------------------------------------------------------------------------------------------------
 
-_VALUES = Functions(
-    exp=microgrid.exp,
-    log=microgrid.log,
-    log1p=microgrid.log1p,
-    sin=microgrid.sin,
-    cos=microgrid.cos,
-    tanh=microgrid.tanh,
-    sqrt=microgrid.sqrt,
-    abs=microgrid.abs,
-    sign=FLOATS.sign,
-    maximum=microgrid.maximum,
-    atan2=microgrid.atan2,
-    hypot=microgrid.hypot,
-)
+_VALUES = functions_of(microgrid, sign=FLOATS.sign)
 _HERE = "make checkers"
 _SAID: dict[Verdict, Said] = {Verdict.RIGHT: "right", Verdict.WRONG: "wrong", Verdict.KINK: "kink"}
 
@@ -166,20 +135,7 @@ def _plain(number: float) -> float:
 
 def _of_arithmetic(m: Any) -> Functions:
     """The functions of an arithmetic, as the rules of the package have them."""
-    return Functions(
-        exp=m.exp,
-        log=m.log,
-        log1p=m.log1p,
-        sin=m.sin,
-        cos=m.cos,
-        tanh=m.tanh,
-        sqrt=m.sqrt,
-        abs=m.abs,
-        sign=lambda x: m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, 0.0)),
-        maximum=m.maximum,
-        atan2=m.atan2,
-        hypot=m.hypot,
-    )
+    return functions_of(m, sign=lambda x: m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, 0.0)))
 
 
 def _blamed(case: Case, operation: Callable[..., Any]) -> Answer:
@@ -232,20 +188,7 @@ def _torch() -> Checker:
     def tensor(number: Any) -> Any:
         return torch.as_tensor(number, dtype=torch.float64)
 
-    functions = Functions(
-        exp=torch.exp,
-        log=torch.log,
-        log1p=torch.log1p,
-        sin=torch.sin,
-        cos=torch.cos,
-        tanh=torch.tanh,
-        sqrt=torch.sqrt,
-        abs=torch.abs,
-        sign=torch.sign,
-        maximum=lambda x, y: torch.maximum(tensor(x), tensor(y)),
-        atan2=torch.atan2,
-        hypot=torch.hypot,
-    )
+    functions = functions_of(torch, maximum=lambda x, y: torch.maximum(tensor(x), tensor(y)))
 
     def asked(case: Case) -> Answer:
         class ByHand(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
@@ -297,20 +240,7 @@ def _autograd() -> Checker:
 
 def _of_numpy(np: Any) -> Functions:
     """The functions of NumPy, or of a module with NumPy's names."""
-    return Functions(
-        exp=np.exp,
-        log=np.log,
-        log1p=np.log1p,
-        sin=np.sin,
-        cos=np.cos,
-        tanh=np.tanh,
-        sqrt=np.sqrt,
-        abs=np.abs,
-        sign=np.sign,
-        maximum=np.maximum,
-        atan2=np.arctan2,
-        hypot=np.hypot,
-    )
+    return functions_of(np, atan2=np.arctan2)
 
 
 @checker("JAX check_grads", "pip install jax, or make checkers")
@@ -363,26 +293,14 @@ def _scipy() -> Checker:
 
 @dataclass(slots=True)
 class Row:
-    """What one checker said of all the cases.
-
-    Parameters
-    ----------
-    name, version : str
-        Of the checker.
-    right, wrong : dict
-        From each right and each wrong case to the answer.
-    named : int
-        At how many of the wrong ones the culprit was named.
-    missing : str
-        Why there are no answers, if so.
-    """
+    """What one checker said of all the cases."""
 
     name: str
     version: str
-    right: dict[str, Answer]
-    wrong: dict[str, Answer]
-    named: int = 0
-    missing: str = ""
+    right: dict[str, Answer]  # from each right case to the answer
+    wrong: dict[str, Answer]  # from each wrong one
+    named: int = 0  # at how many of the wrong ones the culprit was named
+    missing: str = ""  # why there are no answers, if so
 
     def cases(self, side: Literal["right", "wrong"], *said: Said) -> list[str]:
         """The names of the right or of the wrong cases of which that was said."""
@@ -390,18 +308,7 @@ class Row:
 
 
 def ask(name: str) -> Row:
-    """Put every case to a checker.
-
-    Parameters
-    ----------
-    name : str
-        A key of ``CHECKERS``.
-
-    Returns
-    -------
-    Row
-        Its answers, or why there are none.
-    """
+    """Put every case to a checker, a key of ``CHECKERS``: its answers, or why there are none."""
     load, install = CHECKERS[name]
     try:
         loaded = load()
@@ -423,18 +330,7 @@ _HEADER = ("checker", "version", "found", "missed", "false alarms", "can't tell"
 
 
 def side_by_side(found: Sequence[Row]) -> str:
-    """The table, and below it the cases that each checker got wrong.
-
-    Parameters
-    ----------
-    found : sequence of Row
-        One for each checker.
-
-    Returns
-    -------
-    str
-        Lines of text.
-    """
+    """The table, with a row for each checker, and below it the cases that each got wrong."""
     lines = [
         f"{len(WRONG)} wrong and {len(RIGHT)} right gradients, Python {platform.python_version()}",
         table(_HEADER, [_cells(row) for row in found], "<<>>>>>"),
@@ -484,13 +380,7 @@ def _with_words(answers: dict[str, Answer]) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Ask the checkers and print the table.
-
-    Parameters
-    ----------
-    argv : list of str, optional
-        The command line's arguments.
-    """
+    """Ask the checkers and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.checkers", description=main.__doc__)
     parser.add_argument("--checkers", choices=CHECKERS, nargs="+", help="all of them unless said")
     names = parser.parse_args(argv).checkers or CHECKERS

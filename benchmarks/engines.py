@@ -36,29 +36,9 @@ _relu = operator.methodcaller("relu")
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine in the words that the works use. Operators are its own.
+    """An engine in the words that the works use: its leaf, its functions and its reverse pass. Operators are its own.
 
-    Parameters
-    ----------
-    Value, exp, log, relu, backward : callable
-        Its leaf, its functions and its reverse pass from a root.
-    power : callable
-        A node to the power of a plain number.
-    numbers : callable
-        What an expression takes for a row of plain numbers: the numbers themselves, unless the engine needs them
-        wrapped.
-    start : callable
-        What has to be called before a graph is recorded, when its leaves are there.
-    zero : callable
-        Resets the gradient of a leaf.
-    data, grad : callable
-        A node's number and a leaf's gradient, as floats.
-    fixed_leaves : bool
-        Whether a leaf keeps the number that it was made with, so that a step of training has to make it anew.
-    MLP : callable or None
-        Its own multi-layer perceptron, where it has one with micrograd's signature.
-    dot, sum, logsumexp, softplus : callable or None
-        Its own fused operations, where it has them.
+    What some have beside: a perceptron with the signature of micrograd's, and fused operations.
     """
 
     Value: Callable[[float], Any]
@@ -66,13 +46,14 @@ class Engine:
     log: Callable[[Any], Any]
     relu: Callable[[Any], Any]
     backward: Callable[[Any], None]
-    power: Callable[[Any, float], Any] = operator.pow
+    power: Callable[[Any, float], Any] = operator.pow  # a node to the power of a plain number
+    # a row of plain numbers as its expressions take them
     numbers: Callable[[Sequence[float]], Sequence[Any]] = _as_they_are
-    start: Callable[[], None] = _nothing
-    zero: Callable[[Any], None] = _zero
-    data: Callable[[Any], float] = _data
-    grad: Callable[[Any], float] = _grad
-    fixed_leaves: bool = False
+    start: Callable[[], None] = _nothing  # is called before a graph is recorded, when its leaves are there
+    zero: Callable[[Any], None] = _zero  # resets the gradient of a leaf
+    data: Callable[[Any], float] = _data  # of a node, as a float
+    grad: Callable[[Any], float] = _grad  # of a leaf, as a float
+    fixed_leaves: bool = False  # whether a leaf keeps its first number, so that a step of training makes it anew
     MLP: Callable[[int, list[int]], Any] | None = None
     dot: Callable[[Iterable[Any], Iterable[Any]], Any] | None = None
     sum: Callable[[Iterable[Any]], Any] | None = None

@@ -42,32 +42,16 @@ Figure = Callable[["list[Row]", str, str], "Reached | None"]
 
 @dataclass(frozen=True)
 class Goal:
-    """One demand of one engine.
-
-    Parameters
-    ----------
-    work, engine : str
-        What is done, by which engine.
-    demand : str
-        In words.
-    figure : callable
-        Finds the figure.
-    least, most : float or None
-        Its bound.
-    collectors : tuple of str
-        With which settings of the collector it is measured.
-    judged : str or None
-        The one with which it is to be reached; with each of them unless said.
-    """
+    """One demand of one engine."""
 
     work: str
     engine: str
-    demand: str
+    demand: str  # in words
     figure: Figure
-    least: float | None = None
+    least: float | None = None  # the figure's bounds
     most: float | None = None
-    collectors: tuple[str, ...] = (ON, OFF)
-    judged: str | None = None
+    collectors: tuple[str, ...] = (ON, OFF)  # with which settings of the collector it is measured
+    judged: str | None = None  # the one with which it is to be reached; with each of them unless said
 
     def is_met(self, reached: Reached) -> bool:
         """Whether the figure keeps the bound."""

@@ -18,22 +18,17 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-__all__ = ["FLOATS", "RIGHT", "WRONG", "Case", "Functions"]
+__all__ = ["FLOATS", "RIGHT", "WRONG", "Case", "Functions", "functions_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Functions:
     """The elementary functions of one kind of numbers; operators are the numbers' own.
 
-    Parameters
-    ----------
-    exp, log, log1p, sin, cos, tanh, sqrt, abs, sign : callable
-        Of one number.
-    maximum, atan2, hypot : callable
-        Of two. Either operand of ``maximum`` may be a plain float.
+    Either operand of ``maximum`` may be a plain float.
     """
 
     exp: Callable[[Any], Any]
@@ -54,49 +49,26 @@ def _sign(x: float) -> float:
     return float((x > 0.0) - (x < 0.0))
 
 
-FLOATS = Functions(
-    exp=math.exp,
-    log=math.log,
-    log1p=math.log1p,
-    sin=math.sin,
-    cos=math.cos,
-    tanh=math.tanh,
-    sqrt=math.sqrt,
-    abs=abs,
-    sign=_sign,
-    maximum=max,
-    atan2=math.atan2,
-    hypot=math.hypot,
-)
+def functions_of(module: Any, **others: Callable[..., Any]) -> Functions:
+    """A module's functions, and others in the place of those that it has by another name or not at all."""
+    return Functions(**{one.name: others.get(one.name) or getattr(module, one.name) for one in fields(Functions)})
+
+
+FLOATS = functions_of(math, abs=abs, sign=_sign, maximum=max)
 """Those of plain floats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A function with a gradient that somebody wrote by hand, at one point.
+    """A function with a gradient that somebody wrote by hand, at one point."""
 
-    Parameters
-    ----------
-    name : str
-        What the function is, and for a wrong gradient what is wrong with it.
-    f : callable
-        ``f(m, *coordinates)``: one number, with the functions ``m``.
-    gradient : callable
-        ``gradient(m, *coordinates)``: one number, or a plain float, for each coordinate.
-    at : tuple of float
-        The point.
-    wrong : tuple of int
-        Which coordinates of the gradient are wrong; empty for a right one.
-    has_kink : bool
-        Whether the function has no derivative there.
-    """
-
-    name: str
-    f: Callable[..., Any]
+    name: str  # what the function is, and for a wrong gradient what is wrong with it
+    f: Callable[..., Any]  # f(m, *coordinates): one number, with the functions m
+    # gradient(m, *coordinates): one number, or a plain float, for each coordinate
     gradient: Callable[..., Sequence[Any]]
     at: tuple[float, ...]
-    wrong: tuple[int, ...] = ()
-    has_kink: bool = False
+    wrong: tuple[int, ...] = ()  # which coordinates of the gradient are wrong; none of a right one
+    has_kink: bool = False  # whether the function has no derivative there
 
 
 def _kink(name: str, f: Callable[..., Any], gradient: Callable[..., Sequence[Any]], at: tuple[float, ...]) -> Case:

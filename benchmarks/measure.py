@@ -57,66 +57,36 @@ class WorkerDiedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is measured.
+    """How much is measured."""
 
-    Parameters
-    ----------
-    sizes : dict
-        By the name of a work's setting: its sizes, where they are not the usual ones.
-    repeats : int
-        Turns of each peer at each work.
-    patience : float
-        After so many seconds of a peer at a work, it has had its turns.
-    slow : bool
-        Whether those are measured too who compile for many seconds.
-    works, peers : tuple of str
-        Which of them, by name.
-    """
-
+    # by the name of a work's setting: its sizes, where they are not the usual ones
     sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    repeats: int = 7
-    patience: float = 10.0
-    slow: bool = True
+    repeats: int = 7  # turns of each peer at each work
+    patience: float = 10.0  # after so many seconds of a peer at a work, it has had its turns
+    slow: bool = True  # whether those are measured too who compile for many seconds
     works: tuple[str, ...] = (*WORKS, IMPORT)
     peers: tuple[str, ...] = tuple(PEERS)
 
 
 @dataclass
 class Row:
-    """The figures of one peer at one work: samples in seconds.
+    """The figures of one peer at one work (with its size): samples in seconds.
 
-    Parameters
-    ----------
-    work, peer : str
-        Who did what: the work with its size.
-    collector : str
-        How the cyclic collector was set.
-    operations : int
-        How many operations, rows or samples the seconds are for.
-    kind : str
-        "eager" or "compiled": which of the tables it is in.
-    forward, backward, free : list of float
-        The parts of each run; a call and an import have only the first.
-    recording, first : list of float
-        The making of the peer's own arrays or graph, and the time from there to the first answer, compiling included.
-    peak : float or None
-        The most memory, in bytes, that the process held at the first answer, with its libraries.
-    bytes_per_node : float or None
-        The memory of a node, where it was measured.
+    Of forward, backward and freeing, the parts of each run, a call and an import have only the first.
     """
 
     work: str
     peer: str
-    collector: str
-    operations: int
-    kind: str = "eager"
+    collector: str  # how the cyclic collector was set
+    operations: int  # how many operations, rows or samples the seconds are for
+    kind: str = "eager"  # "eager" or "compiled": which of the tables it is in
     forward: list[float] = field(default_factory=list)
     backward: list[float] = field(default_factory=list)
     free: list[float] = field(default_factory=list)
-    recording: list[float] = field(default_factory=list)
-    first: list[float] = field(default_factory=list)
-    peak: float | None = None
-    bytes_per_node: float | None = None
+    recording: list[float] = field(default_factory=list)  # the making of the peer's own arrays or graph
+    first: list[float] = field(default_factory=list)  # from there to the first answer, compiling included
+    peak: float | None = None  # the most bytes that the process held at the first answer, with its libraries
+    bytes_per_node: float | None = None  # where it was measured
 
     @property
     def total(self) -> list[float]:
@@ -128,40 +98,18 @@ class Row:
 
 @dataclass
 class Findings:
-    """What a run found.
+    """What a run found."""
 
-    Parameters
-    ----------
-    rows : list of Row
-        The figures, in the order of the tables.
-    versions : dict
-        Who was measured, in which version.
-    missing : dict
-        Who was not, and why.
-    failures : list of str
-        Which peer failed at which work, and how.
-    """
-
-    rows: list[Row] = field(default_factory=list)
-    versions: dict[str, str] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)  # in the order of the tables
+    versions: dict[str, str] = field(default_factory=dict)  # who was measured, in which version
+    missing: dict[str, str] = field(default_factory=dict)  # who was not, and why
+    failures: list[str] = field(default_factory=list)  # which peer failed at which work, and how
 
 
 def measure(settings: Settings, say: Callable[[str], None]) -> Findings:
-    """Every work of the settings with every peer.
+    """Every work of the settings with every peer; ``say`` is told what is being measured.
 
-    Parameters
-    ----------
-    settings : Settings
-        How much is measured.
-    say : callable
-        Told what is being measured.
-
-    Returns
-    -------
-    Findings
-        The figures, and what could not be measured. An answer that differs from the reference is not timed.
+    An answer that differs from the reference is not timed.
 
     Raises
     ------
@@ -384,20 +332,7 @@ def _prepare(job: Job, name: str, settings: Settings, findings: Findings, facts:
 
 
 def difference(name: str, answer: list[float], reference: list[float]) -> str | None:
-    """Compare an answer with the reference; the value and the derivatives each by their own scale.
-
-    Parameters
-    ----------
-    name : str
-        Who answers.
-    answer, reference : list of float
-        The value first, and then its derivatives.
-
-    Returns
-    -------
-    str or None
-        The first difference in words.
-    """
+    """The first difference of an answer from the reference; its value and its derivatives each by their own scale."""
     if len(answer) != len(reference):
         return f"{name} gives {len(answer)} numbers, and the reference {len(reference)}"
     for part in (slice(1), slice(1, None)):

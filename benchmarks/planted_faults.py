@@ -44,22 +44,7 @@ FAULTS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def faulty(rule: Rule, fault: str, place: int) -> Rule:
-    """A copy of a rule with one partial spoilt, in every arithmetic.
-
-    Parameters
-    ----------
-    rule : Rule
-        A rule of the table.
-    fault : str
-        A key of ``FAULTS``.
-    place : int
-        Which operand's partial.
-
-    Returns
-    -------
-    Rule
-        Of the same name and value.
-    """
+    """A copy of a rule, of the same name and value, with the partial of one operand spoilt in every arithmetic."""
 
     def make(m: Any) -> Any:
         value, partials = _flat(rule, m)
@@ -106,24 +91,7 @@ def _in_lists(slopes: Sequence[Any], size: int) -> list[Sequence[Any]]:
 
 
 def points(rule: Rule, scale: float, count: int, source: random.Random) -> Iterator[tuple[float, ...]]:
-    """Operands of an order of magnitude at which a rule and its partials are finite, away from its kinks.
-
-    Parameters
-    ----------
-    rule : Rule
-        The rule.
-    scale : float
-        The order of magnitude.
-    count : int
-        How many are tried.
-    source : random.Random
-        Where chance comes from.
-
-    Yields
-    ------
-    tuple of float
-        One for each operand.
-    """
+    """Operands of an order of magnitude at which a rule and its partials are finite, of so many that are tried."""
     value, partials = FLOAT.bind(rule)
     regions = [one for one in rule.regions for _ in range(_LENGTH if rule.arity is None else 1)]
     for _ in range(count):
@@ -140,20 +108,7 @@ def _operand(is_constant: bool, scale: float, source: random.Random) -> float:
 
 
 def graph_of(rule: Rule, operands: Sequence[float]) -> tuple[Callable[..., Any], tuple[float, ...]]:
-    """A function in whose graph the rule is one node of several, and the point at which it meets the operands.
-
-    Parameters
-    ----------
-    rule : Rule
-        Of the table, or a spoilt copy.
-    operands : sequence of float
-        What the rule's node is to have as operands.
-
-    Returns
-    -------
-    tuple
-        The function and the point.
-    """
+    """A function in whose graph the rule is one node of several, and the point at which it meets the operands."""
     record = recorder(rule)
     varying = [place for place in range(len(operands)) if rule.arity is None or not rule.regions[place].constant]
 
@@ -182,20 +137,7 @@ class Tally:
 
 
 def is_visible(rule: Rule, fault: str, place: int, operands: Sequence[float]) -> bool:
-    """Whether a fault changes the derivative at all, and leaves a finite one: twice 0 is 0.
-
-    Parameters
-    ----------
-    rule, fault, place
-        As for ``faulty``.
-    operands : sequence of float
-        Where.
-
-    Returns
-    -------
-    bool
-        True if there is something to be found.
-    """
+    """Whether a fault changes the derivative at all, and leaves a finite one: twice 0 is 0."""
     value, partials = FLOAT.bind(rule)
     out = value(*operands)
     right, wrong = partials(out, *operands)[place], FLOAT.bind(faulty(rule, fault, place))[1](out, *operands)[place]
@@ -203,44 +145,13 @@ def is_visible(rule: Rule, fault: str, place: int, operands: Sequence[float]) ->
 
 
 def trial(rule: Rule, operands: Sequence[float], order: Any) -> Report:
-    """Check one graph.
-
-    Parameters
-    ----------
-    rule : Rule
-        Of the table, or a spoilt copy.
-    operands : sequence of float
-        Where.
-    order : {1, 2}
-        As ``check_gradients`` has it.
-
-    Returns
-    -------
-    Report
-        What the checker says.
-    """
+    """Check one graph: of a rule of the table, or of a spoilt copy."""
     f, at = graph_of(rule, operands)
     return check_gradients(f, at, order=order)
 
 
 def trials(rule: Rule, fault: str, order: int, count: int, seed: int, tally: Tally) -> None:
-    """Plant a fault in a rule, at each of its operands and at each order of magnitude.
-
-    Parameters
-    ----------
-    rule : Rule
-        A rule of the table.
-    fault : str
-        A key of ``FAULTS``.
-    order : {1, 2}
-        Which derivatives are checked.
-    count : int
-        How many points are tried at each order of magnitude.
-    seed : int
-        Of the points.
-    tally : Tally
-        Where the outcome is counted.
-    """
+    """Plant a fault in a rule, at each operand and so many points of each order of magnitude; count the outcomes."""
     source = random.Random(f"{rule.name} {fault} {seed}")
     length = _LENGTH if rule.arity is None else 1
     places = [place for place, region in enumerate(rule.regions) if not region.constant]
@@ -260,21 +171,9 @@ def trials(rule: Rule, fault: str, order: int, count: int, seed: int, tally: Tal
 
 
 def right_checks(checks: int, order: int, seed: int) -> Tally:
-    """Check that many graphs of right rules, over all rules and orders of magnitude in turn.
+    """Check that many derivatives of right rules at least, over all rules and orders of magnitude in turn.
 
-    Parameters
-    ----------
-    checks : int
-        How many derivatives at least are compared.
-    order : {1, 2}
-        Which derivatives are checked.
-    seed : int
-        Of the points.
-
-    Returns
-    -------
-    Tally
-        The verdicts; ``planted`` is how many derivatives were compared.
+    ``planted`` of the tally is how many were compared.
     """
     tally = Tally()
     source = random.Random(seed)

@@ -16,14 +16,9 @@ ON, OFF, NO_COLLECTOR = COLLECTORS = "on", "off", "–"
 
 @dataclass(frozen=True)
 class Call:
-    """A work that one peer has made ready, as one call.
+    """A work that one peer has made ready, as one call, which is timed.
 
-    Parameters
-    ----------
-    call : callable
-        What is timed.
-    answer : callable
-        What the last call found, as floats: the value first, where there is one, and then its derivatives.
+    ``answer`` gives what the last call found, as floats: the value first, where there is one, and then its derivatives.
     """
 
     call: Callable[[], object]
@@ -32,24 +27,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Step:
-    """A work that one peer has made ready, as a step whose graph is recorded anew each time.
+    """A work that one peer has made ready, as a step whose graph is recorded anew each time."""
 
-    Parameters
-    ----------
-    forward : callable
-        Records the graph and gives its root.
-    backward : callable
-        Takes the root to the gradients, and whatever else belongs to the step.
-    gradients : callable
-        The gradients as floats.
-    output : callable
-        The root's number.
-    """
-
-    forward: Callable[[], Any]
-    backward: Callable[[Any], None]
-    gradients: Callable[[], list[float]]
-    output: Callable[[Any], float]
+    forward: Callable[[], Any]  # records the graph and gives its root
+    backward: Callable[[Any], None]  # takes the root to the gradients, and whatever else belongs to the step
+    gradients: Callable[[], list[float]]  # as floats
+    output: Callable[[Any], float]  # the root's number
 
     def as_call(self) -> Call:
         """Forward and backward in one call; gradients may add up, so ask for the answer after the first one."""
@@ -65,30 +48,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Peer:
-    """Somebody who is measured, in one of their ways to work.
+    """Somebody who is measured, in one of their ways to work."""
 
-    Parameters
-    ----------
-    name : str
-        What the tables call it.
-    module : str
-        What its processes import.
-    distribution : str
-        What is installed, to tell its version; the empty string where nothing is.
-    needs : mapping
-        Names that the module must have, with the values that they must have; None for any.
-    compiler : bool
-        Whether it takes a C compiler.
-    environment : mapping
-        What its processes find in their environment.
-    """
-
-    name: str
-    module: str
-    distribution: str = ""
+    name: str  # what the tables call it
+    module: str  # what its processes import
+    distribution: str = ""  # what is installed, to tell its version
+    # names that the module must have, and their values; None for any
     needs: Mapping[str, str | None] = field(default_factory=dict)
-    compiler: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
+    compiler: bool = False  # whether it takes a C compiler
+    environment: Mapping[str, str] = field(default_factory=dict)  # what its processes find there
 
     @property
     def is_ours(self) -> bool:
@@ -100,53 +68,27 @@ class Peer:
 class Work:
     """One thing to do, at the sizes that it is done at.
 
-    Parameters
-    ----------
-    name : str
-        What the tables call it.
-    problem : callable
-        From a size to the data, the same for every peer.
-    reference : callable
-        From the data to the right answer, found in another way: in closed form, or by loops written by hand.
-    operations : callable
-        From the data to how many operations, or rows, the seconds are for.
-    sizes : tuple of int
-        Those that it is done at, unless the command line says otherwise.
-    kind : str
-        "eager" or "compiled": which of the tables it is in.
-    unit : str
-        What ``operations`` counts.
-    setting : str
-        Which argument of the command line sets the sizes; the empty string if none does.
-    most : int
-        The largest size that there is; larger ones are cut to it.
-    weight : callable
-        From a size to the bytes that a process needs for it.
-    rehearsal : int or None
-        Where the time to the first answer counts: the size that a process is warmed with first, so that what a library
-        does once in a process is in nobody's time. Each first answer then comes from a process of its own.
-    collectors : tuple of str
-        How the cyclic collector is set: it is timed with each of them.
-    sent : bool
-        Whether the data are made once and sent to the peers' processes as JSON. Otherwise each process makes them anew.
-    weighed : bool
-        Whether the memory of a recorded node is measured.
+    The reference finds the right answer in another way: in closed form, or by loops written by hand. ``operations`` is
+    how many operations, or other units, the seconds are for. Where the time to the first answer counts, each comes from
+    a process of its own, which was warmed with the size of the ``rehearsal`` first, so that what a library does once in
+    a process is in nobody's time. Data that are ``sent`` are made once and go to the peers' processes as JSON; others
+    are made anew in each.
     """
 
-    name: str
-    problem: Callable[[int], Any]
-    reference: Callable[[Any], list[float]]
-    operations: Callable[[Any], int]
-    sizes: tuple[int, ...]
-    kind: str = "compiled"
+    name: str  # what the tables call it
+    problem: Callable[[int], Any]  # from a size to the data, the same for every peer
+    reference: Callable[[Any], list[float]]  # from the data
+    operations: Callable[[Any], int]  # from the data
+    sizes: tuple[int, ...]  # unless the command line says otherwise
+    kind: str = "compiled"  # "eager" or "compiled": which of the tables it is in
     unit: str = "operation"
-    setting: str = ""
-    most: int = sys.maxsize
-    weight: Callable[[int], int] = lambda _size: 0
+    setting: str = ""  # the argument of the command line that sets the sizes, if one does
+    most: int = sys.maxsize  # the largest size that there is; larger ones are cut to it
+    weight: Callable[[int], int] = lambda _size: 0  # from a size to the bytes that a process needs for it
     rehearsal: int | None = None
-    collectors: tuple[str, ...] = (NO_COLLECTOR,)
+    collectors: tuple[str, ...] = (NO_COLLECTOR,)  # how the cyclic collector is set: it is timed with each of them
     sent: bool = False
-    weighed: bool = False
+    weighed: bool = False  # whether the memory of a recorded node is measured
 
     def title(self, size: int) -> str:
         """What the tables call it at a size."""
@@ -160,27 +102,16 @@ def as_it_is(problem: Any) -> Any:
 
 @dataclass(frozen=True)
 class Adapter:
-    """What a peer makes of a work.
+    """What a peer makes of a work: its own arrays or graph of the data, and a call or a step of that.
 
-    Parameters
-    ----------
-    prepare : callable
-        From what was recorded to a call or a step; this and the first call are the time to the first answer.
-    record : callable
-        From the data to what the peer works on, its own arrays or its own graph: not in the time to the first answer.
-    module : str
-        The module to import in a peer's process: the one that enters this adapter.
-    slow : bool
-        Whether it is left out of a quick run.
-    most : int
-        The largest size that it is asked for.
+    The time to the first answer is that of ``prepare`` and of the first call, and not that of ``record``.
     """
 
     prepare: Callable[[Any], Call | Step]
     record: Callable[[Any], Any] = as_it_is
-    module: str = ""
-    slow: bool = False
-    most: int = sys.maxsize
+    module: str = ""  # what is imported in a peer's process: the one that enters this adapter
+    slow: bool = False  # whether it is left out of a quick run
+    most: int = sys.maxsize  # the largest size that it is asked for
 
 
 WORKS: dict[str, Work] = {}
@@ -203,22 +134,7 @@ Prepare = Callable[[Any], "Call | Step"]
 
 
 def adapter(peer: str, *works: Work, **more: Any) -> Callable[[Prepare], Prepare]:
-    """Enter the decorated function as what a peer makes of some works.
-
-    Parameters
-    ----------
-    peer : str
-        A name in the registry.
-    *works : Work
-        At what.
-    **more
-        Further fields of the adapter.
-
-    Returns
-    -------
-    callable
-        The decorator, which gives the function back.
-    """
+    """Enter the decorated function as what a peer makes of some works; ``more`` are further fields of the adapter."""
     name = PEERS[peer].name
 
     def register(prepare: Prepare) -> Prepare:

@@ -64,20 +64,10 @@ def spread(samples: list[float]) -> float:
 
 
 def figures(row: Row, rows: list[Row]) -> dict[str, float | None]:
-    """What the tables show of a row.
+    """What the tables show of a row among all rows, in seconds and bytes; None for what was not measured.
 
-    Parameters
-    ----------
-    row : Row
-        Whose.
-    rows : list of Row
-        All of them.
-
-    Returns
-    -------
-    dict
-        Seconds and bytes; ``times_as_long`` is the ratio of the median to that of the first peer at the same work with
-        the same setting of the collector. None for what was not measured.
+    ``times_as_long`` is the ratio of the median to that of the first peer at the same work with the same setting of the
+    collector.
     """
     first = next(other for other in rows if (other.work, other.collector) == (row.work, row.collector))
     each = {

@@ -8,17 +8,7 @@ __all__ = ["Slotted"]
 
 
 class Slotted:
-    """A scalar with slots and stored partials; no closures, no recursion, and no more than the works need.
-
-    Parameters
-    ----------
-    data : float
-        The number.
-    parents : tuple of Slotted
-        The operands.
-    partials : tuple of float
-        The local derivative for each operand.
-    """
+    """A scalar with slots and stored partials; no closures, no recursion, and no more than the works need."""
 
     __slots__ = ("data", "grad", "parents", "partials")
 

@@ -15,18 +15,6 @@ def public(module: str = "microgrid") -> Callable[[_Named], _Named]:
 
     Representations, tracebacks and pickles then name the import path, which stays, and not the file, which may move.
 
-    Parameters
-    ----------
-    module : str, default "microgrid"
-        The module whose ``__all__`` holds the name.
-
-    Returns
-    -------
-    callable
-        A decorator that sets ``__module__`` and returns what it was given.
-
-    Examples
-    --------
     >>> @public("microgrid.logistic")
     ... def sample_loss(): ...
     >>> sample_loss.__module__

@@ -425,3 +425,10 @@ def test_a_derivation_in_a_large_graph_makes_symbols_only_for_what_its_formulas_
     graph = logistic.dataset_loss([[float(row), 1.0] for row in range(20)], [0, 1] * 10, [0.1, 0.2], 0.3)
     explain(graph.loss, wrt=graph.samples[3].z)
     assert made < 3 * len(topological_order(graph.loss))
+
+
+def test_two_dollar_signs_in_names_are_no_formula_of_a_notebook() -> None:
+    x = Value(0.5, "$a$")
+    page = explain(named(x * x, "L$$"), wrt=x).html()
+    assert "<span>$</span>" in page
+    assert "$" not in page.replace("<span>$</span>", "")

@@ -10,6 +10,7 @@ import dataclasses
 import math
 import os
 import re
+import stat
 import subprocess
 import sys
 import time
@@ -831,3 +832,13 @@ def test_importing_draws_on_nothing_heavy() -> None:
 def test_the_public_names_are_listed() -> None:
     assert microgrid.drawing.__all__ == ["Drawing", "draw", "draw_dot"]
     assert dot.__all__
+
+
+def test_a_file_that_is_replaced_keeps_its_mode_and_a_null_byte_in_a_path_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "graph.dot"
+    path.write_text("")
+    path.chmod(0o640)
+    draw(Value(2.0) * 3.0).save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    with pytest.raises(OutputError, match="null byte"):
+        draw(Value(2.0) * 3.0).save("graph\0.dot")

@@ -6,6 +6,7 @@ import math
 import sys
 
 import pytest
+from helpers import bits
 
 import microgrid
 from microgrid import FormulaError, InvalidValueError, Value, latex
@@ -83,7 +84,7 @@ def test_every_operation_can_be_called_by_name(name: str) -> None:
     operands = ["x"] * (rule.arity or 2 * len(rule.regions))
     lists = [[0.75] * 2] * len(rule.regions)
     expected = FUNCTIONS[name](*(lists if rule.arity is None else [0.75] * rule.arity))
-    assert parse(f"{name}({', '.join(operands)})").record(x=0.75)["f"].data == expected
+    assert bits([parse(f"{name}({', '.join(operands)})").record(x=0.75)["f"].data]) == bits([expected])
 
 
 def test_a_choice_by_comparison_stays_in_the_graph() -> None:
@@ -286,3 +287,22 @@ def test_a_whole_number_beyond_floats_is_refused() -> None:
 def test_numbers_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(InvalidValueError):
         parse("x").record(x="a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["-" * 6_100 + "x", "(" * 1_400 + "x" + ")" * 1_400, "sin(" * 1_400 + "x" + ")" * 1_400, "~" * 9_000 + "x"]
+)
+def test_what_is_nested_too_deeply_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(FormulaError, match="nested") as caught:
+        parse(text).record(x=1.0)
+    assert len(str(caught.value)) < 400
+
+
+def test_long_names_are_cut_in_messages() -> None:
+    for formula, numbers in (("a" * 5_000 + " + b", {"b": 1.0}), ("b", {"b": 1.0, "q" * 5_000: 2.0})):
+        with pytest.raises(FormulaError) as caught:
+            parse(formula).record(**numbers)
+        assert len(str(caught.value)) < 300
+    with pytest.raises(FormulaError) as caught:
+        parse("f" * 5_000 + "(x)")
+    assert len(str(caught.value)) < 1_000

@@ -307,6 +307,7 @@ def test_a_copy_of_a_bound_call_has_memory_of_its_own(copied: Callable[[Any], An
         (compile(lambda w: w * w if w > 1.0 else w), (), 1.0),
         (compile(lambda w: w * w, optimize="interpreter"), (), 1.0),
         (compile(lambda w, x: w * w * x, rows="x"), (x,), 6.0),
+        (compile(lambda w, x: w * w * x, rows="x", penalty=lambda w: w * w), (x,), 7.0),
     ):
         bound = f.bind(3.0, *others)
         assert bound() == 9.0 * scale

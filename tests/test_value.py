@@ -12,6 +12,7 @@ import operator
 import pickle
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -954,3 +955,42 @@ def test_the_steps_of_backward_may_be_taken_by_hand_as_in_micrograds_lecture() -
     for node in reversed(topological_order(output)):
         node._backward()
     assert (a.grad, b.grad) == expected
+
+
+def test_a_name_of_a_subclass_of_str_is_kept_as_a_plain_string() -> None:
+    class Name(str):
+        __slots__ = ("node",)
+
+    name = Name("w")
+    value = Value(1.0, name)
+    name.node = value  # type: ignore[attr-defined]  # a slot; no cycle
+    assert (value.name, type(value.name)) == ("w", str)
+    value.name = Name("")
+    assert value.name is None
+
+
+def test_a_long_name_is_cut_in_messages() -> None:
+    with strict(), pytest.raises(NonFiniteError) as caught:
+        microgrid.log(Value(0.0, "n" * 5_000))
+    assert len(str(caught.value)) < 200
+
+
+def test_an_interpreter_within_the_process_leaves_the_main_ones_engine_working() -> None:
+    script = """
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
+    import microgrid
+    x = microgrid.Value(2.0)
+    y = microgrid.exp(x)
+    inner = interpreters.create()
+    code = "import microgrid; x = microgrid.Value(1.0); microgrid.exp(x).backward(); print(microgrid.engine, x.grad)"
+    getattr(interpreters, "run_string", None)(inner, code)
+    interpreters.destroy(inner)
+    y.backward()
+    print(x.grad == y.data, microgrid.sum([microgrid.Value(1.0), 2.0]).data, microgrid.softplus(1.0) > 1.0)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["python", "2.718281828459045", "True", "3.0", "True"]

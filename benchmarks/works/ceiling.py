@@ -17,25 +17,10 @@ SOURCE = Path(__file__).with_suffix(".c")
 
 
 def loss_and_gradient(X: Any, y: Any, parameters: Any, threads: int) -> tuple[Callable[[], None], Any]:
-    """Bind the loss and the gradient of a logistic regression to arrays.
+    """Bind the loss and the gradient of a logistic regression to arrays: the call, and the array that it fills.
 
-    Parameters
-    ----------
-    X : numpy.ndarray
-        Rows × 30, in C or in Fortran order.
-    y : numpy.ndarray
-        0 or 1 for each row.
-    parameters : numpy.ndarray
-        The weights, and last the intercept.
-    threads : int
-        How many; 0 for as many as there are processors.
-
-    Returns
-    -------
-    callable
-        The call.
-    numpy.ndarray
-        What it fills: the loss, its derivatives by the weights, and that by the intercept.
+    ``X`` has rows × 30, in C or in Fortran order. The intercept is the last of the parameters. 0 threads are as many as
+    there are processors. The array has the loss, its derivatives by the weights, and that by the intercept.
     """
     library = ctypes.CDLL(str(shared_library(SOURCE, (*FAST, "-fopenmp"), ("-fopenmp", "-lmvec", "-lm"))))
     kernel = library.in_rows if X.flags.c_contiguous else library.in_columns

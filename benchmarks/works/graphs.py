@@ -53,18 +53,10 @@ SLOPE, SHIFT = 0.999, 0.001
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph and where it is evaluated.
+    """A graph and where it is evaluated."""
 
-    Parameters
-    ----------
-    steps : list of Step
-        In order; the last one is the value.
-    point : numpy.ndarray
-        A number for each input; or for each input its numbers at many points.
-    """
-
-    steps: list[Step]
-    point: Any
+    steps: list[Step]  # in order; the last one is the value
+    point: Any  # a number for each input; or for each input its numbers at many points
 
     @property
     def operations(self) -> int:

@@ -30,24 +30,12 @@ WEIGHT = FEATURES * 8
 
 @dataclass(frozen=True)
 class Problem:
-    """The data of a logistic regression.
+    """The data of a logistic regression."""
 
-    Parameters
-    ----------
-    X : numpy.ndarray
-        Rows × features.
-    y : numpy.ndarray
-        0 or 1 for each row.
-    w : numpy.ndarray
-        A weight for each feature.
-    b : float
-        The intercept.
-    """
-
-    X: Any
-    y: Any
-    w: Any
-    b: float
+    X: Any  # rows × features
+    y: Any  # 0 or 1 for each row
+    w: Any  # a weight for each feature
+    b: float  # the intercept
 
 
 def problem(rows: int, order: str = "C") -> Problem:

@@ -28,22 +28,12 @@ SHAPES = tuple(zip([2, *LAYERS], LAYERS, strict=False))
 
 @dataclass(frozen=True)
 class Problem:
-    """The moons and the parameters at the start.
+    """The moons and the parameters at the start."""
 
-    Parameters
-    ----------
-    samples : list
-        As the eager engines get them: pairs of the coordinates and ±1.
-    X, y : numpy.ndarray
-        The same as arrays.
-    parameters : numpy.ndarray
-        Neuron by neuron: the weights, then the bias.
-    """
-
-    samples: Any
-    X: Any
+    samples: Any  # as the eager engines get them: pairs of the coordinates and ±1
+    X: Any  # the same as arrays, as y
     y: Any
-    parameters: Any
+    parameters: Any  # neuron by neuron: the weights, then the bias
 
 
 def problem_of(samples: Any) -> Problem:

@@ -16,7 +16,8 @@ from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.rule import Pair, Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
+from microgrid.core.source import Infix
 
 __all__ = ["LATEX", "Text", "number", "symbol"]
 
@@ -98,7 +99,7 @@ def _escaped(letter: str) -> str:
     return {"<": r"\textless{}", ">": r"\textgreater{}"}.get(letter) or _SPECIAL.get(letter, letter)
 
 
-class Text:
+class Text(Infix):
     """A formula in LaTeX, with its binding strength.
 
     Parameters
@@ -125,29 +126,11 @@ class Text:
     def __repr__(self) -> str:
         return self.text
 
-    def __add__(self, other: Any) -> Text:
-        return _written(RULES["add"], self, other)
-
-    def __radd__(self, other: Any) -> Text:
-        return _written(RULES["add"], other, self)
-
-    def __sub__(self, other: Any) -> Text:
-        return _written(RULES["sub"], self, other)
-
-    def __rsub__(self, other: Any) -> Text:
-        return _written(RULES["sub"], other, self)
-
-    def __mul__(self, other: Any) -> Text:
-        return _product(self, other)
-
-    def __rmul__(self, other: Any) -> Text:
-        return _product(other, self)
-
-    def __truediv__(self, other: Any) -> Text:
-        return _written(RULES["div"], self, other)
-
-    def __rtruediv__(self, other: Any) -> Text:
-        return _written(RULES["div"], other, self)
+    def infix(self, operator: str, left: Any, right: Any) -> Text:
+        """One of the four operators, as its rule writes it."""
+        if operator == "*":
+            return _product(left, right)
+        return _written(RULES[{"+": "add", "-": "sub", "/": "div"}[operator]], left, right)
 
     def __neg__(self) -> Text:
         return _written(RULES["neg"], self)
@@ -272,8 +255,8 @@ class _Latex(Arithmetic):
         comparisons = {"less": "<", "less_equal": r"\le", "equal": "="}
         offered = {name: _compared(name, sign) for name, sign in comparisons.items()}
         super().__init__("LaTeX", exact=True, pi=Text(r"\pi"), inf=Text(r"\infty"), where=_choose, **offered)
-        for name in RULES.keys() - offered.keys() - {"where"}:
-            setattr(self, name, functools.partial(_function, RULES[name]))
+        for name in EVERY_RULE.keys() - offered.keys() - {"where"}:
+            setattr(self, name, functools.partial(_function, EVERY_RULE[name]))
 
     def bind(self, rule: Rule) -> Pair:
         return functools.partial(_written, rule), super().bind(rule)[1]

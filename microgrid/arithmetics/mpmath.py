@@ -26,12 +26,46 @@ except ModuleNotFoundError as error:
 __all__ = ["MPMATH", "mpmath"]
 
 
+# Functions that have another name in mpmath, or none.
+_OTHERS: dict[str, Callable[..., Any]] = {
+    "pow": mpmath.power,
+    "log2": lambda x: mpmath.log(x, 2),
+    "exp2": lambda x: mpmath.power(2, x),
+    "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
+    "erfc": lambda x: mpmath.erfc(x) if abs(x) < 1e6 else 1 - mpmath.sign(x),  # mpmath's own overflows
+    "trunc": lambda x: mpmath.sign(x) * mpmath.floor(abs(x)),
+    "round": mpmath.nint,
+    "fmod": lambda x, y: x - y * _OTHERS["trunc"](x / y),
+    "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),  # there is no -0
+    "fma": lambda x, y, z: x * y + z,
+}
+_OTHERS |= {
+    "lgamma": lambda x: mpmath.re(mpmath.loggamma(x)),
+    "trigamma": lambda x: mpmath.psi(1, x),
+    "polygamma": lambda n, x: mpmath.psi(int(mpmath.nint(n)), x) if n >= -0.5 else mpmath.nan,
+}
+_CLOSED = (
+    "sign",
+    "ceil",
+    "trunc",
+    "round",
+    "gamma",
+    "lgamma",
+    "digamma",
+    "trigamma",
+    "polygamma",
+)  # which float systems make of others
+
+
 def _real(name: str) -> Callable[..., Any]:
-    """One of mpmath's functions with nan instead of a complex result, as in every real number system."""
-    function = getattr(mpmath, {"pow": "power"}.get(name, name))
+    """One of mpmath's functions with nan instead of a complex result or an error, as in every real number system."""
+    function = _OTHERS.get(name) or getattr(mpmath, name)
 
     def real(*operands: Any) -> Any:
-        result = function(*operands)
+        try:
+            result = function(*operands)
+        except ValueError:  # a pole of the gamma functions
+            return mpmath.nan
         return mpmath.nan if isinstance(result, mpmath.mpc) else result
 
     return real
@@ -44,7 +78,7 @@ MPMATH = Arithmetic(
     pi=mpmath.pi,
     inf=mpmath.inf,
     **COMPARISONS,
-    **{name: _real(name) for name in ELEMENTARY},
+    **{name: _real(name) for name in (*ELEMENTARY, *_CLOSED)},
 )
 """Real numbers at the working precision of ``mpmath.mp``, for reference values and derivatives.
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.rule import Pair, Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 
 __all__ = ["REAL", "Series", "SeriesArithmetic", "SparseVector"]
 
@@ -369,8 +369,8 @@ class SeriesArithmetic(Arithmetic):
         self.base = base
         self.apply = apply or (lambda rule, *operands: base.bind(rule)[0](*operands))
         self._made: dict[tuple[Any, ...], Series] = {}  # common subexpressions
-        for name in RULES.keys() - set(_CHOICES):
-            setattr(self, name, functools.partial(self._function, RULES[name]))
+        for name in EVERY_RULE.keys() - set(_CHOICES):
+            setattr(self, name, functools.partial(self._function, EVERY_RULE[name]))
 
     def variable(self, *coefficients: Any) -> Series:
         """A series by its coefficients, from order 0 on."""

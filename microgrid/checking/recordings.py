@@ -12,9 +12,11 @@ import math
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
+from functools import cached_property
 from typing import Any
 
+from microgrid.checking.structures import the_one
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
@@ -24,7 +26,7 @@ from microgrid.core.rule import Rule
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import shortened
 
-__all__ = ["Crossing", "Detached", "Neighbourhood", "Recording", "examine_neighbourhood", "record", "value_of"]
+__all__ = ["Crossing", "Detached", "Neighbourhood", "Recording", "examine_neighbourhood", "record", "single"]
 
 Call = Callable[[Sequence[Any]], Any]
 
@@ -36,7 +38,7 @@ _LEAST_NORMAL = sys.float_info.min  # smaller floats have fewer digits
 _SAME_SLOPE = 1e-6  # relative difference of two gradients at that distance that a smooth function may have
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Recording:
     """A function's graph at one point.
 
@@ -46,44 +48,69 @@ class Recording:
         The leaves that the function was called with.
     output : Value
         The function's result.
+    like : Recording, optional
+        The function at another point.
     order : list of Value
-        Every node, parents before children.
-    adjoints : list of float
-        The derivative of the output with respect to each node, as ``backward`` left it in ``grad``.
+        Every node, parents before children; the same order as in the other graph, if that has the same structure.
+    is_alike : bool
+        Whether it has: the same operations on the same operands and inputs.
     data : list of float
         The data of each node when it was recorded. The function may use the same leaves in every recording, and change
         their data.
-    positions : dict
-        The index of each node in the order.
     """
 
     inputs: list[Value]
     output: Value
+    like: InitVar[Recording | None] = None
     order: list[Value] = field(init=False)
     data: list[float] = field(init=False)
-    adjoints: list[float] = field(init=False)
-    positions: dict[Value, int] = field(init=False)
+    is_alike: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.order = topological_order(self.output)
+    def __post_init__(self, like: Recording | None) -> None:
+        order = like and _order_like(like, self.inputs, self.output)
+        self.is_alike = bool(order)
+        self.order = order or topological_order(self.output)
         self.data = [node.data for node in self.order]
-        self.adjoints = _backward(self.output, self.order)
-        self.positions = {node: position for position, node in enumerate(self.order)}
+
+    @cached_property
+    def positions(self) -> dict[Value, int]:
+        """The index of each node in the order."""
+        return {node: position for position, node in enumerate(self.order)}
+
+    @cached_property
+    def adjoints(self) -> list[float]:
+        """The derivative of the output with respect to each node, as ``backward`` leaves it in ``grad``."""
+        return _backward(self.output, self.order)
 
     @property
     def gradient(self) -> list[float]:
         """The derivative with respect to each input; 0 where the graph doesn't reach it."""
         return [self.adjoints[self.positions[leaf]] if leaf in self.positions else 0.0 for leaf in self.inputs]
 
-    def shape(self) -> list[tuple[str, list[int]]]:
-        """The graph's structure: for each node the operation and its operands' positions, or the index of the input."""
-        inputs = {leaf: index for index, leaf in enumerate(self.inputs)}
-        return [
-            (node.op.name, [self.positions[parent] for parent in node.parents])
-            if node.op
-            else ("", [inputs[node]] if node in inputs else [])
-            for node in self.order
-        ]
+    @cached_property
+    def constants(self) -> list[int]:
+        """The positions of leaves that are not inputs."""
+        inputs = set(self.inputs)
+        return [place for place, node in enumerate(self.order) if node.op is None and node not in inputs]
+
+
+def _order_like(like: Recording, inputs: Sequence[Value], output: Value) -> list[Value] | None:
+    """The nodes of a graph in the order of another one; None if they differ in structure."""
+    partners = dict(zip(like.inputs, inputs, strict=True))
+    if partners.setdefault(like.output, output) is not output:
+        return None
+    own, theirs = set(inputs), set(like.inputs)
+    for node in reversed(like.order):  # children before parents: each node has its partner when its turn comes
+        partner = partners[node]
+        if node.op is None or partner.op is None:
+            if node.op is not partner.op or (node in theirs) != (partner in own):
+                return None
+        elif node.op.name != partner.op.name or len(node.parents) != len(partner.parents):
+            return None
+        for parent, other in zip(node.parents, partner.parents, strict=True):
+            if partners.setdefault(parent, other) is not other:
+                return None
+    return [partners[node] for node in like.order]
 
 
 def _backward(output: Value, order: Sequence[Value]) -> list[float]:
@@ -98,7 +125,7 @@ def _backward(output: Value, order: Sequence[Value]) -> list[float]:
             node.grad = grad
 
 
-def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Recording:
+def record(call: Call, names: Sequence[str], numbers: Sequence[float], like: Recording | None = None) -> Recording:
     """Call a function with Values and keep the graph.
 
     Parameters
@@ -109,6 +136,8 @@ def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Record
         The leaves' names.
     numbers : sequence of float
         Their data.
+    like : Recording, optional
+        As for ``Recording``.
 
     Returns
     -------
@@ -121,17 +150,12 @@ def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Record
         If the result is not a single number.
     """
     inputs = [Value(number, name) for name, number in zip(names, numbers, strict=True)]
-    return Recording(inputs, _single(call(inputs)))
+    return Recording(inputs, single(call(inputs)), like)
 
 
-def value_of(call: Call, names: Sequence[str], numbers: Sequence[float]) -> float:
-    """The function's value at a point, called as ``record`` calls it."""
-    return _single(call([Value(number, name) for name, number in zip(names, numbers, strict=True)])).data
-
-
-def _single(result: Any) -> Value:
-    if getattr(result, "size", None) == 1 and hasattr(result, "item"):
-        result = result.item()
+def single(result: Any) -> Value:
+    """What f returned, as a Value; InvalidValueError if it is not a single number."""
+    result = the_one(result)
     if isinstance(result, Comparison):
         result = result.record()
     if isinstance(result, Value):
@@ -153,10 +177,10 @@ class _DecisionLog(Arithmetic):
 
     def __init__(self) -> None:
         super().__init__("decisions", floats=True, abs=abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
-        self._taken: list[bool] = []
+        self._taken: list[float] = []
 
-    def decisions(self, node: Value) -> list[bool]:
-        """The outcomes of the comparisons of a node's rule at its operands; none for a rule without kinks."""
+    def decisions(self, node: Value) -> list[float]:
+        """What a node's rule decides at its operands: comparisons, whole numbers; nothing for a rule without kinks."""
         rule: Rule | None = node.op
         if rule is None or not rule.kinks:
             return []
@@ -178,6 +202,11 @@ class _DecisionLog(Arithmetic):
 
     def equal(self, x: float, y: float) -> bool:
         return self._note(x == y)
+
+    def floor(self, x: float) -> Any:
+        whole = IEEE_ELEMENTARY["floor"](x)
+        self._taken.append(whole)
+        return whole
 
     def where(self, truth: bool, then: Any, otherwise: Any) -> Any:
         return then if truth else otherwise
@@ -261,7 +290,7 @@ class Neighbourhood:
 
 
 def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, seed: int) -> Neighbourhood:
-    """Record the function again at the point and on both sides of it, and compare.
+    """Record the function on both sides of the point, and again at the point if the graph differs there, and compare.
 
     Parameters
     ----------
@@ -280,26 +309,27 @@ def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, see
         Kinks, constants that depend on the inputs, and whether the function is repeatable.
     """
     numbers = [leaf.data for leaf in base.inputs]
-    again = record(call, names, numbers)
-    if base.shape() != again.shape() or _moved(base, again):
-        return Neighbourhood(None, [], repeatable=False, alike=False)
 
     def beside(distance: float) -> tuple[Recording, Recording] | None:
         left, right = _sides(numbers, distance, random.Random(seed))
         try:
-            return record(call, names, left), record(call, names, right)
+            return record(call, names, left, base), record(call, names, right, base)
         except Exception:  # noqa: BLE001  # defined at the point itself, so any exception means: undefined here
             return None
 
     sides = beside(_BESIDE)
+    if not sides or not all([side.is_alike and not _moved(base, base, side) for side in sides]):
+        again = record(call, names, numbers, base)
+        if not again.is_alike or _moved(base, base, again):
+            return Neighbourhood(None, [], repeatable=False, alike=False)
     crossing = _crossing(base, *sides) if sides else None
     if sides and crossing:
         farther = beside(_FARTHER * _BESIDE)
         if crossing.stays(_crossing(base, *farther) if farther else None):
-            alike = all([side.shape() == base.shape() for side in sides])
+            alike = all([side.is_alike for side in sides])
             return Neighbourhood(crossing, [], repeatable=True, alike=alike)
     for pair in (beside(_NEAR), sides):  # a branch in Python code may lie between the point and the farther sides
-        if pair and base.shape() == pair[0].shape() == pair[1].shape():
+        if pair and pair[0].is_alike and pair[1].is_alike:
             return Neighbourhood(None, _detached(base, *pair), repeatable=True, alike=True)
     return Neighbourhood(None, [], repeatable=True, alike=False)
 
@@ -314,19 +344,14 @@ def _sides(numbers: Sequence[float], distance: float, source: random.Random) -> 
     )
 
 
-def _moved(one: Recording, other: Recording) -> list[int]:
-    """The positions of leaves that are not inputs and differ, in two graphs of the same structure."""
-    inputs = set(one.inputs)
-    return [
-        position
-        for position, (node, before, after) in enumerate(zip(one.order, one.data, other.data, strict=True))
-        if node.op is None and node not in inputs and before != after and before == before
-    ]
+def _moved(base: Recording, one: Recording, other: Recording) -> list[int]:
+    """The positions of leaves that are not inputs and differ, in two graphs of the base's structure."""
+    return [place for place in base.constants if one.data[place] != other.data[place] == other.data[place]]
 
 
 def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | None:
     """The kink between two sides that decide differently, if slopes or values differ too."""
-    alike = left.shape() == right.shape() == base.shape()
+    alike = left.is_alike and right.is_alike
     decider = _decider(base, left, right) if alike else None
     if alike and decider is None:
         return None
@@ -365,7 +390,7 @@ def _jump(left: Recording, right: Recording) -> float:
 def _detached(base: Recording, left: Recording, right: Recording) -> list[Detached]:
     children = {parent: node for node in reversed(base.order) for parent in node.parents}
     found = []
-    for position in _moved(left, right):
+    for position in _moved(base, left, right):
         contribution = base.adjoints[position] * (right.data[position] - left.data[position])
         found.append(Detached(base.order[position], children.get(base.order[position]), contribution))
     return sorted(found, key=lambda constant: -abs(constant.contribution))

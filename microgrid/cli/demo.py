@@ -40,21 +40,11 @@ _BLUE, _RED, _GREY = "#0b61a4", "#d1495b", "#5c6770"
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Two standardised features and a label for every sample.
+    """Two standardised features and a label for every sample."""
 
-    Parameters
-    ----------
-    features : tuple of str
-        The names of the two columns.
-    X : ndarray, shape (samples, 2)
-        Each column with mean 0 and standard deviation 1.
-    y : ndarray, shape (samples,)
-        1 for a malignant tumour, 0 for a benign one.
-    """
-
-    features: tuple[str, ...]
-    X: Any
-    y: Any
+    features: tuple[str, ...]  # the names of the two columns
+    X: Any  # of shape (samples, 2); each column with mean 0 and standard deviation 1
+    y: Any  # of shape (samples,); 1 for a malignant tumour, 0 for a benign one
 
 
 def load_data() -> Data:
@@ -66,23 +56,10 @@ def load_data() -> Data:
 
 
 def run(folder: Path, say: Callable[[str], None] = print, *, steps: int = STEPS, progress: bool = True) -> bool:
-    """Run the demo and write its pictures.
+    """Run the demo, write its pictures into the folder, and give whether every derivative agreed with its closed form.
 
-    Parameters
-    ----------
-    folder : Path
-        The folder for the pictures, created if it doesn't exist.
-    say : callable, default print
-        Called with each block of text.
-    steps : int, default 200
-        The number of steps of gradient descent.
-    progress : bool, default True
-        Show a progress bar on standard error.
-
-    Returns
-    -------
-    bool
-        Whether every derivative agreed with its closed form.
+    The folder is created if it doesn't exist. ``say`` is called with each block of text; ``progress`` shows a bar on
+    standard error.
 
     Raises
     ------

@@ -21,20 +21,8 @@ _ROWS_AT_ONCE = 2048  # rows: a column of 16 KB, so that those in use at a time 
 
 
 def pairwise(parts: Any) -> Any:
-    """The sum over the first axis in pairs: the error grows with the logarithm of the number of terms.
+    """The sum over the first axis in pairs: the error grows with the logarithm of its length. Zeros if that is 0.
 
-    Parameters
-    ----------
-    parts : array
-        What is added up; at least one dimension.
-
-    Returns
-    -------
-    array
-        One dimension less; zeros where there is nothing to add.
-
-    Examples
-    --------
     >>> import numpy
     >>> float(pairwise(numpy.array([1.0, 2.0, 3.0])))
     6.0
@@ -48,20 +36,9 @@ def pairwise(parts: Any) -> Any:
 
 
 class NumpyRows:
-    """A program on rows, in blocks through NumPy.
+    """A program on rows, in blocks through NumPy; its parameters are those of ``llvm.row_kernel.Rows``.
 
-    Parameters
-    ----------
-    program : Program
-        One sample's.
-    row_inputs : sequence of sequence of int
-        For each array, the inputs that its columns stand for.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    reduce : "sum", "mean" or None
-        What becomes of the rows' results: None keeps them.
-    precise : bool
-        Whether each row's results have the eager bits, which takes Python's floats.
+    Where the eager bits are asked for (``precise``), each row is computed in Python's floats.
     """
 
     backend = "numpy"
@@ -85,20 +62,7 @@ class NumpyRows:
             self.backend = "python"
 
     def frame(self, *, derivatives: bool, threads: int) -> NumpyFrame:
-        """The memory of a call; calls that may overlap need one each.
-
-        Parameters
-        ----------
-        derivatives : bool
-            Whether derivatives are computed beside the outputs.
-        threads : int
-            Not used: there is one.
-
-        Returns
-        -------
-        NumpyFrame
-            Of this program.
-        """
+        """The memory of a call, on one thread whatever ``threads`` is; calls that may overlap need one each."""
         return NumpyFrame(self, derivatives=derivatives)
 
     @property
@@ -160,13 +124,7 @@ class NumpyRows:
 
 
 class NumpyFrame:
-    """The memory of one call, as ``llvm.row_kernel.RowFrame``.
-
-    Attributes
-    ----------
-    inputs, seeds, outputs, gradient, by_rows : array of float64
-        What is read, and what ``run`` leaves.
-    """
+    """The memory of one call, as ``llvm.row_kernel.RowFrame``: what is read, and what ``run`` leaves."""
 
     outputs: Any
     gradient: Any

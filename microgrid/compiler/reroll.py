@@ -33,54 +33,24 @@ _ADDITIONS = (RULES["add"], RULES["sum"])
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Terms of one structure.
+    """Terms of one structure."""
 
-    Parameters
-    ----------
-    program : Program
-        Of one term. Its inputs are those of ``before``, its outputs, and the constants that differ.
-    rows : list of list of float
-        For each constant that differs, what it is in each term.
-    """
-
-    program: Program
-    rows: list[list[float]]
+    program: Program  # of one term; its inputs are those of Rolled.before, its outputs, and the constants that differ
+    rows: list[list[float]]  # for each constant that differs, what it is in each term
 
 
 @dataclass(frozen=True, slots=True)
 class Rolled:
-    """A program cut in three.
+    """A program cut in three."""
 
-    Parameters
-    ----------
-    before : Program or None
-        Of the inputs: what several terms use. None if that is inputs alone.
-    groups : list of Group
-        The sums.
-    after : Program
-        Of the inputs, of what was computed before, and of the groups' sums: the outputs.
-    """
-
-    before: Program | None
-    groups: list[Group]
-    after: Program
+    before: Program | None  # of the inputs: what several terms use; None if that is inputs alone
+    groups: list[Group]  # the sums
+    after: Program  # of the inputs, of what was computed before, and of the groups' sums: the outputs
 
 
 def roll(program: Program) -> Rolled | None:
-    """Find a sum over samples in a program.
+    """Find a sum over samples in a program, recorded with or without sharing; None if nothing is repeated often enough.
 
-    Parameters
-    ----------
-    program : Program
-        Recorded with or without sharing.
-
-    Returns
-    -------
-    Rolled or None
-        None if no structure is repeated often enough.
-
-    Examples
-    --------
     >>> from microgrid import Value, exp, sum
     >>> w = Value(0.5, name="w")
     >>> graph = sum([exp(w * float(k)) for k in range(100)])

@@ -304,5 +304,22 @@ class Bound(functools.partial[float]):
             "a bound call reads the memory of this process: pickle the compiled function instead, and bind it there"
         )
 
+    def beside(self, penalty: Bound) -> Bound:
+        """A call whose value and gradient have those of another one added, which reads this one's arguments."""
+
+        def both() -> float:
+            for name, numbers in penalty.arguments.items():
+                numbers[:] = self.arguments[name]
+            value = self() + penalty()
+            self.gradient[:] += penalty.gradient
+            return value
+
+        def copied(*, is_deep: bool) -> Bound:
+            return self.copied(is_deep=is_deep).beside(penalty.copied(is_deep=is_deep))
+
+        bound = Bound(functools.partial(_one_at_a_time, [True], both))
+        bound.gradient, bound.arguments, bound.copied = self.gradient, self.arguments, copied
+        return bound
+
     def __repr__(self) -> str:
         return f"<bound call of {', '.join(self.arguments)}>"

@@ -9,6 +9,7 @@ built_from: str
 rule_names: list[str]
 Value: Any
 
+def check_interpreter() -> None: ...
 def configure(
     callbacks: dict[str, Callable[..., Any]], open_blocks: list[None], rules: list[Rule | None], /
 ) -> None: ...

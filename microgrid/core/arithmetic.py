@@ -12,7 +12,7 @@ from typing import Any
 
 from microgrid.core.ieee import ELEMENTARY, IEEE_ELEMENTARY, Ieee
 from microgrid.core.rule import Pair, Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE
 
 __all__ = ["COMPARISONS", "FLOAT", "PLAIN", "Arithmetic", "choose"]
 
@@ -57,18 +57,7 @@ class Arithmetic:
         return f"<arithmetic {self.name}>"
 
     def bind(self, rule: Rule) -> Pair:
-        """The rule's ``(value, partials)`` in this arithmetic.
-
-        Parameters
-        ----------
-        rule : Rule
-            Any rule, of the package's table or not.
-
-        Returns
-        -------
-        tuple of callable
-            ``value(*operands)`` and ``partials(out, *operands)``.
-        """
+        """The rule's ``value(*operands)`` and ``partials(out, *operands)`` in this arithmetic; the rule may be any."""
         if rule not in self._bound:
             pair = rule.make(self)
             self._bound[rule] = _on_flat_operands(pair, len(rule.regions)) if rule.arity is None else pair
@@ -82,6 +71,10 @@ class Arithmetic:
             terms = [*map(infix.add, terms[::2], terms[1::2]), *odd]
         return terms[0] if terms else 0.0
 
+    def each(self, numbers: Iterable[Any]) -> Iterable[Any]:
+        """A list that a rule goes through more than once."""
+        return list(numbers)
+
     def largest(self, terms: Iterable[Any]) -> Any:
         """The largest of a list; nan if the list has one, -inf if it is empty."""
         peak = -self.inf
@@ -91,9 +84,9 @@ class Arithmetic:
 
     def __getattr__(self, name: str) -> Any:
         """A rule of the table that this system doesn't offer itself."""
-        if name.startswith("_") or name not in RULES:
+        if name.startswith("_") or name not in EVERY_RULE:
             raise AttributeError(f"the {self.__dict__.get('name')} arithmetic has no {name!r}, nor has the rule table")
-        return self.bind(RULES[name])[0]
+        return self.bind(EVERY_RULE[name])[0]
 
 
 def _on_flat_operands(pair: Pair, lists: int) -> Pair:

@@ -110,13 +110,8 @@ _watched: ContextVar[list[Comparison] | None] = ContextVar("microgrid_watched", 
 def decisions() -> Iterator[list[Comparison]]:
     """Inside this block, every comparison that decides something in Python is noted: what a recorded path depends on.
 
-    Yields
-    ------
-    list of Comparison
-        Those that were used as a truth so far, in order.
+    Yields the comparisons that were used as a truth so far, in order.
 
-    Examples
-    --------
     >>> from microgrid import Value
     >>> with decisions() as decided:
     ...     y = max(Value(1.0, name="a"), Value(2.0, name="b"))

@@ -935,13 +935,14 @@ static int as_float(PyObject *object, double *number) {
 }
 
 static int set_name(Value *node, PyObject *name) {
+    PyObject *checked; /* exactly a str, which refers to nothing, or None */
     if (name && name != Py_None && !PyUnicode_CheckExact(name)) {
-        PyObject *fine = PyObject_CallOneArg(callback("check_name"), name);
-        if (!fine) return -1;
-        Py_DECREF(fine);
-    }
-    int empty = !name || name == Py_None || PyUnicode_GetLength(name) == 0;
-    Py_XSETREF(node->name, empty ? NULL : Py_NewRef(name));
+        checked = PyObject_CallOneArg(callback("check_name"), name);
+        if (!checked) return -1;
+    } else
+        checked = Py_NewRef(name ? name : Py_None);
+    if (checked == Py_None || PyUnicode_GetLength(checked) == 0) Py_CLEAR(checked);
+    Py_XSETREF(node->name, checked);
     return 0;
 }
 
@@ -1056,11 +1057,14 @@ static PyObject *get_partials(PyObject *self, void *unused) {
 
 #define UNARY_RULE(NAME)                                                                                              \
     static PyObject *unary_##NAME(PyObject *x) { return record_unary(OP_##NAME, rule_##NAME, AS_VALUE(x)); }          \
-    static PyObject *method_##NAME(PyObject *x, PyObject *Py_UNUSED(ignored)) { return unary_##NAME(x); }             \
     static PyObject *function_##NAME(PyObject *Py_UNUSED(module), PyObject *x) {                                      \
         return IS_VALUE(x) ? unary_##NAME(x) : PyObject_CallOneArg(general[OP_##NAME], x);                            \
     }
 FOR_UNARY_RULES(UNARY_RULE)
+
+#define UNARY_METHOD(NAME, METHOD)                                                                                    \
+    static PyObject *method_##METHOD(PyObject *x, PyObject *Py_UNUSED(ignored)) { return unary_##NAME(x); }
+FOR_UNARY_METHODS(UNARY_METHOD)
 
 #define BINARY_RULE(NAME, CONSTANT)                                                                                   \
     static PyObject *binary_##NAME(PyObject *x, PyObject *y) {                                                        \
@@ -1247,6 +1251,14 @@ static PyObject *configure(PyObject *module, PyObject *arguments) {
     Py_RETURN_NONE;
 }
 
+/* check_interpreter(): raises ImportError in a subinterpreter. The state of this engine is the process's, and refers to
+   objects of the main interpreter. */
+static PyObject *check_interpreter(PyObject *module, PyObject *unused) {
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) Py_RETURN_NONE;
+    PyErr_SetString(PyExc_ImportError, "the native engine works in the main interpreter alone");
+    return NULL;
+}
+
 static const PyMethodDef functions[] = {
 #define UNARY_FUNCTION(NAME) {#NAME, function_##NAME, METH_O, NULL},
     FOR_UNARY_RULES(UNARY_FUNCTION)
@@ -1293,8 +1305,8 @@ static PyMethodDef value_methods[] = {
     {"backward", backward, METH_NOARGS, NULL},
     {"zero_grad", zero_grad, METH_NOARGS, NULL},
     {"_twin", twin, METH_O, NULL},
-#define UNARY_METHOD(NAME, METHOD) {#METHOD, method_##NAME, METH_NOARGS, NULL}, /* set_method_doc documents it */
-    FOR_UNARY_METHODS(UNARY_METHOD)
+#define METHOD_ENTRY(NAME, METHOD) {#METHOD, method_##METHOD, METH_NOARGS, NULL}, /* set_method_doc documents it */
+    FOR_UNARY_METHODS(METHOD_ENTRY)
     {NULL},
 };
 
@@ -1345,6 +1357,7 @@ static PyType_Slot value_slots[] = {
 static PyType_Spec value_spec = {"microgrid.Value", sizeof(Value), 0, Py_TPFLAGS_DEFAULT, value_slots};
 
 static PyMethodDef module_methods[] = {
+    {"check_interpreter", check_interpreter, METH_NOARGS, NULL},
     {"configure", configure, METH_VARARGS, NULL},
     {"flatten", flatten, METH_VARARGS, NULL},
     {"function", function, METH_VARARGS, NULL},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE
 from microgrid.core.value import as_float, as_operand
 from microgrid.errors import MicrogridError
 
@@ -115,21 +115,13 @@ def as_value(operand: Any) -> Value:
 
 
 # By rule, not by name: a user's own operation may bear the name of another.
-_RECORDERS: dict[Rule, Callable[..., Value]] = {rule: engine.recorder(rule) for rule in RULES.values()}
+_RECORDERS: dict[Rule, Callable[..., Value]] = {rule: engine.recorder(rule) for rule in EVERY_RULE.values()}
 
 
 def recorder(rule: Rule) -> Callable[..., Value]:
     """How a rule is recorded: by the engine if it is of the table, otherwise by running it on floats here.
 
-    Parameters
-    ----------
-    rule : Rule
-        Any rule.
-
-    Returns
-    -------
-    callable
-        From operands, all Values, to the node. For a rule on lists they stand one list after the other.
+    The function takes operands that are all Values, those of a rule on lists one list after the other.
     """
     if rule not in _RECORDERS:
         _RECORDERS[rule] = _recorder_on_floats(rule)

@@ -1,7 +1,7 @@
 """What ``help`` says about the functions of the package and the methods of ``Value``, all of it from the rule table.
 
-What has to be worked out for that, the formula, the derivatives and the example, would slow down the import. So it is
-written ahead into ``help_texts``, by ``python -m microgrid.core.stubs``; a test holds it to the table.
+What has to be worked out for that, the formula, the derivatives and a point with its numbers, would slow down the
+import. So it is written ahead into ``help_texts``, by ``python -m microgrid.core.stubs``; a test holds it to the table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from types import FunctionType
 from typing import Any
 
-from microgrid.core.help_texts import TEXTS
+from microgrid.core.help_texts import TEXTS, Facts
 from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
 
@@ -27,64 +27,33 @@ def summary(rule: Rule) -> str:
 
 
 def describe(rule: Rule) -> str:
-    """The docstring of the function of a rule of the table.
-
-    Parameters
-    ----------
-    rule : Rule
-        The rule.
-
-    Returns
-    -------
-    str
-        In NumPy's style.
-    """
-    equations, example = _written_ahead(rule) or _written_now(rule)
-    sections = (_parameters(rule), _returns(rule), _raises(rule), _notes(rule, equations))
-    return "\n\n".join([summary(rule), *sections, f"Examples\n--------\n{example}"])
+    """The docstring of the function of a rule, in NumPy's style."""
+    is_known = rule.name in TEXTS and RULES[rule.name] is rule
+    facts = TEXTS[rule.name] if is_known else _worked_out(rule)
+    sections = (_parameters(rule), _returns(rule), _raises(rule), _notes(rule, facts), _examples(rule, facts))
+    return "\n\n".join([summary(rule), *sections])
 
 
-def _written_ahead(rule: Rule) -> tuple[str, str] | None:
-    equations, _, example = TEXTS.get(rule.name, "").partition("\n\n")
-    return (equations, example) if example else None
-
-
-def _written_now(rule: Rule) -> tuple[str, str]:
+def _worked_out(rule: Rule) -> Facts:
     from microgrid.core import worked
 
-    return worked.equations(rule), worked.example(rule)
+    return worked.facts(rule)
 
 
 def describe_method(rule: Rule) -> str:
-    """Write the docstring of a method of ``Value``.
-
-    Parameters
-    ----------
-    rule : Rule
-        A rule of the table.
-
-    Returns
-    -------
-    str
-        The summary, how the method is called, and the notes of the rule's function.
-    """
+    """The docstring of a method of ``Value``: how it is called, and the notes of the rule's function."""
     first, *others = rule.letters
     calls = " or ".join([f"``{first}.{name}({', '.join(others)})``" for name in (rule.name, *rule.aliases)])
-    called = f"{calls} is ``microgrid.{rule.name}({', '.join(rule.letters)})``."
+    called = f"{calls} is ``microgrid.{rule.call}``."
     _, heading, rest = describe(rule).partition("Notes\n-----\n")
     notes, _, _ = rest.partition("\n\nExamples\n")
     return f"{summary(rule)}\n\n{called}\n\n{heading}{notes}\n"
 
 
 def document(value: type, functions: dict[str, Callable[..., Any]]) -> None:
-    """Give the functions and the methods that were made of rules their names, docstrings and signatures.
+    """Give the functions, and the methods of ``Value``, that were made of rules their names, docstrings and signatures.
 
-    Parameters
-    ----------
-    value : type
-        ``Value``, complete.
-    functions : dict
-        The functions of the package by name. Builtins, as their methods, got theirs when they were made.
+    Builtins got theirs when they were made.
     """
     for name, function in functions.items():
         rule = RULES[name]
@@ -131,11 +100,44 @@ def _raises(rule: Rule) -> str:
     return f"Raises\n------\nInvalidValueError\n    If an operand is neither a Value nor a real number{lengths}."
 
 
-def _notes(rule: Rule, equations: str) -> str:
-    has_formula = "d/d" not in equations.partition(" = ")[0]
-    words = "Formula and derivative" if has_formula else "Derivative"
-    indented = "\n".join([f"    {equation}" for equation in equations.splitlines()])
+def _notes(rule: Rule, facts: Facts) -> str:
+    definition, slopes, *_ = facts
+    equations = [f"{rule.call} = {definition}"] if definition != rule.call else []  # an elementary function has none
+    words = "Formula and derivative" if equations else "Derivative"
+    for letters, slope in zip(rule.letters, slopes, strict=True):
+        of_each = f"    for each {letters[0]} in {letters}" if rule.arity is None else ""
+        equations.append(f"d/d{_element(rule, letters)} {rule.call} = {slope}{of_each}")
+    indented = "\n".join([f"    {equation}" for equation in equations])
     domain = f"Domain: {rule.domain}." if rule.domain else "Defined for all real numbers."
     kinks = "\n".join([f"At {kink.where}: {kink.convention}." for kink in rule.kinks])
     paragraphs = [f"Notes\n-----\n{words}{'s' * (len(rule.letters) > 1)}::", indented, domain, kinks]
     return "\n\n".join([paragraph for paragraph in paragraphs if paragraph])
+
+
+def _element(rule: Rule, letters: str) -> str:
+    """What an operand is called, or each element of a list of operands."""
+    return letters[0] if rule.arity is None else letters
+
+
+def _examples(rule: Rule, facts: Facts) -> str:
+    """A doctest of the function at a point of its region, and of its derivatives by ``backward``."""
+    _, _, point, numbers, digits = facts
+    shown = ["out.data", *[f"{_element(rule, letters)}.grad" for letters in rule.letters]]
+    if digits is not None:
+        shown = [f"round({text}, {digits})" for text in shown]
+    if rule.arity is None:
+        lists = zip(shown[1:], rule.letters, strict=True)
+        shown[1:] = [f"[{text} for {letters[0]} in {letters}]" for text, letters in lists]
+    lines = [
+        "import microgrid",
+        "from microgrid import Value",
+        f"{', '.join(rule.letters)} = {', '.join(map(_as_values, point))}",
+        f"out = microgrid.{rule.call}",
+        "out.backward()",
+        ", ".join(shown),
+    ]
+    return "\n".join(["Examples\n--------", *[f">>> {line}" for line in lines], f"{numbers}\n"])
+
+
+def _as_values(operand: float | list[float]) -> str:
+    return f"[{', '.join(map(_as_values, operand))}]" if isinstance(operand, list) else f"Value({operand})"

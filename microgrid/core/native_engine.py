@@ -1,6 +1,7 @@
 """The native engine as the package sees it; the engine itself is ``engine.c``, compiled to ``_engine``.
 
-Importing this module fails with ImportError where the engine was not built, or was built from other sources.
+Importing this module fails with ImportError where the engine was not built, was built from other sources, or in a
+subinterpreter.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from microgrid.core import _engine
 from microgrid.core.c_rules import built_from
 from microgrid.core.help import describe_method
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
 from microgrid.core.value import ValueBase, as_float, as_operand, check_name
 
@@ -23,12 +24,14 @@ __all__ = ["NAME", "Value", "columns", "function", "make", "recorder", "start"]
 if _engine.built_from != built_from():
     raise ImportError("the native engine was built from other sources than these: install the package again")
 
+_engine.check_interpreter()
+
 NAME = "native"
 
 Value: Any = _engine.Value
 Value.__doc__ = ValueBase.__doc__  # a class's docstring is the one thing that it doesn't inherit
 
-_rules: list[Rule | None] = [None, *RULES.values()]
+_rules: list[Rule | None] = [None, *EVERY_RULE.values()]
 _places: dict[Rule | None, int] = {rule: place for place, rule in enumerate(_rules)}
 _END = "\n--\n\n"  # of the signature that a builtin's docstring begins with: inspect reads it, and help leaves it out
 _MOST_RULES = 1 << 12  # a node keeps its rule's place in 12 bits
@@ -67,7 +70,7 @@ def make(
 
 def function(rule: Rule, general: Callable[..., Any]) -> Callable[..., Any]:
     """The rule's function of the package: natively for Values, the general one for anything else."""
-    for method in (rule.name, *rule.aliases) if rule.arity == 1 else ():
+    for method in (rule.name, *rule.aliases) if rule.arity == 1 and rule.name in RULES else ():
         _engine.set_method_doc(method, f"{method}($self, /){_END}{describe_method(rule)}")
     made: Callable[..., Any] = _engine.function(
         _place(rule), general, f"{rule.name}({', '.join(rule.letters)}, /){_END}{general.__doc__}"

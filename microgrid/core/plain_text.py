@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import AUXILIARY, RULES
+from microgrid.core.source import Infix
 
-__all__ = ["Text", "call", "derivatives", "formula"]
+__all__ = ["Text", "derivatives", "formula"]
 
 # How tightly the parts of a formula hold together, from loose to tight.
 _CHOICE, _SUM, _PRODUCT, _POWER, _ATOM = range(5)
@@ -50,59 +51,24 @@ class _Truth(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A formula, how tightly it holds together, and the form that it can be simplified by.
-
-    Parameters
-    ----------
-    text : str
-        The formula.
-    binding : int
-        By default that of a symbol.
-    negated : Text, optional
-        What this is the negative of.
-    quotient : tuple of Text, optional
-        The numerator and the denominator that this is the quotient of.
-    squared : Text, optional
-        The square of this, where that is simpler than a power.
-    choice : tuple, optional
-        The comparison, and what is chosen if it is true and if not.
-    """
+class Text(Infix):
+    """A formula, how tightly it holds together, and the forms that it can be simplified by."""
 
     text: str
     binding: int = _ATOM
-    negated: Text | None = None
-    quotient: tuple[Text, Text] | None = None
-    squared: Text | None = None
-    choice: tuple[_Truth, Text, Text] | None = None
+    negated: Text | None = None  # what this is the negative of
+    quotient: tuple[Text, Text] | None = None  # the numerator and the denominator that this is the quotient of
+    squared: Text | None = None  # the square of this, where that is simpler than a power
+    choice: tuple[_Truth, Text, Text] | None = None  # what is chosen if the comparison is true, and if not
 
     def within(self, binding: int) -> str:
         """The text, in parentheses where its surroundings hold together more tightly."""
         return self.text if self.binding >= binding else f"({self.text})"
 
-    def __add__(self, other: Any) -> Text:
-        return _sum(self, _of(other))
-
-    def __radd__(self, other: Any) -> Text:
-        return _sum(_of(other), self)
-
-    def __sub__(self, other: Any) -> Text:
-        return _difference(self, _of(other))
-
-    def __rsub__(self, other: Any) -> Text:
-        return _difference(_of(other), self)
-
-    def __mul__(self, other: Any) -> Text:
-        return _product(self, _of(other))
-
-    def __rmul__(self, other: Any) -> Text:
-        return _product(_of(other), self)
-
-    def __truediv__(self, other: Any) -> Text:
-        return _quotient(self, _of(other))
-
-    def __rtruediv__(self, other: Any) -> Text:
-        return _quotient(_of(other), self)
+    def infix(self, operator: str, left: Any, right: Any) -> Text:
+        """One of the four operators between two formulas or plain numbers."""
+        write = {"+": _sum, "-": _difference, "*": _product, "/": _quotient}[operator]
+        return write(_of(left), _of(right))
 
     def __neg__(self) -> Text:
         if self.negated is not None:
@@ -207,8 +173,10 @@ def _function(name: str, *operands: Any) -> Any:
     if not any([isinstance(operand, Text) for operand in operands]):
         return getattr(FLOAT, name)(*operands)
     texts = [_of(operand) for operand in operands]
-    squared = {"hypot": lambda: _square(texts[0]) + _square(texts[1]), "sqrt": lambda: texts[0]}.get(name)
-    return Text(f"{name}({', '.join([text.text for text in texts])})", squared=squared() if squared else None)
+    squared = None
+    if name in ("sqrt", "hypot"):
+        squared = texts[0] if name == "sqrt" else _sum(_square(texts[0]), _square(texts[1]))
+    return Text(f"{name}({', '.join([text.text for text in texts])})", squared=squared)
 
 
 def _power(base: Any, exponent: Any) -> Text:
@@ -229,6 +197,9 @@ class _PlainText(Arithmetic):
         return Text(f"sum({_of(term).text} for {self._loop})")
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in AUXILIARY:  # no function that a reader could call: its definition is written
+            value: Callable[..., Any] = AUXILIARY[name].make(self)[0]
+            return value
         if name not in RULES:
             raise AttributeError(f"the rule table has no {name!r}")
         return partial(_function, name)
@@ -244,44 +215,16 @@ def _run(rule: Rule) -> tuple[Text, list[Text]]:
     if rule.arity is None:
         operands = [[operand] for operand in operands]
     result = _of(value(*operands))
-    out = Text(call(rule)) if rule.operator is None else result
+    out = Text(rule.call) if rule.operator is None else result
     slopes = partials(out, *operands)
     if rule.arity is None:
         slopes = [element for (element,) in slopes]
     return result, [_of(slope) for slope in slopes]
 
 
-def call(rule: Rule) -> str:
-    """A call of the rule's function on its letters.
-
-    Parameters
-    ----------
-    rule : Rule
-        Any rule.
-
-    Returns
-    -------
-    str
-        Such as ``"atan2(x, y)"``.
-    """
-    return f"{rule.name}({', '.join(rule.letters)})"
-
-
 def formula(rule: Rule) -> str:
     """The definition of a rule of the table; a call where it is an elementary function of every arithmetic.
 
-    Parameters
-    ----------
-    rule : Rule
-        A rule of the table.
-
-    Returns
-    -------
-    str
-        The formula in the rule's letters.
-
-    Examples
-    --------
     >>> formula(RULES["logsumexp"]), formula(RULES["relu"])
     ('log(sum(exp(x) for x in xs))', '0 if x <= 0 else x')
     """
@@ -289,20 +232,8 @@ def formula(rule: Rule) -> str:
 
 
 def derivatives(rule: Rule) -> list[str]:
-    """The partial derivatives of a rule of the table.
+    """The partial derivatives of a rule of the table, one for each operand, or for the general element of each list.
 
-    Parameters
-    ----------
-    rule : Rule
-        A rule of the table.
-
-    Returns
-    -------
-    list of str
-        One for each operand, or for the general element of each list.
-
-    Examples
-    --------
     >>> derivatives(RULES["maximum"])[0]
     '1 if y < x else 0 if x < y else 0.5'
     """

@@ -5,13 +5,14 @@ The table of all rules is ``rules``, whose docstring says how a rule is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
 
-__all__ = ["RULES", "Kink", "Pair", "Region", "Rule", "letters_of", "rule"]
+__all__ = ["AUXILIARY", "EVERY_RULE", "RULES", "Kink", "Pair", "Region", "Rule", "letters_of", "rule"]
 
 Pair = tuple[Callable[..., Any], Callable[..., Any]]
 Make = Callable[[Any], Pair]
@@ -43,24 +44,12 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Kink:
-    """A place where a derivative jumps or has no limit, and the convention recorded there.
+    """A place where a derivative jumps or has no limit, and the convention recorded there."""
 
-    Parameters
-    ----------
-    where : str
-        The place, as an equation in the operands ``x``, ``y``, ...
-    convention : str
-        What is recorded there, in words.
-    at : tuple of float
-        One point on the kink.
-    partials : tuple of float
-        The partial derivatives recorded at that point.
-    """
-
-    where: str
-    convention: str
-    at: tuple[float, ...]
-    partials: tuple[float, ...]
+    where: str  # the place, as an equation in the operands x, y, ...
+    convention: str  # what is recorded there, in words
+    at: tuple[float, ...]  # one point on the kink
+    partials: tuple[float, ...]  # what is recorded at that point
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -117,6 +106,11 @@ class Rule:
         return letters_of(self.regions)
 
     @property
+    def call(self) -> str:
+        """A call of the rule's function on its letters, such as ``atan2(x, y)``."""
+        return f"{self.name}({', '.join(self.letters)})"
+
+    @property
     def portable(self) -> bool:
         """Whether the rule runs in every arithmetic, and not on floats and Values alone."""
         return True
@@ -139,20 +133,8 @@ class Rule:
 
 
 def letters_of(regions: tuple[Region, ...]) -> tuple[str, ...]:
-    """What operands with these regions are called in formulas.
+    """What operands with these regions are called in formulas: one name for each operand, or for each list of them.
 
-    Parameters
-    ----------
-    regions : tuple of Region
-        One for each operand, or for each list of them.
-
-    Returns
-    -------
-    tuple of str
-        As many.
-
-    Examples
-    --------
     >>> from microgrid.core.rules import MANY, REAL
     >>> letters_of((REAL, REAL)), letters_of((MANY,)), letters_of((REAL,) * 4)
     (('x', 'y'), ('xs',), ('x1', 'x2', 'x3', 'x4'))
@@ -166,10 +148,16 @@ def letters_of(regions: tuple[Region, ...]) -> tuple[str, ...]:
 RULES: dict[str, Rule] = {}
 """Every rule by its name, in the order of the table; ``rules`` fills it."""
 
+AUXILIARY: dict[str, Rule] = {}
+"""Rules that are for the partials of others: nodes of derivatives, without a function or a method of their names."""
+
+EVERY_RULE: Mapping[str, Rule] = ChainMap(AUXILIARY, RULES)
+"""Both: first the table's rules, then the auxiliary ones."""
+
 
 @public()
 def _rule_named(name: str) -> Rule:
-    return RULES[name]
+    return EVERY_RULE[name]
 
 
 def rule(

@@ -13,7 +13,7 @@ from typing import Any
 from microgrid.core.arithmetic import FLOAT, PLAIN
 from microgrid.core.python_engine import Value, as_method, columns, constant, make, record
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.core.source import PYTHON, Source
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
 from microgrid.core.value import ValueBase, as_operand
@@ -96,7 +96,7 @@ def _arithmetic(rule: Rule, letters: str) -> str:
     value, partials = rule.make(source)
     out = value(*operands)
     slopes = partials(out, *operands)
-    lines = [*source.lines, f"out = {source.write(out)}"]
+    lines = [*source.lines_for([out, *slopes]), f"out = {source.write(out)}"]
     lines += [f"{letter}_partial = {source.write(slope)}" for letter, slope in zip(letters, slopes, strict=True)]
     return "\n".join([f"        {line}" for line in lines])
 
@@ -260,7 +260,7 @@ _CONSTANT_FORMS: dict[str, Callable[..., Value]] = {
     for rule in RULES.values()
     if rule.constant_form
 }
-RECORDERS: dict[str, Callable[..., Value]] = {name: recorder(rule) for name, rule in RULES.items()}
+RECORDERS: dict[str, Callable[..., Value]] = {name: recorder(rule) for name, rule in EVERY_RULE.items()}
 
 
 def start() -> None:

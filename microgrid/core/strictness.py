@@ -56,11 +56,15 @@ def strict() -> Iterator[None]:
 
 
 _MOST_TOLD = 8  # operands in a message
+_LONGEST = 60  # characters of a name in a message
 
 
 def described(node: Node) -> str:
     """A node in a message: its name, if it has one, and its number."""
-    return f"{node.name} = {node.data!r}" if node.name else repr(node.data)
+    if not node.name:
+        return repr(node.data)
+    name = node.name if len(node.name) <= _LONGEST else f"{node.name[:_LONGEST]}…"
+    return f"{name} = {node.data!r}"
 
 
 def operands_described(node: Node) -> str:

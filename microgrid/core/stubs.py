@@ -9,13 +9,16 @@ the functions' docstrings say of formulas and numbers is in ``core/help_texts.py
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from microgrid.core.help import summary
 from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
-from microgrid.core.worked import equations, example
+from microgrid.core.worked import facts
 
 __all__ = ["face_stub", "help_module", "table_stub", "written"]
 
@@ -75,8 +78,15 @@ _FACE_TYPES = "from microgrid.core.table import Array, Node, Number, Operand\n"
 
 _HELP_HEAD = f'''"""Generated from the rule table: each function's equations and example, for its help."""
 
-{_WRITTEN}
-__all__ = ["TEXTS"]
+{_WRITTEN}# ruff: noqa: E501  # a line for each function
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["TEXTS", "Facts"]
+
+Facts = tuple[str, tuple[str, ...], tuple[Any, ...], tuple[Any, ...], int | None]
+"""The formula, the derivatives, a point, the numbers there, the digits that they are rounded to: see ``worked``."""
 
 '''
 
@@ -90,13 +100,7 @@ def _public_rules() -> list[Rule]:
 
 
 def table_stub() -> str:
-    """The stub of the operators and methods that the table gives to ``Value``.
-
-    Returns
-    -------
-    str
-        The text of ``core/table.pyi``.
-    """
+    """The text of ``core/table.pyi``: the operators and methods that the table gives to ``Value``."""
     rules = _public_rules()
     operators = [line for rule in rules if rule.operator not in (None, "lt", "le") for line in _operator(rule)]
     comparisons = [line for rule in rules if rule.operator in ("lt", "le") for line in _comparison(rule)]
@@ -128,13 +132,7 @@ def _methods(rule: Rule) -> Iterator[str]:
 
 
 def face_stub() -> str:
-    """The stub of the package: every public name, and the functions of the table with their types.
-
-    Returns
-    -------
-    str
-        The text of ``microgrid/__init__.pyi``.
-    """
+    """The text of ``microgrid/__init__.pyi``: every public name, and the functions of the table with their types."""
     homes = _homes(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
     rules = _public_rules()
     names = sorted([*homes, "engine", *[rule.name for rule in rules]], key=_sorted_as)
@@ -170,9 +168,10 @@ def _imports(homes: dict[str, str]) -> str:
     return "".join([line for _, _, line in sorted(lines)])
 
 
-def _sorted_as(name: str) -> tuple[bool, str]:
-    """Classes first, as the linter has them."""
-    return (not name[:1].isupper(), name)
+def _sorted_as(name: str) -> tuple[bool, list[str | int]]:
+    """Classes first, and log2 before log10, as the linter has them."""
+    pieces = re.split(r"(\d+)", name)
+    return (not name[:1].isupper(), [int(piece) if piece.isdigit() else piece for piece in pieces])
 
 
 def _function(rule: Rule) -> Iterator[str]:
@@ -204,28 +203,27 @@ def _overloads(rule: Rule) -> Iterator[tuple[list[str], str]]:
 
 
 def help_module() -> str:
-    """What is worked out for the functions' docstrings.
+    """The text of ``core/help_texts.py``: what is worked out for the functions' docstrings."""
+    entries = "".join([f"    {json.dumps(rule.name)}: {_literal(facts(rule))},\n" for rule in _public_rules()])
+    return f"{_HELP_HEAD}# fmt: off\nTEXTS: dict[str, Facts] = {{\n{entries}}}\n"
 
-    Returns
-    -------
-    str
-        The text of ``core/help_texts.py``.
-    """
-    entries = [f'    "{rule.name}": """\\\n{equations(rule)}\n\n{example(rule)}""",\n' for rule in _public_rules()]
-    return f"{_HELP_HEAD}TEXTS: dict[str, str] = {{\n{''.join(entries)}}}\n"
+
+def _literals(things: Iterable[Any]) -> list[str]:
+    return [_literal(thing) for thing in things]
+
+
+def _literal(thing: Any) -> str:
+    """A text, a number or a tuple or list of them, as Python reads it."""
+    if isinstance(thing, tuple):
+        return f"({', '.join(_literals(thing))}{',' * (len(thing) == 1)})"
+    return json.dumps(thing) if isinstance(thing, str) else repr(thing)
 
 
 # ---- writing them ---------------------------------------------------------------------------------------------
 
 
 def written() -> dict[Path, str]:
-    """Every file that is written from the table.
-
-    Returns
-    -------
-    dict
-        From the file to its text.
-    """
+    """From every file that is written from the table to its text."""
     core = PACKAGE / "core"
     return {
         core / "help_texts.py": help_module(),

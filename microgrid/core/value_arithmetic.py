@@ -8,9 +8,9 @@ from typing import Any
 
 from microgrid.core.arithmetic import PLAIN, Arithmetic
 from microgrid.core.comparison import Comparison
-from microgrid.core.engine import Value
-from microgrid.core.functions import FUNCTIONS
-from microgrid.core.rules import RULES
+from microgrid.core.engine import Value, engine
+from microgrid.core.functions import FUNCTIONS, elementwise
+from microgrid.core.rules import AUXILIARY, RULES
 
 __all__ = ["VALUE"]
 
@@ -30,10 +30,15 @@ def _choose_value(truth: Any, then: Any, otherwise: Any) -> Any:
     )
 
 
+_AUXILIARY = {name: engine.function(rule, elementwise(rule)) for name, rule in AUXILIARY.items()}
+
 VALUE = Arithmetic(
     "Value",
     pi=math.pi,
     inf=math.inf,
-    **FUNCTIONS | {name: _compare_values(name) for name in ("less", "less_equal", "equal")} | {"where": _choose_value},
+    **_AUXILIARY
+    | FUNCTIONS
+    | {name: _compare_values(name) for name in ("less", "less_equal", "equal")}
+    | {"where": _choose_value},
 )
 """Values as the numbers: what the rules compute is recorded, so that a gradient is a graph with a gradient."""

@@ -1,74 +1,44 @@
-"""Compute what a function's help says: its formula and derivatives as text, and an example with numbers.
+"""Works a function's help out of its rule: the formula and the derivatives in plain text, and a point with the numbers.
 
-``help`` makes docstrings of it.
+How docstrings are made of that is in ``help``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
+from typing import Any
 
 from microgrid.core.arithmetic import FLOAT
-from microgrid.core.plain_text import call, derivatives, formula
+from microgrid.core.help_texts import Facts
+from microgrid.core.plain_text import derivatives, formula
 from microgrid.core.rule import Rule
 
-__all__ = ["equations", "example"]
+__all__ = ["facts"]
 
 _DIGITS = 6  # to which an example rounds what is not short
 _POINTS = {"x": (2.0, 0.5, 0.25), "y": (1.5, 0.5, -1.0), "z": (-1.0, 0.5)}
-_LISTS = {"xs": (1.0, 2.0), "ys": (0.5, -1.0)}
+_LISTS = {"xs": [1.0, 2.0], "ys": [0.5, -1.0]}
 
 
-def equations(rule: Rule) -> str:
-    """The formula of a rule's function, unless it is an elementary one, and its derivatives.
+def facts(rule: Rule) -> Facts:
+    """The formula and the derivatives of a rule's function, a point of its region, and the numbers there.
 
-    Parameters
-    ----------
-    rule : Rule
-        A rule of the table.
-
-    Returns
-    -------
-    str
-        A line for each.
+    The numbers are the value and the derivative by each operand, or by the elements of each list; if one has more
+    digits than one wants to read, all are rounded.
     """
-    definition, slopes = formula(rule), derivatives(rule)
-    lines = [f"{call(rule)} = {definition}"] if definition != call(rule) else []
-    for letters, slope in zip(rule.letters, slopes, strict=True):
-        letter = letters[0] if rule.arity is None else letters
-        of_each = f"    for each {letter} in {letters}" if rule.arity is None else ""
-        lines.append(f"d/d{letter} {call(rule)} = {slope}{of_each}")
-    return "\n".join(lines)
-
-
-def example(rule: Rule) -> str:
-    """A rule's function at a point of its region, and its derivatives by ``backward``.
-
-    Parameters
-    ----------
-    rule : Rule
-        A rule of the table.
-
-    Returns
-    -------
-    str
-        A doctest.
-    """
-    lines = ["import microgrid", "from microgrid import Value"]
     if rule.arity is None:
-        point = tuple([number for letters in rule.letters for number in _LISTS[letters]])
-        lists = [f"[{', '.join([f'Value({number})' for number in _LISTS[letters]])}]" for letters in rule.letters]
-        lines.append(f"{', '.join(rule.letters)} = {', '.join(lists)}")
+        point: tuple[Any, ...] = tuple([_LISTS[letters] for letters in rule.letters])
     else:
-        point = min(_points(rule), key=lambda point: _is_long(rule, point))
-        lines.append(f"{', '.join(rule.letters)} = {', '.join([f'Value({number})' for number in point])}")
-    lines += [f"out = microgrid.{rule.name}({', '.join(rule.letters)})", "out.backward()"]
-    value, slopes = _numbers(rule, point)
-    long = _is_long(rule, point)
-    slopes_of = [_slopes_of(rule, letters, long) for letters in rule.letters]
-    lines.append(f"{_rounded('out.data', long)}, {', '.join(slopes_of)}")
-    shown = [_shown(value, long), *_by_letters(rule, [_shown(slope, long) for slope in slopes])]
-    return "\n".join([f">>> {line}" for line in lines]) + f"\n({', '.join(shown)})\n"
+        point = min(_points(rule), key=lambda point: _is_long(_numbers(rule, point)))
+    numbers = _numbers(rule, _flat(point))
+    is_long = _is_long(numbers)
+    value, *slopes = [round(number, _DIGITS) for number in numbers] if is_long else numbers
+    shown: list[Any] = slopes
+    if rule.arity is None:
+        length = len(slopes) // len(rule.letters)
+        shown = [slopes[start : start + length] for start in range(0, len(slopes), length)]
+    return formula(rule), tuple(derivatives(rule)), point, (value, *shown), _DIGITS if is_long else None
 
 
 def _points(rule: Rule) -> Iterator[tuple[float, ...]]:
@@ -80,35 +50,15 @@ def _points(rule: Rule) -> Iterator[tuple[float, ...]]:
     yield from product(*choices)
 
 
-def _numbers(rule: Rule, point: tuple[float, ...]) -> tuple[float, list[float]]:
+def _flat(point: tuple[Any, ...]) -> list[float]:
+    return [number for part in point for number in (part if isinstance(part, list) else [part])]
+
+
+def _numbers(rule: Rule, operands: Iterable[float]) -> list[float]:
     value, partials = FLOAT.bind(rule)
-    out = value(*point)
-    return out, list(partials(out, *point))
+    out = value(*operands)
+    return [out, *partials(out, *operands)]
 
 
-def _is_long(rule: Rule, point: tuple[float, ...]) -> bool:
-    """Whether a number at this point has more digits than one wants to read."""
-    value, slopes = _numbers(rule, point)
-    return any([round(number, _DIGITS) != number for number in (value, *slopes)])
-
-
-def _shown(number: float, long: bool) -> str:
-    return repr(round(number, _DIGITS) if long else number)
-
-
-def _rounded(text: str, long: bool) -> str:
-    return f"round({text}, {_DIGITS})" if long else text
-
-
-def _slopes_of(rule: Rule, letters: str, long: bool) -> str:
-    letter = letters[0] if rule.arity is None else letters
-    gradient = _rounded(f"{letter}.grad", long)
-    return f"[{gradient} for {letter} in {letters}]" if rule.arity is None else gradient
-
-
-def _by_letters(rule: Rule, slopes: list[str]) -> list[str]:
-    """The derivatives as the example shows them: one for each operand, or a list for each list."""
-    if rule.arity is not None:
-        return slopes
-    length = len(slopes) // len(rule.letters)
-    return [f"[{', '.join(slopes[start : start + length])}]" for start in range(0, len(slopes), length)]
+def _is_long(numbers: list[float]) -> bool:
+    return any([round(number, _DIGITS) != number for number in numbers])

@@ -159,9 +159,9 @@ def as_html(derivation: Steps) -> str:
         point = ", ".join([f"{_marked_up(name)} = {number(x)}" for name, x in derivation.numbers])
         parts.append(f"<p>at {point}</p>")
     if note := _note(derivation):
-        parts.append(f"<p>{html.escape(note)}</p>")
+        parts.append(f"<p>{_escaped(note)}</p>")
     if derivation.path_count:
-        parts.append(f"<p>{html.escape(_lead(derivation))}.</p>")
+        parts.append(f"<p>{_escaped(_lead(derivation))}.</p>")
         ends = {one.name: (one.of, one.by) for one in derivation.components}
         rows = [
             row
@@ -186,7 +186,7 @@ def _html_rows(index: int, component: Component, ends: Mapping[str, tuple[str, s
     if component.factors:
         lines.insert(0, " · ".join([_html_ratio(*ends[name]) for name in component.factors]))
     if component.note:
-        lines.append(f"<i>{html.escape(component.note)}</i>")
+        lines.append(f"<i>{_escaped(component.note)}</i>")
     yield _row(*head, "".join([f"= {line}<br>" for line in lines]).removesuffix("<br>"), repr(component.value))
 
 
@@ -204,6 +204,11 @@ def _html_ratio(of: str, by: str) -> str:
 
 def _marked_up(text: str) -> str:
     """Text as HTML, with digits at the end of a name as a subscript and powers as superscripts."""
-    safe = html.escape(text, quote=False)
+    safe = _escaped(text)
     safe = re.sub(r"\^(\d+)", r"<sup>\1</sup>", safe)
     return re.sub(r"(?<![\w&])([^\W\d_]+)_?(\d+)(?!\w)", r"\1<sub>\2</sub>", safe)
+
+
+def _escaped(text: str) -> str:
+    """Text for HTML. A dollar sign has an element of its own: notebooks take two in one text for a formula's ends."""
+    return html.escape(text, quote=False).replace("$", "<span>$</span>")

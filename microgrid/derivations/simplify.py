@@ -31,23 +31,10 @@ def size(formula: Any) -> int:
 
 
 def closed_form(formula: Any, definitions: Definitions, budget: CallBudget) -> tuple[Any, bool]:
-    """The shortest formula found: simplified, and with symbols of named nodes in place of their formulas.
+    """The shortest equal formula found: simplified, and with symbols of named nodes in place of their formulas.
 
-    Parameters
-    ----------
-    formula : sympy.Expr
-        The formula.
-    definitions : callable
-        Gives each named node's symbol and formula. It is called only if there may be something to put in.
-    budget : CallBudget
-        What SymPy may spend.
-
-    Returns
-    -------
-    formula : sympy.Expr
-        An equal expression.
-    finished : bool
-        Whether the budget sufficed for everything that was tried.
+    ``definitions`` gives each named node's symbol and formula; it is called only if there may be something to put in.
+    The second result says whether the budget, which is what SymPy may spend, sufficed for everything that was tried.
     """
     if formula.has(sympy_package().Piecewise):  # SymPy would go through its conditions, which helps nobody
         return formula, True

@@ -45,27 +45,15 @@ _TERMS_DRAWN, _TERMS_IN_TOOLTIP = 3, 8  # most terms of a sum over paths
 
 @dataclass(frozen=True, slots=True)
 class _Role:
-    """The look of a kind of node.
+    """The look of a kind of node."""
 
-    Parameters
-    ----------
-    word : str
-        Its name in the legend.
-    shape, style, fill, line : str
-        Attributes of DOT.
-    pen : float
-        The width of the outline.
-    chip : str
-        Attributes of the legend's cell that imitate the shape.
-    """
-
-    word: str
-    shape: str
+    word: str  # its name in the legend
+    shape: str  # an attribute of DOT, as the next three
     style: str
     fill: str
     line: str
-    pen: float = 1.2
-    chip: str = 'BORDER="1"'
+    pen: float = 1.2  # the width of the outline
+    chip: str = 'BORDER="1"'  # attributes of the legend's cell that imitate the shape
 
 
 _ROLES = {
@@ -82,24 +70,12 @@ _ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The parts of a drawing.
+    """The parts of a drawing."""
 
-    Parameters
-    ----------
-    values : bool
-        The value of each node.
-    gradients : bool
-        The derivative of the output with respect to each node.
-    partials : bool
-        The local derivative on each edge.
-    legend : bool
-        The explanation of the marks.
-    """
-
-    values: bool = True
-    gradients: bool = True
-    partials: bool = True
-    legend: bool = True
+    values: bool = True  # the value of each node
+    gradients: bool = True  # the derivative of the output with respect to each node
+    partials: bool = True  # the local derivative on each edge
+    legend: bool = True  # the explanation of the marks
 
 
 @dataclass(slots=True)

@@ -18,40 +18,21 @@ _FIRST = 3  # operands shown at the beginning of a collapsed list; at its end, o
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The part of the graph that is left out at one drawn node.
+    """The part of the graph that is left out at one drawn node."""
 
-    Parameters
-    ----------
-    operands : int
-        The number of its operands without an edge in the drawing.
-    nodes : int
-        The number of hidden nodes behind them, without those counted at earlier gaps.
-    """
-
-    operands: int
-    nodes: int
+    operands: int  # how many of its operands have no edge in the drawing
+    nodes: int  # how many nodes are hidden behind them, without those counted at earlier gaps
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """The part of a graph that is drawn.
+    """The part of a graph that is drawn."""
 
-    Parameters
-    ----------
-    order : list of node
-        Every node of the whole graph, parents before children.
-    edges : int
-        The number of edges of the whole graph.
-    nodes : dict
-        The drawn nodes, in that order, each with the indices of the operands whose edges are drawn.
-    gaps : dict
-        From drawn nodes with operands left out to the gap.
-    """
-
-    order: list[Node]
-    edges: int
+    order: list[Node]  # every node of the whole graph, parents before children
+    edges: int  # of the whole graph
+    # the drawn nodes, in that order, each with the indices of the operands whose edges are drawn
     nodes: dict[Node, list[int]]
-    gaps: dict[Node, Gap]
+    gaps: dict[Node, Gap]  # at drawn nodes with operands left out
 
     @property
     def total(self) -> int:
@@ -70,18 +51,6 @@ def excerpt(root: Node, max_nodes: int) -> Excerpt:
     A graph of up to ``max_nodes`` nodes is drawn in full. In a larger one, long lists of operands show their first
     three and their last, and the graph is followed backwards from the output, level by level, as long as whole levels
     fit. A chain is followed for at most an eighth of ``max_nodes``, since a longer one would be unreadable too.
-
-    Parameters
-    ----------
-    root : node
-        The output.
-    max_nodes : int
-        The most nodes to draw.
-
-    Returns
-    -------
-    Excerpt
-        The drawn nodes and the gaps between them.
     """
     order = topological_order(root)
     edges = sum([len(node.parents) for node in order])

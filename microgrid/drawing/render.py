@@ -40,18 +40,10 @@ def check_command(name: str) -> None:
 
 
 def find_command(name: str | None = None) -> str:
-    """The path of a command that lays a graph out.
+    """The path of a command that lays a graph out: by default the system's ``dot``, otherwise ``graphviz-pure``.
 
-    Parameters
-    ----------
-    name : {"dot", "graphviz-pure"}, optional
-        The command. By default the system's ``dot`` if there is one, otherwise ``graphviz-pure``.
-
-    Returns
-    -------
-    str
-        The path of the executable. ``graphviz-pure`` is also searched for next to the running interpreter, since a
-        virtual environment need not be activated.
+    ``graphviz-pure`` is also searched for next to the running interpreter, since a virtual environment need not be
+    activated.
 
     Raises
     ------
@@ -79,18 +71,6 @@ def _scripts() -> str:
 def render_png(dot: str, command: str | None = None) -> bytes:
     """The drawing as PNG, at two pixels per point; a drawing of thousands of nodes and edges at one.
 
-    Parameters
-    ----------
-    dot : str
-        The graph.
-    command : str, optional
-        The command; see ``find_command``.
-
-    Returns
-    -------
-    bytes
-        The picture.
-
     Raises
     ------
     DataError, MissingPackageError
@@ -103,24 +83,10 @@ def render_png(dot: str, command: str | None = None) -> bytes:
 
 
 def render_svg(dot: str, command: str | None = None, *, description: str = "") -> str:
-    """The drawing as SVG for use inside a page.
+    """The drawing as SVG for use inside a page: one ``<svg>`` element, without an XML declaration.
 
     It has presentation attributes only, a title (the tooltip) in each node and edge, and no ids, so that a page can
-    hold any number of drawings, also the same one twice.
-
-    Parameters
-    ----------
-    dot : str
-        The graph.
-    command : str, optional
-        The command; see ``find_command``.
-    description : str, default ""
-        The text for screen readers.
-
-    Returns
-    -------
-    str
-        One ``<svg>`` element, without an XML declaration.
+    hold any number of drawings, also the same one twice. ``description`` is the text for screen readers.
 
     Raises
     ------

@@ -20,25 +20,11 @@ def check_is_value(value: Any, what: str) -> None:
 
 
 def symbol_names(order: Iterable[Value], stop: Iterable[Value] = ()) -> dict[Value, str]:
-    """A distinct name for each node of a graph that is a symbol in formulas.
+    """A distinct name for each node of a graph (parents before children) that is a symbol in formulas.
 
-    Parameters
-    ----------
-    order : iterable of Value
-        The graph, parents before children.
-    stop : iterable of Value, default ()
-        Interior nodes that are symbols as well as the leaves.
+    Symbols are the leaves, without constants, and the interior nodes of ``stop``. A name is the node's own, unless an
+    earlier symbol has it; ``x1_2`` for a second x1; ``v1``, ``v2`` and so on for nodes without a name.
 
-    Returns
-    -------
-    dict
-        A node's own name, unless an earlier symbol has it; ``x1_2`` for a second x1; ``v1``, ``v2`` and so on for
-        nodes without a name. Constants are numbers, and get no name.
-
-    Examples
-    --------
-    >>> from microgrid import Value
-    >>> from microgrid.formulas.names import symbol_names
     >>> list(symbol_names([Value(1.0, "x"), Value(2.0, "x"), Value(3.0)]).values())
     ['x', 'x_2', 'v1']
     """
@@ -67,19 +53,9 @@ def _next_name(stem: str, counts: dict[str, int], start: int, taken: set[str]) -
 
 
 def shown(roots: Sequence[Value], stops: Collection[Value]) -> list[Value]:
-    """The nodes that the roots' formulas show: all of the graph but what the roots reach through stops alone.
+    """The nodes that the roots' formulas show, parents before children.
 
-    Parameters
-    ----------
-    roots : sequence of Value
-        The outputs.
-    stops : set or dict of Value
-        Nodes that are symbols.
-
-    Returns
-    -------
-    list of Value
-        Parents before children.
+    That is all of the graph but what the roots reach through ``stops`` alone, the nodes that are symbols.
     """
     order: list[Value] = []
     seen: set[Value] = set()
@@ -96,19 +72,9 @@ def shown(roots: Sequence[Value], stops: Collection[Value]) -> list[Value]:
 
 
 def written_size(value: Value, stops: Collection[Value] = ()) -> int:
-    """The number of symbols, numbers and operations in the formula of a value, shared parts counted each time.
+    """The number of symbols, numbers and operations in a value's formula, shared parts counted each time.
 
-    Parameters
-    ----------
-    value : Value
-        The output.
-    stops : set or dict of Value, default ()
-        Interior nodes that are symbols.
-
-    Returns
-    -------
-    int
-        The count, which may be far larger than the graph.
+    It may be far larger than the graph. ``stops`` are interior nodes that are symbols.
     """
     sizes: dict[Value, int] = {}
     for node in shown([value], stops):

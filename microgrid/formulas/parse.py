@@ -150,8 +150,9 @@ class Formula:
         """
         nodes = dict(inputs)
         for name in _in_order(self.definitions, self.output):
-            result = _record(self.definitions[name], nodes, exact)
-            nodes[name] = named(result, name) if result.name is None else result  # a = w is another name for w
+            result = _result(self.definitions[name], nodes, exact)
+            node = result if isinstance(result, Value) else Value(result)
+            nodes[name] = named(node, name) if node.name is None else node  # a = w is another name for w
         return nodes
 
     def evaluate(self, inputs: Mapping[str, Any]) -> Any:
@@ -198,7 +199,7 @@ class Formula:
         """
         missing = [name for name in self.inputs if name not in numbers]
         if missing:
-            example = " ".join(f"{name}=0.5" for name in missing)
+            example = listed([f"{name}=0.5" for name in missing]).replace(", ", " ")
             raise FormulaError(f"no number is given for {listed(missing)}: add {example}")
         twice = [name for name in numbers if name in self.definitions]
         if twice:
@@ -247,7 +248,7 @@ def parse(text: str, output: str | None = None) -> Formula:
     if output is None:
         output = _only_output(definitions)
     elif output not in definitions:
-        raise FormulaError(f"the output {output!r} is not defined{_did_you_mean(output, definitions)}")
+        raise FormulaError(f"the output {_excerpt(output)!r} is not defined{_did_you_mean(output, definitions)}")
     _in_order(definitions, *definitions)  # raises if definitions form a circle
     return Formula(text, definitions, output)
 
@@ -290,10 +291,8 @@ def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
         )
     made = dict(nodes)
     for name in _in_order(formula.definitions, formula.output):
-        made[name] = _record(formula.definitions[name], made, exact=True)
-    output = made[formula.output]
-    is_number = output.op is None and not output.is_constant and output not in nodes.values()
-    return as_value(output.data) if is_number else output
+        made[name] = as_value(_result(formula.definitions[name], made, exact=True))  # a number, and no symbol
+    return made[formula.output]
 
 
 def _syntax_tree(text: str) -> ast.Module:
@@ -308,8 +307,10 @@ def _syntax_tree(text: str) -> ast.Module:
         line = (error.text or "").strip()
         where = f" near {_excerpt(line, (error.offset or 1) - 1)!r}" if line else ""
         raise FormulaError(f"the formula can't be read{where}: {_hint(line) or error.msg}") from None
-    except (RecursionError, MemoryError, ValueError) as error:
-        raise FormulaError(f"the formula can't be read: {error or 'it is nested too deeply'}") from None
+    except (RecursionError, MemoryError):
+        raise FormulaError("the formula can't be read: it is nested too deeply; split it into definitions") from None
+    except ValueError as error:
+        raise FormulaError(f"the formula can't be read: {error}") from None
 
 
 # Mathematical notation that Python can't parse, and the advice on how to write it.
@@ -360,7 +361,7 @@ def _definitions(tree: ast.Module) -> dict[str, ast.expr]:
                     f"a formula can't contain {_show(statement)!r}: it is made of definitions such as z = w*x + b"
                 )
         if name in definitions:
-            raise FormulaError(f"{name!r} is defined twice: give one of the two another name")
+            raise FormulaError(f"{_excerpt(name)!r} is defined twice: give one of the two another name")
         definitions[name] = expression
     return definitions
 
@@ -396,7 +397,8 @@ def _in_order(definitions: Mapping[str, ast.expr], *outputs: str) -> list[str]:
     try:
         order = list(graphlib.TopologicalSorter(needs).static_order())
     except graphlib.CycleError as error:
-        raise FormulaError(f"the definitions go in a circle: {' → '.join(reversed(error.args[1]))}") from None
+        circle = listed([*reversed(error.args[1])]).replace(", ", " → ")
+        raise FormulaError(f"the definitions go in a circle: {circle}") from None
     return [name for name in order if name in definitions]
 
 
@@ -451,7 +453,7 @@ def _check_call(node: ast.Call) -> list[ast.expr]:
         )
     if node.func.id not in known:
         hint = _did_you_mean(node.func.id, known)
-        raise FormulaError(f"there is no operation {node.func.id!r}{hint}; there are {', '.join(FUNCTIONS)}")
+        raise FormulaError(f"there is no operation {_excerpt(node.func.id)!r}{hint}; there are {', '.join(FUNCTIONS)}")
     rule = RULES[known[node.func.id]]
     count = len(node.args)
     if rule.arity is None:
@@ -467,20 +469,19 @@ def _lists_expected(groups: int) -> str:
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name, list(known), n=1) if len(name) <= _EXCERPT else []
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 # ---- recording ------------------------------------------------------------------------------------------------
 
 
-def _record(tree: ast.expr, nodes: Mapping[str, Value], exact: bool) -> Value:
-    """The graph of a checked expression on the nodes of its names."""
+def _result(tree: ast.expr, nodes: Mapping[str, Value], exact: bool) -> Any:
+    """The graph of a checked expression on the nodes of its names, or a float."""
     known = dict(nodes)
     if exact:
         known = {name: named(as_value(number), name) for name, number in _CONSTANTS.items()} | known
-    result = _evaluate(tree, known, _apply_exactly if exact else _apply)
-    return result if isinstance(result, Value) else Value(result)
+    return _evaluate(tree, known, _apply_exactly if exact else _apply)
 
 
 def _apply(name: str, operands: Sequence[Any]) -> Any:

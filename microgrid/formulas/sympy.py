@@ -136,11 +136,6 @@ def sympy_formulas(
         Include nodes that the roots reach through named nodes alone.
     constants : dict, optional
         From constants to the exact numbers that they stand for; all others are taken as written.
-
-    Returns
-    -------
-    dict
-        From each of these nodes to its expression.
     """
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
@@ -330,6 +325,6 @@ def _heads() -> dict[Any, str]:
             written = exact(SYMPY.bind(rule)[0](*map(Formula, operands)))
             if written.args == operands:
                 found.setdefault(type(written), name)
-    found |= {sympy.Max: "maximum", sympy.Min: "minimum"}
+    found |= {sympy.Max: "maximum", sympy.Min: "minimum", sympy.polygamma: "polygamma"}
     relations = {sympy.StrictLessThan: "less", sympy.LessThan: "less_equal", sympy.Equality: "equal"}
     return found | relations

@@ -16,18 +16,6 @@ def number(x: float) -> str:
     Whole numbers below ten million, and the integer part of others between ten thousand and a million, are written out.
     ``float`` parses every text, to the rounded number.
 
-    Parameters
-    ----------
-    x : float
-        Any float.
-
-    Returns
-    -------
-    str
-        The text.
-
-    Examples
-    --------
     >>> [number(x) for x in (0.1 + 0.2, 569.0, 12345.6, 1e-12, -0.0, float("nan"))]
     ['0.3', '569', '12346', '1e-12', '0', 'nan']
     """
@@ -42,18 +30,6 @@ def number(x: float) -> str:
 def one_line(text: str) -> str:
     r"""The text with white space as spaces, and unprintable characters (control characters, surrogates) as �.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        A text of the same length.
-
-    Examples
-    --------
     >>> one_line("two\nlines")
     'two lines'
     """
@@ -61,22 +37,8 @@ def one_line(text: str) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """The text, or its beginning and an ellipsis if it is longer than that.
+    """The text, or its beginning and an ellipsis if it is longer than so many characters, at least 1.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-    longest : int
-        The most characters of the result, at least 1.
-
-    Returns
-    -------
-    str
-        At most that many characters.
-
-    Examples
-    --------
     >>> shortened("log-likelihood", 8), shortened("loss", 8)
     ('log-lik…', 'loss')
     """
@@ -88,20 +50,8 @@ def shortened(text: str, longest: int) -> str:
 
 
 def html(text: str) -> str:
-    """A text escaped for an HTML-like label.
+    """One line of text escaped for an HTML-like label.
 
-    Parameters
-    ----------
-    text : str
-        One line.
-
-    Returns
-    -------
-    str
-        The label that shows that line.
-
-    Examples
-    --------
     >>> html("a<b")
     'a&lt;b'
     """
@@ -109,20 +59,8 @@ def html(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    r"""A text as a quoted string of DOT for a tooltip.
+    r"""A text of any number of lines as a quoted string of DOT for a tooltip.
 
-    Parameters
-    ----------
-    text : str
-        Any number of lines.
-
-    Returns
-    -------
-    str
-        The string with its quotation marks.
-
-    Examples
-    --------
     >>> print(quoted("x\nvalue 3.0"))
     "x\nvalue 3.0"
     """
@@ -134,22 +72,10 @@ def _with_entities(text: str) -> str:
 
 
 def width(text: str, size: float) -> float:
-    """The approximate width of a text, by which shapes are sized, since Graphviz may lack the font's metrics.
+    """The approximate width of a line, by which shapes are sized, since Graphviz may lack the font's metrics.
 
-    Parameters
-    ----------
-    text : str
-        One line.
-    size : float
-        The size of the font in points.
+    The width, as the font's size, is in points: that of Helvetica and similar fonts, rather too large than too small.
 
-    Returns
-    -------
-    float
-        The width in points for Helvetica and similar fonts, rather too large than too small.
-
-    Examples
-    --------
     >>> width("loss", 12) < width("mean loss", 12) < width("mean loss", 14)
     True
     """

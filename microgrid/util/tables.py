@@ -8,25 +8,8 @@ __all__ = ["table"]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
-    """Aligned columns of text under a header and a rule.
+    """Aligned columns of text under a header and a rule, indented by two; ``<`` or ``>`` for each column says its side.
 
-    Parameters
-    ----------
-    header : sequence of str
-        The columns' titles.
-    rows : sequence of sequence of str
-        The cells.
-    align : str
-        One character per column: ``<`` for left, ``>`` for right.
-
-    Returns
-    -------
-    str
-        Lines without trailing blanks, indented by two.
-
-    Examples
-    --------
-    >>> from microgrid.util.tables import table
     >>> print(table(("name", "value"), [("x", "0.5"), ("loss", "12.25")], "<>"))
       name  value
       ----  -----

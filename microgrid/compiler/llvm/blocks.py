@@ -20,20 +20,7 @@ Block = list[Group]
 
 
 def cut(groups: Iterable[Group], size: int) -> list[Block]:
-    """Blocks of bounded size.
-
-    Parameters
-    ----------
-    groups : iterable of Group
-        In order.
-    size : int
-        How many instructions fill a block; its last group may go beyond.
-
-    Returns
-    -------
-    list of Block
-        In order.
-    """
+    """Blocks that are full with so many instructions; the last group of one may go beyond."""
     blocks: list[Block] = []
     room = 0
     for group in groups:
@@ -65,21 +52,8 @@ def _crossing(straight: Straight, numbers: Iterable[int]) -> list[int]:
 def places(straight: Straight, blocks: Sequence[Block], kept: Iterable[int], first: int = 0) -> dict[int, int]:
     """A place in memory for each number that crosses; it is used again when its number is no longer needed.
 
-    Parameters
-    ----------
-    straight : Straight
-        The instructions.
-    blocks : sequence of Block
-        In the order in which they run.
-    kept : iterable of int
-        The numbers that are read after the last block.
-    first : int
-        The first place that is free.
-
-    Returns
-    -------
-    dict
-        From numbers to places.
+    Blocks are in the order in which they run; the numbers ``kept`` are read after the last one; ``first`` is the first
+    place that is free.
     """
     made: dict[int, int] = {}
     last: dict[int, int] = {}
@@ -105,21 +79,9 @@ def places(straight: Straight, blocks: Sequence[Block], kept: Iterable[int], fir
 
 
 class BlockEmitter:
-    """The lines of one block. How memory is addressed is decided by those that inherit.
+    """The lines of one block, and the declarations of the functions that it calls.
 
-    Parameters
-    ----------
-    straight : Straight
-        The instructions.
-    places : dict
-        From the numbers that cross to their places in memory.
-
-    Attributes
-    ----------
-    lines : list of str
-        What was emitted.
-    declarations : set of str
-        Of the functions that are called.
+    ``places`` are those in memory of the numbers that cross; how memory is addressed is decided by those that inherit.
     """
 
     def __init__(self, straight: Straight, places: dict[int, int]) -> None:

@@ -20,15 +20,7 @@ _INTEGERS = ("i64", *_EXTENDED)
 
 
 class Integer:
-    """An integer of 64 bits in a register of a routine.
-
-    Parameters
-    ----------
-    routine : Routine
-        Where it is.
-    text : str
-        The register's name, or a literal.
-    """
+    """An integer of 64 bits in a routine: the name of its register, or a literal."""
 
     __slots__ = ("routine", "text")
 
@@ -88,35 +80,17 @@ def _text(number: Integer | int) -> str:
 
 
 class Array:
-    """Numbers in memory that a routine reads and writes.
+    """Numbers in memory that a routine reads and writes, from the address in a register on.
 
-    Parameters
-    ----------
-    routine : Routine
-        Which.
-    kind : str
-        The elements' type: ``double``, ``float``, a vector of doubles, ``i64``, ``i32``, or ``i16`` and ``i8`` without
-        a sign; ``ptr`` for addresses.
-    pointer : str
-        The register that holds the address of the first.
+    The ``kind`` of the elements is ``double``, ``float``, a vector of doubles, ``i64``, ``i32``, or ``i16`` and ``i8``
+    without a sign; ``ptr`` for addresses.
     """
 
     def __init__(self, routine: Routine, kind: str, pointer: str) -> None:
         self.routine, self.kind, self.pointer = routine, kind, pointer
 
     def at(self, place: Integer | int) -> Array:
-        """The array from a place on.
-
-        Parameters
-        ----------
-        place : Integer or int
-            Which one is the first; it may be negative.
-
-        Returns
-        -------
-        Array
-            Of the same memory.
-        """
+        """The array from a place on, which may be negative."""
         address = f"getelementptr {self.kind}, ptr {self.pointer}, i64 {_text(place)}"
         return Array(self.routine, self.kind, self.routine.define(address).text)
 
@@ -151,12 +125,7 @@ class Array:
 class Variable:
     """What changes while a routine runs: LLVM keeps it in a register.
 
-    Parameters
-    ----------
-    routine : Routine
-        Whose.
-    start : Integer, Term, Array or number
-        Its first value. It says what the variable is: an integer, a double, or the address of numbers.
+    Its first value says what it is: an integer, a double, or the address of numbers.
     """
 
     def __init__(self, routine: Routine, start: Any) -> None:
@@ -230,13 +199,7 @@ class Routine(Instructions):
         self._labels = 0
 
     def text(self) -> str:
-        """The whole function.
-
-        Returns
-        -------
-        str
-            Its lines.
-        """
+        """The lines of the whole function."""
         return "\n".join([self._head, *self._variables, *written(self.lines), "}", ""])
 
     def integer(self, text: str) -> Integer:
@@ -261,7 +224,7 @@ class Routine(Instructions):
         """One of two integers, by a comparison."""
         return self.integer(f"select i1 {condition}, i64 {_text(then)}, i64 {_text(otherwise)}")
 
-    def minimum(self, one: Integer, other: Integer | int) -> Integer:
+    def smaller(self, one: Integer, other: Integer | int) -> Integer:
         """The smaller of two integers."""
         return self.select(one < other, one, other)
 

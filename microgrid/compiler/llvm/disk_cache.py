@@ -151,7 +151,7 @@ def _write(place: Path, key: str, content: bytes) -> None:
 
 
 def _forget_oldest(place: Path, most: float) -> None:
-    """Delete code beyond so many bytes, the least used first, and what a writer left unfinished; no one else's files."""
+    """Delete code beyond so many bytes, the least used first, and unfinished files an hour old; nobody else's files."""
     code, unfinished = list[tuple[float, int, Path]](), list[Path]()
     for path in place.iterdir():
         with contextlib.suppress(OSError):

@@ -93,9 +93,9 @@ def _llvm() -> Any:
 
 
 @functools.cache
-def _add_symbols(width: int) -> None:
-    """Tell LLVM where the functions are that modules may call."""
-    for symbol in libm.symbols(width):
+def _add_symbols(symbols: tuple[str, ...]) -> None:
+    """Tell LLVM where functions are that modules may call: it calls address 0 for one that it doesn't know."""
+    for symbol in symbols:
         _llvm().add_symbol(symbol, libm.address_of(symbol))
 
 
@@ -162,7 +162,7 @@ class Library:
         self._ir, self._codegen = ir, codegen
         llvm = _llvm()
         with LOCK:
-            _add_symbols(vector_width())
+            _add_symbols(libm.symbols(vector_width()))
             empty = llvm.parse_assembly("", context=llvm.create_context())
             self._engine = llvm.create_mcjit_compiler(empty, _new_target_machine())
             self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))

@@ -18,17 +18,9 @@ _CALL = 25  # instructions that a vector function takes as long as
 
 
 class Gather:
-    """The columns of arrays, for the rows of one register.
+    """The columns of arrays, for the rows of one register of a routine.
 
-    Parameters
-    ----------
-    routine : Routine
-        Whose arithmetic says how many rows a register holds, in how many pieces.
-
-    Attributes
-    ----------
-    requests : list of list
-        Lines that ask for memory which will be read later, to be put among the others by ``spread``.
+    ``requests`` are lines that ask for memory which will be read later, to be put among the others by ``spread``.
     """
 
     def __init__(self, routine: Routine) -> None:
@@ -36,24 +28,7 @@ class Gather:
         self.requests: list[list[Any]] = []
 
     def columns(self, access: Access, view: View, row: Integer, count: int) -> list[Any]:
-        """A register for each column.
-
-        Parameters
-        ----------
-        access : Access
-            How the array is read.
-        view : View
-            Where it lies.
-        row : Integer
-            The first of the rows.
-        count : int
-            How many columns it has.
-
-        Returns
-        -------
-        list of Term
-            Doubles, whatever the elements are.
-        """
+        """A register of doubles for each of an array's columns, from a row on."""
         if access.kind == "tiled":
             return self._tiles(access, view, row, count)
         if access.kind == "contiguous":
@@ -138,17 +113,7 @@ class Gather:
 def spread(requests: list[list[Any]], lines: list[Any]) -> list[Any]:
     """Lines with requests of memory among them, as evenly as they take time: memory answers few at once.
 
-    Parameters
-    ----------
-    requests : list of list
-        Each some lines that stay together.
-    lines : list of Instr or str
-        Instructions, among them calls of functions.
-
-    Returns
-    -------
-    list
-        All of them, either sort in its order.
+    The lines of a request stay together, and either sort stays in its order.
     """
     ends = list(itertools.accumulate([_CALL if _is_call(line) else 1 for line in lines]))
     found, asked = [], 0

@@ -68,20 +68,7 @@ class Rows:
         self._last: Kernel | None = None
 
     def frame(self, *, derivatives: bool, threads: int) -> RowFrame:
-        """The memory of a call; calls that may overlap need one each.
-
-        Parameters
-        ----------
-        derivatives : bool
-            Whether derivatives are computed beside the outputs.
-        threads : int
-            How many may share the rows.
-
-        Returns
-        -------
-        RowFrame
-            Of this program.
-        """
+        """The memory of a call, whose rows so many threads may share; calls that may overlap need one each."""
         return RowFrame(self, derivatives=derivatives, threads=threads)
 
     @property
@@ -149,28 +136,11 @@ class RowFrame:
         self._given: Sequence[Any] = ()
 
     def fits(self, arrays: Sequence[Any]) -> bool:
-        """Read these arrays at the next run, if they have the shapes, types and strides of the last ones.
-
-        Parameters
-        ----------
-        arrays : sequence
-            Anything.
-
-        Returns
-        -------
-        bool
-            False if they have to be taken.
-        """
+        """Read these arrays at the next run if they have the shapes, types and strides of the last."""
         return self._call is not None and self._call.moves_to(arrays)
 
     def take(self, arrays: Sequence[Any]) -> None:
-        """Read these arrays at the next run.
-
-        Parameters
-        ----------
-        arrays : sequence of array of float64 or float32
-            Of shape (rows, ...), with any strides.
-        """
+        """Read these arrays at the next run: float64 or float32, of shape (rows, ...), with any strides."""
         self._given = arrays
         read = [as_matrix(array) for array in arrays]
         read = [array if array.flags.aligned else array.copy() for array in read]
@@ -197,13 +167,9 @@ class RowFrame:
             self._call.arrays = ()
 
     def bound(self) -> Callable[[], Any]:
-        """``run`` on the arrays that were taken, which are read anew at each call.
+        """``run`` on the arrays that were taken, which are read anew at each call; the code keeps them.
 
-        Returns
-        -------
-        callable
-            Gives the output, from code that keeps the arrays. Outputs that are not reduced are given in an array, and
-            the next call gives the same one.
+        It gives the output. Outputs that are not reduced are given in an array, and the next call gives the same one.
         """
         call = self._call
         assert call is not None  # arrays were taken

@@ -36,23 +36,13 @@ _SIDE_BY_SIDE = ((120, 4), (260, 2))
 class Loops:
     """The functions that go through rows.
 
-    Parameters
-    ----------
-    functions : list of str
-        The text of ``@rows``, which does ``unroll`` registers in a pass, of ``@rows_single``, which does one, and of
-        what they call.
-    declarations : set of str
-        Of the library functions that they call.
-    unroll : int
-        1 where there is no ``@rows_single``, for ``@rows`` does one.
-    memory_doubles : int
-        The size of the memory that they need.
+    ``@rows`` does ``unroll`` registers in a pass, and ``@rows_single`` one, unless ``unroll`` is 1.
     """
 
-    functions: list[str]
-    declarations: set[str]
+    functions: list[str]  # their text, and that of what they call
+    declarations: set[str]  # of the library functions that they call
     unroll: int
-    memory_doubles: int = 0
+    memory_doubles: int = 0  # the size of the memory that they need
 
     @property
     def single(self) -> str:
@@ -61,18 +51,7 @@ class Loops:
 
 
 def vector_loops(spec: KernelSpec) -> Loops:
-    """The loops of a small program.
-
-    Parameters
-    ----------
-    spec : KernelSpec
-        What decides the code.
-
-    Returns
-    -------
-    Loops
-        They need no memory.
-    """
+    """The loops of a small program, which need no memory."""
     operands = len(spec.plan.program.operands)
     fitting = [pieces for most, pieces in _SIDE_BY_SIDE if operands <= most]
     unroll = fitting[0] if fitting and spec.width > 1 and not spec.plan.precise else 1
@@ -113,16 +92,7 @@ def _results(
 
 
 class Prologue:
-    """What is read once, before a loop.
-
-    Parameters
-    ----------
-    spec : KernelSpec
-        What decides the code.
-    routine : Routine
-        With a parameter ``frame``.
-    inputs : bool
-        Whether what rows share is read.
+    """What is read once, before a loop: where results go and rows lie, and what rows share if ``inputs`` are needed.
 
     Attributes
     ----------
@@ -149,19 +119,7 @@ class Prologue:
 
 
 class Body:
-    """One pass of a loop.
-
-    Parameters
-    ----------
-    spec : KernelSpec
-        What decides the code.
-    routine : Routine
-        With the parameters of a loop.
-    prologue : Prologue
-        What was read before.
-    row : Integer
-        The first row of the pass.
-    """
+    """One pass of a loop, from its first row on, with what was read before it."""
 
     def __init__(self, spec: KernelSpec, routine: Routine, prologue: Prologue, row: Integer) -> None:
         self.spec, self.routine, self.prologue, self.row = spec, routine, prologue, row

@@ -26,11 +26,6 @@ _MANY_OPERANDS = 1_000
 class Kernel:
     """Native code for arrays that are read in one way.
 
-    Parameters
-    ----------
-    spec : KernelSpec
-        What decides the code.
-
     Attributes
     ----------
     library : jit.Library

@@ -20,17 +20,12 @@ __all__ = ["Access", "KernelSpec", "Plan", "access_of"]
 class Access:
     """How the elements of an array are reached, as far as code depends on it.
 
-    Parameters
-    ----------
-    kind : str
-        "contiguous" where a column's rows are neighbours in memory; "tiled" where a row's columns are, so that square
-        tiles are read and transposed; "strided" otherwise.
-    element : str
-        ``double`` or ``float``.
+    "contiguous" where a column's rows are neighbours in memory; "tiled" where a row's columns are, so that square tiles
+    are read and transposed; "strided" otherwise.
     """
 
     kind: str
-    element: str
+    element: str  # double or float
 
     @property
     def itemsize(self) -> int:
@@ -39,19 +34,9 @@ class Access:
 
 
 def access_of(array: Any, columns: int, width: int) -> Access:
-    """How an array is read.
+    """How an array of float64 or float32, of shape (rows,) or (rows, columns), is read.
 
-    Parameters
-    ----------
-    array : numpy.ndarray of float64 or float32
-        Of shape (rows,) or (rows, columns).
-    columns, width : int
-        How many columns it stands for, and how many doubles a register holds.
-
-    Returns
-    -------
-    Access
-        A tile needs as many columns as a register has lanes.
+    A tile needs as many columns as a register has lanes, ``width``.
     """
     element = "float" if array.dtype == numpy.float32 else "double"
     if array.strides[0] == array.itemsize:
@@ -62,20 +47,7 @@ def access_of(array: Any, columns: int, width: int) -> Access:
 
 
 class Plan:
-    """What is computed, before it is known how arrays lie in memory.
-
-    Parameters
-    ----------
-    program : Program
-        One sample's.
-    row_inputs : list of list of int
-        For each array, the inputs that its columns stand for.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    reduce : "sum", "mean" or None
-        What becomes of the rows' results: None keeps them.
-    precise : bool
-        Whether each row's results have the eager bits.
+    """What is computed, before it is known how arrays lie in memory; its parameters are those of ``row_kernel.Rows``.
 
     Attributes
     ----------
@@ -103,24 +75,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class KernelSpec:
-    """What decides the code of a kernel.
+    """What decides the code of a kernel."""
 
-    Parameters
-    ----------
-    plan : Plan
-        What is computed.
-    accesses : tuple of Access
-        How each array is read.
-    width : int
-        How many doubles a register of the processor holds.
-    derivatives : bool
-        Whether derivatives are computed beside the outputs.
-    """
-
-    plan: Plan
-    accesses: tuple[Access, ...]
-    width: int
-    derivatives: bool
+    plan: Plan  # what is computed
+    accesses: tuple[Access, ...]  # how each array is read
+    width: int  # how many doubles a register of the processor holds
+    derivatives: bool  # whether they are computed beside the outputs
 
     @property
     def sums(self) -> int:

@@ -28,18 +28,7 @@ _SIZE = 150  # instructions in a block: LLVM's time grows faster than the block
 
 
 def strip_loops(spec: KernelSpec) -> Loops:
-    """The loop of a large program.
-
-    Parameters
-    ----------
-    spec : KernelSpec
-        What decides the code.
-
-    Returns
-    -------
-    Loops
-        ``@rows`` alone; its memory holds inputs, seeds and what crosses.
-    """
+    """The loop of a large program: ``@rows`` alone; its memory holds inputs, seeds and what crosses."""
     strips = _Strips(spec)
     blocks = [strips.block(number, block) for number, block in enumerate(strips.blocks)]
     routines = [*strips.readers, *strips.writers]
@@ -171,7 +160,7 @@ class _Strips:
         frame, sums, memory = [Array(routine, "double", f"%{name}") for name in ("frame", "sums", "memory")]
         with routine.loop_over(0, (count + (self.strip - 1)) >> (self.strip.bit_length() - 1)) as strip:
             done = strip * self.strip
-            row, vectors = start + done * self.spec.width, routine.minimum(count - done, self.strip)
+            row, vectors = start + done * self.spec.width, routine.smaller(count - done, self.strip)
             for reader in self.readers:
                 routine.call(reader.routine_name, frame, row, vectors, sums, memory)
             for number in range(len(self.blocks)):

@@ -116,13 +116,8 @@ def _new_builtin() -> Any:
 def data_address() -> Callable[[Any], int]:
     """A builtin that says where a NumPy array's data begin: as ``array.ctypes.data``, in a tenth of the time.
 
-    Returns
-    -------
-    callable
-        From an array to its address. It raises what the buffer protocol raises for anything that has none.
+    It raises what the buffer protocol raises for anything that has none.
 
-    Examples
-    --------
     >>> import numpy
     >>> numbers = numpy.arange(3.0)
     >>> data_address()(numbers) == numbers.ctypes.data
@@ -133,27 +128,20 @@ def data_address() -> Callable[[Any], int]:
 
 
 def builtin(name: str, code: int, given: int, left: int, keep: Any, *, is_long: bool = False) -> Callable[[], float]:
-    """A builtin function that calls native code.
+    """A builtin function without arguments that calls native code.
 
     Parameters
     ----------
     name : str
         What it is called in tracebacks and profiles.
-    code : int
-        The address of a function that takes one address and returns nothing.
-    given : int
-        What it is called with.
+    code, given : int
+        The addresses of a function that takes one address and returns nothing, and of what it is called with.
     left : int
-        Where it leaves a double, which is the result.
+        The address where it leaves a double, which is the result.
     keep : object
         Whatever the three addresses point into; it lives as long as the builtin.
     is_long : bool
         Whether other threads of Python may run in the meantime.
-
-    Returns
-    -------
-    callable
-        Without arguments.
 
     Examples
     --------
@@ -175,23 +163,9 @@ def bound_calls(
 ) -> Calls:
     """The functions ``forward`` and ``reverse`` of loaded native code, as Python functions without arguments.
 
-    Parameters
-    ----------
-    library : jit.Library
-        The code.
-    words : sequence of int
-        Both functions take a pointer to these, one after the other.
-    outputs : int
-        The address of the outputs, the first of which both functions give.
-    keep : object
-        What else has to live as long as the calls.
-    is_long : bool
-        Whether other threads of Python may run in the meantime.
-
-    Returns
-    -------
-    tuple of callable
-        Both keep the code loaded.
+    Both take a pointer to the ``words``, one after the other, and give the first of the numbers at the address
+    ``outputs``. ``keep`` lives as long as they do, and the code is loaded; while they run, other threads of Python may
+    if ``is_long``.
     """
     given = numpy.array(words, numpy.uint64)
     kept, at = (library.loaded, given, keep), given.ctypes.data

@@ -158,7 +158,7 @@ def _laid_out(
     arrays = {
         "tape": tape,
         "adjoints": numpy.zeros(plan.length),
-        "scratch": numpy.empty(longest),
+        "scratch": numpy.empty(2 * longest),
         "forward_table": tables[0],
         "reverse_table": tables[1],
         "runs": plan.runs,

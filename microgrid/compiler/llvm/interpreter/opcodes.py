@@ -55,6 +55,8 @@ _HANDED_OVER = ", ".join([f"{kind} {{{name}}}" for name, kind in _STATE.items()]
 
 _CHAINS, _BLOCK = 4, 256  # the sums of a list that run side by side, and how many terms are added to them
 
+_EACH = "each"  # a list that a rule goes through more than once
+
 _MANY = 300  # operands: above, LLVM takes too long over the handler of a user's rule to optimise it
 
 
@@ -65,18 +67,11 @@ _MANY = 300  # operands: above, LLVM takes too long over the handler of a user's
 class Form:
     """What the interpreter has handlers for: a rule, or a rule with something more that is known.
 
-    Parameters
-    ----------
-    rule : Rule
-        Which.
-    constant : float, optional
-        Its last operand, if that is the same for all nodes.
-    count : int, optional
-        The number of its operands, if it is a user's rule on lists: nothing but the length says what its code does.
+    Of a user's rule on lists the number of operands is known too: nothing but the length says what its code does.
     """
 
     rule: Rule
-    constant: float | None = None
+    constant: float | None = None  # its last operand, if that is the same for all nodes
     count: int | None = None
 
     @property
@@ -158,17 +153,9 @@ def _shapes(form: Form, *, precise: bool) -> tuple[int, ...]:
 
 @functools.cache
 def constant_forms(rule: Rule) -> list[Form]:
-    """The forms of a rule with a constant operand for the constants which make it quick.
+    """The forms of a rule with a constant operand for the constants which make it quick; most rules have none.
 
-    Parameters
-    ----------
-    rule : Rule
-        Any; most have none.
-
-    Returns
-    -------
-    list of Form
-        They are not precise: a square is a product, not a power.
+    They are not precise: a square is a product, not a power.
     """
     if not rule.regions[-1].constant:
         return []
@@ -180,17 +167,7 @@ def constant_forms(rule: Rule) -> list[Form]:
 
 
 class _Handler(Routine):
-    """What all handlers contribution: the loop over a run's nodes, and the jump to the next handler.
-
-    Parameters
-    ----------
-    name : str
-        The function's.
-    reverse : bool
-        Whether it goes back.
-    options
-        As for ``Instructions``.
-    """
+    """What all handlers have: the loop over a run's nodes, and the jump to the next handler."""
 
     def __init__(self, name: str, *, reverse: bool, **options: Any) -> None:
         super().__init__(name, _STATE, convention=f"internal {_CONVENTION}", **options)
@@ -336,8 +313,14 @@ class _OfLists(_Handler):
 
     def element(self, name: str) -> Term:
         """The value at the loop's place of a list."""
-        number: Term = self.tape[self.slots[int(name)][self.place]]
+        kept = name == _EACH
+        number: Term = self.scratch[self.count + self.place] if kept else self.tape[self.slots[int(name)][self.place]]
         return number
+
+    def each(self, numbers: Iterable[Any]) -> Iterable[Any]:
+        """A list that is gone through more than once, in the second half of the scratch memory."""
+        self.loop(numbers, lambda number: self.scratch.__setitem__(self.count + self.place, number))
+        return List(self, _EACH)
 
     def keep(self, number: Any) -> None:
         """Keep a number for each place of the loop."""
@@ -474,11 +457,7 @@ def _fingerprint() -> str:
 def calls() -> jit.Library:
     """The functions that run handlers.
 
-    Returns
-    -------
-    jit.Library
-        ``forward`` and ``reverse`` take the address of the ``FIELDS`` of a call; ``stop`` is the handler that ends
-        one.
+    ``forward`` and ``reverse`` take the address of the ``FIELDS`` of a call; ``stop`` is the handler that ends one.
     """
     origin = f"calls {_CONVENTION} {_fingerprint()}"
     return jit.build(lambda: "\n".join([one.text() for one in _outer()]), origin=origin)
@@ -491,14 +470,7 @@ def _outer() -> list[Routine]:
 
 
 class Handlers:
-    """The native code of the handlers of a form.
-
-    Parameters
-    ----------
-    form : Form
-        Which.
-    precise : bool
-        Whether the eager engine's bits are wanted.
+    """The native code of the handlers of a form; ``precise`` ones give the eager engine's bits.
 
     Attributes
     ----------
@@ -524,7 +496,7 @@ class Handlers:
     def _is_of_the_table(self) -> bool:
         """Whether nothing but the package's sources decides the text."""
         rule = self.form.rule
-        return rules.RULES.get(rule.name) is rule and rule.make.__module__ == rules.__name__
+        return rules.EVERY_RULE.get(rule.name) is rule and rule.make.__module__ == rules.__name__
 
     def _origin(self) -> str:
         width = jit.vector_width()
@@ -576,18 +548,5 @@ class Handlers:
 
 @functools.lru_cache(maxsize=512)
 def handlers_of(form: Form, *, precise: bool) -> Handlers:
-    """The handlers of a form, made once.
-
-    Parameters
-    ----------
-    form : Form
-        Which.
-    precise : bool
-        Whether the eager engine's bits are wanted.
-
-    Returns
-    -------
-    Handlers
-        Loaded.
-    """
+    """The handlers of a form, made once and loaded; ``precise`` ones give the eager engine's bits."""
     return Handlers(form, precise=precise)

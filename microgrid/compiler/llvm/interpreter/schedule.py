@@ -41,43 +41,25 @@ _BLOCK = 1 << 15  # nodes that are put in order together: what they read and wri
 
 @dataclass(frozen=True)
 class Kinds:
-    """The properties of each kind of node; one entry of an array for each.
+    """The properties of each kind of node: arrays of int32 with one entry for each."""
 
-    Parameters
-    ----------
-    lists : numpy.ndarray of int32
-        How many lists a rule has, each of any length; 0 for a rule of so many operands.
-    shapes : numpy.ndarray of int32
-        The sum of 1 << shape over the shapes that there is a handler of.
-    handlers : numpy.ndarray of int32
-        Which handler does it in the first shape; the others follow in steps of ``MASKS``.
-    """
-
-    lists: Any
-    shapes: Any
-    handlers: Any
+    lists: Any  # how many lists a rule has, each of any length; 0 for a rule of so many operands
+    shapes: Any  # the sum of 1 << shape over the shapes that there is a handler of
+    handlers: Any  # which does it in the first shape; the others follow in steps of MASKS
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A program's nodes in the order in which they are done.
+    """A program's nodes in the order in which they are done; the arrays are of int32.
 
-    Parameters
-    ----------
-    runs : numpy.ndarray of int32, shape (runs + 2, 2)
-        The handler and the count of each run, between two of zeros. The count is of nodes, for lists that of one list.
-    operands : numpy.ndarray of int32
-        The places of the operands on the tape, run after run.
-    places : numpy.ndarray of int32
-        Where each slot of the program is on the tape.
-    length : int
-        Of the tape.
+    ``runs`` has a row for each run, between two of zeros: its handler and its count: of nodes, or of the operands of
+    one list of its node.
     """
 
     runs: Any
-    operands: Any
-    places: Any
-    length: int
+    operands: Any  # the places of the operands on the tape, run after run
+    places: Any  # where each slot of the program is on the tape
+    length: int  # of the tape
 
 
 def _addresses(*arrays: Any) -> list[int]:
@@ -85,23 +67,16 @@ def _addresses(*arrays: Any) -> list[int]:
 
 
 def classify(forms: Any, starts: Any, operands: Any, lists: Any, active: Any) -> Any:
-    """Each node's kind.
+    """Each node's kind: the place of its rule times ``MASKS``, plus the mask.
 
     Parameters
     ----------
-    forms : numpy.ndarray of int32
-        For each node, the place of its rule.
+    forms, lists : numpy.ndarray of int32
+        For each node, the place of its rule; for each rule, how many operands or lists it has.
     starts, operands : numpy.ndarray of int32
         As a program has them.
-    lists : numpy.ndarray of int32
-        For each rule, how many operands or lists it has.
     active : numpy.ndarray of uint8
         For each input and constant, 1 if it needs a gradient; nodes follow, and are filled in.
-
-    Returns
-    -------
-    numpy.ndarray of int32
-        The rule's place times ``MASKS``, plus the mask.
     """
     kinds = numpy.empty(len(forms), dtype=numpy.int32)
     first = len(active) - len(forms)
@@ -115,12 +90,13 @@ def schedule(
 ) -> Schedule:
     """Put a program's nodes into an order and lay out what an interpreter reads.
 
+    Slots before the first node keep their places; the place behind them belongs to no slot, and is the operand of what
+    fills up registers.
+
     Parameters
     ----------
-    kinds : numpy.ndarray of int32
-        Each node's.
-    starts, operands : numpy.ndarray of int32
-        As a program has them.
+    kinds, starts, operands : numpy.ndarray of int32
+        Each node's kind; the others as a program has them.
     active : numpy.ndarray of uint8
         For each slot, 1 if it needs a gradient.
     table : Kinds
@@ -129,12 +105,6 @@ def schedule(
         How many nodes are done at a time in whole registers.
     in_turn : bool
         Whether an adjoint's contributions are added in their own order, so that the sums have the same bits.
-
-    Returns
-    -------
-    Schedule
-        Slots before the first node keep their places; the place behind them belongs to no slot, and is the operand of
-        what fills up registers.
     """
     nodes = len(kinds)
     first = len(active) - nodes
@@ -317,7 +287,7 @@ def _put_in_order() -> Routine:
             release(node)
 
     with routine.loop_while(lambda: done.value < nodes):
-        end = routine.minimum(begin.value + block, nodes)
+        end = routine.smaller(begin.value + block, nodes)
         enter_block(end)
         with routine.loop_while(lambda: done.value < end):
             take(most_ready())
