@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -417,3 +418,14 @@ def test_a_wrong_name_is_found_when_compiling(options: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="_sample_loss takes no such argument; it takes w, x, y"):
         microgrid.compile(_sample_loss, **options)
     microgrid.compile(lambda *args, **more: args[0] * more["z"], wrt="z")  # these may be any
+
+
+@pytest.mark.any_engine  # of the native one: the flags of the other engines are those of Python's own floats
+@pytest.mark.parametrize("name", ["log", "sqrt", "exp", "reciprocal", "log1p", "arctanh", "square", "tanh"])
+def test_numpy_reports_no_floating_point_fault_of_a_value(name: str) -> None:
+    values = np.array([Value(number) for number in (0.0, 1e308, -1.0, -800.0, 5e-324, math.inf)], dtype=object)
+    with np.errstate(all="raise"):
+        getattr(np, name)(values)
+        values * 10.0
+        values**-0.5
+        1.0 / values
