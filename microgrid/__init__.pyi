@@ -112,6 +112,8 @@ __all__ = [
     "equal",
     "erf",
     "erfc",
+    "erfcx",
+    "erfinv",
     "exp",
     "exp2",
     "explain",
@@ -139,6 +141,7 @@ __all__ = [
     "log1p",
     "log2",
     "log10",
+    "log_ndtr",
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
@@ -151,6 +154,7 @@ __all__ = [
     "mod",
     "mul",
     "named",
+    "ndtr",
     "neg",
     "norm",
     "polygamma",
@@ -648,6 +652,38 @@ def erfc(x: Node, /) -> Value:
 def erfc(x: Number, /) -> float: ...
 @overload
 def erfc(x: Array, /) -> Any: ...
+@overload
+def erfcx(x: Node, /) -> Value:
+    """The scaled complementary error function exp(x**2)*erfc(x), without overflow for x > 0."""
+
+@overload
+def erfcx(x: Number, /) -> float: ...
+@overload
+def erfcx(x: Array, /) -> Any: ...
+@overload
+def ndtr(x: Node, /) -> Value:
+    """The normal distribution function: the probability of less than x."""
+
+@overload
+def ndtr(x: Number, /) -> float: ...
+@overload
+def ndtr(x: Array, /) -> Any: ...
+@overload
+def log_ndtr(x: Node, /) -> Value:
+    """The logarithm of ndtr(x), accurate where that rounds to 0 or to 1."""
+
+@overload
+def log_ndtr(x: Number, /) -> float: ...
+@overload
+def log_ndtr(x: Array, /) -> Any: ...
+@overload
+def erfinv(x: Node, /) -> Value:
+    """The inverse of the error function erf."""
+
+@overload
+def erfinv(x: Number, /) -> float: ...
+@overload
+def erfinv(x: Array, /) -> Any: ...
 @overload
 def sinc(x: Node, /) -> Value:
     """The normalised sine cardinal sin(pi*x)/(pi*x), which is 1 at 0."""

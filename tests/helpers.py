@@ -94,12 +94,9 @@ def beside_kinks(rule: Rule) -> Iterator[Operands]:
 # ---- references -----------------------------------------------------------------------------------------------
 
 
-_OF_ANOTHER_MEANING = (
-    "erfc",
-    "fmod",
-    "polygamma",
-    "sinc",
-)  # mpmath's fmod has the sign of y, its sinc no pi; erfc(1e200) fails
+# mpmath's fmod has the sign of y, its sinc no pi; its erfc fails at 1e200, its erfinv beyond 1, its polygamma at an
+# order between two.
+_OF_ANOTHER_MEANING = ("erfc", "erfinv", "fmod", "polygamma", "sinc")
 
 
 def definition(rule: Rule) -> Callable[..., Any]:

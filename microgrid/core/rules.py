@@ -31,9 +31,17 @@ from typing import Any
 from microgrid.core.coefficients import (
     DIGAMMA_FAR,
     DIGAMMA_NEAR,
+    ERFCX,
+    ERFCX_SLOPE,
     EULER_MACLAURIN,
     GAMMA_NEAR_2,
     LGAMMA_NEAR_2,
+    QUANTILE_CENTER,
+    QUANTILE_CENTER_BELOW,
+    QUANTILE_FAR,
+    QUANTILE_FAR_BELOW,
+    QUANTILE_TAIL,
+    QUANTILE_TAIL_BELOW,
     STIRLING,
     TRIGAMMA_FAR,
 )
@@ -344,7 +352,11 @@ def logsubexp(m: Any) -> Pair:
         gap = m.where(m.equal(y, -m.inf), m.inf, x - y)  # exp(-inf) is 0, also beside another one
         return x + m.log1mexp(gap)
 
-    return value, lambda out, x, y: (-1.0 / m.expm1(-(x - y)), -1.0 / m.expm1(x - y))
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        gap = x - y
+        return -1.0 / m.expm1(-gap), m.exp(-gap) / m.expm1(-gap)  # in this form nothing overflows
+
+    return value, partials
 
 
 @rule("∛", "\\sqrt[3]{{{x}}}", AWAY_FROM_0,
@@ -645,6 +657,112 @@ def erfc(m: Any) -> Pair:
     return m.erfc, lambda out, x: (-2.0 / m.sqrt(m.pi) * m.gauss(x),)
 
 
+@rule("erfcx", "e^{{{x}^2}} \\operatorname{{erfc}}\\left({x}\\right)", Region(-3.0, 3.0, (*_TAILS[:-5], -8.0)),
+      summary="The scaled complementary error function exp(x**2)*erfc(x), without overflow for x > 0.")  # fmt: skip
+def erfcx(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return m.exp(x * x) * m.erfc(x)
+        size, place = _half_line(m, x)
+        near = m.where(m.less(size, 0.5), size, 0.0)
+        far = 0.5 * _polynomial(ERFCX, place) / (0.5 + size)
+        of_size = m.where(m.less(size, 0.5), m.erfc(near) / m.gauss(near), far)
+        return m.where(m.less(x, 0.0), 2.0 / m.gauss(_if_negative(m, x)) - of_size, of_size)
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        if m.exact:
+            return (2.0 * x * out - 2.0 / m.sqrt(m.pi),)
+        size, place = _half_line(m, x)
+        near, wide = m.where(m.less(size, 0.5), size, 0.0), 1.0 + 2.0 * size
+        close = 2.0 * near * m.erfcx(near) - 2.0 / m.sqrt(m.pi)  # which cancels from 1 on
+        of_size = m.where(m.less(size, 0.5), close, -_polynomial(ERFCX_SLOPE, place) / wide / wide)
+        negative = _if_negative(m, x)
+        return (m.where(m.less(x, 0.0), 4.0 * negative / m.gauss(negative) + of_size, of_size),)
+
+    return value, partials
+
+
+def _half_line(m: Any, x: Any) -> tuple[Any, Any]:
+    """The size of x, and its place between -1 for 0 and 1 for what is infinite."""
+    size = m.abs(x)
+    return size, 1.0 - 8.0 / (m.where(m.less(size, m.inf), size, 1e300) + 4.0)
+
+
+def _if_negative(m: Any, x: Any) -> Any:
+    """An operand for what is chosen for a negative x alone: for others, one that overflows nowhere."""
+    return m.where(m.less(x, 0.0), x, -1.0)
+
+
+@rule("Φ", "\\Phi\\left({x}\\right)", REAL,
+      summary="The normal distribution function: the probability of less than x.")  # fmt: skip
+def ndtr(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        half = -x / m.sqrt(2.0)
+        if m.exact:
+            return 0.5 * m.erfc(half)
+        # Below -1, x/sqrt(2) as the operand of erfc is not exact enough: erfcx forgives that.
+        is_low = m.less(x, -1.0)
+        low = 0.5 * m.erfcx(m.where(is_low, half, 1.0)) * m.half_gauss(x)
+        return m.where(is_low, low, 0.5 * m.erfc(half))
+
+    return value, lambda out, x: (m.half_gauss(x) / m.sqrt(2.0 * m.pi),)
+
+
+@rule("ln Φ", "\\ln \\Phi\\left({x}\\right)", REAL,
+      summary="The logarithm of ndtr(x), accurate where that rounds to 0 or to 1.")  # fmt: skip
+def log_ndtr(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return m.log(m.ndtr(x))
+        is_low = m.less(x, -1.0)
+        low = m.where(is_low, x, -1.0)
+        below = m.log(0.5 * m.erfcx(-low / m.sqrt(2.0))) - 0.5 * low * low
+        return m.where(is_low, below, m.log1p(-m.ndtr(m.where(is_low, 1.0, -x))))
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        if m.exact:
+            return (m.exp(-x * x / 2.0) / m.sqrt(2.0 * m.pi) / m.ndtr(x),)
+        is_low = m.less(x, 0.0)
+        low, high = m.where(is_low, x, 0.0), m.where(is_low, 0.0, x)
+        is_far = m.less(x, -1e50)  # where the derivatives of the quotient overflow
+        quotient = m.sqrt(2.0 / m.pi) / m.erfcx(-m.where(is_far, 0.0, low) / m.sqrt(2.0))
+        below = m.where(is_far, -low, quotient)
+        return (m.where(is_low, below, m.half_gauss(high) / m.sqrt(2.0 * m.pi) / m.ndtr(high)),)
+
+    return value, partials
+
+
+@rule("erf⁻¹", "\\operatorname{{erf}}^{{-1}}\\left({x}\\right)", UNIT,
+      summary="The inverse of the error function erf.", domain="-1 < x < 1", kinks=(
+    Kink("x = 1", "infinite, the limit from the left", (1.0,), (float("inf"),)),
+    Kink("x = -1", "infinite, the limit from the right", (-1.0,), (float("inf"),)),
+))  # fmt: skip
+def erfinv(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        near = 0.180625 - 0.25 * x * x
+        center = 0.5 * x * _polynomial(QUANTILE_CENTER, near) / _polynomial(QUANTILE_CENTER_BELOW, near)
+        size = m.abs(x)
+        is_center = m.less_equal(size, 0.85)
+        root = m.sqrt(-m.log(m.where(is_center, 0.1, 0.5 * (1.0 - size))))
+        tail = _polynomial(QUANTILE_TAIL, root - 1.6) / _polynomial(QUANTILE_TAIL_BELOW, root - 1.6)
+        beyond = _polynomial(QUANTILE_FAR, root - 5.0) / _polynomial(QUANTILE_FAR_BELOW, root - 5.0)
+        outside = m.copysign(m.where(m.less(size, 1.0), m.where(m.less(5.0, root), beyond, tail), root), x)
+        return m.where(is_center, center, outside) / m.sqrt(2.0)
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        scale = 0.5 * m.sqrt(m.pi)
+        if m.exact:
+            return (scale * m.exp(out * out),)
+        # In the tails exp(out²) would lose 2·out² times what out is off by; erfcx(out)/(1 - x), its equal, does not.
+        is_center = m.less(m.abs(x), 0.5)
+        center, size = m.where(is_center, out, 0.0), m.where(is_center, 0.5, m.abs(x))
+        distance = m.erfcx(m.where(is_center, 1.0, m.abs(out))) / (1.0 - size)
+        is_end = m.equal(m.abs(x), 1.0)
+        return (scale * m.where(is_center, 1.0 / m.gauss(center), m.where(is_end, m.inf, distance)),)
+
+    return m.erfinv if m.exact else value, partials
+
+
 @rule("sinc", "\\operatorname{{sinc}}\\left({x}\\right)", Region(-3.0, 3.0, _TAILS),
       summary="The normalised sine cardinal sin(pi*x)/(pi*x), which is 1 at 0.")  # fmt: skip
 def sinc(m: Any) -> Pair:
@@ -658,10 +776,10 @@ def sinc(m: Any) -> Pair:
         if m.exact:
             return ((m.cos(m.pi * x) - out) / x,)
         # Below 1 the difference cancels, and its derivatives more so: there, the terms of the power series.
-        square = (m.pi * x) * (m.pi * x)
-        series = _polynomial(_SINC_SLOPE, square) * m.pi * (m.pi * x)
-        far = m.where(m.less(m.abs(x), 1.0), 1.0, x)
-        return (m.where(m.less(m.abs(x), 1.0), series, (_circular_of_pi(m, m.cos, x) - out) / far),)
+        is_near = m.less(m.abs(x), 1.0)
+        angle, far = m.pi * m.where(is_near, x, 0.0), m.where(is_near, 1.0, x)
+        series = _polynomial(_SINC_SLOPE, angle * angle) * m.pi * angle
+        return (m.where(is_near, series, (_circular_of_pi(m, m.cos, x) - out) / far),)
 
     return value, partials
 
@@ -1056,18 +1174,25 @@ _TO_26_BITS = 1.5 * 2.0**31  # added and subtracted, it rounds to a multiple of 
 
 @rule("gauss", "e^{{-{x}^2}}", REAL, table=AUXILIARY, summary="The Gauss function exp(-x**2).")
 def gauss(m: Any) -> Pair:
-    def value(x: Any) -> Any:
-        if m.exact:
-            return m.exp(-x * x)
-        # x² is rounded, by up to 340/2 ulp of the result. So x = high + low, where high has so few bits that its square
-        # is exact; the rest is below 1.3e-5 and has a short series.
-        near = m.where(m.less(28.0, m.abs(x)), 28.0, x)  # the result is 0 from 27.3 on
-        high = (near + _TO_26_BITS) - _TO_26_BITS
-        low = near - high
-        rest = -low * (near + high)
-        return m.exp(-high * high) * (1.0 + rest * (1.0 + rest * (0.5 + rest / 6.0)))
+    return lambda x: _gauss(m, x, 1.0, 28.0), lambda out, x: (-2.0 * (x * out),)  # in this order 0 for x = 1e308
 
-    return value, lambda out, x: (-2.0 * (x * out),)  # in this order 0 for x = 1e308
+
+@rule("gauss", "e^{{-{x}^2/2}}", REAL, table=AUXILIARY, summary="The Gauss function exp(-x**2/2).")
+def half_gauss(m: Any) -> Pair:
+    return lambda x: _gauss(m, x, 0.5, 39.0), lambda out, x: (-(x * out),)
+
+
+def _gauss(m: Any, x: Any, factor: float, end: float) -> Any:
+    """The exponential of -x² times a power of two; it is 0 beyond the end."""
+    if m.exact:
+        return m.exp(-x * x * factor)
+    # x² is rounded, by up to 340/2 ulp of the result. So x = high + low, where high has so few bits that its square
+    # is exact; the rest is below 1.3e-5 and has a short series.
+    near = m.where(m.less(end, m.abs(x)), end, x)
+    high = (near + _TO_26_BITS) - _TO_26_BITS
+    low = near - high
+    rest = -low * (near + high) * factor
+    return m.exp(-high * high * factor) * (1.0 + rest * (1.0 + rest * (0.5 + rest / 6.0)))
 
 
 def _direction(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
