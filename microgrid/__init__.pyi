@@ -50,6 +50,7 @@ from microgrid.errors import MissingPackageError as MissingPackageError
 from microgrid.errors import NonFiniteError as NonFiniteError
 from microgrid.errors import OperationError as OperationError
 from microgrid.errors import OutputError as OutputError
+from microgrid.errors import PerformanceWarning as PerformanceWarning
 from microgrid.formulas.high_precision import Precise as Precise
 from microgrid.formulas.high_precision import precise as precise
 from microgrid.formulas.source_code import to_c as to_c
@@ -76,6 +77,7 @@ __all__ = [
     "NonFiniteError",
     "OperationError",
     "OutputError",
+    "PerformanceWarning",
     "Precise",
     "Program",
     "Proof",
@@ -92,6 +94,8 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "beta",
+    "betaln",
     "cbrt",
     "ceil",
     "check_gradients",
@@ -734,6 +738,26 @@ def gamma(x: Node, /) -> Value:
 def gamma(x: Number, /) -> float: ...
 @overload
 def gamma(x: Array, /) -> Any: ...
+@overload
+def betaln(x: Node, y: Operand, /) -> Value:
+    """The logarithm of the beta function gamma(x)*gamma(y)/gamma(x + y)."""
+
+@overload
+def betaln(x: Operand, y: Node, /) -> Value: ...
+@overload
+def betaln(x: Number, y: Number, /) -> float: ...
+@overload
+def betaln(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def beta(x: Node, y: Operand, /) -> Value:
+    """The beta function gamma(x)*gamma(y)/gamma(x + y)."""
+
+@overload
+def beta(x: Operand, y: Node, /) -> Value: ...
+@overload
+def beta(x: Number, y: Number, /) -> float: ...
+@overload
+def beta(x: Operand | Array, y: Operand | Array, /) -> Any: ...
 @overload
 def hypot(x: Node, y: Operand, /) -> Value:
     """The length of the vector (x, y), sqrt(x**2 + y**2), without overflow."""

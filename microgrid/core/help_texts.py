@@ -76,6 +76,8 @@ TEXTS: dict[str, Facts] = {
     "trigamma": ("trigamma(x)", ("polygamma(2, x)",), (2.0,), (0.644934, -0.404114), 6),
     "polygamma": ("polygamma(x, y)", ("0", "polygamma(round(x) + 1, y)"), (2.0, 1.5), (-0.828797, 0.0, 1.409091), 6),
     "gamma": ("gamma(x)", ("gamma(x)*digamma(x)",), (2.0,), (1.0, 0.422784), 6),
+    "betaln": ("lgamma(x) + lgamma(y) - lgamma(x + y)", ("-(digamma(x + y) - digamma(x))", "-(digamma(y + x) - digamma(y))"), (2.0, 1.5), (-1.321756, -0.680372, -1.066667), 6),
+    "beta": ("gamma(x)*gamma(y)/gamma(x + y)", ("-beta(x, y)*(digamma(x + y) - digamma(x))", "-beta(x, y)*(digamma(y + x) - digamma(y))"), (2.0, 1.5), (0.266667, -0.181433, -0.284444), 6),
     "hypot": ("hypot(x, y)", ("x/hypot(x, y)", "y/hypot(x, y)"), (2.0, 1.5), (2.5, 0.8, 0.6), None),
     "maximum": ("y if x < y else x", ("1 if y < x else 0 if x < y else 0.5", "1 if x < y else 0 if y < x else 0.5"), (2.0, 1.5), (2.0, 1.0, 0.0), None),
     "minimum": ("x if x < y else y", ("1 if x < y else 0 if y < x else 0.5", "1 if y < x else 0 if x < y else 0.5"), (2.0, 1.5), (1.5, 0.0, 1.0), None),

@@ -55,6 +55,7 @@ _POSITIVE_TAILS = (5e-324, 2.3e-308, 1e-200, 1e-8, 19.0, 37.0, 710.0, 745.0, 1e3
 _TAILS = _POSITIVE_TAILS + tuple(-tail for tail in _POSITIVE_TAILS)
 REAL = Region(-3.0, 3.0, _TAILS)
 POSITIVE = Region(0.1, 4.0, _POSITIVE_TAILS)
+MODERATE = Region(0.1, 4.0, (1e-8, 37.0, 1e8))  # what the gamma functions of mpmath can be asked for
 AWAY_FROM_0 = Region(0.3, 3.0, _TAILS)
 EXPONENT = Region(-3.0, 3.0, (-0.5, 0.5, *_TAILS))
 ABOVE_MINUS_1 = Region(-0.9, 4.0, (-1.0 + 2.0**-53, -1e-8, -5e-324, *_POSITIVE_TAILS))
@@ -174,7 +175,8 @@ def sign(m: Any) -> Pair:
 ))  # fmt: skip
 def copysign(m: Any) -> Pair:
     def with_sign_of(x: Any, y: Any) -> Any:
-        return m.copysign(x, y if m.exact else m.where(m.equal(y, y), y, 1.0))  # a nan's sign depends on the compiler
+        signed = m.copysign(x, y)
+        return signed if m.exact else m.where(m.equal(y, y), signed, y)  # a nan's sign depends on the compiler
 
     return with_sign_of, lambda out, x, y: (m.sign(x) * with_sign_of(1.0, y), 0.0)
 
@@ -900,7 +902,7 @@ def _trigamma_of_positive(m: Any, x: Any) -> Any:
     return m.where(large, series, (series + above / below) + 1.0 / (x * x))
 
 
-@rule("ψₓ", "\\psi^{{({x})}}\\left({y}\\right)", Region(1.6, 2.4, (1.0, 4.0)), Region(0.1, 4.0, (1e-8, 37.0, 1e8)),
+@rule("ψₓ", "\\psi^{{({x})}}\\left({y}\\right)", Region(1.6, 2.4, (1.0, 4.0)), MODERATE,
       summary="The derivative of digamma of order x, a whole number not below 0.", kinks=(_ORDER_STEP,),
       domain="x >= -0.5 and (y > 0 or y is not a whole number)")  # fmt: skip
 def polygamma(m: Any) -> Pair:
@@ -961,6 +963,49 @@ def _gamma_of_positive(m: Any, x: Any) -> Any:
     result = m.where(m.less(x, 4.5), near, far)
     is_factorial = m.less(x, m.where(m.equal(x, m.floor(x)), 19.0, 0.0))
     return m.where(is_factorial, m.round(result), result)
+
+
+@rule("ln B", "\\ln \\mathrm{{B}}\\left({x}, {y}\\right)", MODERATE, MODERATE,
+      summary="The logarithm of the beta function gamma(x)*gamma(y)/gamma(x + y).",
+      domain="x > 0 and y > 0")  # fmt: skip
+def betaln(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.lgamma(x) + m.lgamma(y) - m.lgamma(x + y)
+        # Stirling's formula for the larger operand from 4.5 on, or for both: its large terms cancel on paper.
+        low, high = m.minimum(x, y), m.maximum(x, y)
+        one, two = m.less_equal(4.5, high), m.less_equal(4.5, low)
+        long, short = m.where(one, high, 4.5), m.where(two, low, 4.5)
+        ratio = low / long
+        shared = _stirling(m, long) - _stirling(m, long + low) - (long + low - 0.5) * m.log1p(ratio)
+        of_one = m.lgamma(low) - low * (m.log(long) - 1.0) + shared
+        of_two = (short - 0.5) * m.log(short / long) - 0.5 * m.log(long) + 0.9189385332046728
+        of_none = m.lgamma(low) + m.lgamma(high) - m.lgamma(low + high)
+        finite = m.where(two, of_two + (_stirling(m, short) + shared), m.where(one, of_one, of_none))
+        return m.where(m.less(0.0, low), finite, m.where(m.equal(low, 0.0), m.inf, m.inf - m.inf))
+
+    return value, lambda out, x, y: (-m.digamma_gap(x, y), -m.digamma_gap(y, x))
+
+
+def _stirling(m: Any, x: Any) -> Any:
+    """What lgamma(x) exceeds Stirling's formula by, from 4.5 on."""
+    inverse = 1.0 / x
+    return inverse * _polynomial(STIRLING, inverse * inverse)
+
+
+@rule("B", "\\mathrm{{B}}\\left({x}, {y}\\right)", MODERATE, MODERATE,
+      summary="The beta function gamma(x)*gamma(y)/gamma(x + y).", domain="x > 0 and y > 0")  # fmt: skip
+def beta(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.gamma(x) * m.gamma(y) / m.gamma(x + y)
+        is_near = m.less(x + y, 20.0)  # beyond, the factors would overflow
+        near, other = m.where(is_near, x, 1.0), m.where(is_near, y, 1.0)
+        product = m.gamma(near) / m.gamma(near + other) * m.gamma(other)
+        valid = m.where(m.less(0.0, m.minimum(x, y)), product, m.inf - m.inf)
+        return m.where(is_near, valid, m.exp(m.betaln(x, y)))
+
+    return value, lambda out, x, y: (-out * m.digamma_gap(x, y), -out * m.digamma_gap(y, x))
 
 
 @rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL,
@@ -1167,6 +1212,55 @@ def one_minus_square(m: Any) -> Pair:
         return 1.0 - x * x if m.exact else (1.0 - x) * (1.0 + x)  # which doesn't cancel near ±1
 
     return value, lambda out, x: (-2.0 * x,)  # and this not near 0
+
+
+@rule("Δψ", "\\left(\\psi\\left({x} + {y}\\right) - \\psi\\left({x}\\right)\\right)", MODERATE, MODERATE,
+      table=AUXILIARY, summary="The difference digamma(x + y) - digamma(x).")  # fmt: skip
+def digamma_gap(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.digamma(x + y) - m.digamma(x)
+        # A sum of positive terms: the difference itself cancels where y is small beside x.
+        total, start = 0.0, m.where(m.less(x, 5.0), x + 5.0, x)
+        for k in range(5):
+            total = total + y / (x + float(k)) / (x + y + float(k))
+        step, first, last = y / start / (start + y), 1.0 / start, 1.0 / (start + y)
+        series = _difference_quotient((0.0, *DIGAMMA_FAR), first * first, last * last) * (first + last)
+        large = m.log1p(y / start) + step * (0.5 + series)
+        return m.where(m.less(x, 5.0), large + total, large)
+
+    return value, lambda out, x, y: (-m.trigamma_gap(x, y), m.trigamma(x + y))
+
+
+@rule("Δψ′", "\\left(\\psi'\\left({x}\\right) - \\psi'\\left({x} + {y}\\right)\\right)", MODERATE, MODERATE,
+      table=AUXILIARY, summary="The difference trigamma(x) - trigamma(x + y).")  # fmt: skip
+def trigamma_gap(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.trigamma(x) - m.trigamma(x + y)
+        total, start = 0.0, m.where(m.less(x, 5.0), x + 5.0, x)
+        for k in range(5):
+            inverse, other = 1.0 / (x + float(k)), 1.0 / (x + y + float(k))
+            total = total + y * inverse * other * (inverse + other)
+        step, first, last = y / start / (start + y), 1.0 / start, 1.0 / (start + y)
+        odd = tuple(number for coefficient in TRIGAMMA_FAR for number in (coefficient, 0.0))
+        large = step * _difference_quotient((0.0, 1.0, 0.5, *odd), first, last)
+        return m.where(m.less(x, 5.0), large + total, large)
+
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        above = m.polygamma(2.0, x + y)
+        return m.polygamma(2.0, x) - above, -above
+
+    return value, partials
+
+
+def _difference_quotient(coefficients: tuple[float, ...], x: Any, y: Any) -> Any:
+    """A polynomial at x less that at y, divided by x - y, without the difference."""
+    total, quotient = coefficients[-1], 0.0
+    for coefficient in coefficients[-2::-1]:
+        quotient = quotient * x + total
+        total = total * y + coefficient
+    return quotient
 
 
 _TO_26_BITS = 1.5 * 2.0**31  # added and subtracted, it rounds to a multiple of 2**-21
