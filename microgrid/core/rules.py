@@ -157,7 +157,7 @@ def abs(m: Any) -> Pair:
     return m.abs, partials
 
 
-@rule("sgn", "\\operatorname{{sgn}}\\left({x}\\right)", AWAY_FROM_0,
+@rule("sgn", "\\operatorname{{sgn}}\\left({x}\\right)", AWAY_FROM_0, choice=True,
       summary="The sign of x: -1, 0 or 1.", kinks=(
     Kink("x = 0", "a jump, with derivative 0", (0.0,), (0.0,)),
 ))  # fmt: skip
@@ -168,7 +168,7 @@ def sign(m: Any) -> Pair:
     return m.sign if m.exact else value, lambda out, x: (0.0,)
 
 
-@rule("copysign", "\\operatorname{{copysign}}\\left({x}, {y}\\right)", AWAY_FROM_0, AWAY_FROM_0,
+@rule("copysign", "\\operatorname{{copysign}}\\left({x}, {y}\\right)", AWAY_FROM_0, AWAY_FROM_0, choice=True,
       summary="The absolute value of x with the sign of y.", kinks=(
     Kink("x = 0", "derivative 0, as for abs", (0.0, 1.0), (0.0, 0.0)),
     Kink("y = 0", "a jump, with derivative 0", (1.5, 0.0), (1.0, 0.0)),
@@ -194,25 +194,25 @@ _STEP = Kink("x is a whole number", "a jump, with derivative 0", (1.0,), (0.0,))
 _HALF_STEP = Kink("x is a whole number and a half", "a jump, with derivative 0", (0.5,), (0.0,))
 
 
-@rule("⌊x⌋", "\\left\\lfloor {x} \\right\\rfloor", FRACTION, aliases=("__floor__",), kinks=(_STEP,),
+@rule("⌊x⌋", "\\left\\lfloor {x} \\right\\rfloor", FRACTION, choice=True, aliases=("__floor__",), kinks=(_STEP,),
       summary="The largest whole number that is at most x.")  # fmt: skip
 def floor(m: Any) -> Pair:
     return m.floor, lambda out, x: (0.0,)
 
 
-@rule("⌈x⌉", "\\left\\lceil {x} \\right\\rceil", FRACTION, aliases=("__ceil__",), kinks=(_STEP,),
+@rule("⌈x⌉", "\\left\\lceil {x} \\right\\rceil", FRACTION, choice=True, aliases=("__ceil__",), kinks=(_STEP,),
       summary="The smallest whole number that is at least x.")  # fmt: skip
 def ceil(m: Any) -> Pair:
     return m.ceil if m.exact else lambda x: -m.floor(-x), lambda out, x: (0.0,)
 
 
-@rule("trunc", "\\operatorname{{trunc}}\\left({x}\\right)", FRACTION, aliases=("__trunc__",), kinks=(_STEP,),
-      summary="The whole number nearest to x between 0 and x.")  # fmt: skip
+@rule("trunc", "\\operatorname{{trunc}}\\left({x}\\right)", FRACTION, choice=True, aliases=("__trunc__",),
+      kinks=(_STEP,), summary="The whole number nearest to x between 0 and x.")  # fmt: skip
 def trunc(m: Any) -> Pair:
     return m.trunc if m.exact else lambda x: m.copysign(m.floor(m.abs(x)), x), lambda out, x: (0.0,)
 
 
-@rule("round", "\\operatorname{{round}}\\left({x}\\right)", Region(0.6, 1.4, FRACTION.tails),
+@rule("round", "\\operatorname{{round}}\\left({x}\\right)", Region(0.6, 1.4, FRACTION.tails), choice=True,
       aliases=("rint", "__round__"), kinks=(_HALF_STEP,),
       summary="The whole number nearest to x; of two, the even one.")  # fmt: skip
 def round(m: Any) -> Pair:
@@ -252,7 +252,7 @@ def mod(m: Any) -> Pair:
     return value, lambda out, x, y: (1.0, -m.floor(x / y) if m.exact else -m.round((x - out) / y))
 
 
-@rule("//", "\\left\\lfloor \\frac{{{x}}}{{{y}}} \\right\\rfloor", FEW, STEPS, operator="floordiv",
+@rule("//", "\\left\\lfloor \\frac{{{x}}}{{{y}}} \\right\\rfloor", FEW, STEPS, choice=True, operator="floordiv",
       summary="The quotient x/y rounded down, as Python's //.", domain="y != 0", kinks=(
     Kink("x is a multiple of y", "a jump, with derivatives 0", (3.0, 1.5), (0.0, 0.0)),
 ))  # fmt: skip
@@ -1050,7 +1050,7 @@ def minimum(m: Any) -> Pair:
     return value, lambda out, x, y: (_share(m, y, x), _share(m, x, y))
 
 
-@rule("clip", "\\min\\left(\\max\\left({x}, {y}\\right), {z}\\right)", REAL, LOWER, UPPER,
+@rule("clip", "\\min\\left(\\max\\left({x}, {y}\\right), {z}\\right)", REAL, LOWER, UPPER, choice=True,
       summary="The operand x kept between y and z: the smaller of max(x, y) and z.", kinks=(
     Kink("x = y", "x and the lower end have half each", (1.5, 1.5, 2.0), (0.5, 0.5, 0.0)),
     Kink("x = z", "x and the upper end have half each", (1.5, -2.0, 1.5), (0.5, 0.0, 0.5)),
