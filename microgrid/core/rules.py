@@ -246,10 +246,14 @@ def mod(m: Any) -> Pair:
         if m.exact:
             return x - y * m.floor(x / y)
         rest = m.fmod(x, y)  # exact, as x - y·floor(x/y) is not
-        turned = m.where(m.less(m.copysign(1.0, rest) * m.copysign(1.0, y), 0.0), rest + y, rest)
+        turned = m.where(_signs_differ(m, rest, y), rest + y, rest)
         return m.where(m.equal(rest, 0.0), m.copysign(rest, y), turned)
 
     return value, lambda out, x, y: (1.0, -m.floor(x / y) if m.exact else -m.round((x - out) / y))
+
+
+def _signs_differ(m: Any, x: Any, y: Any) -> Any:
+    return m.less(m.copysign(1.0, x) * m.copysign(1.0, y), 0.0)
 
 
 @rule("//", "\\left\\lfloor \\frac{{{x}}}{{{y}}} \\right\\rfloor", FEW, STEPS, choice=True, operator="floordiv",
@@ -260,7 +264,10 @@ def floordiv(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
             return m.floor(x / y)
-        whole = (x - m.mod(x, y)) / y
+        rest = m.fmod(x, y)
+        towards_0 = (x - rest) / y
+        below = m.where(m.equal(rest, 0.0), towards_0, towards_0 - 1.0)
+        whole = m.where(_signs_differ(m, rest, y), below, towards_0)
         down = m.floor(whole)
         nearest = m.where(m.less(0.5, whole - down), down + 1.0, down)
         quotient = x / y  # for its sign where the result is 0, and where it is infinite or nan
