@@ -969,7 +969,9 @@ def _gamma_of_positive(m: Any, x: Any) -> Any:
     far = stirling * m.exp(inverse * _polynomial(STIRLING, inverse * inverse))
     result = m.where(m.less(x, 4.5), near, far)
     is_factorial = m.less(x, m.where(m.equal(x, m.floor(x)), 19.0, 0.0))
-    return m.where(is_factorial, m.round(result), result)
+    # A multiple of 2**-60 is subtracted, and not the whole number taken, so that a complex step stays.
+    excess = m.floor((result - m.round(result)) * 2.0**60) / 2.0**60
+    return m.where(is_factorial, result - excess, result)
 
 
 @rule("ln B", "\\ln \\mathrm{{B}}\\left({x}, {y}\\right)", MODERATE, MODERATE,
