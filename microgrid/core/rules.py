@@ -822,7 +822,7 @@ def lgamma(m: Any) -> Pair:
         of_size = _lgamma_of_positive(m, size)
         # The reflection gamma(x)·gamma(-x) = -pi/(x·sin(pi·x)).
         negative = m.less(x, 0.0)
-        product = m.where(negative, size * m.abs(m.sin(m.pi * (size - m.round(size)))), 1.0)
+        product = m.where(negative, size * m.abs(m.sin(m.pi * _rest_of_whole(m, size))), 1.0)
         return m.where(negative, m.log(m.pi / product) - of_size, of_size)
 
     return m.lgamma if m.exact else value, lambda out, x: (m.digamma(x),)
@@ -854,7 +854,7 @@ def _lgamma_of_positive(m: Any, x: Any) -> Any:
 def digamma(m: Any) -> Pair:
     def value(x: Any) -> Any:
         of_positive = _digamma_of_positive(m, m.where(m.less(x, 0.0), 1.0 - x, x))
-        return m.where(m.less(x, 0.0), of_positive - m.pi / _tangent_of_pi(m, x), of_positive)
+        return m.where(m.less(x, 0.0), of_positive + m.pi / _tangent_of_pi(m, m.abs(x)), of_positive)
 
     return m.digamma if m.exact else value, lambda out, x: (m.trigamma(x),)
 
@@ -880,9 +880,15 @@ def _digamma_of_positive(m: Any, x: Any) -> Any:
     return m.where(large, m.log(m.where(large, x, 5.0)) - series, near)
 
 
+def _rest_of_whole(m: Any, x: Any) -> Any:
+    """What x >= 0 differs by from the nearest whole number, exactly: sines of pi*x take it to keep their digits."""
+    rest = x - m.floor(x)
+    return m.where(m.less(0.5, rest), rest - 1.0, rest)
+
+
 def _tangent_of_pi(m: Any, x: Any) -> Any:
-    """The tangent of pi*x, reduced first; nan where that is 0, a pole of what is divided by it."""
-    rest = x - m.round(x)
+    """The tangent of pi*x for x >= 0; nan where that is 0, a pole of what is divided by it."""
+    rest = _rest_of_whole(m, x)
     return m.where(m.equal(rest, 0.0), m.inf - m.inf, m.tan(m.pi * rest))
 
 
@@ -892,7 +898,7 @@ def _tangent_of_pi(m: Any, x: Any) -> Any:
 def trigamma(m: Any) -> Pair:
     def value(x: Any) -> Any:
         of_positive = _trigamma_of_positive(m, m.where(m.less(x, 0.0), 1.0 - x, x))
-        sine = m.where(m.less(x, 0.0), m.sin(m.pi * (x - m.round(x))) / m.pi, 1.0)
+        sine = m.where(m.less(x, 0.0), m.sin(m.pi * _rest_of_whole(m, m.abs(x))) / m.pi, 1.0)
         return m.where(m.less(x, 0.0), 1.0 / (sine * sine) - of_positive, of_positive)
 
     return m.trigamma if m.exact else value, lambda out, x: (m.polygamma(2.0, x),)
