@@ -36,6 +36,7 @@ from microgrid.errors import (
     NonFiniteError,
     OperationError,
     OutputError,
+    PerformanceWarning,
 )
 from microgrid.formulas.source_code import to_c, to_numpy, to_python
 
@@ -57,6 +58,7 @@ __all__ = [
     "NonFiniteError",
     "OperationError",
     "OutputError",
+    "PerformanceWarning",
     "Precise",
     "Program",
     "Proof",

@@ -50,6 +50,7 @@ from microgrid.errors import MissingPackageError as MissingPackageError
 from microgrid.errors import NonFiniteError as NonFiniteError
 from microgrid.errors import OperationError as OperationError
 from microgrid.errors import OutputError as OutputError
+from microgrid.errors import PerformanceWarning as PerformanceWarning
 from microgrid.formulas.high_precision import Precise as Precise
 from microgrid.formulas.high_precision import precise as precise
 from microgrid.formulas.source_code import to_c as to_c
@@ -76,6 +77,7 @@ __all__ = [
     "NonFiniteError",
     "OperationError",
     "OutputError",
+    "PerformanceWarning",
     "Precise",
     "Program",
     "Proof",
@@ -92,6 +94,8 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "beta",
+    "betaln",
     "cbrt",
     "ceil",
     "check_gradients",
@@ -112,6 +116,8 @@ __all__ = [
     "equal",
     "erf",
     "erfc",
+    "erfcx",
+    "erfinv",
     "exp",
     "exp2",
     "explain",
@@ -139,6 +145,7 @@ __all__ = [
     "log1p",
     "log2",
     "log10",
+    "log_ndtr",
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
@@ -151,6 +158,7 @@ __all__ = [
     "mod",
     "mul",
     "named",
+    "ndtr",
     "neg",
     "norm",
     "polygamma",
@@ -649,6 +657,38 @@ def erfc(x: Number, /) -> float: ...
 @overload
 def erfc(x: Array, /) -> Any: ...
 @overload
+def erfcx(x: Node, /) -> Value:
+    """The scaled complementary error function exp(x**2)*erfc(x), without overflow for x > 0."""
+
+@overload
+def erfcx(x: Number, /) -> float: ...
+@overload
+def erfcx(x: Array, /) -> Any: ...
+@overload
+def ndtr(x: Node, /) -> Value:
+    """The normal distribution function: the probability of less than x."""
+
+@overload
+def ndtr(x: Number, /) -> float: ...
+@overload
+def ndtr(x: Array, /) -> Any: ...
+@overload
+def log_ndtr(x: Node, /) -> Value:
+    """The logarithm of ndtr(x), accurate where that rounds to 0 or to 1."""
+
+@overload
+def log_ndtr(x: Number, /) -> float: ...
+@overload
+def log_ndtr(x: Array, /) -> Any: ...
+@overload
+def erfinv(x: Node, /) -> Value:
+    """The inverse of the error function erf."""
+
+@overload
+def erfinv(x: Number, /) -> float: ...
+@overload
+def erfinv(x: Array, /) -> Any: ...
+@overload
 def sinc(x: Node, /) -> Value:
     """The normalised sine cardinal sin(pi*x)/(pi*x), which is 1 at 0."""
 
@@ -698,6 +738,26 @@ def gamma(x: Node, /) -> Value:
 def gamma(x: Number, /) -> float: ...
 @overload
 def gamma(x: Array, /) -> Any: ...
+@overload
+def betaln(x: Node, y: Operand, /) -> Value:
+    """The logarithm of the beta function gamma(x)*gamma(y)/gamma(x + y)."""
+
+@overload
+def betaln(x: Operand, y: Node, /) -> Value: ...
+@overload
+def betaln(x: Number, y: Number, /) -> float: ...
+@overload
+def betaln(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def beta(x: Node, y: Operand, /) -> Value:
+    """The beta function gamma(x)*gamma(y)/gamma(x + y)."""
+
+@overload
+def beta(x: Operand, y: Node, /) -> Value: ...
+@overload
+def beta(x: Number, y: Number, /) -> float: ...
+@overload
+def beta(x: Operand | Array, y: Operand | Array, /) -> Any: ...
 @overload
 def hypot(x: Node, y: Operand, /) -> Value:
     """The length of the vector (x, y), sqrt(x**2 + y**2), without overflow."""

@@ -439,7 +439,8 @@ def test_a_call_inside_a_call_has_memory_of_its_own() -> None:
 
     operation = microgrid.custom(cube, lambda out, x: 3.0 * math.pow(x, 2.0), name="cube")
     compiled = compile(lambda x: operation(x))
-    assert compiled.value_and_grad(4.0) == (64.0, 48.0)
+    with pytest.warns(microgrid.PerformanceWarning, match="the operation cube"):
+        assert compiled.value_and_grad(4.0) == (64.0, 48.0)
     assert compiled.vjp(2.0, 1.0) == 12.0
     assert compiled.value_and_grad(2.0) == (8.0, 12.0)
     assert inner == [135.0, 135.0]
@@ -830,8 +831,12 @@ def test_arrays_that_are_given_again_are_read_anew_and_not_kept() -> None:
 
 def test_operations_for_floats_alone_run_in_python() -> None:
     cube = microgrid.custom(lambda x: math.pow(x, 3.0), lambda out, x: 3.0 * math.pow(x, 2.0), name="cube")
-    assert compile(lambda x: cube(x) + 1.0).value_and_grad(2.0) == (9.0, 12.0)
-    value, slopes = compile(lambda x: cube(x), rows=0).value_and_grad(np.array([1.0, 2.0, 3.0]))
+    told = r"the operation cube \(test_compiling.py:\d+\) .* in Python.*: .*for machine code, let its value"
+    with pytest.warns(microgrid.PerformanceWarning, match=told) as warned:
+        assert compile(lambda x: cube(x) + 1.0).value_and_grad(2.0) == (9.0, 12.0)
+    assert warned[0].filename == __file__
+    with pytest.warns(microgrid.PerformanceWarning, match=r"row by row: .*custom\(..., numpy=True\)"):
+        value, slopes = compile(lambda x: cube(x), rows=0).value_and_grad(np.array([1.0, 2.0, 3.0]))
     assert (value, slopes.tolist()) == (36.0, [3.0, 12.0, 27.0])
 
 

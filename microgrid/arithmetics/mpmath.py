@@ -26,35 +26,29 @@ except ModuleNotFoundError as error:
 __all__ = ["MPMATH", "mpmath"]
 
 
+def _far_erfc(x: Any) -> Any:
+    """The error function's complement where mpmath's own overflows: the asymptotic series has one term."""
+    return mpmath.mpf(2) if x < 0 else mpmath.exp(-x * x) / (x * mpmath.sqrt(mpmath.pi))
+
+
 # Functions that have another name in mpmath, or none.
 _OTHERS: dict[str, Callable[..., Any]] = {
     "pow": mpmath.power,
     "log2": lambda x: mpmath.log(x, 2),
     "exp2": lambda x: mpmath.power(2, x),
     "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
-    "erfc": lambda x: mpmath.erfc(x) if abs(x) < 1e6 else 1 - mpmath.sign(x),  # mpmath's own overflows
+    "erfc": lambda x: mpmath.erfc(x) if abs(x) < 1e100 else _far_erfc(x),
     "trunc": lambda x: mpmath.sign(x) * mpmath.floor(abs(x)),
     "round": mpmath.nint,
     "fmod": lambda x, y: x - y * _OTHERS["trunc"](x / y),
     "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),  # there is no -0
     "fma": lambda x, y, z: x * y + z,
-}
-_OTHERS |= {
     "lgamma": lambda x: mpmath.re(mpmath.loggamma(x)),
     "trigamma": lambda x: mpmath.psi(1, x),
     "polygamma": lambda n, x: mpmath.psi(int(mpmath.nint(n)), x) if n >= -0.5 else mpmath.nan,
 }
-_CLOSED = (
-    "sign",
-    "ceil",
-    "trunc",
-    "round",
-    "gamma",
-    "lgamma",
-    "digamma",
-    "trigamma",
-    "polygamma",
-)  # which float systems make of others
+# Which float systems make of others.
+_CLOSED = ("sign", "ceil", "trunc", "round", "erfinv", "gamma", "lgamma", "digamma", "trigamma", "polygamma")
 
 
 def _real(name: str) -> Callable[..., Any]:
@@ -64,7 +58,7 @@ def _real(name: str) -> Callable[..., Any]:
     def real(*operands: Any) -> Any:
         try:
             result = function(*operands)
-        except ValueError:  # a pole of the gamma functions
+        except ValueError:  # a pole of the gamma functions, or outside the domain
             return mpmath.nan
         return mpmath.nan if isinstance(result, mpmath.mpc) else result
 

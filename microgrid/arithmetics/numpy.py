@@ -25,6 +25,7 @@ _LACKING: dict[str, Any] = {
 
 NUMPY = Arithmetic(
     "NumPy",
+    arrays=True,
     pi=math.pi,
     inf=math.inf,
     less=numpy.less,

@@ -32,9 +32,12 @@ class _Real(Arithmetic):
     """Floats with the results of FLOAT, at the speed of PLAIN where Python's floats don't raise."""
 
     def bind(self, rule: Rule) -> Pair:
-        if rule not in self._bound:
-            self._bound[rule] = (_with_fallback(rule, 0), _with_fallback(rule, 1))
-        return self._bound[rule]
+        pair = self._bound.get(rule)
+        if pair is None:
+            pair = _with_fallback(rule, 0), _with_fallback(rule, 1)
+            if rule.source is None:  # these functions would keep a user's own rule for ever
+                self._bound[rule] = pair
+        return pair
 
 
 def _with_fallback(rule: Rule, part: int) -> Callable[..., Any]:

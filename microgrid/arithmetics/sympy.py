@@ -153,7 +153,7 @@ _OTHERS |= {
     "polygamma": lambda n, x: sympy.polygamma(_nearest(n), x),
 }
 _GAMMAS = ("gamma", "lgamma", "digamma", "trigamma", "polygamma")
-_CLOSED = ("abs", "sign", "ceil", "trunc", "round", *_GAMMAS)  # which float systems make of others
+_CLOSED = ("abs", "sign", "ceil", "trunc", "round", "erfinv", *_GAMMAS)  # which float systems make of others
 
 _OFFERS: dict[str, Any] = {
     "pi": Formula(sympy.pi),

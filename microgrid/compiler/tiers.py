@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
+import warnings
 from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -14,7 +16,8 @@ from typing import Any, NamedTuple, Protocol
 from microgrid.compiler.llvm import jit
 from microgrid.compiler.reroll import Group, Rolled, roll
 from microgrid.core.arithmetic import FLOAT
-from microgrid.errors import DataError
+from microgrid.core.rule import Rule
+from microgrid.errors import DataError, PerformanceWarning
 from microgrid.program.program import Program
 from microgrid.util.locks import Lock
 
@@ -190,6 +193,7 @@ class PointRunner:
 
     def _first(self, optimize: str) -> str:
         if not jit.is_available() or not all([rule.portable for rule in self.program.rules]):
+            _warn_of_floats([rule for rule in self.program.rules if not rule.portable])
             return "python"
         if optimize != "auto":
             return optimize
@@ -413,15 +417,32 @@ def row_kernel(program: Program) -> Any:
     type
         To be called with the program, the inputs from rows, those to differentiate by, and options.
     """
-    portable = all([rule.portable for rule in program.rules])
     with jit.LOCK:
-        if jit.is_available() and portable:
+        if jit.is_available() and all([rule.portable for rule in program.rules]):
             from microgrid.compiler.llvm.row_kernel import Rows
 
             return Rows
         from microgrid.compiler.python_backend import NumpyRows, PythonRows
 
-    return NumpyRows if portable else PythonRows
+    for_floats = [rule for rule in program.rules if not rule.on_arrays]
+    _warn_of_floats(for_floats, "row by row", "if they take NumPy arrays, say custom(..., numpy=True); ")
+    return PythonRows if for_floats else NumpyRows
+
+
+def _warn_of_floats(rules: Sequence[Rule], how: str = "", remedy: str = "") -> None:
+    """Tell the user whose function is compiled that it will run in Python, for the first of these operations."""
+    if not rules:
+        return
+    level, frame = 1, sys._getframe(0)  # noqa: SLF001  # warnings.warn wants the level as a number
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("microgrid."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(
+        f"the operation {rules[0].name} ({rules[0].value_source}) is written for floats alone, so that the compiled "
+        f"function runs in Python{', ' * bool(how)}{how}: {remedy}for machine code, let its value and its partials "
+        "take a keyword-only m, and take every function from it",
+        PerformanceWarning,
+        stacklevel=level,
+    )
 
 
 def processors() -> int:

@@ -9,6 +9,7 @@ import math
 import operator as infix
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from microgrid.core.ieee import ELEMENTARY, IEEE_ELEMENTARY, Ieee
 from microgrid.core.rule import Pair, Rule
@@ -35,8 +36,9 @@ class Arithmetic:
 
     Attributes
     ----------
-    floats : bool
-        Whether its numbers are Python's floats, so that functions which were written for floats alone serve too.
+    floats, arrays : bool
+        Whether its numbers are Python's floats, or NumPy's arrays, so that functions which were written for those alone
+        serve too.
 
     Examples
     --------
@@ -46,11 +48,13 @@ class Arithmetic:
     """
 
     floats: bool = False
+    arrays: bool = False
 
     def __init__(self, name: str, *, exact: bool = False, **offers: Any) -> None:
         self.name = name
         self.exact = exact
         self._bound: dict[Rule, Pair] = {}
+        self._bound_while_used: WeakKeyDictionary[Rule, Pair] = WeakKeyDictionary()  # of rules that aren't the table's
         self.__dict__.update(offers)
 
     def __repr__(self) -> str:
@@ -58,10 +62,12 @@ class Arithmetic:
 
     def bind(self, rule: Rule) -> Pair:
         """The rule's ``value(*operands)`` and ``partials(out, *operands)`` in this arithmetic; the rule may be any."""
-        if rule not in self._bound:
+        pair = self._bound.get(rule) or self._bound_while_used.get(rule)
+        if pair is None:
             pair = rule.make(self)
-            self._bound[rule] = _on_flat_operands(pair, len(rule.regions)) if rule.arity is None else pair
-        return self._bound[rule]
+            pair = _on_flat_operands(pair, len(rule.regions)) if rule.arity is None else pair
+            (self._bound if rule.source is None else self._bound_while_used)[rule] = pair
+        return pair
 
     def total(self, terms: Iterable[Any]) -> Any:
         """The sum of a list in pairs: the error grows with log n, not n, and every number system adds in this order."""

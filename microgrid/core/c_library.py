@@ -22,7 +22,9 @@ def floor(x: float) -> float:
 
 def fma(x: float, y: float, z: float) -> float:
     """C's fma, which Python has from 3.13 on: x*y + z rounded once."""
-    if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
+    if not (math.isfinite(x) and math.isfinite(y)):
         return x * y + z
+    if not math.isfinite(z):
+        return z
     exact = Fraction(x) * Fraction(y) + Fraction(z)
     return float(exact) if exact else x * y + z  # which has the sign of 0 by IEEE 754

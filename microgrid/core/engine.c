@@ -78,6 +78,7 @@ struct Value {
 
 static PyTypeObject *ValueType;
 static PyObject *callbacks; /* a dict of what Python does for us; see configure() */
+static Py_ssize_t nodes_of[1 << 12]; /* of each op that is not of the table */
 static PyObject *general[OP_COUNT]; /* each rule's function for operands that are not Values alone */
 static PyObject *rule_objects; /* a list: the Rule of each op; None for a leaf */
 static PyObject *open_blocks; /* a list with an entry for each strict() block that is open in any thread */
@@ -229,6 +230,8 @@ static int freeing;
 static void release_parents(Value *node) {
     switch (node->kind) {
     case MANY: {
+        if (node->op >= OP_COUNT && --nodes_of[node->op] == 0) /* a user's own rule goes with its last node */
+            PyList_SetItem(rule_objects, node->op, Py_NewRef(Py_None));
         Many *many = node->operand[0].many;
         for (Py_ssize_t i = 0; i < many->count; i++) Py_DECREF(many->parents[i]);
         PyMem_Free(many);
@@ -1267,6 +1270,7 @@ static PyObject *make_node(unsigned op, double data, double grad, PyObject *name
         }
     }
     node->kind = kind;
+    if (op >= OP_COUNT) nodes_of[op]++;
     if (is_constant) return (PyObject *)node; /* what is computed with a plain number is checked, not the number */
     return checked(node);
 }

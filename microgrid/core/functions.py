@@ -37,7 +37,7 @@ def elementwise(rule: Rule) -> Callable[..., Any]:
         if any([hasattr(operand, "ndim") and not is_number(operand) for operand in operands]):
             import numpy
 
-            return numpy.frompyfunc(function, len(operands), 1)(*operands)
+            return numpy.frompyfunc(elementwise(rule), len(operands), 1)(*operands)  # not itself: that is a cycle
         return _apply(rule, operands)
 
     return function

@@ -52,7 +52,7 @@ class Kink:
     partials: tuple[float, ...]  # what is recorded at that point
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False, repr=False)
 class Rule:
     """One operation: how it is computed, differentiated, written and drawn.
 
@@ -117,6 +117,11 @@ class Rule:
     @property
     def portable(self) -> bool:
         """Whether the rule runs in every arithmetic, and not on floats and Values alone."""
+        return True
+
+    @property
+    def on_arrays(self) -> bool:
+        """Whether the rule runs on NumPy's arrays."""
         return True
 
     @property

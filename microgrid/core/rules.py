@@ -31,9 +31,17 @@ from typing import Any
 from microgrid.core.coefficients import (
     DIGAMMA_FAR,
     DIGAMMA_NEAR,
+    ERFCX,
+    ERFCX_SLOPE,
     EULER_MACLAURIN,
     GAMMA_NEAR_2,
     LGAMMA_NEAR_2,
+    QUANTILE_CENTER,
+    QUANTILE_CENTER_BELOW,
+    QUANTILE_FAR,
+    QUANTILE_FAR_BELOW,
+    QUANTILE_TAIL,
+    QUANTILE_TAIL_BELOW,
     STIRLING,
     TRIGAMMA_FAR,
 )
@@ -47,6 +55,8 @@ _POSITIVE_TAILS = (5e-324, 2.3e-308, 1e-200, 1e-8, 19.0, 37.0, 710.0, 745.0, 1e3
 _TAILS = _POSITIVE_TAILS + tuple(-tail for tail in _POSITIVE_TAILS)
 REAL = Region(-3.0, 3.0, _TAILS)
 POSITIVE = Region(0.1, 4.0, _POSITIVE_TAILS)
+MODERATE = Region(0.1, 4.0, (1e-8, 37.0, 1e8))  # what the gamma functions of mpmath can be asked for
+SMALL = Region(0.1, 4.0, (1e-8, 7.0))  # beyond, beta is the exponential of betaln, off by as many ulp as that is large
 AWAY_FROM_0 = Region(0.3, 3.0, _TAILS)
 EXPONENT = Region(-3.0, 3.0, (-0.5, 0.5, *_TAILS))
 ABOVE_MINUS_1 = Region(-0.9, 4.0, (-1.0 + 2.0**-53, -1e-8, -5e-324, *_POSITIVE_TAILS))
@@ -148,7 +158,7 @@ def abs(m: Any) -> Pair:
     return m.abs, partials
 
 
-@rule("sgn", "\\operatorname{{sgn}}\\left({x}\\right)", AWAY_FROM_0,
+@rule("sgn", "\\operatorname{{sgn}}\\left({x}\\right)", AWAY_FROM_0, choice=True,
       summary="The sign of x: -1, 0 or 1.", kinks=(
     Kink("x = 0", "a jump, with derivative 0", (0.0,), (0.0,)),
 ))  # fmt: skip
@@ -159,14 +169,15 @@ def sign(m: Any) -> Pair:
     return m.sign if m.exact else value, lambda out, x: (0.0,)
 
 
-@rule("copysign", "\\operatorname{{copysign}}\\left({x}, {y}\\right)", AWAY_FROM_0, AWAY_FROM_0,
+@rule("copysign", "\\operatorname{{copysign}}\\left({x}, {y}\\right)", AWAY_FROM_0, AWAY_FROM_0, choice=True,
       summary="The absolute value of x with the sign of y.", kinks=(
     Kink("x = 0", "derivative 0, as for abs", (0.0, 1.0), (0.0, 0.0)),
     Kink("y = 0", "a jump, with derivative 0", (1.5, 0.0), (1.0, 0.0)),
 ))  # fmt: skip
 def copysign(m: Any) -> Pair:
     def with_sign_of(x: Any, y: Any) -> Any:
-        return m.copysign(x, y if m.exact else m.where(m.equal(y, y), y, 1.0))  # a nan's sign depends on the compiler
+        signed = m.copysign(x, y)
+        return signed if m.exact else m.where(m.equal(y, y), signed, y)  # a nan's sign depends on the compiler
 
     return with_sign_of, lambda out, x, y: (m.sign(x) * with_sign_of(1.0, y), 0.0)
 
@@ -184,25 +195,25 @@ _STEP = Kink("x is a whole number", "a jump, with derivative 0", (1.0,), (0.0,))
 _HALF_STEP = Kink("x is a whole number and a half", "a jump, with derivative 0", (0.5,), (0.0,))
 
 
-@rule("⌊x⌋", "\\left\\lfloor {x} \\right\\rfloor", FRACTION, aliases=("__floor__",), kinks=(_STEP,),
+@rule("⌊x⌋", "\\left\\lfloor {x} \\right\\rfloor", FRACTION, choice=True, aliases=("__floor__",), kinks=(_STEP,),
       summary="The largest whole number that is at most x.")  # fmt: skip
 def floor(m: Any) -> Pair:
     return m.floor, lambda out, x: (0.0,)
 
 
-@rule("⌈x⌉", "\\left\\lceil {x} \\right\\rceil", FRACTION, aliases=("__ceil__",), kinks=(_STEP,),
+@rule("⌈x⌉", "\\left\\lceil {x} \\right\\rceil", FRACTION, choice=True, aliases=("__ceil__",), kinks=(_STEP,),
       summary="The smallest whole number that is at least x.")  # fmt: skip
 def ceil(m: Any) -> Pair:
     return m.ceil if m.exact else lambda x: -m.floor(-x), lambda out, x: (0.0,)
 
 
-@rule("trunc", "\\operatorname{{trunc}}\\left({x}\\right)", FRACTION, aliases=("__trunc__",), kinks=(_STEP,),
-      summary="The whole number nearest to x between 0 and x.")  # fmt: skip
+@rule("trunc", "\\operatorname{{trunc}}\\left({x}\\right)", FRACTION, choice=True, aliases=("__trunc__",),
+      kinks=(_STEP,), summary="The whole number nearest to x between 0 and x.")  # fmt: skip
 def trunc(m: Any) -> Pair:
     return m.trunc if m.exact else lambda x: m.copysign(m.floor(m.abs(x)), x), lambda out, x: (0.0,)
 
 
-@rule("round", "\\operatorname{{round}}\\left({x}\\right)", Region(0.6, 1.4, FRACTION.tails),
+@rule("round", "\\operatorname{{round}}\\left({x}\\right)", Region(0.6, 1.4, FRACTION.tails), choice=True,
       aliases=("rint", "__round__"), kinks=(_HALF_STEP,),
       summary="The whole number nearest to x; of two, the even one.")  # fmt: skip
 def round(m: Any) -> Pair:
@@ -236,13 +247,17 @@ def mod(m: Any) -> Pair:
         if m.exact:
             return x - y * m.floor(x / y)
         rest = m.fmod(x, y)  # exact, as x - y·floor(x/y) is not
-        turned = m.where(m.less(m.copysign(1.0, rest) * m.copysign(1.0, y), 0.0), rest + y, rest)
+        turned = m.where(_signs_differ(m, rest, y), rest + y, rest)
         return m.where(m.equal(rest, 0.0), m.copysign(rest, y), turned)
 
     return value, lambda out, x, y: (1.0, -m.floor(x / y) if m.exact else -m.round((x - out) / y))
 
 
-@rule("//", "\\left\\lfloor \\frac{{{x}}}{{{y}}} \\right\\rfloor", FEW, STEPS, operator="floordiv",
+def _signs_differ(m: Any, x: Any, y: Any) -> Any:
+    return m.less(m.copysign(1.0, x) * m.copysign(1.0, y), 0.0)
+
+
+@rule("//", "\\left\\lfloor \\frac{{{x}}}{{{y}}} \\right\\rfloor", FEW, STEPS, choice=True, operator="floordiv",
       summary="The quotient x/y rounded down, as Python's //.", domain="y != 0", kinks=(
     Kink("x is a multiple of y", "a jump, with derivatives 0", (3.0, 1.5), (0.0, 0.0)),
 ))  # fmt: skip
@@ -250,7 +265,10 @@ def floordiv(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
             return m.floor(x / y)
-        whole = (x - m.mod(x, y)) / y
+        rest = m.fmod(x, y)
+        towards_0 = (x - rest) / y
+        below = m.where(m.equal(rest, 0.0), towards_0, towards_0 - 1.0)
+        whole = m.where(_signs_differ(m, rest, y), below, towards_0)
         down = m.floor(whole)
         nearest = m.where(m.less(0.5, whole - down), down + 1.0, down)
         quotient = x / y  # for its sign where the result is 0, and where it is infinite or nan
@@ -344,7 +362,11 @@ def logsubexp(m: Any) -> Pair:
         gap = m.where(m.equal(y, -m.inf), m.inf, x - y)  # exp(-inf) is 0, also beside another one
         return x + m.log1mexp(gap)
 
-    return value, lambda out, x, y: (-1.0 / m.expm1(-(x - y)), -1.0 / m.expm1(x - y))
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        gap = x - y
+        return -1.0 / m.expm1(-gap), m.exp(-gap) / m.expm1(-gap)  # in this form nothing overflows
+
+    return value, partials
 
 
 @rule("∛", "\\sqrt[3]{{{x}}}", AWAY_FROM_0,
@@ -645,6 +667,112 @@ def erfc(m: Any) -> Pair:
     return m.erfc, lambda out, x: (-2.0 / m.sqrt(m.pi) * m.gauss(x),)
 
 
+@rule("erfcx", "e^{{{x}^2}} \\operatorname{{erfc}}\\left({x}\\right)", Region(-3.0, 3.0, (*_TAILS[:-5], -8.0)),
+      summary="The scaled complementary error function exp(x**2)*erfc(x), without overflow for x > 0.")  # fmt: skip
+def erfcx(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return m.exp(x * x) * m.erfc(x)
+        size, place = _half_line(m, x)
+        near = m.where(m.less(size, 0.5), size, 0.0)
+        far = 0.5 * _polynomial(ERFCX, place) / (0.5 + size)
+        of_size = m.where(m.less(size, 0.5), m.erfc(near) / m.gauss(near), far)
+        return m.where(m.less(x, 0.0), 2.0 / m.gauss(_if_negative(m, x)) - of_size, of_size)
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        if m.exact:
+            return (2.0 * x * out - 2.0 / m.sqrt(m.pi),)
+        size, place = _half_line(m, x)
+        near, wide = m.where(m.less(size, 0.5), size, 0.0), 1.0 + 2.0 * size
+        close = 2.0 * near * m.erfcx(near) - 2.0 / m.sqrt(m.pi)  # which cancels from 1 on
+        of_size = m.where(m.less(size, 0.5), close, -_polynomial(ERFCX_SLOPE, place) / wide / wide)
+        negative = _if_negative(m, x)
+        return (m.where(m.less(x, 0.0), 4.0 * negative / m.gauss(negative) + of_size, of_size),)
+
+    return value, partials
+
+
+def _half_line(m: Any, x: Any) -> tuple[Any, Any]:
+    """The size of x, and its place between -1 for 0 and 1 for what is infinite."""
+    size = m.abs(x)
+    return size, 1.0 - 8.0 / (m.where(m.less(size, m.inf), size, 1e300) + 4.0)
+
+
+def _if_negative(m: Any, x: Any) -> Any:
+    """An operand for what is chosen for a negative x alone: for others, one that overflows nowhere."""
+    return m.where(m.less(x, 0.0), x, -1.0)
+
+
+@rule("Φ", "\\Phi\\left({x}\\right)", REAL,
+      summary="The normal distribution function: the probability of less than x.")  # fmt: skip
+def ndtr(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        half = -x / m.sqrt(2.0)
+        if m.exact:
+            return 0.5 * m.erfc(half)
+        # Below -1, x/sqrt(2) as the operand of erfc is not exact enough: erfcx forgives that.
+        is_low = m.less(x, -1.0)
+        low = 0.5 * m.erfcx(m.where(is_low, half, 1.0)) * m.half_gauss(x)
+        return m.where(is_low, low, 0.5 * m.erfc(half))
+
+    return value, lambda out, x: (m.half_gauss(x) / m.sqrt(2.0 * m.pi),)
+
+
+@rule("ln Φ", "\\ln \\Phi\\left({x}\\right)", REAL,
+      summary="The logarithm of ndtr(x), accurate where that rounds to 0 or to 1.")  # fmt: skip
+def log_ndtr(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        if m.exact:
+            return m.log(m.ndtr(x))
+        is_low = m.less(x, -1.0)
+        low = m.where(is_low, x, -1.0)
+        below = m.log(0.5 * m.erfcx(-low / m.sqrt(2.0))) - 0.5 * low * low
+        return m.where(is_low, below, m.log1p(-m.ndtr(m.where(is_low, 1.0, -x))))
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        if m.exact:
+            return (m.exp(-x * x / 2.0) / m.sqrt(2.0 * m.pi) / m.ndtr(x),)
+        is_low = m.less(x, 0.0)
+        low, high = m.where(is_low, x, 0.0), m.where(is_low, 0.0, x)
+        is_far = m.less(x, -1e50)  # where the derivatives of the quotient overflow
+        quotient = m.sqrt(2.0 / m.pi) / m.erfcx(-m.where(is_far, 0.0, low) / m.sqrt(2.0))
+        below = m.where(is_far, -low, quotient)
+        return (m.where(is_low, below, m.half_gauss(high) / m.sqrt(2.0 * m.pi) / m.ndtr(high)),)
+
+    return value, partials
+
+
+@rule("erf⁻¹", "\\operatorname{{erf}}^{{-1}}\\left({x}\\right)", UNIT,
+      summary="The inverse of the error function erf.", domain="-1 < x < 1", kinks=(
+    Kink("x = 1", "infinite, the limit from the left", (1.0,), (float("inf"),)),
+    Kink("x = -1", "infinite, the limit from the right", (-1.0,), (float("inf"),)),
+))  # fmt: skip
+def erfinv(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        near = 0.180625 - 0.25 * x * x
+        center = 0.5 * x * _polynomial(QUANTILE_CENTER, near) / _polynomial(QUANTILE_CENTER_BELOW, near)
+        size = m.abs(x)
+        is_center = m.less_equal(size, 0.85)
+        root = m.sqrt(-m.log(m.where(is_center, 0.1, 0.5 * (1.0 - size))))
+        tail = _polynomial(QUANTILE_TAIL, root - 1.6) / _polynomial(QUANTILE_TAIL_BELOW, root - 1.6)
+        beyond = _polynomial(QUANTILE_FAR, root - 5.0) / _polynomial(QUANTILE_FAR_BELOW, root - 5.0)
+        outside = m.copysign(m.where(m.less(size, 1.0), m.where(m.less(5.0, root), beyond, tail), root), x)
+        return m.where(is_center, center, outside) / m.sqrt(2.0)
+
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        scale = 0.5 * m.sqrt(m.pi)
+        if m.exact:
+            return (scale * m.exp(out * out),)
+        # In the tails exp(out²) would lose 2·out² times what out is off by; erfcx(out)/(1 - x), its equal, does not.
+        is_center = m.less(m.abs(x), 0.5)
+        center, size = m.where(is_center, out, 0.0), m.where(is_center, 0.5, m.abs(x))
+        distance = m.erfcx(m.where(is_center, 1.0, m.abs(out))) / (1.0 - size)
+        is_end = m.equal(m.abs(x), 1.0)
+        return (scale * m.where(is_center, 1.0 / m.gauss(center), m.where(is_end, m.inf, distance)),)
+
+    return m.erfinv if m.exact else value, partials
+
+
 @rule("sinc", "\\operatorname{{sinc}}\\left({x}\\right)", Region(-3.0, 3.0, _TAILS),
       summary="The normalised sine cardinal sin(pi*x)/(pi*x), which is 1 at 0.")  # fmt: skip
 def sinc(m: Any) -> Pair:
@@ -658,10 +786,10 @@ def sinc(m: Any) -> Pair:
         if m.exact:
             return ((m.cos(m.pi * x) - out) / x,)
         # Below 1 the difference cancels, and its derivatives more so: there, the terms of the power series.
-        square = (m.pi * x) * (m.pi * x)
-        series = _polynomial(_SINC_SLOPE, square) * m.pi * (m.pi * x)
-        far = m.where(m.less(m.abs(x), 1.0), 1.0, x)
-        return (m.where(m.less(m.abs(x), 1.0), series, (_circular_of_pi(m, m.cos, x) - out) / far),)
+        is_near = m.less(m.abs(x), 1.0)
+        angle, far = m.pi * m.where(is_near, x, 0.0), m.where(is_near, 1.0, x)
+        series = _polynomial(_SINC_SLOPE, angle * angle) * m.pi * angle
+        return (m.where(is_near, series, (_circular_of_pi(m, m.cos, x) - out) / far),)
 
     return value, partials
 
@@ -694,7 +822,7 @@ def lgamma(m: Any) -> Pair:
         of_size = _lgamma_of_positive(m, size)
         # The reflection gamma(x)·gamma(-x) = -pi/(x·sin(pi·x)).
         negative = m.less(x, 0.0)
-        product = m.where(negative, size * m.abs(m.sin(m.pi * (size - m.round(size)))), 1.0)
+        product = m.where(negative, size * m.abs(m.sin(m.pi * _rest_of_whole(m, size))), 1.0)
         return m.where(negative, m.log(m.pi / product) - of_size, of_size)
 
     return m.lgamma if m.exact else value, lambda out, x: (m.digamma(x),)
@@ -726,7 +854,7 @@ def _lgamma_of_positive(m: Any, x: Any) -> Any:
 def digamma(m: Any) -> Pair:
     def value(x: Any) -> Any:
         of_positive = _digamma_of_positive(m, m.where(m.less(x, 0.0), 1.0 - x, x))
-        return m.where(m.less(x, 0.0), of_positive - m.pi / _tangent_of_pi(m, x), of_positive)
+        return m.where(m.less(x, 0.0), of_positive + m.pi / _tangent_of_pi(m, m.abs(x)), of_positive)
 
     return m.digamma if m.exact else value, lambda out, x: (m.trigamma(x),)
 
@@ -752,9 +880,15 @@ def _digamma_of_positive(m: Any, x: Any) -> Any:
     return m.where(large, m.log(m.where(large, x, 5.0)) - series, near)
 
 
+def _rest_of_whole(m: Any, x: Any) -> Any:
+    """What x >= 0 differs by from the nearest whole number, exactly: sines of pi*x take it to keep their digits."""
+    rest = x - m.floor(x)
+    return m.where(m.less(0.5, rest), rest - 1.0, rest)
+
+
 def _tangent_of_pi(m: Any, x: Any) -> Any:
-    """The tangent of pi*x, reduced first; nan where that is 0, a pole of what is divided by it."""
-    rest = x - m.round(x)
+    """The tangent of pi*x for x >= 0; nan where that is 0, a pole of what is divided by it."""
+    rest = _rest_of_whole(m, x)
     return m.where(m.equal(rest, 0.0), m.inf - m.inf, m.tan(m.pi * rest))
 
 
@@ -764,7 +898,7 @@ def _tangent_of_pi(m: Any, x: Any) -> Any:
 def trigamma(m: Any) -> Pair:
     def value(x: Any) -> Any:
         of_positive = _trigamma_of_positive(m, m.where(m.less(x, 0.0), 1.0 - x, x))
-        sine = m.where(m.less(x, 0.0), m.sin(m.pi * (x - m.round(x))) / m.pi, 1.0)
+        sine = m.where(m.less(x, 0.0), m.sin(m.pi * _rest_of_whole(m, m.abs(x))) / m.pi, 1.0)
         return m.where(m.less(x, 0.0), 1.0 / (sine * sine) - of_positive, of_positive)
 
     return m.trigamma if m.exact else value, lambda out, x: (m.polygamma(2.0, x),)
@@ -782,7 +916,7 @@ def _trigamma_of_positive(m: Any, x: Any) -> Any:
     return m.where(large, series, (series + above / below) + 1.0 / (x * x))
 
 
-@rule("ψₓ", "\\psi^{{({x})}}\\left({y}\\right)", Region(1.6, 2.4, (1.0, 4.0)), Region(0.1, 4.0, (1e-8, 37.0, 1e8)),
+@rule("ψₓ", "\\psi^{{({x})}}\\left({y}\\right)", Region(1.6, 2.4, (1.0, 4.0)), MODERATE,
       summary="The derivative of digamma of order x, a whole number not below 0.", kinks=(_ORDER_STEP,),
       domain="x >= -0.5 and (y > 0 or y is not a whole number)")  # fmt: skip
 def polygamma(m: Any) -> Pair:
@@ -842,7 +976,52 @@ def _gamma_of_positive(m: Any, x: Any) -> Any:
     far = stirling * m.exp(inverse * _polynomial(STIRLING, inverse * inverse))
     result = m.where(m.less(x, 4.5), near, far)
     is_factorial = m.less(x, m.where(m.equal(x, m.floor(x)), 19.0, 0.0))
-    return m.where(is_factorial, m.round(result), result)
+    # A multiple of 2**-60 is subtracted, and not the whole number taken, so that a complex step stays.
+    excess = m.floor((result - m.round(result)) * 2.0**60) / 2.0**60
+    return m.where(is_factorial, result - excess, result)
+
+
+@rule("ln B", "\\ln \\mathrm{{B}}\\left({x}, {y}\\right)", MODERATE, MODERATE,
+      summary="The logarithm of the beta function gamma(x)*gamma(y)/gamma(x + y).",
+      domain="x > 0 and y > 0")  # fmt: skip
+def betaln(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.lgamma(x) + m.lgamma(y) - m.lgamma(x + y)
+        # Stirling's formula for the larger operand from 4.5 on, or for both: its large terms cancel on paper.
+        low, high = m.minimum(x, y), m.maximum(x, y)
+        one, two = m.less_equal(4.5, high), m.less_equal(4.5, low)
+        long, short = m.where(one, high, 4.5), m.where(two, low, 4.5)
+        ratio = low / long
+        shared = _stirling(m, long) - _stirling(m, long + low) - (long + low - 0.5) * m.log1p(ratio)
+        of_one = m.lgamma(low) - low * (m.log(long) - 1.0) + shared
+        of_two = (short - 0.5) * m.log(short / long) - 0.5 * m.log(long) + 0.9189385332046728
+        of_none = m.lgamma(low) + m.lgamma(high) - m.lgamma(low + high)
+        finite = m.where(two, of_two + (_stirling(m, short) + shared), m.where(one, of_one, of_none))
+        return m.where(m.less(0.0, low), finite, m.where(m.equal(low, 0.0), m.inf, m.inf - m.inf))
+
+    return value, lambda out, x, y: (-m.digamma_gap(x, y), -m.digamma_gap(y, x))
+
+
+def _stirling(m: Any, x: Any) -> Any:
+    """What lgamma(x) exceeds Stirling's formula by, from 4.5 on."""
+    inverse = 1.0 / x
+    return inverse * _polynomial(STIRLING, inverse * inverse)
+
+
+@rule("B", "\\mathrm{{B}}\\left({x}, {y}\\right)", SMALL, SMALL,
+      summary="The beta function gamma(x)*gamma(y)/gamma(x + y).", domain="x > 0 and y > 0")  # fmt: skip
+def beta(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.gamma(x) * m.gamma(y) / m.gamma(x + y)
+        is_near = m.less(x + y, 20.0)  # beyond, the factors would overflow
+        near, other = m.where(is_near, x, 1.0), m.where(is_near, y, 1.0)
+        product = m.gamma(near) / m.gamma(near + other) * m.gamma(other)
+        valid = m.where(m.less(0.0, m.minimum(x, y)), product, m.inf - m.inf)
+        return m.where(is_near, valid, m.exp(m.betaln(x, y)))
+
+    return value, lambda out, x, y: (-out * m.digamma_gap(x, y), -out * m.digamma_gap(y, x))
 
 
 @rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL,
@@ -887,7 +1066,7 @@ def minimum(m: Any) -> Pair:
     return value, lambda out, x, y: (_share(m, y, x), _share(m, x, y))
 
 
-@rule("clip", "\\min\\left(\\max\\left({x}, {y}\\right), {z}\\right)", REAL, LOWER, UPPER,
+@rule("clip", "\\min\\left(\\max\\left({x}, {y}\\right), {z}\\right)", REAL, LOWER, UPPER, choice=True,
       summary="The operand x kept between y and z: the smaller of max(x, y) and z.", kinks=(
     Kink("x = y", "x and the lower end have half each", (1.5, 1.5, 2.0), (0.5, 0.5, 0.0)),
     Kink("x = z", "x and the upper end have half each", (1.5, -2.0, 1.5), (0.5, 0.0, 0.5)),
@@ -1051,23 +1230,79 @@ def one_minus_square(m: Any) -> Pair:
     return value, lambda out, x: (-2.0 * x,)  # and this not near 0
 
 
+@rule("Δψ", "\\left(\\psi\\left({x} + {y}\\right) - \\psi\\left({x}\\right)\\right)", MODERATE, MODERATE,
+      table=AUXILIARY, summary="The difference digamma(x + y) - digamma(x).")  # fmt: skip
+def digamma_gap(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.digamma(x + y) - m.digamma(x)
+        # A sum of positive terms: the difference itself cancels where y is small beside x.
+        total, start = 0.0, m.where(m.less(x, 5.0), x + 5.0, x)
+        for k in range(5):
+            total = total + y / (x + float(k)) / (x + y + float(k))
+        step, first, last = y / start / (start + y), 1.0 / start, 1.0 / (start + y)
+        series = _difference_quotient((0.0, *DIGAMMA_FAR), first * first, last * last) * (first + last)
+        large = m.log1p(y / start) + step * (0.5 + series)
+        return m.where(m.less(x, 5.0), large + total, large)
+
+    return value, lambda out, x, y: (-m.trigamma_gap(x, y), m.trigamma(x + y))
+
+
+@rule("Δψ′", "\\left(\\psi'\\left({x}\\right) - \\psi'\\left({x} + {y}\\right)\\right)", MODERATE, MODERATE,
+      table=AUXILIARY, summary="The difference trigamma(x) - trigamma(x + y).")  # fmt: skip
+def trigamma_gap(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.trigamma(x) - m.trigamma(x + y)
+        total, start = 0.0, m.where(m.less(x, 5.0), x + 5.0, x)
+        for k in range(5):
+            inverse, other = 1.0 / (x + float(k)), 1.0 / (x + y + float(k))
+            total = total + y * inverse * other * (inverse + other)
+        step, first, last = y / start / (start + y), 1.0 / start, 1.0 / (start + y)
+        odd = tuple(number for coefficient in TRIGAMMA_FAR for number in (coefficient, 0.0))
+        large = step * _difference_quotient((0.0, 1.0, 0.5, *odd), first, last)
+        return m.where(m.less(x, 5.0), large + total, large)
+
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        above = m.polygamma(2.0, x + y)
+        return m.polygamma(2.0, x) - above, -above
+
+    return value, partials
+
+
+def _difference_quotient(coefficients: tuple[float, ...], x: Any, y: Any) -> Any:
+    """A polynomial at x less that at y, divided by x - y, without the difference."""
+    total, quotient = coefficients[-1], 0.0
+    for coefficient in coefficients[-2::-1]:
+        quotient = quotient * x + total
+        total = total * y + coefficient
+    return quotient
+
+
 _TO_26_BITS = 1.5 * 2.0**31  # added and subtracted, it rounds to a multiple of 2**-21
 
 
 @rule("gauss", "e^{{-{x}^2}}", REAL, table=AUXILIARY, summary="The Gauss function exp(-x**2).")
 def gauss(m: Any) -> Pair:
-    def value(x: Any) -> Any:
-        if m.exact:
-            return m.exp(-x * x)
-        # x² is rounded, by up to 340/2 ulp of the result. So x = high + low, where high has so few bits that its square
-        # is exact; the rest is below 1.3e-5 and has a short series.
-        near = m.where(m.less(28.0, m.abs(x)), 28.0, x)  # the result is 0 from 27.3 on
-        high = (near + _TO_26_BITS) - _TO_26_BITS
-        low = near - high
-        rest = -low * (near + high)
-        return m.exp(-high * high) * (1.0 + rest * (1.0 + rest * (0.5 + rest / 6.0)))
+    return lambda x: _gauss(m, x, 1.0, 28.0), lambda out, x: (-2.0 * (x * out),)  # in this order 0 for x = 1e308
 
-    return value, lambda out, x: (-2.0 * (x * out),)  # in this order 0 for x = 1e308
+
+@rule("gauss", "e^{{-{x}^2/2}}", REAL, table=AUXILIARY, summary="The Gauss function exp(-x**2/2).")
+def half_gauss(m: Any) -> Pair:
+    return lambda x: _gauss(m, x, 0.5, 39.0), lambda out, x: (-(x * out),)
+
+
+def _gauss(m: Any, x: Any, factor: float, end: float) -> Any:
+    """The exponential of -x² times a power of two; it is 0 beyond the end."""
+    if m.exact:
+        return m.exp(-x * x * factor)
+    # x² is rounded, by up to 340/2 ulp of the result. So x = high + low, where high has so few bits that its square
+    # is exact; the rest is below 1.3e-5 and has a short series.
+    near = m.where(m.less(end, m.abs(x)), end, x)
+    high = (near + _TO_26_BITS) - _TO_26_BITS
+    low = near - high
+    rest = -low * (near + high) * factor
+    return m.exp(-high * high * factor) * (1.0 + rest * (1.0 + rest * (0.5 + rest / 6.0)))
 
 
 def _direction(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
