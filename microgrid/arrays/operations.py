@@ -49,7 +49,7 @@ class Operation:
         raise NotImplementedError
 
     def pulls(self, cotangent: Any, out: Any, operands: tuple[Any, ...], places: list[int]) -> list[Any]:
-        """The cotangents of the operands at some places."""
+        """The cotangents of the operands at some places; None where there is none."""
         return [self.pull(cotangent, out, operands, place) for place in places]
 
     def reached(self, live: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
@@ -77,11 +77,8 @@ class Apply(Operation):
         found = []
         for place in places:
             partial = partials[place]
-            if type(partial) is float and partial in (1.0, -1.0):
-                product = cotangent if partial == 1.0 else -cotangent
-            else:
-                product = partial * cotangent
-            found.append(summed_to(product, shape_of(operands[place])))
+            product = _times(partial, cotangent)
+            found.append(None if product is None else summed_to(product, shape_of(operands[place])))
         return found
 
     def reached(self, live: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
@@ -89,6 +86,13 @@ class Apply(Operation):
             chosen = numpy.not_equal(NUMPY.bind(self.rule)[1](out, *operands)[place], 0.0)
             live = chosen if live is None else chosen & live
         return _in_shape(live, shape_of(operands[place]))
+
+
+def _times(partial: Any, cotangent: Any) -> Any:
+    """A product; None, which contributes nothing, for a plain 0."""
+    if type(partial) is not float or partial not in (0.0, 1.0, -1.0):
+        return partial * cotangent
+    return None if partial == 0.0 else cotangent if partial == 1.0 else -cotangent
 
 
 def _in_shape(live: Any, shape: tuple[int, ...]) -> Any:

@@ -24,7 +24,7 @@ from microgrid.arrays.traced import (
 )
 from microgrid.arrays.ufuncs import PREDICATES, formula_of, rule_of
 from microgrid.arrays.values import ValueArray
-from microgrid.core.engine import Value, engine
+from microgrid.core.engine import Value, as_value, engine
 from microgrid.core.rule import Pair, Rule
 from microgrid.core.rules import MANY
 from microgrid.core.strictness import open_blocks
@@ -187,9 +187,8 @@ class _TracedNumber(TracedArray, Deferred):
         node = self.node
         if node.recorded is None:
             slopes = derivatives(node)
-            made = engine.make(
-                _FROM_ARRAY, float(node.numbers), 0.0, None, tuple(slopes), tuple(slopes.values()), False
-            )
+            number, parents, partials = float(node.numbers), tuple(slopes), tuple(slopes.values())
+            made = engine.make(_FROM_ARRAY, number, 0.0, None, parents, partials, False) if slopes else as_value(number)
             node.recorded = numpy.array(made, dtype=object)
             if self.recording is not None:
                 self.recording.arrays[made] = node
