@@ -38,9 +38,9 @@ ADVICE = {
         _SOLVE,
     ),
     "logsumexp": "use microgrid.logsumexp(x), which takes the elements of a list or a one-dimensional array",
-    "log_softmax": "use x - microgrid.logsumexp(x)",
-    "softmax": "use numpy.exp(x - microgrid.logsumexp(x))",
-    "polygamma": "use microgrid.digamma for n = 0 and microgrid.trigamma for n = 1",
+    "log_softmax": "use microgrid.log_softmax(x)",
+    "softmax": "use microgrid.softmax(x)",
+    "polygamma": "use microgrid.polygamma(n, x)",
     **dict.fromkeys(("rel_entr", "kl_div"), "use microgrid.xlogy(x, x / y)"),
     **dict.fromkeys(("beta", "betaln"), "use microgrid.lgamma(x) + microgrid.lgamma(y) - microgrid.lgamma(x + y)"),
     "expm": "sum its series with x @ x",
@@ -94,7 +94,7 @@ def called(function: Callable[[], Any], is_known: Callable[[str], bool]) -> Any:
         if found is None:
             raise
         name = foreign or next((part for part in found.groups() if part), "a function of NumPy")
-        if is_known(_last(name)):
+        if is_known(_last(name)) and _last(name) not in ADVICE:
             raise OperationError(
                 f"{name} was given a plain array of objects, which NumPy can't calculate with: make the array by "
                 "microgrid.ValueArray(...), where numpy.array or numpy.asarray made one"
