@@ -149,7 +149,7 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  # NumPy's name
     return stacked(lambda matrix: _rotated(matrix, UPLO)[0])(a)
 
 
-def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  # NumPy's name
+def eigh(a: Any, UPLO: Any = "L") -> Any:  # noqa: N803  # NumPy's name
     """The eigenvalues of symmetric matrices, as ``eigvalsh``, and the eigenvectors, with the signs that NumPy gives."""
 
     def vectors(matrix: Any) -> Any:
