@@ -9,7 +9,7 @@ same operations run on Values one by one, as they would have from the start.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -25,6 +25,7 @@ from microgrid.arrays.traced import (
 from microgrid.arrays.ufuncs import PREDICATES, formula_of, rule_of
 from microgrid.arrays.values import ValueArray
 from microgrid.core.engine import Value, as_value, engine
+from microgrid.core.graph import pullback
 from microgrid.core.rule import Pair, Rule
 from microgrid.core.rules import MANY
 from microgrid.core.strictness import open_blocks
@@ -232,16 +233,17 @@ class Recording:
     def __init__(self, variables: list[Value], outer: Sequence[set[Value]]) -> None:
         self.variables, self._outer = variables, outer
         self.arrays: dict[Value, Traced] = {}
+        self._own_variables = frozenset(variables)
         self._own = set(variables)
 
     def gathered(self, operand: Any) -> Any:
         """An array of Values as a traced one; None if a Value comes from outside of the call."""
         objects = numpy.asarray(operand, dtype=object)
-        if not self._owns([one for one in objects.ravel().tolist() if isinstance(one, Value)]):
+        if not self.owns([one for one in objects.ravel().tolist() if isinstance(one, Value)]):
             return None
         return Traced(Gather(objects), (), _numbers(objects))
 
-    def _owns(self, values: list[Value]) -> bool:
+    def owns(self, values: list[Value]) -> bool:
         """Whether Values depend on this call's variables and on constants alone."""
         stack = [one for one in values if one not in self._own]
         while stack:
@@ -253,6 +255,14 @@ class Recording:
             self._own.add(node)
             stack += node.parents
         return True
+
+    def derivatives(self, output: Value) -> list[float]:
+        """The derivatives of a Value that came out of an array with respect to the variables."""
+        if self._own_variables.issuperset(output.parents):
+            slopes: Mapping[Value, float] = dict(zip(output.parents, output.partials, strict=True))
+        else:
+            slopes = pullback(output, wanted=self.variables)
+        return [slopes.get(variable, 0.0) for variable in self.variables]
 
     def ufunc(self, ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
         """A ufunc of arrays of Values as one of whole arrays; NotImplemented where that doesn't pay."""
