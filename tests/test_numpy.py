@@ -40,6 +40,7 @@ RNG = np.random.default_rng(5)
 X = RNG.normal(size=(50, 3))
 Y = RNG.integers(0, 2, 50).astype(float)
 W = np.array([0.3, -0.5, 0.8])
+A = np.eye(4) + 0.1 * RNG.normal(size=(4, 4))
 NUMPYS_WORDS = re.compile(r"ufunc|dtype|callable|not supported|unsupported|could not be")
 
 
@@ -181,6 +182,13 @@ WHOLE: dict[str, Callable[[Any], Any]] = {
     "a branch in Python": lambda w: np.sum(np.exp(X @ w)) if np.sum(X @ w) > 0 else np.sum(X @ w),
     "an array of no dimensions": lambda w: np.array(np.sum(np.tanh(X @ w)) ** 2),
     "matrices": lambda w: np.linalg.norm(np.tanh(np.outer(X[:, 0], w) @ np.ones((3, 4))).T @ X),
+    "linear algebra": lambda w: (
+        np.linalg.slogdet(A + np.outer(w[0] * A[0], w[1] * A[1]))[1]
+        + np.linalg.det(A * w[0]) * np.sum(A @ A * w[1])
+        + A[0] @ np.linalg.solve(A * w[1], A[1] * w[2])
+        + np.sum(np.linalg.inv(A + w[2]) @ np.linalg.solve(A, A * w[0]))
+    ),
+    "elements of linear algebra": lambda w: np.linalg.solve(A * w[1], A[1] * w[2])[2] * np.linalg.inv(A * w[0])[0, 0],
     "chosen rows": lambda w: np.sum(np.concatenate([X @ w, w])[5:40:3] * np.roll(X @ w, 2)[:12]),
 }
 

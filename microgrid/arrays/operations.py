@@ -12,15 +12,18 @@ from typing import Any
 import numpy
 
 from microgrid.arithmetics.numpy import NUMPY
+from microgrid.arrays import linear
 from microgrid.core.rule import Rule
 
 __all__ = [
     "CHOICES",
     "Apply",
     "Join",
+    "LogDet",
     "Operation",
     "Scatter",
     "Select",
+    "Solve",
     "Spread",
     "Tensordot",
     "Total",
@@ -59,6 +62,10 @@ class Operation:
         branch that wasn't taken. ``out`` and ``operands`` are plain arrays.
         """
         return None
+
+    def of_objects(self, *operands: Any) -> Any:
+        """The result, from plain arrays of Values."""
+        return self.value(*operands)
 
 
 class Apply(Operation):
@@ -236,6 +243,41 @@ class Tensordot(Operation):
             product = run(Tensordot((tuple(free[0]), tuple(range(count)))), x, cotangent)
             order = [self.axes[1][k] for k in numpy.argsort(self.axes[0])] + free[1]
         return product if order == sorted(order) else _transposed(product, numpy.argsort(order).tolist())
+
+
+class Solve(Operation):
+    """The solution of a linear system, of one matrix and one right side or several in columns."""
+
+    __slots__ = ()
+
+    def value(self, *operands: Any) -> Any:
+        return numpy.linalg.solve(*operands)
+
+    def of_objects(self, *operands: Any) -> Any:
+        return linear.solve(*operands)
+
+    def pull(self, cotangent: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
+        right = run(self, _transposed(operands[0], [1, 0]), cotangent)
+        if place == 1:
+            return right
+        axes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()) if out.ndim == 1 else ((1,), (1,))
+        return -run(Tensordot(axes), right, out)
+
+
+class LogDet(Operation):
+    """The logarithm of the absolute value of a determinant."""
+
+    __slots__ = ()
+
+    def value(self, *operands: Any) -> Any:
+        return numpy.linalg.slogdet(operands[0])[1]
+
+    def of_objects(self, *operands: Any) -> Any:
+        return linear.slogdet(operands[0])[1]
+
+    def pull(self, cotangent: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
+        inverse = run(Solve(), operands[0], numpy.eye(operands[0].shape[0]))
+        return _transposed(inverse, [1, 0]) * cotangent
 
 
 def _transposed(array: Any, order: list[int]) -> Any:

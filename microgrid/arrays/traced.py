@@ -87,7 +87,7 @@ class Traced:
             function = FUNCTIONS[_GENERAL.get(name, name)]
             found = numpy.frompyfunc(lambda *elements: function(*elements), len(operands), 1)(*operands)
         else:
-            found = self.operation.value(*[numpy.asarray(one, dtype=object) for one in operands])
+            found = self.operation.of_objects(*[numpy.asarray(one, dtype=object) for one in operands])
         self.recorded = numpy.empty(self.shape, dtype=object)
         self.recorded[...] = found
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from microgrid.arrays.operations import Join, Select, Tensordot, Total, Where, run, shape_of
+from microgrid.arrays.operations import Join, LogDet, Select, Solve, Tensordot, Total, Where, run, shape_of
 from microgrid.arrays.plain import NeedsElements, recording_of_arrays
 from microgrid.arrays.traced import (
     Gather,
@@ -364,6 +364,13 @@ def _dot(x: Any, y: Any) -> Any:
     return _wrapped(run(Tensordot(((x.ndim - 1,), (0,))), x, y))
 
 
+def _outer(a: Any, b: Any) -> Any:
+    operands = _operands([a, b], math.prod(shape_of(a)) * math.prod(shape_of(b)))
+    if operands is None or len(shape_of(operands[0])) != 1 or len(shape_of(operands[1])) != 1:
+        return NotImplemented
+    return _wrapped(run(Tensordot(((), ())), *operands))
+
+
 # ---- NumPy's other functions ----------------------------------------------------------------------------------
 
 _STRUCTURAL = (
@@ -440,6 +447,33 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> A
     return total if total is NotImplemented else numpy.sqrt(total)
 
 
+def _solve(a: Any, b: Any) -> Any:
+    shapes = shape_of(a), shape_of(b)
+    operands = _operands([a, b])
+    if operands is None or len(shapes[0]) != 2 or len(shapes[1]) not in (1, 2):
+        return NotImplemented
+    return _wrapped(run(Solve(), *operands))
+
+
+def _inv(a: Any) -> Any:
+    return _solve(a, numpy.eye(shape_of(a)[0])) if len(shape_of(a)) == 2 else NotImplemented
+
+
+def _slogdet(a: Any) -> Any:
+    operands = _operands([a])
+    if operands is None or len(shape_of(a)) != 2:
+        return NotImplemented
+    sign = numpy.linalg.slogdet(_plain(operands[0]))[0]
+    return (
+        type(numpy.linalg.slogdet(numpy.eye(1)))(sign, _wrapped(run(LogDet(), *operands))) if sign else NotImplemented
+    )
+
+
+def _det(a: Any) -> Any:
+    found = _slogdet(a)
+    return found if found is NotImplemented else found[0] * numpy.exp(found[1])
+
+
 def _largest(a: Any, axis: Any = None, *, keepdims: Any = False, sign: float = 1.0) -> Any:
     """The largest elements where each is the only one; ties share their slope one by one."""
     operands = _operands([a])
@@ -465,7 +499,8 @@ def _smallest(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 _WHOLE: dict[Any, Callable[..., Any]] = {
     numpy.shape: shape_of, numpy.ndim: lambda a: len(shape_of(a)), numpy.size: lambda a: math.prod(shape_of(a)),
-    numpy.sum: _whole_sum, numpy.mean: _mean, numpy.var: _var, numpy.std: _std, numpy.linalg.norm: _norm,
+    numpy.sum: _whole_sum, numpy.mean: _mean, numpy.var: _var, numpy.std: _std, numpy.linalg.norm: _norm, numpy.outer: _outer,
+    numpy.linalg.solve: _solve, numpy.linalg.inv: _inv, numpy.linalg.slogdet: _slogdet, numpy.linalg.det: _det,
     numpy.dot: _dot, numpy.where: _where, numpy.max: _largest, numpy.amax: _largest, numpy.min: _smallest,
     numpy.amin: _smallest,
 }  # fmt: skip
