@@ -16,7 +16,6 @@ from microgrid.arrays import linear
 from microgrid.core.rule import Rule
 
 __all__ = [
-    "CHOICES",
     "Apply",
     "Join",
     "LogDet",
@@ -33,9 +32,6 @@ __all__ = [
     "shape_of",
     "summed_to",
 ]
-
-CHOICES = ("maximum", "minimum", "relu", "clip")
-"""Rules that choose an operand: the one that wasn't chosen gets a structural zero."""
 
 
 class Operation:
@@ -89,7 +85,7 @@ class Apply(Operation):
         return found
 
     def reached(self, live: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
-        if self.rule.name in CHOICES:
+        if self.rule.choice:
             chosen = numpy.not_equal(NUMPY.bind(self.rule)[1](out, *operands)[place], 0.0)
             live = chosen if live is None else chosen & live
         return _in_shape(live, shape_of(operands[place]))

@@ -499,7 +499,8 @@ def _smallest(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 _WHOLE: dict[Any, Callable[..., Any]] = {
     numpy.shape: shape_of, numpy.ndim: lambda a: len(shape_of(a)), numpy.size: lambda a: math.prod(shape_of(a)),
-    numpy.sum: _whole_sum, numpy.mean: _mean, numpy.var: _var, numpy.std: _std, numpy.linalg.norm: _norm, numpy.outer: _outer,
+    numpy.sum: _whole_sum, numpy.mean: _mean, numpy.var: _var, numpy.std: _std,
+    numpy.outer: _outer, numpy.linalg.norm: _norm,
     numpy.linalg.solve: _solve, numpy.linalg.inv: _inv, numpy.linalg.slogdet: _slogdet, numpy.linalg.det: _det,
     numpy.dot: _dot, numpy.where: _where, numpy.max: _largest, numpy.amax: _largest, numpy.min: _smallest,
     numpy.amin: _smallest,

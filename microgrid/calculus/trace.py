@@ -46,7 +46,7 @@ class Trace:
         if not self.plain:
             return recorded_gradient(output, self.variables)
         if self.recording is not None and output in self.recording.arrays:
-            return self.recording.derivatives(output)
+            return list(self.recording.derivatives(output))
         return list(pullback(output, wanted=self.variables).values())
 
     def second_derivatives(self, directions: Sequence[Sequence[float]] | None = None) -> Any:
