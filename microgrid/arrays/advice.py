@@ -15,8 +15,7 @@ __all__ = ["ADVICE", "answer", "called", "refused"]
 
 _COMPLEX = "its result is complex, and a Value is a real number: write the sums with numpy.cos and numpy.sin"
 _COUNT = "its result is a step function, whose derivative is 0: give it the numbers, [v.data for v in x.ravel()]"
-_NO_RULE = "microgrid has no rule for it: make one with microgrid.custom from its value and its derivative"
-_SOLVE = "numpy.linalg.solve, inv, det, slogdet, cholesky and eigvalsh take arrays of Values"
+_SOLVE = "numpy.linalg.solve, inv, pinv, det, slogdet, cholesky, qr, eigh and eigvalsh take arrays of Values"
 
 ADVICE = {
     **dict.fromkeys(("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "hilbert", "roots"), _COMPLEX),
@@ -38,23 +37,21 @@ ADVICE = {
         ),
         _SOLVE,
     ),
-    "polyfit": "solve the normal equations of numpy.vander(x, degree + 1) with numpy.linalg.solve",
     "logsumexp": "use microgrid.logsumexp(x), which takes the elements of a list or a one-dimensional array",
-    "log_softmax": "use x - microgrid.logsumexp(x)",
-    "softmax": "use numpy.exp(x - microgrid.logsumexp(x))",
-    "polygamma": "use microgrid.digamma for n = 0 and microgrid.trigamma for n = 1",
+    "log_softmax": "use microgrid.log_softmax(x)",
+    "softmax": "use microgrid.softmax(x)",
+    "polygamma": "use microgrid.polygamma(n, x)",
     **dict.fromkeys(("rel_entr", "kl_div"), "use microgrid.xlogy(x, x / y)"),
     **dict.fromkeys(("beta", "betaln"), "use microgrid.lgamma(x) + microgrid.lgamma(y) - microgrid.lgamma(x + y)"),
     "expm": "sum its series with x @ x",
     "quad": "use numpy.trapezoid on a grid, or differentiate the integrand",
     **dict.fromkeys(("solve_triangular", "cho_solve", "solve_banded"), "use numpy.linalg.solve"),
-    "nextafter": _NO_RULE,
 }
 """What to write instead, by a function's name."""
 
 _OTHERWISE = (
-    "write it with NumPy's arithmetic and microgrid's functions, or give it the numbers, .data, where no derivative is "
-    "wanted"
+    "make an operation of it by microgrid.custom, from its value and its derivative, or write it with NumPy's "
+    "arithmetic; where no derivative is wanted, give it the numbers, .data"
 )
 
 
@@ -97,7 +94,7 @@ def called(function: Callable[[], Any], is_known: Callable[[str], bool]) -> Any:
         if found is None:
             raise
         name = foreign or next((part for part in found.groups() if part), "a function of NumPy")
-        if is_known(_last(name)):
+        if is_known(_last(name)) and _last(name) not in ADVICE:
             raise OperationError(
                 f"{name} was given a plain array of objects, which NumPy can't calculate with: make the array by "
                 "microgrid.ValueArray(...), where numpy.array or numpy.asarray made one"

@@ -26,6 +26,10 @@ IMPLEMENTED: dict[Any, Callable[..., Any]] = {
     numpy.linalg.solve: linear.solve,
     numpy.linalg.cholesky: linear.cholesky,
     numpy.linalg.eigvalsh: linear.eigvalsh,
+    numpy.linalg.eigh: linear.eigh,
+    numpy.linalg.qr: linear.qr,
+    numpy.linalg.pinv: linear.pinv,
+    numpy.polyfit: linear.polyfit,
 }
 """From NumPy's functions to those that take their place."""
 
@@ -246,12 +250,6 @@ def _isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: 
 @_replaces(numpy.allclose)
 def _allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     return bool(numpy.all(_isclose(a, b, rtol, atol, equal_nan)))
-
-
-@_replaces(numpy.modf)
-def _modf(x: Any) -> tuple[Any, Any]:
-    whole = IMPLEMENTED[numpy.fix](x)
-    return x - whole, whole
 
 
 # ---- on a grid ------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from microgrid.arrays.plain import as_numbers, as_objects
 from microgrid.core.functions import FUNCTIONS
 from microgrid.errors import DataError
 
-__all__ = ["cholesky", "det", "eigvalsh", "inv", "slogdet", "solve", "stacked"]
+__all__ = ["cholesky", "det", "eigh", "eigvalsh", "inv", "pinv", "polyfit", "qr", "slogdet", "solve", "stacked"]
 
 
 def stacked(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -142,41 +142,94 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
 
 
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803  # NumPy's name
-    """The eigenvalues of symmetric matrices in ascending order, by Jacobi's rotations.
+    """The eigenvalues of symmetric matrices in ascending order.
 
-    Two sweeps more than the numbers need: each squares what is left beside the diagonal, also of its derivatives. Where
-    eigenvalues coincide, they have no derivatives, and nan comes out.
+    Where eigenvalues coincide, they have no derivatives, and nan comes out.
     """
+    return stacked(lambda matrix: _rotated(matrix, UPLO)[0])(a)
 
-    def of_one(matrix: Any) -> Any:
-        size = len(matrix)
-        rows = [[matrix[max(i, j)][min(i, j)] if UPLO == "L" else matrix[min(i, j)][max(i, j)] for j in range(size)]
-                for i in range(size)]  # fmt: skip
-        more = 2
-        for _ in range(_MOST_SWEEPS):
-            beside = [rows[p][q] * rows[p][q] for p in range(size) for q in range(p)]
-            whole = [element * element for row in rows for element in row]
-            more -= bool(FUNCTIONS["sum"](beside or [0.0]) <= 1e-28 * FUNCTIONS["sum"](whole))
-            if more < 0:
-                break
-            _sweep(rows)
-        return numpy.array(sorted(rows[k][k] for k in range(size)), dtype=object)
 
-    return stacked(of_one)(a)
+def eigh(a: Any, UPLO: Any = "L") -> Any:  # noqa: N803  # NumPy's name
+    """The eigenvalues of symmetric matrices, as ``eigvalsh``, and the eigenvectors, with the signs that NumPy gives."""
+
+    def vectors(matrix: Any) -> Any:
+        found = _rotated(matrix, UPLO)[1]
+        signs = numpy.sign((as_numbers(found) * numpy.linalg.eigh(as_numbers(matrix), UPLO)[1]).sum(axis=0))
+        return found * signs
+
+    return type(numpy.linalg.eigh(numpy.eye(1)))(eigvalsh(a, UPLO), stacked(vectors)(a))
+
+
+def _rotated(matrix: Any, triangle: str) -> tuple[Any, Any]:
+    """Eigenvalues and eigenvectors by Jacobi's rotations.
+
+    Two sweeps more than the numbers need: each squares what is left beside the diagonal, also of its derivatives.
+    """
+    size, lower = len(matrix), triangle == "L"
+    rows = [[matrix[max(i, j) if lower else min(i, j)][min(i, j) if lower else max(i, j)] for j in range(size)]
+            for i in range(size)]  # fmt: skip
+    basis: list[list[Any]] = numpy.eye(size).tolist()
+    more = 2
+    for _ in range(_MOST_SWEEPS):
+        beside = [rows[p][q] * rows[p][q] for p in range(size) for q in range(p)]
+        whole = [element * element for row in rows for element in row]
+        more -= bool(FUNCTIONS["sum"](beside or [0.0]) <= 1e-28 * FUNCTIONS["sum"](whole))
+        if more < 0:
+            break
+        _sweep(rows, basis)
+    order = sorted(range(size), key=lambda k: rows[k][k])
+    values = numpy.array([rows[k][k] for k in order], dtype=object)
+    return values, numpy.array([[row[k] for k in order] for row in basis], dtype=object)
+
+
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """The factors Q and R of a matrix with at least as many rows as columns, by Householder's reflections."""
+    matrix = as_objects(a) if isinstance(a, numpy.ndarray) else numpy.array(a, dtype=object)
+    if mode != "reduced" or matrix.ndim != 2 or matrix.shape[0] < matrix.shape[1]:
+        raise DataError("numpy.linalg.qr of Values is that of one matrix, no wider than high, with mode='reduced'")
+    count, size = matrix.shape
+    upper, factor = matrix.copy(), numpy.eye(count).astype(object)
+    for k in range(min(count - 1, size)):
+        column = upper[k:, k].copy()
+        length = FUNCTIONS["sqrt"](FUNCTIONS["sum"]((column * column).tolist()))
+        column[0] = column[0] - length if bool(column[0] < 0.0) else column[0] + length
+        scale = 2.0 / FUNCTIONS["sum"]((column * column).tolist())
+        upper[k:] = upper[k:] - scale * numpy.outer(column, column @ upper[k:])
+        factor[:, k:] = factor[:, k:] - scale * numpy.outer(factor[:, k:] @ column, column)
+    for k in range(size):
+        upper[k + 1 :, k] = 0.0
+    return type(numpy.linalg.qr(numpy.eye(1)))(factor[:, :size], upper[:size])
+
+
+def pinv(a: Any) -> Any:
+    """The pseudoinverse of a matrix whose rank is its smaller side; otherwise inf and nan come out."""
+    matrix = as_objects(a) if isinstance(a, numpy.ndarray) else numpy.array(a, dtype=object)
+    if matrix.shape[0] < matrix.shape[1]:
+        return pinv(matrix.T).T
+    factor, upper = qr(matrix)
+    return _solved(upper, factor.T)
+
+
+def polyfit(x: Any, y: Any, deg: int) -> Any:
+    """The coefficients of the polynomial of a degree that is nearest to points, by their matrix's factors Q and R."""
+    factor, upper = qr(numpy.array([[one ** (deg - k) for k in range(deg + 1)] for one in x], dtype=object))
+    right = as_objects(y) if isinstance(y, numpy.ndarray) else numpy.array(y, dtype=object)
+    return _solved(upper, (factor.T @ right)[:, None])[:, 0]
 
 
 _MOST_SWEEPS = 30
 
 
-def _sweep(rows: list[list[Any]]) -> None:
-    """Rotate each element beside the diagonal to 0, in place."""
+def _sweep(rows: list[list[Any]], basis: list[list[Any]]) -> None:
+    """Rotate each element beside the diagonal to 0, and the basis with it, in place."""
     size = len(rows)
     for p in range(size):
         for q in range(p + 1, size):
             angle = 0.5 * FUNCTIONS["atan2"](2.0 * rows[p][q], rows[q][q] - rows[p][p])
             c, s = FUNCTIONS["cos"](angle), FUNCTIONS["sin"](angle)
-            for row in rows:
+            for row in (*rows, *basis):
                 row[p], row[q] = c * row[p] - s * row[q], s * row[p] + c * row[q]
-            for k in range(size):
-                x, y = rows[p][k], rows[q][k]
-                rows[p][k], rows[q][k] = c * x - s * y, s * x + c * y
+            rows[p], rows[q] = (
+                [c * x - s * y for x, y in zip(rows[p], rows[q], strict=True)],
+                [s * x + c * y for x, y in zip(rows[p], rows[q], strict=True)],
+            )

@@ -12,15 +12,17 @@ from typing import Any
 import numpy
 
 from microgrid.arithmetics.numpy import NUMPY
+from microgrid.arrays import linear
 from microgrid.core.rule import Rule
 
 __all__ = [
-    "CHOICES",
     "Apply",
     "Join",
+    "LogDet",
     "Operation",
     "Scatter",
     "Select",
+    "Solve",
     "Spread",
     "Tensordot",
     "Total",
@@ -30,9 +32,6 @@ __all__ = [
     "shape_of",
     "summed_to",
 ]
-
-CHOICES = ("maximum", "minimum", "relu", "clip")
-"""Rules that choose an operand: the one that wasn't chosen gets a structural zero."""
 
 
 class Operation:
@@ -49,7 +48,7 @@ class Operation:
         raise NotImplementedError
 
     def pulls(self, cotangent: Any, out: Any, operands: tuple[Any, ...], places: list[int]) -> list[Any]:
-        """The cotangents of the operands at some places."""
+        """The cotangents of the operands at some places; None where there is none."""
         return [self.pull(cotangent, out, operands, place) for place in places]
 
     def reached(self, live: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
@@ -59,6 +58,10 @@ class Operation:
         branch that wasn't taken. ``out`` and ``operands`` are plain arrays.
         """
         return None
+
+    def of_objects(self, *operands: Any) -> Any:
+        """The result, from plain arrays of Values."""
+        return self.value(*operands)
 
 
 class Apply(Operation):
@@ -77,18 +80,22 @@ class Apply(Operation):
         found = []
         for place in places:
             partial = partials[place]
-            if type(partial) is float and partial in (1.0, -1.0):
-                product = cotangent if partial == 1.0 else -cotangent
-            else:
-                product = partial * cotangent
-            found.append(summed_to(product, shape_of(operands[place])))
+            product = _times(partial, cotangent)
+            found.append(None if product is None else summed_to(product, shape_of(operands[place])))
         return found
 
     def reached(self, live: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
-        if self.rule.name in CHOICES:
+        if self.rule.choice:
             chosen = numpy.not_equal(NUMPY.bind(self.rule)[1](out, *operands)[place], 0.0)
             live = chosen if live is None else chosen & live
         return _in_shape(live, shape_of(operands[place]))
+
+
+def _times(partial: Any, cotangent: Any) -> Any:
+    """A product; None, which contributes nothing, for a plain 0."""
+    if type(partial) is not float or partial not in (0.0, 1.0, -1.0):
+        return partial * cotangent
+    return None if partial == 0.0 else cotangent if partial == 1.0 else -cotangent
 
 
 def _in_shape(live: Any, shape: tuple[int, ...]) -> Any:
@@ -232,6 +239,41 @@ class Tensordot(Operation):
             product = run(Tensordot((tuple(free[0]), tuple(range(count)))), x, cotangent)
             order = [self.axes[1][k] for k in numpy.argsort(self.axes[0])] + free[1]
         return product if order == sorted(order) else _transposed(product, numpy.argsort(order).tolist())
+
+
+class Solve(Operation):
+    """The solution of a linear system, of one matrix and one right side or several in columns."""
+
+    __slots__ = ()
+
+    def value(self, *operands: Any) -> Any:
+        return numpy.linalg.solve(*operands)
+
+    def of_objects(self, *operands: Any) -> Any:
+        return linear.solve(*operands)
+
+    def pull(self, cotangent: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
+        right = run(self, _transposed(operands[0], [1, 0]), cotangent)
+        if place == 1:
+            return right
+        axes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()) if out.ndim == 1 else ((1,), (1,))
+        return -run(Tensordot(axes), right, out)
+
+
+class LogDet(Operation):
+    """The logarithm of the absolute value of a determinant."""
+
+    __slots__ = ()
+
+    def value(self, *operands: Any) -> Any:
+        return numpy.linalg.slogdet(operands[0])[1]
+
+    def of_objects(self, *operands: Any) -> Any:
+        return linear.slogdet(operands[0])[1]
+
+    def pull(self, cotangent: Any, out: Any, operands: tuple[Any, ...], place: int) -> Any:
+        inverse = run(Solve(), operands[0], numpy.eye(operands[0].shape[0]))
+        return _transposed(inverse, [1, 0]) * cotangent
 
 
 def _transposed(array: Any, order: list[int]) -> Any:

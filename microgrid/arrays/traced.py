@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import Any
@@ -14,7 +15,7 @@ from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Pair, Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 
 __all__ = ["TRACED", "Gather", "Traced", "ancestors", "apply", "derivatives", "pulled_back", "recorded_derivatives"]
 
@@ -86,7 +87,7 @@ class Traced:
             function = FUNCTIONS[_GENERAL.get(name, name)]
             found = numpy.frompyfunc(lambda *elements: function(*elements), len(operands), 1)(*operands)
         else:
-            found = self.operation.value(*[numpy.asarray(one, dtype=object) for one in operands])
+            found = self.operation.of_objects(*[numpy.asarray(one, dtype=object) for one in operands])
         self.recorded = numpy.empty(self.shape, dtype=object)
         self.recorded[...] = found
 
@@ -142,11 +143,12 @@ class _TracedArithmetic(Arithmetic):
     def bind(self, rule: Rule) -> Pair:
         if rule.arity is None:
             return super().bind(rule)
-        return (lambda *operands: apply(rule, *operands)), super().bind(rule)[1]
+        return functools.partial(apply, rule), super().bind(rule)[1]
 
     def __getattr__(self, name: str) -> Any:
-        if name in RULES:
-            return lambda *operands: apply(RULES[name], *operands)
+        if name in EVERY_RULE:
+            rule = EVERY_RULE[name]
+            return self.bind(rule)[0] if rule.arity is None else functools.partial(apply, rule)
         raise AttributeError(name)
 
 
@@ -186,6 +188,8 @@ def _sweep(root: Traced, seed: Any) -> dict[Traced, Any]:
         places = [place for place, one in enumerate(node.operands) if isinstance(one, Traced)]
         shares = node.operation.pulls(cotangent, out, operands, places)
         for place, share in zip(places, shares, strict=True):
+            if share is None:
+                continue
             there = node.operation.reached(reached, node.numbers, plain, place)
             if there is not None:
                 if not there.any():

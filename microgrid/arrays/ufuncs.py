@@ -73,6 +73,7 @@ _FORMULAS: dict[str, Callable[..., Any]] = {
     "fmax": functools.partial(_of_numbers, "maximum"),
     "fmin": functools.partial(_of_numbers, "minimum"),
     "divmod": lambda x, y: (call("floordiv", x, y), call("mod", x, y)),
+    "modf": lambda x: (x - call("trunc", x), call("trunc", x)),
     "exp10": lambda x: call("pow", 10.0, x),
     "cosm1": lambda x: -2.0 * call("sin", 0.5 * x) * call("sin", 0.5 * x),
     "heaviside": _step,

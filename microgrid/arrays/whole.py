@@ -9,12 +9,12 @@ same operations run on Values one by one, as they would have from the start.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy
 
-from microgrid.arrays.operations import Join, Select, Tensordot, Total, Where, run, shape_of
+from microgrid.arrays.operations import Join, LogDet, Select, Solve, Tensordot, Total, Where, run, shape_of
 from microgrid.arrays.plain import NeedsElements, recording_of_arrays
 from microgrid.arrays.traced import (
     Gather,
@@ -24,7 +24,8 @@ from microgrid.arrays.traced import (
 )
 from microgrid.arrays.ufuncs import PREDICATES, formula_of, rule_of
 from microgrid.arrays.values import ValueArray
-from microgrid.core.engine import Value, engine
+from microgrid.core.engine import Value, as_value, engine
+from microgrid.core.graph import pullback
 from microgrid.core.rule import Pair, Rule
 from microgrid.core.rules import MANY
 from microgrid.core.strictness import open_blocks
@@ -187,9 +188,8 @@ class _TracedNumber(TracedArray, Deferred):
         node = self.node
         if node.recorded is None:
             slopes = derivatives(node)
-            made = engine.make(
-                _FROM_ARRAY, float(node.numbers), 0.0, None, tuple(slopes), tuple(slopes.values()), False
-            )
+            number, parents, partials = float(node.numbers), tuple(slopes), tuple(slopes.values())
+            made = engine.make(_FROM_ARRAY, number, 0.0, None, parents, partials, False) if slopes else as_value(number)
             node.recorded = numpy.array(made, dtype=object)
             if self.recording is not None:
                 self.recording.arrays[made] = node
@@ -233,16 +233,17 @@ class Recording:
     def __init__(self, variables: list[Value], outer: Sequence[set[Value]]) -> None:
         self.variables, self._outer = variables, outer
         self.arrays: dict[Value, Traced] = {}
+        self._own_variables = frozenset(variables)
         self._own = set(variables)
 
     def gathered(self, operand: Any) -> Any:
         """An array of Values as a traced one; None if a Value comes from outside of the call."""
         objects = numpy.asarray(operand, dtype=object)
-        if not self._owns([one for one in objects.ravel().tolist() if isinstance(one, Value)]):
+        if not self.owns([one for one in objects.ravel().tolist() if isinstance(one, Value)]):
             return None
         return Traced(Gather(objects), (), _numbers(objects))
 
-    def _owns(self, values: list[Value]) -> bool:
+    def owns(self, values: list[Value]) -> bool:
         """Whether Values depend on this call's variables and on constants alone."""
         stack = [one for one in values if one not in self._own]
         while stack:
@@ -254,6 +255,14 @@ class Recording:
             self._own.add(node)
             stack += node.parents
         return True
+
+    def derivatives(self, output: Value) -> list[float]:
+        """The derivatives of a Value that came out of an array with respect to the variables."""
+        if self._own_variables.issuperset(output.parents):
+            slopes: Mapping[Value, float] = dict(zip(output.parents, output.partials, strict=True))
+        else:
+            slopes = pullback(output, wanted=self.variables)
+        return [slopes.get(variable, 0.0) for variable in self.variables]
 
     def ufunc(self, ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
         """A ufunc of arrays of Values as one of whole arrays; NotImplemented where that doesn't pay."""
@@ -355,6 +364,13 @@ def _dot(x: Any, y: Any) -> Any:
     return _wrapped(run(Tensordot(((x.ndim - 1,), (0,))), x, y))
 
 
+def _outer(a: Any, b: Any) -> Any:
+    operands = _operands([a, b], math.prod(shape_of(a)) * math.prod(shape_of(b)))
+    if operands is None or len(shape_of(operands[0])) != 1 or len(shape_of(operands[1])) != 1:
+        return NotImplemented
+    return _wrapped(run(Tensordot(((), ())), *operands))
+
+
 # ---- NumPy's other functions ----------------------------------------------------------------------------------
 
 _STRUCTURAL = (
@@ -431,6 +447,33 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> A
     return total if total is NotImplemented else numpy.sqrt(total)
 
 
+def _solve(a: Any, b: Any) -> Any:
+    shapes = shape_of(a), shape_of(b)
+    operands = _operands([a, b])
+    if operands is None or len(shapes[0]) != 2 or len(shapes[1]) not in (1, 2):
+        return NotImplemented
+    return _wrapped(run(Solve(), *operands))
+
+
+def _inv(a: Any) -> Any:
+    return _solve(a, numpy.eye(shape_of(a)[0])) if len(shape_of(a)) == 2 else NotImplemented
+
+
+def _slogdet(a: Any) -> Any:
+    operands = _operands([a])
+    if operands is None or len(shape_of(a)) != 2:
+        return NotImplemented
+    sign = numpy.linalg.slogdet(_plain(operands[0]))[0]
+    return (
+        type(numpy.linalg.slogdet(numpy.eye(1)))(sign, _wrapped(run(LogDet(), *operands))) if sign else NotImplemented
+    )
+
+
+def _det(a: Any) -> Any:
+    found = _slogdet(a)
+    return found if found is NotImplemented else found[0] * numpy.exp(found[1])
+
+
 def _largest(a: Any, axis: Any = None, *, keepdims: Any = False, sign: float = 1.0) -> Any:
     """The largest elements where each is the only one; ties share their slope one by one."""
     operands = _operands([a])
@@ -456,7 +499,9 @@ def _smallest(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 _WHOLE: dict[Any, Callable[..., Any]] = {
     numpy.shape: shape_of, numpy.ndim: lambda a: len(shape_of(a)), numpy.size: lambda a: math.prod(shape_of(a)),
-    numpy.sum: _whole_sum, numpy.mean: _mean, numpy.var: _var, numpy.std: _std, numpy.linalg.norm: _norm,
+    numpy.sum: _whole_sum, numpy.mean: _mean, numpy.var: _var, numpy.std: _std,
+    numpy.outer: _outer, numpy.linalg.norm: _norm,
+    numpy.linalg.solve: _solve, numpy.linalg.inv: _inv, numpy.linalg.slogdet: _slogdet, numpy.linalg.det: _det,
     numpy.dot: _dot, numpy.where: _where, numpy.max: _largest, numpy.amax: _largest, numpy.min: _smallest,
     numpy.amin: _smallest,
 }  # fmt: skip

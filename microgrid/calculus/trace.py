@@ -32,7 +32,7 @@ class Trace:
     variables: list[Value]
     arguments: Rebuild  # from one number per variable to the structure of the chosen argument
     outputs: list[Value]
-    order: list[Value]  # the outputs' graph, parents before children
+    order: list[Value]  # the outputs' graph, parents before children, if it is one of single numbers
     results: Rebuild  # from one number per output to the structure of the function's result
     plain: bool  # whether the transform returns plain numbers
     recording: Any = None  # of arrays that were computed as a whole, if there are any; then the result is plain
@@ -45,6 +45,8 @@ class Trace:
         """The derivatives of an output with respect to the variables, by reverse mode."""
         if not self.plain:
             return recorded_gradient(output, self.variables)
+        if self.recording is not None and output in self.recording.arrays:
+            return list(self.recording.derivatives(output))
         return list(pullback(output, wanted=self.variables).values())
 
     def second_derivatives(self, directions: Sequence[Sequence[float]] | None = None) -> Any:
@@ -79,13 +81,13 @@ def record(
     finally:
         _outer.reset(token)
     outputs = [_output(result) for result in results]
-    order = topological_order(*outputs)
-    plain = plain and _is_closed(order, outer)
-    if recording is None or not recording.arrays:
-        return Trace(variables, rebuild, outputs, order, rebuild_results, plain)
-    if not plain:  # Values from outside have a part in the result, which has to be a graph of single numbers
+    if recording is not None and recording.arrays:
+        if recording.owns(outputs):
+            return Trace(variables, rebuild, outputs, [], rebuild_results, plain, recording)
+        # Values from outside have a part in the result, which has to be a graph of single numbers.
         return record(f, wrt, args, more, precise=True)
-    return Trace(variables, rebuild, outputs, order, rebuild_results, plain, recording)
+    order = topological_order(*outputs)
+    return Trace(variables, rebuild, outputs, order, rebuild_results, plain and _is_closed(order, outer))
 
 
 def _choose_arguments(

@@ -16,7 +16,7 @@ from typing import Any
 from microgrid.core.engine import Value
 from microgrid.core.value import as_float
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError
-from microgrid.util.pytree import Rebuild, flatten, is_table
+from microgrid.util.pytree import Rebuild, elements, flatten, is_table
 
 __all__ = [
     "NO_VARIABLES",
@@ -93,7 +93,7 @@ def _walk(tree: Any, numbers: list[Any]) -> Hashable:
         return kind, len(tree)
     if getattr(tree, "ndim", 0):
         structure, array = walk(tree)
-        numbers += _elements(array)
+        numbers += elements(array)
         return structure
     if isinstance(tree, Mapping):
         return kind, tuple(tree), tuple([_walk(child, numbers) for child in tree.values()])
@@ -103,13 +103,6 @@ def _walk(tree: Any, numbers: list[Any]) -> Hashable:
         return kind, tree
     numbers.append(tree)
     return NUMBER
-
-
-def _elements(tree: Any) -> list[Any]:
-    """The elements of an array, as Python's numbers where that loses nothing."""
-    flat = tree.ravel()
-    is_plain = type(tree).__name__ == "ndarray" and tree.dtype.kind in "fiu" and tree.dtype.itemsize <= 8
-    return flat.tolist() if is_plain else list(flat)
 
 
 def distinct(names: Sequence[str]) -> list[str]:

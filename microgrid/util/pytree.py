@@ -9,7 +9,7 @@ from typing import Any
 from microgrid._public import public
 from microgrid.errors import InvalidValueError
 
-__all__ = ["added", "flatten", "flatten_like", "is_table", "only", "ravel", "set_array_of_objects"]
+__all__ = ["added", "elements", "flatten", "flatten_like", "is_table", "only", "ravel", "set_array_of_objects"]
 
 Rebuild = Callable[[Any], Any]
 
@@ -40,7 +40,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     if not tree.ndim:
         return [tree.item() if hasattr(tree, "item") else tree], only
     shape = tree.shape  # and not the array itself: the function may live long
-    return list(tree.ravel()), lambda parts: _array(parts, shape)
+    return elements(tree), lambda parts: _array(parts, shape)
 
 
 @public()
@@ -150,6 +150,14 @@ def _follow(tree: Any, like: Any, found: list[Any]) -> bool:
 
 def _is_sequence(tree: Any) -> bool:
     return isinstance(tree, list | tuple) or bool(getattr(tree, "ndim", 0))
+
+
+def elements(array: Any) -> list[Any]:
+    """The elements of an array, as Python's numbers where that loses nothing."""
+    flat = array.ravel()
+    is_plain = type(array).__name__ == "ndarray" and array.dtype.kind in "fiu" and array.dtype.itemsize <= 8
+    found: list[Any] = flat.tolist() if is_plain else list(flat)
+    return found
 
 
 def _join(children: list[Any], gather: Callable[[list[Any]], Any]) -> tuple[list[Any], Rebuild]:
