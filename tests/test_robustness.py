@@ -604,6 +604,11 @@ def test_what_recording_changes_outside_is_no_reason_to_record_again() -> None:
     assert count == 1
 
 
+def test_an_argument_that_is_no_number_is_named() -> None:
+    with pytest.raises(InvalidValueError, match=r"an argument holds none: x is 'a'$"):
+        compile(lambda x: x)("a")
+
+
 # ---- times ----------------------------------------------------------------------------------------------------
 
 
