@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 PYTEST := pytest --quiet --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint types stubs unit trials sanitize wheel bench checkers docs notebooks picture format clean
+.PHONY: help demo test lint types stubs unit trials sanitize fuzz wheel bench checkers docs notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -40,6 +40,9 @@ trials: $(VENV)/dev.installed ## Tests that are long by nature, larger sizes of 
 
 sanitize: $(VENV)/dev.installed ## The native engine under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python tests/sanitize.py
+
+fuzz: $(VENV)/dev.installed ## Attack the compiler with random inputs for SECONDS (120), from SEED (0) on
+	$(BIN)/python tests/fuzz.py $(or $(SECONDS),120) $(or $(SEED),0)
 
 wheel: $(VENV)/dev.installed ## Build the wheel and the source distribution in dist/, and install each to see
 	mkdir -p dist

@@ -14,6 +14,7 @@ import math
 import os
 import pickle
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -601,3 +602,51 @@ def test_what_recording_changes_outside_is_no_reason_to_record_again() -> None:
     for x in range(5):
         assert compiled.value_and_grad(float(x)) == (2.0 * x, 2.0)
     assert count == 1
+
+
+def test_an_argument_that_is_no_number_is_named() -> None:
+    with pytest.raises(InvalidValueError, match=r"an argument holds none: x is 'a'$"):
+        compile(lambda x: x)("a")
+
+
+# ---- times ----------------------------------------------------------------------------------------------------
+
+
+def test_many_inputs_take_linear_time() -> None:
+    alone(
+        """
+        count = 30_000
+        numbers = [microgrid.Value(1.0) for _ in range(count)]
+        graph = compile(microgrid.sum([x * x for x in numbers]), numbers)
+        value, slopes = graph.value_and_grad(*[2.0] * count)
+        assert value == 4.0 * count and list(slopes) == [4.0] * count
+        f = compile(lambda *xs: microgrid.sum([x * x for x in xs]))
+        assert f(*[2.0] * count) == 4.0 * count
+        """
+    )
+
+
+def test_a_hint_on_a_long_number_takes_linear_time() -> None:
+    alone(
+        """
+        from microgrid.formulas.parse import parse
+        try:
+            parse("1" * 19_990 + " x y")
+        except microgrid.FormulaError as error:
+            assert "a product is written with *" in str(error)
+        """
+    )
+
+
+# ---- the page that says what holds ----------------------------------------------------------------------------
+
+
+def test_every_test_that_the_page_names_is_there() -> None:
+    folder = Path(__file__).parent
+    page = (folder.parent / "docs" / "what_holds.md").read_text(encoding="utf-8")
+    there = "".join([path.read_text(encoding="utf-8") for path in folder.glob("test_*.py")])
+    named = re.findall(r"`(test_\w+)`", page)
+    assert len(named) > 25
+    assert [name for name in named if f"def {name}(" not in there] == []
+    fuzz = (folder / "fuzz.py").read_text(encoding="utf-8")
+    assert all([f"def {name}(" in fuzz for name in re.findall(r"`(\w+)` of `make fuzz`", page)])

@@ -151,7 +151,7 @@ def trace(
     with decisions() as decided:
         returned = recorded_call(call)
     results, rebuild = flatten(returned)
-    outputs = [_output(result) for result in results]
+    outputs = [_output(result, layout) for result in results]
     guards = [comparison.record() for comparison in decided]
     _check_leaves([*outputs, *guards], inputs)
     _check_branches(guards, inputs, layout)
@@ -186,11 +186,13 @@ def guards_of(
     return Guards(Program.record(guards, inputs, names=names), [guard.data for guard in guards], lines)
 
 
-def _output(result: Any) -> Value:
+def _output(result: Any, layout: Layout) -> Value:
     try:
         return as_value(result)
     except InvalidValueError as error:
-        raise InvalidValueError(f"a function that is compiled returns numbers: {error}") from None
+        fixed = [f"{part.label} is {part.rebuild([])!r}" for part in layout.parts if part.start == part.stop]
+        told = f", and an argument holds none: {', '.join(fixed)}" if fixed else ""
+        raise InvalidValueError(f"a function that is compiled returns numbers: {error}{told}") from None
 
 
 def _check_leaves(outputs: Sequence[Value], inputs: Sequence[Value]) -> None:
