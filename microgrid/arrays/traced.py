@@ -14,7 +14,7 @@ from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Pair, Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 
 __all__ = ["TRACED", "Gather", "Traced", "ancestors", "apply", "derivatives", "pulled_back", "recorded_derivatives"]
 
@@ -145,8 +145,8 @@ class _TracedArithmetic(Arithmetic):
         return (lambda *operands: apply(rule, *operands)), super().bind(rule)[1]
 
     def __getattr__(self, name: str) -> Any:
-        if name in RULES:
-            return lambda *operands: apply(RULES[name], *operands)
+        if name in EVERY_RULE:
+            return lambda *operands: apply(EVERY_RULE[name], *operands)
         raise AttributeError(name)
 
 

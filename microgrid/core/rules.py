@@ -292,7 +292,7 @@ def expm1(m: Any) -> Pair:
 
 @rule("log", "\\ln\\left({x}\\right)", POSITIVE, summary="The natural logarithm of x.", domain="x > 0")
 def log(m: Any) -> Pair:
-    return m.log, lambda out, x: (1.0 / x,)
+    return m.log, lambda out, x: (m.reciprocal(x),)
 
 
 @rule(
@@ -303,17 +303,17 @@ def log(m: Any) -> Pair:
     domain="x > -1",
 )
 def log1p(m: Any) -> Pair:
-    return m.log1p, lambda out, x: (1.0 / (1.0 + x),)
+    return m.log1p, lambda out, x: (m.reciprocal(1.0 + x),)
 
 
 @rule("log2", "\\log_2\\left({x}\\right)", POSITIVE, summary="The logarithm of x to base 2.", domain="x > 0")
 def log2(m: Any) -> Pair:
-    return m.log2, lambda out, x: (1.0 / m.log(2.0) / x,)
+    return m.log2, lambda out, x: (1.0 / m.log(2.0) * m.reciprocal(x),)
 
 
 @rule("log10", "\\log_{{10}}\\left({x}\\right)", POSITIVE, summary="The logarithm of x to base 10.", domain="x > 0")
 def log10(m: Any) -> Pair:
-    return m.log10, lambda out, x: (1.0 / m.log(10.0) / x,)
+    return m.log10, lambda out, x: (1.0 / m.log(10.0) * m.reciprocal(x),)
 
 
 @rule("exp2", "2^{{{x}}}", REAL, summary="Two to the power of x.")
@@ -1045,6 +1045,15 @@ def logistic_slope(m: Any) -> Pair:
         return (m.sigmoid(z) if m.exact else a) * m.sigmoid(-z)
 
     return value, lambda out, a, z: (0.0, -out * m.tanh(0.5 * z))  # no difference that cancels near 0
+
+
+@rule("1/x", "\\frac{{1}}{{{x}}}", POSITIVE, table=AUXILIARY,
+      summary="The slope of the logarithm, which is nan where the logarithm is.", domain="x > 0")  # fmt: skip
+def reciprocal(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        return 1.0 / x if m.exact else 1.0 / m.where(m.less(x, 0.0), m.inf - m.inf, x)
+
+    return value, lambda out, x: (-out * out,)
 
 
 @rule("1−x²", "\\left(1 - {x}^2\\right)", UNIT, table=AUXILIARY, summary="The difference 1 - x**2.")
