@@ -1026,7 +1026,7 @@ def held(m: Any) -> Pair:
     return lambda x: x, lambda out, x: (0.0,)
 
 
-@rule("either", "{z}", CHOICE, REAL, REAL, table=AUXILIARY,
+@rule("either", "{z}", CHOICE, REAL, REAL, table=AUXILIARY, choice=True,
       summary="One number by two formulas: y where x is 1, otherwise z.")  # fmt: skip
 def either(m: Any) -> Pair:
     def value(x: Any, y: Any, z: Any) -> Any:
