@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 PYTEST := pytest --quiet --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint types stubs unit trials sanitize fuzz wheel bench checkers docs notebooks picture format clean
+.PHONY: help demo test lint types stubs unit trials sanitize fuzz wheel bench checkers accuracy docs notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -55,6 +55,9 @@ checkers: $(VENV)/bench.installed ## The gradient checker beside others and on t
 	$(BIN)/python -m benchmarks.checkers
 	$(BIN)/python -m benchmarks.checker_cost
 	$(BIN)/python -m benchmarks.planted_faults
+
+accuracy: $(VENV)/dev.installed ## Measure every rule's derivatives against high precision, and write docs/accuracy.md anew
+	$(BIN)/python tests/accuracy.py 8 12
 
 notebooks: $(VENV)/dev.installed ## Execute the notebooks anew and save them with their outputs
 	for notebook in notebooks/*.ipynb; do $(BIN)/jupyter execute --NotebookClient.coalesce_streams=True --inplace $$notebook || exit 1; done

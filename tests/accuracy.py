@@ -14,6 +14,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -24,11 +25,33 @@ import microgrid
 from microgrid import Program, Value, gradients
 from microgrid.compiler.llvm.row_kernel import Rows
 from microgrid.core.engine import as_value
-from microgrid.core.rule import EVERY_RULE, Region, Rule
+from microgrid.core.rule import EVERY_RULE, RULES, Region, Rule
 
 ORDERS = (1, 2, 3)
 BOUNDS = {1: 4.0, 2: 8.0, 3: 32.0}
 """The goal, in ulp, by order."""
+
+_OVERFLOW = "a product or quotient on the way overflows, or is subnormal, where the derivative is neither"
+_SUBNORMAL = f"of subnormal operands: {_OVERFLOW}"
+_BEYOND = "at order 3 from 1e154 on: 0·∞, where the derivative is 0"
+
+TAILS_APART = {
+    "pow": "x**y that is 0 by underflow counts as 0 for the slope by y; from y = 1e100 on y·(y - 1)·(y - 2) overflows",
+    "logsubexp": "from a gap of 710 on expm1 overflows, and orders 2 and 3 are not finite",
+    "cbrt": "the C library's cbrt is off by up to 3 ulp, and its slopes by the square and higher powers of it",
+    "atan2": f"near (0, 0): {_OVERFLOW}",
+    "erf": _BEYOND,
+    "xlogy": _SUBNORMAL,
+    "erfc": _BEYOND,
+    "gamma": "its value is off by up to 5 ulp, and its slope with it",
+    "hypot": _SUBNORMAL,
+    "logsumexp": "x - max(xs) is rounded, which costs the share of a much smaller operand up to 370 ulp; "
+    "order 3 is a difference of shares where all operands are tiny",
+    "gauss": _BEYOND,
+    "unit_x": _SUBNORMAL,
+    "unit_y": _SUBNORMAL,
+}
+"""Rules whose tails are over the goal, and why."""
 
 LENGTHS = (2, 5)
 """How many operands an n-ary rule is tried with, for each of its lists."""
@@ -91,6 +114,9 @@ def points_of(rule: Rule, everyday: int, extreme: int, seed: str = "") -> list[P
     draw = random.Random(rule.name + seed)
     found = []
     for regions in layouts(rule):
+        if not extreme:
+            found.append(Points(regions, list(everyday_points(regions, draw, everyday)), []))
+            continue
         listed = list(tails(rule, extreme)) if rule.arity else []
         wide = [*wide_points(regions, draw, extreme), *draw.sample(listed, min(len(listed), extreme // 2))]
         wide += beside_kinks(rule) if rule.arity else []
@@ -310,16 +336,17 @@ class Measured:
         worst.see(found, f"{way}, derivative by {index} at {operands}")
 
 
-def measure(rule: Rule, everyday: int, extreme: int, seed: str = "") -> Measured:
-    """Every derivative of a rule, in every way, at so many points of each kind."""
+def measure(rule: Rule, everyday: int, extreme: int, seed: str = "", *, rows: bool = True) -> Measured:
+    """Every derivative of a rule, at a point in every way and on rows, at so many points of each kind."""
     measured = Measured()
     for points in points_of(rule, everyday, extreme, seed):
         indices = [index for order in ORDERS for index in indices_of(points.regions, order)]
         where = [("everyday", at) for at in points.everyday] + [("tails", at) for at in points.extreme]
-        rows = on_rows(rule, points.regions, [at for _, at in where], indices)
+        found_on_rows = on_rows(rule, points.regions, [at for _, at in where], indices) if rows else {}
         for region, operands in where:
             ways = {name: way(rule, points, operands, indices) for name, way in POINTWISE.items()}
-            ways["rows"] = rows[operands]
+            if rows:
+                ways["rows"] = found_on_rows[operands]
             _compare(rule, region, operands, indices, ways, measured)
     return measured
 
@@ -339,34 +366,71 @@ def _compare(
                 into.see(region, way, index, off, operands)
 
 
-def table(results: dict[str, Measured]) -> list[str]:
-    """Lines of Markdown: a row for each rule, the worst errors in ulp by order."""
-    columns = [
-        (region, kind, order) for region in ("everyday", "tails") for kind in ("point", "rows") for order in ORDERS
+def faults(name: str, measured: Measured) -> list[str]:
+    """What is over the goal and not told to be."""
+    told = {"tails"} if name in TAILS_APART else set()
+    told |= {"everyday"} if name in ("cbrt", "logsumexp") else set()  # by less than 10 %, for the same reasons
+    return [
+        f"{name}, order {order}, {region}: {worst.ulps:.3g} ulp by {worst.at}"
+        for (region, _, order), worst in measured.worst.items()
+        if not worst.ulps <= BOUNDS[order] and region not in told
     ]
-    lines = ["| rule |" + "".join([f" {region} {kind} {order} |" for region, kind, order in columns])]
-    lines.append("|---|" + "---:|" * len(columns))
+
+
+# ---- the page -------------------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
+
+_HEAD = """# Accuracy
+
+How far the derivatives of every rule are off, in ulp (units in the last place of the right value), by their order.
+The largest errors are of {everyday} random points where a rule is regular, and of {extreme} or more in its tails: near
+0, where it saturates, near overflow, among subnormal numbers, beside its kinks. The right value is that of mpmath's own
+function, differentiated in high precision. *Point* is the worst of gradients of gradients, series (`hessian`,
+`derivative`) and code compiled at a point; *rows* is compiled code with the processor's vector functions.
+
+The goal is 4, 8 and 32 ulp for orders 1, 2 and 3. Beside a root of the derivative, where no formula keeps relative
+digits, what an ulp of each operand makes is counted too. `make accuracy` measures anew and writes this page. Rules that
+are no functions are nodes of derivatives alone.
+
+"""
+
+
+def page(results: dict[str, Measured], everyday: int, extreme: int) -> str:
+    """The page of the documentation, from what was measured."""
+    columns = list(itertools.product(("everyday", "tails"), ("point", "rows"), ORDERS))
+    titles = [f"{region}, {kind}: {order}" if order == 1 else str(order) for region, kind, order in columns]
+    lines = [f"| rule | {' | '.join(titles)} |", "|---|" + "---:|" * len(columns)]
     for name, measured in results.items():
-        cells = [measured.worst.get(column, Worst()) for column in columns]
-        lines.append(f"| `{name}` |" + "".join([f" {_figure(cell)} |" for cell in cells]))
-    return lines
+        cells = [_figure(measured.worst.get(column, Worst())) for column in columns]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    apart = [f"- `{name}`: {reason}" for name, reason in TAILS_APART.items() if name in results]
+    head = _HEAD.format(everyday=everyday, extreme=extreme)
+    return "\n".join([head + lines[0], *lines[1:], "", "Where the tails are over the goal, and why:", "", *apart, ""])
 
 
 def _figure(worst: Worst) -> str:
     if not worst.checks:
         return "–"
+    if not math.isfinite(worst.ulps):
+        return "not finite"
     return f"{worst.ulps:.1f}" if worst.ulps < 1000 else f"{worst.ulps:.0e}"
 
 
+MEASURED = [name for name, one in EVERY_RULE.items() if not any(r.constant for r in one.regions) or name in RULES]
+"""The rules that are measured: all that are differentiated with respect to what they depend on."""
+
+
 def main() -> None:
-    names = sys.argv[3:] or [name for name in EVERY_RULE if not EVERY_RULE[name].regions[0].constant]
-    results = {}
-    for name in names:
-        results[name] = measured = measure(EVERY_RULE[name], int(sys.argv[1]), int(sys.argv[2]))
-        print(table({name: measured})[-1], flush=True)
-        for (region, kind, order), worst in measured.worst.items():
-            if worst.ulps > BOUNDS[order]:
-                print(f"     {region} {kind} {order}: {worst.ulps:.3g} {worst.at}")
+    """Measure the rules that are named, or all and write the page."""
+    everyday, extreme = map(int, sys.argv[1:3])
+    results: dict[str, Measured] = {}
+    for name in sys.argv[3:] or MEASURED:
+        results[name] = measure(EVERY_RULE[name], everyday, extreme)
+        worst = [_figure(cell) for cell in results[name].worst.values()]
+        print(name, *worst, *[f"\n    {fault}" for fault in faults(name, results[name])], flush=True)
+    if not sys.argv[3:]:
+        PAGE.write_text(page(results, everyday, extreme), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
-from microgrid.core.ieee import IEEE_ELEMENTARY
+from microgrid.core.ieee import IEEE_ELEMENTARY, Ieee
 from microgrid.core.rule import Rule
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import shortened
@@ -186,7 +186,7 @@ class _DecisionLog(Arithmetic):
             return []
         self._taken = []
         value, partials = self.bind(rule)
-        operands = [parent.data for parent in node.parents]
+        operands = [Ieee(parent.data) for parent in node.parents]  # 1/0 is infinite, and raises nothing
         partials(value(*operands), *operands)
         return self._taken
 

@@ -110,9 +110,9 @@ def _power_slope(m: Any, out: Any, x: Any, y: Any) -> Any:
     is_low = False if m.exact else m.less(y, 0.5)
     if is_low is False:
         return y * m.pow(x, y - 1.0)
-    # 1 stands in where the quotient is 0/0 or ∞/∞: at x = 0 and x = ∞ for the power, and at 0**0, of slope 0, for x.
+    # 1 stands in where the quotient is 0/0 or ∞/∞: at x = 0 and x = ∞ for the power, and for x at 0**0, of slope 0.
     power = m.where(m.less(y, 0.0), out, m.where(m.equal(x, x + x), 1.0, out))
-    divisor = m.where(m.equal(y, 0.0), m.where(m.equal(x, 0.0), 1.0, x), x)
+    divisor = m.where(m.equal(y, 0.0), m.where(m.less(m.abs(x), 2.3e-308), 1.0, x), x)
     if is_low is True:
         return y * power / divisor
     # Of the form that isn't taken nothing may be infinite.
@@ -310,7 +310,7 @@ def expm1(m: Any) -> Pair:
 
 @rule("log", "\\ln\\left({x}\\right)", POSITIVE, summary="The natural logarithm of x.", domain="x > 0")
 def log(m: Any) -> Pair:
-    return m.log, lambda out, x: (1.0 / x,)
+    return m.log, lambda out, x: (m.reciprocal(x),)
 
 
 @rule(
@@ -321,17 +321,17 @@ def log(m: Any) -> Pair:
     domain="x > -1",
 )
 def log1p(m: Any) -> Pair:
-    return m.log1p, lambda out, x: (1.0 / (1.0 + x),)
+    return m.log1p, lambda out, x: (m.reciprocal(1.0 + x),)
 
 
 @rule("log2", "\\log_2\\left({x}\\right)", POSITIVE, summary="The logarithm of x to base 2.", domain="x > 0")
 def log2(m: Any) -> Pair:
-    return m.log2, lambda out, x: (1.0 / m.log(2.0) / x,)
+    return m.log2, lambda out, x: (1.0 / m.log(2.0) * m.reciprocal(x),)
 
 
 @rule("log10", "\\log_{{10}}\\left({x}\\right)", POSITIVE, summary="The logarithm of x to base 10.", domain="x > 0")
 def log10(m: Any) -> Pair:
-    return m.log10, lambda out, x: (1.0 / m.log(10.0) / x,)
+    return m.log10, lambda out, x: (1.0 / m.log(10.0) * m.reciprocal(x),)
 
 
 @rule("exp2", "2^{{{x}}}", REAL, summary="Two to the power of x.")
@@ -453,8 +453,10 @@ def atan(m: Any) -> Pair:
 )
 def atan2(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
-        radius = m.hypot(x, y)
-        return y / radius / radius, -x / radius / radius
+        if m.exact:
+            radius = m.hypot(x, y)
+            return y / radius / radius, -x / radius / radius
+        return m.inverse_y(x, y), -m.inverse_x(x, y)
 
     return m.atan2, partials
 
@@ -1203,7 +1205,7 @@ def held(m: Any) -> Pair:
     return lambda x: x, lambda out, x: (0.0,)
 
 
-@rule("either", "{z}", CHOICE, REAL, REAL, table=AUXILIARY,
+@rule("either", "{z}", CHOICE, REAL, REAL, table=AUXILIARY, choice=True,
       summary="One number by two formulas: y where x is 1, otherwise z.")  # fmt: skip
 def either(m: Any) -> Pair:
     def value(x: Any, y: Any, z: Any) -> Any:
@@ -1216,10 +1218,21 @@ def either(m: Any) -> Pair:
 
 
 @rule("σ'", "{x} \\cdot \\sigma\\left(-{y}\\right)", CONSTANT, REAL, table=AUXILIARY,
-      summary="The slope of the logistic function at y, given its output x, which isn't differentiated.")  # fmt: skip
+      summary="The slope of the logistic function at y, given its output x.")  # fmt: skip
 def logistic_slope(m: Any) -> Pair:
-    # Not the difference of the two logistic functions: that cancels near 0.
-    return lambda a, z: a * m.sigmoid(-z), lambda out, a, z: (0.0, -out * m.tanh(0.5 * z))
+    def value(a: Any, z: Any) -> Any:
+        return (m.sigmoid(z) if m.exact else a) * m.sigmoid(-z)
+
+    return value, lambda out, a, z: (0.0, -out * m.tanh(0.5 * z))  # no difference that cancels near 0
+
+
+@rule("1/x", "\\frac{{1}}{{{x}}}", POSITIVE, table=AUXILIARY,
+      summary="The slope of the logarithm, which is nan where the logarithm is.", domain="x > 0")  # fmt: skip
+def reciprocal(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        return 1.0 / x if m.exact else 1.0 / m.where(m.less(x, 0.0), m.inf - m.inf, x)
+
+    return value, lambda out, x: (-out * out,)
 
 
 @rule("1−x²", "\\left(1 - {x}^2\\right)", UNIT, table=AUXILIARY, summary="The difference 1 - x**2.")
@@ -1305,12 +1318,17 @@ def _gauss(m: Any, x: Any, factor: float, end: float) -> Any:
     return m.exp(-high * high * factor) * (1.0 + rest * (1.0 + rest * (0.5 + rest / 6.0)))
 
 
+def _sides(m: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Whether y is the longer side, then the longer side and the shorter."""
+    is_tall = m.less(m.abs(x), m.abs(y))
+    return is_tall, m.where(is_tall, y, x), m.where(is_tall, x, y)
+
+
 def _direction(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """The unit vector along (x, y), from the quotient of the shorter side and the longer; (0, 0) for (0, 0)."""
     if m.exact:
         return x / _radius(m, x, y), y / _radius(m, x, y)
-    is_tall = m.less(m.abs(x), m.abs(y))
-    long, short = m.where(is_tall, y, x), m.where(is_tall, x, y)
+    is_tall, long, short = _sides(m, x, y)
     is_0 = m.equal(long, 0.0)
     slope = short / m.where(is_0, 1.0, long)
     root = m.sqrt(1.0 + slope * slope)
@@ -1343,6 +1361,34 @@ def unit_y(m: Any) -> Pair:
         return -out * across / radius, across * (across / radius)
 
     return lambda x, y: _direction(m, x, y)[1], partials
+
+
+def _inverse(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """The vector (x, y) over the square of its length, which isn't formed."""
+    if m.exact:
+        return x / (x * x + y * y), y / (x * x + y * y)
+    is_tall, long, short = _sides(m, x, y)
+    slope = short / long
+    along = 1.0 / (1.0 + slope * slope) / long
+    return m.where(is_tall, slope * along, along), m.where(is_tall, along, slope * along)
+
+
+@rule("x/r²", "\\frac{{{x}}}{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL, table=AUXILIARY, summary="x/(x**2 + y**2).")
+def inverse_x(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        other = m.inverse_y(x, y)
+        return other * other - out * out, -2.0 * out * other
+
+    return lambda x, y: _inverse(m, x, y)[0], partials
+
+
+@rule("y/r²", "\\frac{{{y}}}{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL, table=AUXILIARY, summary="y/(x**2 + y**2).")
+def inverse_y(m: Any) -> Pair:
+    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        other = m.inverse_x(x, y)
+        return -2.0 * out * other, other * other - out * out
+
+    return lambda x, y: _inverse(m, x, y)[1], partials
 
 
 def _radius(m: Any, x: Any, y: Any) -> Any:
