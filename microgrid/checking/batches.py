@@ -61,20 +61,10 @@ class _Group:
 
 
 def sweep(recording: Recording, tol: float) -> Sweep:
-    """Replay a graph in vectors.
+    """A graph replayed in vectors; a local derivative agrees within the relative error ``tol``.
 
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-    tol : float
-        The relative error at which a local derivative agrees.
-
-    Returns
-    -------
-    Sweep
-        Without NumPy, if the data of a node was changed since it was recorded, or if a user's operation takes single
-        numbers only, nothing is settled.
+    Nothing is settled without NumPy, if the data of a node was changed since it was recorded, or if a user's operation
+    takes single numbers only.
     """
     nothing = Sweep(set(), None, math.inf, is_confirmed=False)
     try:

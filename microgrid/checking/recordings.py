@@ -126,28 +126,9 @@ def _backward(output: Value, order: Sequence[Value]) -> list[float]:
 
 
 def record(call: Call, names: Sequence[str], numbers: Sequence[float], like: Recording | None = None) -> Recording:
-    """Call a function with Values and keep the graph.
+    """Call a function with Values and keep the graph, in the order of that at another point if it is ``like`` it.
 
-    Parameters
-    ----------
-    call : callable
-        From a row of Values to the function's result.
-    names : sequence of str
-        The leaves' names.
-    numbers : sequence of float
-        Their data.
-    like : Recording, optional
-        As for ``Recording``.
-
-    Returns
-    -------
-    Recording
-        The graph with its derivatives. A function that returns a plain number has a graph of one node.
-
-    Raises
-    ------
-    InvalidValueError
-        If the result is not a single number.
+    A function that returns a plain number has a graph of one node. InvalidValueError if there is not a single number.
     """
     inputs = [Value(number, name) for name, number in zip(names, numbers, strict=True)]
     return Recording(inputs, single(call(inputs)), like)
@@ -292,21 +273,7 @@ class Neighbourhood:
 def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, seed: int) -> Neighbourhood:
     """Record the function on both sides of the point, and again at the point if the graph differs there, and compare.
 
-    Parameters
-    ----------
-    call : callable
-        From a row of Values to the function's result.
-    names : sequence of str
-        The leaves' names.
-    base : Recording
-        The function at the point.
-    seed : int
-        The seed of the direction in which the sides lie.
-
-    Returns
-    -------
-    Neighbourhood
-        Kinks, constants that depend on the inputs, and whether the function is repeatable.
+    The seed is that of the direction in which the sides lie.
     """
     numbers = [leaf.data for leaf in base.inputs]
 

@@ -35,17 +35,7 @@ Finding = tuple[Verdict, str]
 
 
 class Function(Protocol):
-    """A function at a point, as the check uses it.
-
-    Attributes
-    ----------
-    numbers : sequence of float
-        The point.
-    is_cheap : bool
-        Whether the reference for all coordinates is at hand, without a call of the function.
-    is_large : bool
-        Whether a call of the function takes long.
-    """
+    """A function at a point, as the check uses it."""
 
     @property
     def numbers(self) -> Sequence[float]:
@@ -90,15 +80,7 @@ def _not_finite(value: float, x: float) -> Finding | None:
 
 
 class _Lines:
-    """A function's values along each coordinate: it is called once at each number, whoever asks.
-
-    Parameters
-    ----------
-    value : callable
-        From a row of numbers to a float.
-    row : list or array of float
-        The point.
-    """
+    """A function of a row of numbers and its values along each coordinate: called once at each number, whoever asks."""
 
     def __init__(self, value: Callable[[Any], float], row: Any) -> None:
         self._value, self._row = value, row
@@ -148,15 +130,7 @@ class _Lines:
 
 
 class PlainFunction(_Lines):
-    """A function of plain numbers.
-
-    Parameters
-    ----------
-    call : callable
-        From a row of numbers to the function's result.
-    row : list or array of float
-        The point.
-    """
+    """A function of plain numbers; the row, a list or an array, is the point."""
 
     is_cheap = is_large = False
 
@@ -183,16 +157,7 @@ class PlainFunction(_Lines):
 class RecordedFunction(_Lines):
     """A function of Values, with its graph at a point.
 
-    Parameters
-    ----------
-    call : callable
-        From a row of Values to the function's result.
-    recording : Recording
-        The graph.
-    tol : float
-        The relative error that counts as agreement.
-    seed : int
-        The seed of the directions in which the point's neighbourhood is examined.
+    The seed is that of the directions in which the point's neighbourhood is examined.
     """
 
     def __init__(self, call: Call, recording: Recording, tol: float, seed: int) -> None:
