@@ -17,7 +17,7 @@ from microgrid.checking.differences import Estimate
 from microgrid.checking.recordings import Recording
 from microgrid.core.rule import Rule
 
-__all__ = ["Sweep", "sweep"]
+__all__ = ["NOTHING", "Sweep", "sweep"]
 
 _STEP, _LONG_STEP = 2.0**-100, 2.0**-30  # as in references: the longer one tells 0 from a derivative that underflows
 _FAINT = 2.0**-960  # a product below this may have lost digits
@@ -25,6 +25,8 @@ _LANES = 4  # replays: the first one as recorded, in the others every result is 
 _SAFETY = 8.0  # multiple of the spread of so few replays that counts as rounding
 _LAST_DIGITS = 2.0**-48  # relative error that any replay in floats may have
 _SMALLEST = 4 * 5e-324
+_LARGE = 2000  # nodes of a graph that may be too deep: its levels too small for vectors to pay
+_OVERHEAD = 20  # nodes in numbers of a coordinate's own replay that a level costs as much as
 _MANY = 64  # operands beyond which a node is checked along directions
 _SAME = 1e-13  # relative difference of a node's value between two libraries, and of sums along directions
 
@@ -38,7 +40,8 @@ class Sweep:
     settled : set of int
         The positions of nodes whose value and local derivatives agree with the reference.
     gradient : list of Estimate or None
-        The derivative with respect to each input; None if an operation runs in floats only.
+        The derivative with respect to each input; None if an operation runs in floats only, or if the graph is so deep
+        that a replay for each input costs less.
     spread : float
         How much rounding may change the output; infinite if that is unknown.
     is_confirmed : bool
@@ -49,6 +52,10 @@ class Sweep:
     gradient: list[Estimate] | None
     spread: float
     is_confirmed: bool
+
+
+NOTHING = Sweep(set(), None, math.inf, is_confirmed=False)
+"""What is known without a replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +73,18 @@ def sweep(recording: Recording, tol: float) -> Sweep:
     Nothing is settled without NumPy, if the data of a node was changed since it was recorded, or if a user's operation
     takes single numbers only.
     """
-    nothing = Sweep(set(), None, math.inf, is_confirmed=False)
     try:
         import numpy
     except ImportError:
-        return nothing
+        return NOTHING
     changes = [node.data != before == before for node, before in zip(recording.order, recording.data, strict=True)]
     if any(changes):
-        return nothing
+        return NOTHING
     with numpy.errstate(all="ignore"):
         try:
             return _Replay(recording, tol).sweep()
         except Exception:  # noqa: BLE001  # of any kind: a user's operation need not take arrays
-            return nothing
+            return NOTHING
 
 
 class _Replay:
@@ -96,7 +102,8 @@ class _Replay:
         self._partials = numpy.array([slope for node in order for slope in node.partials], dtype=float)
         self._data = numpy.array(recording.data)
         self._by_level = [self._group(*key[1:], nodes) for key, nodes in _sorted_groups(recording, counts)]
-        self._is_portable = all([group.rule.portable for group in self._by_level])
+        is_deep = len(order) > _LARGE and len(self._by_level) * _OVERHEAD > len(order) * len(recording.inputs)
+        self._has_gradient = not is_deep and all([group.rule.portable for group in self._by_level])
 
     def _group(self, rule: Rule, count: int, nodes: list[int]) -> _Group:
         import numpy
@@ -114,7 +121,7 @@ class _Replay:
         """Values, local derivatives, adjoints."""
         import numpy
 
-        values = self._values() if self._is_portable else self._data[:, None]
+        values = self._values() if self._has_gradient else self._data[:, None]
         slopes = numpy.full((len(self._operands), values.shape[1]), math.nan)
         settled: set[int] = set()
         total = agreeing = 0
@@ -126,7 +133,7 @@ class _Replay:
                 right = group.nodes[self._is_right(group, slopes[edges][..., 0])].tolist()
                 agreeing += len(right)
                 settled.update(right if not group.rule.kinks else ())
-        if not self._is_portable:
+        if not self._has_gradient:
             return Sweep(settled, None, math.inf, is_confirmed=False)
         output = values[self._recording.positions[self._recording.output]]
         spread = _SAFETY * float(numpy.max(numpy.abs(output[1:] - output[0])))

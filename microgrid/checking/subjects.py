@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from microgrid.checking.batches import sweep
+from microgrid.checking.batches import NOTHING, sweep
 from microgrid.checking.differences import Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
 from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, single
@@ -27,7 +27,7 @@ AUTODIFF = "autodiff"
 _SMALLEST = 4 * 5e-324
 _ULP, _EPSILON = 2.0**-50, 1e-12  # of the largest number in a graph: rounding of one operation, and of many
 _SAME_VALUE = 1e-9  # relative difference of f(Values) and f(floats) that rounding may make
-_LARGE = 2000  # nodes
+_SMALL, _LARGE = 100, 2000  # nodes up to which vectors cost more than they save, and beyond which a call takes long
 _SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor remainder decides
 
 Call = Callable[[Sequence[Any]], Any]
@@ -164,7 +164,7 @@ class RecordedFunction(_Lines):
         self.recording = recording
         self.numbers = [leaf.data for leaf in recording.inputs]
         super().__init__(self._recorded_value, self.numbers)
-        self._sweep = sweep(recording, tol)
+        self._sweep = sweep(recording, tol) if len(recording.order) > _SMALL else NOTHING
         self.inspection = inspect_nodes(recording, tol, self._sweep.settled)
         self._call, self._tol = call, tol
         self._names = [leaf.name or "" for leaf in recording.inputs]
@@ -199,8 +199,8 @@ class RecordedFunction(_Lines):
 
     @property
     def is_cheap(self) -> bool:
-        """Whether the graph represents the function, and was replayed for all coordinates."""
-        return self._can_be_replayed and self._sweep.gradient is not None
+        """Whether the graph represents the function, so that the function need not be called."""
+        return self._can_be_replayed
 
     @property
     def is_large(self) -> bool:
