@@ -24,6 +24,7 @@ from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Region
 from microgrid.core.strictness import strict
 from microgrid.core.value import named
+from microgrid.core.value import set_numpy_functions as _set_numpy_functions
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -61,6 +62,7 @@ __all__ = [
     "Proof",
     "Region",
     "Value",
+    "ValueArray",
     "assert_gradients",
     "check_gradients",
     "compile",
@@ -74,6 +76,7 @@ __all__ = [
     "grad",
     "gradients",
     "hessian",
+    "hessp",
     "hvp",
     "jacobian",
     "jvp",
@@ -85,6 +88,7 @@ __all__ = [
     "precise",
     "prod",
     "prove",
+    "ravel",
     "softmax",
     "strict",
     "taylor",
@@ -102,9 +106,10 @@ globals().update(FUNCTIONS)
 
 # Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
 _LATER = {
+    "arrays.values": ("ValueArray",),
     "calculus.reverse": ("gradients",),
     "calculus.transforms": (
-        *("derivative", "grad", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
+        *("derivative", "grad", "hessian", "hessp", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
     "compiler.api": ("Compiled", "compile"),
@@ -113,6 +118,7 @@ _LATER = {
     "program.program": ("Program",),
     "derivations.proof": ("Proof", "prove"),
     "formulas.high_precision": ("Precise", "precise"),
+    "util.pytree": ("ravel",),
     "formulas.sympy": ("from_sympy", "latex", "to_sympy"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}
@@ -132,6 +138,9 @@ _PICKLED = {
 # Modules that pickles named when they had not yet learnt to name the package alone: the package stands in for each.
 _FORMER = ("formula", "operations", "proofs", "rules", "symbolic", "value")
 sys.modules.update(dict.fromkeys([f"microgrid.{name}" for name in _FORMER], sys.modules[__name__]))
+
+
+_set_numpy_functions(lambda: importlib.import_module("microgrid.arrays.values"))
 
 
 def __getattr__(name: str) -> Any:

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from typing import Any, overload
 
 from microgrid._version import __version__ as __version__
+from microgrid.arrays.values import ValueArray as ValueArray
 from microgrid.calculus.reverse import gradients as gradients
 from microgrid.calculus.transforms import derivative as derivative
 from microgrid.calculus.transforms import grad as grad
 from microgrid.calculus.transforms import hessian as hessian
+from microgrid.calculus.transforms import hessp as hessp
 from microgrid.calculus.transforms import hvp as hvp
 from microgrid.calculus.transforms import jacobian as jacobian
 from microgrid.calculus.transforms import jvp as jvp
@@ -57,6 +59,7 @@ from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
 from microgrid.program.program import Program as Program
+from microgrid.util.pytree import ravel as ravel
 
 __all__ = [
     "Comparison",
@@ -78,6 +81,7 @@ __all__ = [
     "Proof",
     "Region",
     "Value",
+    "ValueArray",
     "abs",
     "acos",
     "acosh",
@@ -99,6 +103,7 @@ __all__ = [
     "custom",
     "deg2rad",
     "derivative",
+    "digamma",
     "div",
     "dot",
     "draw",
@@ -116,9 +121,11 @@ __all__ = [
     "fma",
     "fmod",
     "from_sympy",
+    "gamma",
     "grad",
     "gradients",
     "hessian",
+    "hessp",
     "hvp",
     "hypot",
     "jacobian",
@@ -126,6 +133,7 @@ __all__ = [
     "latex",
     "less",
     "less_equal",
+    "lgamma",
     "log",
     "log1mexp",
     "log1p",
@@ -145,11 +153,13 @@ __all__ = [
     "named",
     "neg",
     "norm",
+    "polygamma",
     "pow",
     "precise",
     "prod",
     "prove",
     "rad2deg",
+    "ravel",
     "relu",
     "round",
     "sigmoid",
@@ -170,6 +180,7 @@ __all__ = [
     "to_numpy",
     "to_python",
     "to_sympy",
+    "trigamma",
     "trunc",
     "value_and_grad",
     "var",
@@ -645,6 +656,48 @@ def sinc(x: Node, /) -> Value:
 def sinc(x: Number, /) -> float: ...
 @overload
 def sinc(x: Array, /) -> Any: ...
+@overload
+def lgamma(x: Node, /) -> Value:
+    """The logarithm of the absolute value of the gamma function."""
+
+@overload
+def lgamma(x: Number, /) -> float: ...
+@overload
+def lgamma(x: Array, /) -> Any: ...
+@overload
+def digamma(x: Node, /) -> Value:
+    """The digamma function, the derivative of lgamma(x)."""
+
+@overload
+def digamma(x: Number, /) -> float: ...
+@overload
+def digamma(x: Array, /) -> Any: ...
+@overload
+def trigamma(x: Node, /) -> Value:
+    """The trigamma function, the derivative of digamma(x)."""
+
+@overload
+def trigamma(x: Number, /) -> float: ...
+@overload
+def trigamma(x: Array, /) -> Any: ...
+@overload
+def polygamma(x: Node, y: Operand, /) -> Value:
+    """The derivative of digamma of order x, a whole number not below 0."""
+
+@overload
+def polygamma(x: Operand, y: Node, /) -> Value: ...
+@overload
+def polygamma(x: Number, y: Number, /) -> float: ...
+@overload
+def polygamma(x: Operand | Array, y: Operand | Array, /) -> Any: ...
+@overload
+def gamma(x: Node, /) -> Value:
+    """The gamma function; of a whole number, the factorial of the one before."""
+
+@overload
+def gamma(x: Number, /) -> float: ...
+@overload
+def gamma(x: Array, /) -> Any: ...
 @overload
 def hypot(x: Node, y: Operand, /) -> Value:
     """The length of the vector (x, y), sqrt(x**2 + y**2), without overflow."""

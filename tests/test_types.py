@@ -229,7 +229,19 @@ def test_the_stub_of_the_face_has_the_names_and_the_signatures_of_the_package(mo
 
 
 def test_every_attribute_of_a_value_is_known_to_type_checkers() -> None:
-    declared = {"backward", "data", "grad", "is_constant", "label", "name", "op", "parents", "partials", "zero_grad"}
+    declared = {
+        "backward",
+        "conjugate",
+        "data",
+        "grad",
+        "is_constant",
+        "label",
+        "name",
+        "op",
+        "parents",
+        "partials",
+        "zero_grad",
+    }
     (methods,) = [
         node
         for node in ast.parse((ROOT / "microgrid" / "core" / "table.pyi").read_text(encoding="utf-8")).body

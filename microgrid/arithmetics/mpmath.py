@@ -39,15 +39,33 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),  # there is no -0
     "fma": lambda x, y, z: x * y + z,
 }
-_CLOSED = ("sign", "ceil", "trunc", "round")  # which float systems make of others
+_OTHERS |= {
+    "lgamma": lambda x: mpmath.re(mpmath.loggamma(x)),
+    "trigamma": lambda x: mpmath.psi(1, x),
+    "polygamma": lambda n, x: mpmath.psi(int(mpmath.nint(n)), x) if n >= -0.5 else mpmath.nan,
+}
+_CLOSED = (
+    "sign",
+    "ceil",
+    "trunc",
+    "round",
+    "gamma",
+    "lgamma",
+    "digamma",
+    "trigamma",
+    "polygamma",
+)  # which float systems make of others
 
 
 def _real(name: str) -> Callable[..., Any]:
-    """One of mpmath's functions with nan instead of a complex result, as in every real number system."""
+    """One of mpmath's functions with nan instead of a complex result or an error, as in every real number system."""
     function = _OTHERS.get(name) or getattr(mpmath, name)
 
     def real(*operands: Any) -> Any:
-        result = function(*operands)
+        try:
+            result = function(*operands)
+        except ValueError:  # a pole of the gamma functions
+            return mpmath.nan
         return mpmath.nan if isinstance(result, mpmath.mpc) else result
 
     return real

@@ -146,7 +146,14 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "copysign": lambda x, y: sympy.Abs(x) * sympy.Piecewise((-1, y < 0), (1, True)),
     "fma": lambda x, y, z: x * y + z,
 }
-_CLOSED = ("abs", "sign", "ceil", "trunc", "round")  # which float systems make of others
+_OTHERS |= {
+    "lgamma": sympy.loggamma,
+    "digamma": lambda x: sympy.polygamma(0, x),
+    "trigamma": lambda x: sympy.polygamma(1, x),
+    "polygamma": lambda n, x: sympy.polygamma(_nearest(n), x),
+}
+_GAMMAS = ("gamma", "lgamma", "digamma", "trigamma", "polygamma")
+_CLOSED = ("abs", "sign", "ceil", "trunc", "round", *_GAMMAS)  # which float systems make of others
 
 _OFFERS: dict[str, Any] = {
     "pi": Formula(sympy.pi),

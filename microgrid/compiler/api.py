@@ -9,7 +9,7 @@ none holds at these numbers, the function is recorded anew.
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,14 +29,14 @@ from microgrid.compiler.arguments import (
     variables_of,
     walk,
 )
-from microgrid.compiler.request import GRADIENT, HESSIAN, HVP, JVP, VALUE, VJP, Request, trace_for
+from microgrid.compiler.request import GRADIENT, HESSIAN, HVP, JACOBIAN, JVP, VALUE, VJP, Request, trace_for
 from microgrid.compiler.specialization import MISSED, Bound, Call, Specialization
 from microgrid.compiler.target import FunctionTarget, GraphTarget, target_of
 from microgrid.compiler.tiers import LEVELS, Code, point_runner, processors, row_kernel
 from microgrid.compiler.trace import Trace
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
-from microgrid.util.pytree import Rebuild
+from microgrid.util.pytree import Rebuild, added
 from microgrid.util.wording import listed
 
 __all__ = ["Compiled", "compile"]
@@ -52,7 +52,7 @@ class _Structure:
     specializations: dict[Request, list[Specialization]] = field(default_factory=dict)
 
 
-_OPTIONS = ("_target", "_wrt", "_rows", "_gradient", "_reduce", "_precise", "_optimize", "_threads")
+_OPTIONS = ("_penalty", "_target", "_wrt", "_rows", "_gradient", "_reduce", "_precise", "_optimize", "_threads")
 
 
 @public()
@@ -83,9 +83,11 @@ class Compiled:
         optimize: str,
         threads: int | None,
         gradient: Rebuild | None,
+        penalty: Compiled | None = None,
     ) -> None:
         self._target, self._wrt, self._rows, self._gradient = target, wrt, rows, gradient
         self._reduce, self._precise, self._optimize, self._threads = reduce, precise, optimize, threads
+        self._penalty = penalty
         self._forget()
 
     def _forget(self) -> None:
@@ -173,6 +175,35 @@ class Compiled:
         """
         return self._call(HVP, args, more)
 
+    def hessp(self, x: Any, direction: Any, /, *args: Any, **more: Any) -> Any:
+        """As ``hvp`` in SciPy's order of arguments.
+
+        Parameters
+        ----------
+        x
+            The first argument.
+        direction
+            The direction.
+        *args, **more
+            The other arguments.
+
+        Returns
+        -------
+        structure
+            In the structure of the argument.
+        """
+        return self._call(HVP, (x, *args, direction), more)
+
+    def jacobian(self, /, *args: Any, **more: Any) -> Any:
+        """Every derivative of every number that the function returns.
+
+        Returns
+        -------
+        structure
+            That of the function's result, with the structure of the argument in each place; for arrays, one array.
+        """
+        return self._call(JACOBIAN, args, more)
+
     def hessian(self, /, *args: Any, **more: Any) -> Any:
         """All second derivatives.
 
@@ -201,7 +232,8 @@ class Compiled:
             memory, and the next call writes it again.
         """
         specialization, call = self._packed(GRADIENT, args, more, is_bound=True)
-        return specialization.bound(call)
+        bound = specialization.bound(call)
+        return bound if self._penalty is None else bound.beside(self._penalty.bind(**self._shared(args, more)))
 
     # ---- one way through a call -------------------------------------------------------------------------------
 
@@ -212,9 +244,22 @@ class Compiled:
             answer = recent(args)
             if answer is not MISSED:
                 self._last = recent
-                return answer
+                return answer if self._penalty is None else self._with_penalty(answer, request, args, more)
         specialization, call = self._packed(request, args, more)
-        return specialization.compute(call)
+        answer = specialization.compute(call)
+        return answer if self._penalty is None else self._with_penalty(answer, request, args, more)
+
+    def _with_penalty(self, answer: Any, request: Request, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
+        vector = args[len(args) - bool(request.vector) :]
+        shared = self._shared(args[: len(args) - len(vector)], more)
+        assert self._penalty is not None  # asked before
+        return added(answer, self._penalty._call(request, vector, shared))  # noqa: SLF001  # of its own class
+
+    def _shared(self, args: Sequence[Any], more: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a call that all rows share, by their names."""
+        arguments = self._target.arguments(args, more)
+        by_rows = self._places_of_rows(arguments)
+        return {self._target.label(place): one for place, one in arguments.items() if place not in by_rows}
 
     def _packed(
         self, request: Request, args: Sequence[Any], more: Mapping[str, Any], *, is_bound: bool = False
@@ -445,6 +490,7 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     optimize: str = "auto",
     threads: int | None = None,
     static: Sequence[Place] | Place = (),
+    penalty: Callable[..., Any] | None = None,
 ) -> Compiled:
     """Record a function once, or take a recorded graph, and run it at the machine's speed.
 
@@ -477,6 +523,9 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     static : places or names of arguments
         Which arguments are fixed for a recorded call although they are numbers: the function is recorded anew for each
         value.
+    penalty : callable, optional
+        A function of arguments that all rows share, which it takes by their names in ``target``. Its value counts
+        once, beside the sum or the mean over rows, in every derivative too.
 
     Returns
     -------
@@ -534,6 +583,10 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     if by_rows and optimize not in ("auto", "full"):
         raise DataError(f"what runs on rows is always compiled in full, and optimize={optimize!r} says otherwise")
     source, gradient = target_of(target, inputs, fixed)
+    chosen = wrt if isinstance(wrt, tuple) else () if wrt is None else (wrt,)
+    for option, places in (("wrt", chosen), ("rows", by_rows), ("static", fixed)):
+        for one in places:
+            source.check(one, option)
     return Compiled(
         source,
         wrt=wrt,
@@ -543,7 +596,38 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         optimize=optimize,
         threads=threads,
         gradient=gradient if wrt is None else None,
+        penalty=None if penalty is None else _penalty(penalty, source, chosen or (0,), wrt, by_rows, reduce, precise),
     )
+
+
+def _penalty(
+    penalty: Callable[..., Any],
+    source: FunctionTarget | GraphTarget,
+    chosen: Sequence[Place],
+    wrt: Wrt | None,
+    rows: Sequence[Place],
+    reduce: str | None,
+    precise: bool,
+) -> Compiled:
+    """A penalty as a function of all shared arguments, compiled with the derivatives that the samples' function has."""
+    if not isinstance(source, FunctionTarget) or source.outside or not rows or reduce is None:
+        raise DataError(
+            "a penalty stands beside a function's sum or mean over rows: give rows=, reduce='sum' or 'mean', and all "
+            "Values as arguments"
+        )
+    by_rows = {source.names[one] if isinstance(one, int) else one for one in rows}
+    names = tuple([source.names[one] if isinstance(one, int) else one for one in chosen])
+    needed = FunctionTarget(penalty, (), ()).names
+    unknown = [one for one in (*needed, *names) if one in by_rows or one not in (*source.names, *source.keywords)]
+    if unknown or not needed:
+        told = f"and {listed(unknown)} is none" if unknown else "and this one takes no argument by name"
+        raise DataError(f"a penalty and wrt beside it are about arguments that all rows share, {told}")
+
+    def beside(**shared: Any) -> Any:
+        return penalty(**{name: shared[name] for name in needed})
+
+    beside.__name__ = getattr(penalty, "__name__", "penalty")
+    return compile(beside, wrt=names if isinstance(wrt, tuple) else names[0], precise=precise)
 
 
 def _places(given: Sequence[Place] | Place, what: str) -> list[Place]:

@@ -17,7 +17,7 @@ from typing import Any
 from microgrid.core.engine import Value
 from microgrid.core.value import as_float
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError
-from microgrid.util.pytree import Rebuild, flatten
+from microgrid.util.pytree import Rebuild, flatten, is_table
 
 __all__ = [
     "NO_VARIABLES",
@@ -77,6 +77,9 @@ def walk(argument: Any) -> tuple[Hashable, Any]:
     if kind is float or kind is int:
         return NUMBER, [argument]
     if getattr(argument, "ndim", 0):
+        if is_table(argument):
+            labels = argument.columns if argument.ndim == 2 else (argument.name,)
+            return (type(argument), tuple(argument.index), tuple(labels)), argument.to_numpy()
         return ("array", argument.shape), argument
     numbers: list[Any] = []
     return _walk(argument, numbers), numbers
@@ -91,8 +94,9 @@ def _walk(tree: Any, numbers: list[Any]) -> Hashable:
         numbers += tree
         return kind, len(tree)
     if getattr(tree, "ndim", 0):
-        numbers += _elements(tree)
-        return "array", tree.shape
+        structure, array = walk(tree)
+        numbers += _elements(array)
+        return structure
     if isinstance(tree, Mapping):
         return kind, tuple(tree), tuple([_walk(child, numbers) for child in tree.values()])
     if isinstance(tree, list | tuple):
@@ -263,7 +267,7 @@ class Layout:
         own = [label] if not is_array and len(leaves) == 1 else [f"{label}[{k}]" for k in range(count)]
         self.names = distinct([*self.names, *own[:count]])
         whole = rebuild if all(moving) else functools.partial(_rebuild_around, rebuild, leaves, moving)
-        shape = argument.shape if is_array else ()
+        shape = argument.shape if is_array and not is_table(argument) else ()
         part = Part(place, label, start, start + count, len(self.shared), is_rows, is_array, is_number, whole, shape)
         self.parts.append(part)
         if not is_rows:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid.calculus.forward import recorded_hessian, recorded_hvp, recorded_jvp
+from microgrid.calculus.reverse import recorded_gradient
 from microgrid.compiler.arguments import Layout, Variables
 from microgrid.compiler.trace import Trace, guards_of
 from microgrid.core.comparison import decisions
@@ -19,7 +20,7 @@ from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
 from microgrid.util.pytree import Rebuild
 
-__all__ = ["GRADIENT", "HESSIAN", "HVP", "JVP", "VALUE", "VJP", "Request", "trace_for"]
+__all__ = ["GRADIENT", "HESSIAN", "HVP", "JACOBIAN", "JVP", "VALUE", "VJP", "Request", "trace_for"]
 
 _Derivatives = Callable[[list[Value], list[Value], list[Value]], list[Value]]
 
@@ -73,6 +74,21 @@ def _whole_matrix(_: Trace, variables: Variables) -> Rebuild:
     return whole
 
 
+def _jacobian(variables: list[Value], outputs: list[Value], _: list[Value]) -> list[Value]:
+    """The matrix, row by row."""
+    return [slope for output in outputs for slope in recorded_gradient(output, variables)]
+
+
+def _rows_of_matrix(trace: Trace, variables: Variables) -> Rebuild:
+    count = len(variables.slots)
+
+    def whole(numbers: Sequence[Any]) -> Any:
+        rows = [variables.rebuild(list(numbers[k * count : (k + 1) * count])) for k in range(trace.count)]
+        return trace.results(rows)
+
+    return whole
+
+
 VALUE = Request("value")
 GRADIENT = Request("value_and_grad", pulls_back=True, is_of_one=True)
 VJP = Request("vjp", pulls_back=True, vector="the vector")
@@ -84,6 +100,7 @@ HVP = Request(
     derive=lambda variables, outputs, tangents: recorded_hvp(variables, outputs[0], tangents),
     structure=lambda _, variables: variables.rebuild,
 )
+JACOBIAN = Request("jacobian", derive=_jacobian, structure=_rows_of_matrix)
 HESSIAN = Request("hessian", is_of_one=True, derive=_hessian, structure=_whole_matrix)
 
 

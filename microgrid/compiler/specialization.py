@@ -262,5 +262,19 @@ class Bound(functools.partial[float]):
     arguments: dict[str, Any]
     gradient: Any
 
+    def beside(self, penalty: Bound) -> Bound:
+        """A call whose value and gradient have those of another one added, which reads this one's arguments."""
+
+        def both() -> float:
+            for name, numbers in penalty.arguments.items():
+                numbers[:] = self.arguments[name]
+            value = self() + penalty()
+            self.gradient[:] += penalty.gradient
+            return value
+
+        bound = Bound(both)
+        bound.gradient, bound.arguments = self.gradient, self.arguments
+        return bound
+
     def __repr__(self) -> str:
         return f"<bound call of {', '.join(self.arguments)}>"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid.arrays.calls import recorded_call
 from microgrid.compiler.arguments import Layout, Place
 from microgrid.compiler.tiers import PointFrame, PointRunner
 from microgrid.core.comparison import decisions
@@ -135,9 +136,12 @@ def trace(
     """
     first = len(layout.outside)
     inputs = [*layout.outside, *[Value(number) for number in numbers[first:]]]
-    arguments = {part.place: part.rebuild(inputs[part.start : part.stop]) for part in layout.parts}
+
+    def call() -> Any:
+        return function({part.place: part.rebuild(inputs[part.start : part.stop]) for part in layout.parts})
+
     with decisions() as decided:
-        returned = function(arguments)
+        returned = recorded_call(call)
     results, rebuild = flatten(returned)
     outputs = [_output(result) for result in results]
     guards = [comparison.record() for comparison in decided]

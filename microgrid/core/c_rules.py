@@ -17,7 +17,10 @@ from microgrid.core.source import C, List, Source
 
 __all__ = ["built_from", "rules_in_c"]
 
-_SOURCES = ("rule.py", "rules.py", "c_library.py", "ieee.py", "arithmetic.py", "source.py", "engine.c", "c_rules.py")
+_SOURCES = (
+    *("rule.py", "rules.py", "coefficients.py", "c_library.py", "ieee.py", "arithmetic.py", "source.py", "engine.c"),
+    "c_rules.py",
+)
 _LETTERS = "xyz"
 _MANY = "Py_ssize_t count, const double *operands, double *partials, double *scratch"
 _SLOTS = {
@@ -68,7 +71,7 @@ def _fixed_rule(rule: Rule) -> str:
     slopes = partials(out, *operands)
     lines = [f"*d{letter} = {source.write(slope)};" for letter, slope in zip(letters, slopes, strict=True)]
     parameters = [f"double {letter}" for letter in letters] + [f"double *d{letter}" for letter in letters]
-    body = [*source.lines, *lines, f"return {source.write(out)};"]
+    body = [*source.lines_for([out, *slopes]), *lines, f"return {source.write(out)};"]
     return _function("static inline double", f"rule_{rule.name}", ", ".join(parameters), body)
 
 

@@ -28,6 +28,15 @@ import math
 import operator as infix
 from typing import Any
 
+from microgrid.core.coefficients import (
+    DIGAMMA_FAR,
+    DIGAMMA_NEAR,
+    EULER_MACLAURIN,
+    GAMMA_NEAR_2,
+    LGAMMA_NEAR_2,
+    STIRLING,
+    TRIGAMMA_FAR,
+)
 from microgrid.core.rule import AUXILIARY, EVERY_RULE, RULES, Kink, Pair, Region, rule
 
 __all__ = ["AUXILIARY", "EVERY_RULE", "RULES"]
@@ -208,6 +217,7 @@ def round(m: Any) -> Pair:
     return m.round if m.exact else value, lambda out, x: (0.0,)
 
 
+_ORDER_STEP = Kink("x is a whole number and a half", "a jump, with derivative 0", (1.5, 1.5), (0.0, 1.4090910340024372))
 _MULTIPLE = Kink("x is a multiple of y", "a jump; the derivatives are those from the right", (3.0, 1.5), (1.0, -2.0))
 
 
@@ -484,8 +494,7 @@ def acosh(m: Any) -> Pair:
 )
 def atanh(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
-        # 1 - x² cancels near ±1, and what (1 - x)·(1 + x) has as its own derivative near 0.
-        return (1.0 / m.where(m.less(m.abs(x), 0.5), 1.0 - x * x, (1.0 - x) * (1.0 + x)),)
+        return (1.0 / m.one_minus_square(x),)
 
     return m.atanh, partials
 
@@ -633,20 +642,7 @@ def _safe(m: Any, x: Any, y: Any, singular: Any) -> Any:
     summary="The complementary error function 1 - erf(x), accurate where erf(x) rounds to 1.",
 )
 def erfc(m: Any) -> Pair:
-    return m.erfc, lambda out, x: (-2.0 / m.sqrt(m.pi) * _exp_of_minus_square(m, x),)
-
-
-def _exp_of_minus_square(m: Any, x: Any) -> Any:
-    """exp(-x²), to which what x² loses by rounding, up to 350 ulp of the result, is added (Dekker's exact product)."""
-    if m.exact:
-        return m.exp(-x * x)
-    near = m.where(m.less(40.0, m.abs(x)), 40.0, x)  # beyond, it is 0, and the parts of x would overflow
-    square = near * near
-    scaled = near * (2.0**27 + 1.0)
-    high = scaled - (scaled - near)
-    low = near - high
-    lost = ((high * high - square) + 2.0 * high * low) + low * low
-    return m.exp(-square) * (1.0 - lost)
+    return m.erfc, lambda out, x: (-2.0 / m.sqrt(m.pi) * m.gauss(x),)
 
 
 @rule("sinc", "\\operatorname{{sinc}}\\left({x}\\right)", Region(-3.0, 3.0, _TAILS),
@@ -687,6 +683,166 @@ def _circular_of_pi(m: Any, function: Any, x: Any) -> Any:
     whole = m.round(x)
     odd = whole - 2.0 * m.floor(whole / 2.0)
     return m.where(m.equal(odd, 0.0), 1.0, -1.0) * function(m.pi * (x - whole))
+
+
+@rule("lnΓ", "\\ln\\left|\\Gamma\\left({x}\\right)\\right|", POSITIVE, aliases=("gammaln",),
+      summary="The logarithm of the absolute value of the gamma function.",
+      domain="x > 0, or x is not a whole number")  # fmt: skip
+def lgamma(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        size = m.abs(x)
+        of_size = _lgamma_of_positive(m, size)
+        # The reflection gamma(x)·gamma(-x) = -pi/(x·sin(pi·x)).
+        negative = m.less(x, 0.0)
+        product = m.where(negative, size * m.abs(m.sin(m.pi * (size - m.round(size)))), 1.0)
+        return m.where(negative, m.log(m.pi / product) - of_size, of_size)
+
+    return m.lgamma if m.exact else value, lambda out, x: (m.digamma(x),)
+
+
+def _lgamma_of_positive(m: Any, x: Any) -> Any:
+    """Stirling's formula from 4.5 on; below, from around 2, where a factor keeps the digits at the zeros 1 and 2."""
+    s, factor = x - 4.0, (x - 1.0) * (x - 2.0)
+    for end, start, below in (
+        (3.5, x - 3.0, x - 1.0),
+        (2.5, x - 2.0, 1.0),
+        (1.25, x - 1.0, x),
+        (0.5, x, x * (x + 1.0)),
+    ):
+        inside = m.less(x, end)
+        s, factor = m.where(inside, start, s), m.where(inside, below, factor)
+    large = m.less_equal(4.5, x)
+    logarithm = m.log(m.where(large, x, factor))
+    near = s * _polynomial(LGAMMA_NEAR_2, s) + m.where(m.less(x, 1.25), -logarithm, logarithm)
+    inverse = 1.0 / m.where(large, x, 4.5)
+    half_log_of_2_pi = 0.9189385332046728
+    rest = half_log_of_2_pi - 0.5 + inverse * _polynomial(STIRLING, inverse * inverse)
+    return m.where(large, (x - 0.5) * (logarithm - 1.0) + rest, near)
+
+
+@rule("ψ", "\\psi\\left({x}\\right)", POSITIVE, aliases=("psi",),
+      summary="The digamma function, the derivative of lgamma(x).",
+      domain="x > 0, or x is not a whole number")  # fmt: skip
+def digamma(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        of_positive = _digamma_of_positive(m, m.where(m.less(x, 0.0), 1.0 - x, x))
+        return m.where(m.less(x, 0.0), of_positive - m.pi / _tangent_of_pi(m, x), of_positive)
+
+    return m.digamma if m.exact else value, lambda out, x: (m.trigamma(x),)
+
+
+def _digamma_of_positive(m: Any, x: Any) -> Any:
+    """The asymptotic series from 5 on; below, from around its zero, whose factor keeps the digits there."""
+    first, second, third = x - 1.0, x - 2.0, x - 3.0
+    large = m.less_equal(5.0, x)
+    # x = whole + 1.5 + s; the difference from digamma(1.5 + s) is a sum of reciprocals, which is one quotient.
+    s, above, below = x - 4.5, first * second + third * (first + second), first * second * third
+    ends = ((4.0, x - 3.5, first + second, first * second), (3.0, x - 2.5, 1.0, first), (2.0, x - 1.5, 0.0, 1.0))
+    for end, start, numerator, denominator in (*ends, (1.0, x - 0.5, -1.0, x)):
+        inside = m.less(x, end)
+        s, above, below = (
+            m.where(inside, start, s),
+            m.where(inside, numerator, above),
+            m.where(inside, denominator, below),
+        )
+    quotient = m.where(large, 1.0, above) / m.where(large, x, below)
+    zero = (s + 0.03836785503163766) + 1.6445603550442201e-18  # 1.5 + s less the zero of digamma
+    near = zero * _polynomial(DIGAMMA_NEAR, s) + quotient
+    series = quotient * (0.5 + quotient * _polynomial(DIGAMMA_FAR, quotient * quotient))
+    return m.where(large, m.log(m.where(large, x, 5.0)) - series, near)
+
+
+def _tangent_of_pi(m: Any, x: Any) -> Any:
+    """The tangent of pi*x, reduced first; nan where that is 0, a pole of what is divided by it."""
+    rest = x - m.round(x)
+    return m.where(m.equal(rest, 0.0), m.inf - m.inf, m.tan(m.pi * rest))
+
+
+@rule("ψ′", "\\psi'\\left({x}\\right)", POSITIVE,
+      summary="The trigamma function, the derivative of digamma(x).",
+      domain="x > 0, or x is not a whole number")  # fmt: skip
+def trigamma(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        of_positive = _trigamma_of_positive(m, m.where(m.less(x, 0.0), 1.0 - x, x))
+        sine = m.where(m.less(x, 0.0), m.sin(m.pi * (x - m.round(x))) / m.pi, 1.0)
+        return m.where(m.less(x, 0.0), 1.0 / (sine * sine) - of_positive, of_positive)
+
+    return m.trigamma if m.exact else value, lambda out, x: (m.polygamma(2.0, x),)
+
+
+def _trigamma_of_positive(m: Any, x: Any) -> Any:
+    """The asymptotic series from 5 on; below 5 that of x + 5, and the five terms 1/(x + k)² before it."""
+    large = m.less_equal(5.0, x)
+    above, below = 1.0, (x + 1.0) * (x + 1.0)  # all but the largest of these terms are one quotient
+    for k in range(2, 5):
+        square = (x + float(k)) * (x + float(k))
+        above, below = above * square + below, below * square
+    inverse = 1.0 / m.where(large, x, x + 5.0)
+    series = inverse + inverse * inverse * (0.5 + inverse * _polynomial(TRIGAMMA_FAR, inverse * inverse))
+    return m.where(large, series, (series + above / below) + 1.0 / (x * x))
+
+
+@rule("ψₓ", "\\psi^{{({x})}}\\left({y}\\right)", Region(1.6, 2.4, (1.0, 4.0)), Region(0.1, 4.0, (1e-8, 37.0, 1e8)),
+      summary="The derivative of digamma of order x, a whole number not below 0.", kinks=(_ORDER_STEP,),
+      domain="x >= -0.5 and (y > 0 or y is not a whole number)")  # fmt: skip
+def polygamma(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        order = m.round(x)
+        odd = 2.0 * (order / 2.0 - m.floor(order / 2.0))
+        sign = m.where(m.equal(odd, 1.0), 1.0, -1.0)
+        power = m.where(m.equal(order, 0.0), 2.0, order + 1.0)
+        # All terms 1/(y + k)**power, also for k below 0, are those of the two fractions; the reflection subtracts some.
+        below = m.where(m.less(y, 0.0), y - m.floor(y), 0.5)
+        of_all = _zeta(m, power, below) + sign * _zeta(m, power, 1.0 - below)
+        terms = _zeta(m, power, m.where(m.less(y, 0.0), 1.0 - y, y))
+        total = m.where(m.less(y, 0.0), of_all - sign * terms, terms)
+        return m.where(m.equal(order, 0.0), m.digamma(y), sign * m.gamma(power) * total)
+
+    return m.polygamma if m.exact else value, lambda out, x, y: (0.0, m.polygamma(m.round(x) + 1.0, y))
+
+
+def _zeta(m: Any, power: Any, x: Any) -> Any:
+    """The sum of 1/(x + k)**power for k from 0 on: nine terms, and the others by the Euler-Maclaurin formula."""
+    total = m.total([m.pow(x + float(k), -power) for k in range(9)])
+    inverse = 1.0 / (x + 9.0)
+    term, rest = power * inverse * inverse, 1.0 / (power - 1.0) + 0.5 * inverse
+    for k, coefficient in enumerate(EULER_MACLAURIN, start=1):
+        rest = rest + coefficient * term
+        term = term * ((power + (2.0 * k - 1.0)) * inverse) * ((power + 2.0 * k) * inverse)
+    return total + m.pow(x + 9.0, 1.0 - power) * rest
+
+
+@rule("Γ", "\\Gamma\\left({x}\\right)", POSITIVE,
+      summary="The gamma function; of a whole number, the factorial of the one before.",
+      domain="x > 0, or x is not a whole number")  # fmt: skip
+def gamma(m: Any) -> Pair:
+    def value(x: Any) -> Any:
+        size = m.where(m.less(x, 0.5), 1.0 - x, x)
+        of_size = _gamma_of_positive(m, size)
+        # The reflection gamma(x)·gamma(1 - x) = pi/sin(pi·x); above 0, gamma(x + 1)/x, which has no sine.
+        sine = m.where(m.less(x, 0.0), _circular_of_pi(m, m.sin, x), 1.0)
+        reflected = m.pi / (sine * of_size)
+        small = _gamma_of_positive(m, x + 1.0) / x
+        return m.where(m.less(x, 0.0), reflected, m.where(m.less(x, 0.5), small, of_size))
+
+    return m.gamma if m.exact else value, lambda out, x: (out * m.digamma(x),)
+
+
+def _gamma_of_positive(m: Any, x: Any) -> Any:
+    """From 1/2 on: Stirling's formula from 4.5 on, and below from around 2. A whole result is made exact."""
+    s, factor = x - 4.0, (x - 1.0) * (x - 2.0)
+    for end, start, below in ((3.5, x - 3.0, x - 1.0), (2.5, x - 2.0, 1.0), (1.5, x - 1.0, 1.0 / x)):
+        inside = m.less(x, end)
+        s, factor = m.where(inside, start, s), m.where(inside, below, factor)
+    near = factor * (1.0 + s * _polynomial(GAMMA_NEAR_2, s))
+    base = m.where(m.less(x, 4.5), 4.5, x)
+    inverse = 1.0 / base
+    half = m.pow(base, 0.5 * base - 0.25)  # twice, since the power overflows before the result does
+    stirling = 2.5066282746310002 * half * m.exp(-base) * half
+    far = stirling * m.exp(inverse * _polynomial(STIRLING, inverse * inverse))
+    result = m.where(m.less(x, 4.5), near, far)
+    is_factorial = m.less(x, m.where(m.equal(x, m.floor(x)), 19.0, 0.0))
+    return m.where(is_factorial, m.round(result), result)
 
 
 @rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL,

@@ -6,6 +6,7 @@ What the statements are put into, a function for a user or an engine's operation
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from functools import partial
 from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
+from microgrid.core.ieee import Ieee
+from microgrid.core.rules import EVERY_RULE
 
 __all__ = ["PYTHON", "C", "Infix", "Language", "List", "Source", "Term"]
 
@@ -128,6 +131,18 @@ class Source(Arithmetic):
         self.lines.append(self.language.assignment.format(name=name, text=text))
         return Term(self, name)
 
+    def lines_for(self, results: Iterable[Any]) -> list[str]:
+        """The statements that some results need: a rule that uses another one may not need all that this computes."""
+        names = re.compile(rf"\b{self._prefix}\d+\b")
+        needed = {self.write(result) for result in results}
+        kept = []
+        for line in reversed(self.lines):
+            name, *used = names.findall(line)
+            if name in needed:
+                needed.update(used)
+                kept.append(line)
+        return kept[::-1]
+
     def write(self, number: Any) -> str:
         """A term or a plain number as source text."""
         if isinstance(number, Term):
@@ -141,9 +156,9 @@ class Source(Arithmetic):
 
     def infix(self, operator: str, left: Any, right: Any) -> Term:
         """Two numbers with an operator between them. A factor of 1, which changes no bit, is left out."""
-        if operator == "*" and type(left) is float and left == 1.0:
+        if operator == "*" and isinstance(left, float) and left == 1.0:
             return right  # type: ignore[no-any-return]  # an infix of two plain numbers is computed, not written
-        if operator == "*" and type(right) is float and right == 1.0:
+        if operator == "*" and isinstance(right, float) and right == 1.0:
             return left  # type: ignore[no-any-return]  # likewise
         return self.define(f"{self.write(left)} {operator} {self.write(right)}")
 
@@ -155,9 +170,21 @@ class Source(Arithmetic):
         def function(*operands: Any) -> Any:
             if any([isinstance(operand, Term) for operand in operands]):
                 return self.define(call.format(", ".join([self.write(operand) for operand in operands])))
-            return getattr(FLOAT, name)(*operands)
+            return Ieee(getattr(FLOAT, name)(*operands))
 
         return function
+
+    def __getattr__(self, name: str) -> Any:
+        """A rule of the table: of plain numbers alone it is computed, not written, and may be divided by, 0 or not."""
+        function = super().__getattr__(name)
+        if EVERY_RULE[name].arity is None:
+            return function
+
+        def of_terms(*operands: Any) -> Any:
+            written = any([isinstance(operand, Term) for operand in operands])
+            return function(*operands) if written else Ieee(getattr(FLOAT, name)(*operands))
+
+        return of_terms
 
     # ---- comparisons and choices ------------------------------------------------------------------------------
 

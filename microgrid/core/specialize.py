@@ -96,7 +96,7 @@ def _arithmetic(rule: Rule, letters: str) -> str:
     value, partials = rule.make(source)
     out = value(*operands)
     slopes = partials(out, *operands)
-    lines = [*source.lines, f"out = {source.write(out)}"]
+    lines = [*source.lines_for([out, *slopes]), f"out = {source.write(out)}"]
     lines += [f"{letter}_partial = {source.write(slope)}" for letter, slope in zip(letters, slopes, strict=True)]
     return "\n".join([f"        {line}" for line in lines])
 
