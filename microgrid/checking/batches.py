@@ -46,15 +46,18 @@ class Sweep:
         How much rounding may change the output; infinite if that is unknown.
     is_confirmed : bool
         Whether all local derivatives agree, so that two independent sources say the same of the gradient.
+    adds_up : bool
+        Whether every adjoint is the sum of its children's contributions.
     """
 
     settled: set[int]
     gradient: list[Estimate] | None
     spread: float
     is_confirmed: bool
+    adds_up: bool
 
 
-NOTHING = Sweep(set(), None, math.inf, is_confirmed=False)
+NOTHING = Sweep(set(), None, math.inf, is_confirmed=False, adds_up=False)
 """What is known without a replay."""
 
 
@@ -134,10 +137,10 @@ class _Replay:
                 agreeing += len(right)
                 settled.update(right if not group.rule.kinks else ())
         if not self._has_gradient:
-            return Sweep(settled, None, math.inf, is_confirmed=False)
+            return Sweep(settled, None, math.inf, is_confirmed=False, adds_up=self._adds_up())
         output = values[self._recording.positions[self._recording.output]]
         spread = _SAFETY * float(numpy.max(numpy.abs(output[1:] - output[0])))
-        return Sweep(settled, self._gradient(slopes), spread, agreeing == total)
+        return Sweep(settled, self._gradient(slopes), spread, agreeing == total, self._adds_up())
 
     def _merged(self) -> Iterator[_Group]:
         """The groups of all levels together."""
@@ -221,6 +224,18 @@ class _Replay:
         return is_fresh & numpy.isfinite(data) & (gap <= self._tol * size + _SMALLEST).all(axis=1)
 
     # ---- the chain rule -----------------------------------------------------------------------------------------
+
+    def _adds_up(self) -> bool:
+        import numpy
+
+        adjoints = numpy.array(self._recording.adjoints)
+        shares = self._partials * numpy.repeat(adjoints, numpy.diff(self._starts))
+        sums, sizes, counts = numpy.zeros((3, len(adjoints)))
+        sums[self._recording.positions[self._recording.output]] = 1.0
+        numpy.add.at(sums, self._operands, shares)
+        numpy.add.at(sizes, self._operands, abs(shares))
+        numpy.add.at(counts, self._operands, 1.0)
+        return bool(((abs(adjoints - sums) <= 2.0**-51 * (counts + 1.0) * sizes) | (adjoints == sums)).all())
 
     def _gradient(self, slopes: Any) -> list[Estimate]:
         import numpy

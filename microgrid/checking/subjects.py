@@ -165,7 +165,7 @@ class RecordedFunction(_Lines):
         self.numbers = [leaf.data for leaf in recording.inputs]
         super().__init__(self._recorded_value, self.numbers)
         self._sweep = sweep(recording, tol) if len(recording.order) > _SMALL else NOTHING
-        self.inspection = inspect_nodes(recording, tol, self._sweep.settled)
+        self.inspection = inspect_nodes(recording, tol, self._sweep.settled, adds_up=self._sweep.adds_up)
         self._call, self._tol = call, tol
         self._names = [leaf.name or "" for leaf in recording.inputs]
         self._is_finite = math.isfinite(recording.output.data)
