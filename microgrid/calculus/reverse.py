@@ -86,5 +86,5 @@ def recorded_gradient(output: Value, nodes: Sequence[Value]) -> list[Value]:
     between = dependents([output], nodes, order)
     if output not in between:
         return [as_value(0.0) for _ in nodes]
-    adjoints = pullback(output, _value_partials, through=between, times=times, order=order)
-    return [as_value(adjoints.get(node, 0.0)) for node in nodes]
+    adjoints = pullback(output, _value_partials, m=VALUE, through=between, wanted=nodes, times=times, order=order)
+    return [as_value(adjoints[node]) for node in nodes]

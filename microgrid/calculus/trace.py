@@ -45,8 +45,7 @@ class Trace:
         """The derivatives of an output with respect to the variables, by reverse mode."""
         if not self.plain:
             return recorded_gradient(output, self.variables)
-        adjoints = pullback(output)
-        return [adjoints.get(variable, 0.0) for variable in self.variables]
+        return list(pullback(output, wanted=self.variables).values())
 
     def second_derivatives(self, directions: Sequence[Sequence[float]] | None = None) -> Any:
         """The Hessian's products with directions, or its rows, of a function whose arrays were computed as a whole.

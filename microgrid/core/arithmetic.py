@@ -136,5 +136,5 @@ class _FloatArithmetic(Arithmetic):
         return ieee_value, ieee_partials
 
 
-FLOAT = _FloatArithmetic("float", floats=True)
+FLOAT = _FloatArithmetic("float", floats=True, **COMPARISONS)
 """IEEE 754 doubles: log 0 is -inf, exp 710 is inf, 1/0 is inf, and nothing ever raises."""

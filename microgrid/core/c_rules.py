@@ -56,6 +56,8 @@ def rules_in_c() -> str:
     parts.append(f'static const char *const rule_names[] = {{"", {names}}};\n')
     arities = ", ".join([str(rule.arity or 0) for rule in rules])
     parts.append(f"static const unsigned char rule_arity[] = {{0, {arities}}}; /* 0: any number */\n")
+    choices = ", ".join([str(int(rule.choice)) for rule in rules])
+    parts.append(f"static const unsigned char rule_is_choice[MOST_OPS] = {{0, {choices}}};\n")
     parts.append(_lists(rules))
     parts.append(f'#define BUILT_FROM "{built_from()}"\n')
     return "\n".join(parts)

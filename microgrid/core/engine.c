@@ -42,6 +42,8 @@ static double largest(const double *terms, Py_ssize_t n) {
     return peak;
 }
 
+enum { OP_BITS = 12, MOST_OPS = 1 << OP_BITS };
+
 #include "rules.inc"
 
 /* ---- the node ------------------------------------------------------------------------------------------------- */
@@ -53,7 +55,8 @@ typedef struct { /* the operands of a node with more than two, behind it in memo
     Value *parents[];
 } Many;
 
-enum { FIRST_IS_NUMBER = 1, SECOND_IS_NUMBER = 2, IS_CONSTANT = 4 };
+/* UNREACHED: to this node, the last sweep found no way but through branches that weren't taken. */
+enum { FIRST_IS_NUMBER = 1, SECOND_IS_NUMBER = 2, IS_CONSTANT = 4, UNREACHED = 8 };
 enum { LEAF, UNARY, BINARY, MANY }; /* how the operands are kept */
 
 struct Value {
@@ -66,7 +69,7 @@ struct Value {
         Many *many;
     } operand[2];
     PyObject *name;
-    unsigned long long op : 12, kind : 2, flags : 4, mark : 46; /* mark: the last sweep that met the node */
+    unsigned long long op : OP_BITS, kind : 2, flags : 4, mark : 46; /* mark: the last sweep that met the node */
 };
 
 static PyTypeObject *ValueType;
@@ -415,6 +418,7 @@ typedef struct {
 
 static Stack pending, order;
 static unsigned long long sweep; /* the number of the current sweep */
+static int met_choices;          /* whether there is a choice among the nodes in `order` */
 
 static int push(Stack *stack, uintptr_t item) {
     if (stack->count == stack->room) {
@@ -458,8 +462,12 @@ static inline int add_to_order(Value *root, int clearing) {
         }
         Value *node = (Value *)item;
         if (node->mark == sweep) continue;
+        met_choices |= rule_is_choice[node->op];
         node->mark = sweep;
-        if (clearing) node->grad = 0.0;
+        if (clearing) {
+            node->flags &= ~UNREACHED;
+            node->grad = 0.0;
+        }
         if (push(&pending, item | 1)) return -1;
         if (node->kind == MANY) {
             Many *many = node->operand[0].many;
@@ -479,6 +487,7 @@ static inline int add_to_order(Value *root, int clearing) {
 static int find_interior(Value *root) {
     sweep++;
     order.count = 0;
+    met_choices = 0;
     return add_to_order(root, 1);
 }
 
@@ -498,6 +507,29 @@ static void hand_back(void) {
     }
 }
 
+/* Along one edge: nothing if the node was not reached, and nothing to what a choice didn't take. A nan was taken. */
+static inline void hand_back_to(Value *parent, const Value *node, double partial) {
+    if (node->flags & UNREACHED || (partial == 0.0 && rule_is_choice[node->op])) return;
+    parent->grad += partial * node->grad;
+    parent->flags &= ~UNREACHED;
+}
+
+/* hand_back for a graph with choices; it is one of its own, so that other graphs pay nothing. */
+static void hand_back_by_choices(void) {
+    for (size_t i = 0; i + 1 < order.count; i++) ((Value *)order.items[i])->flags |= UNREACHED; /* the last is the root */
+    for (size_t i = order.count; i-- > 0;) {
+        const Value *node = (Value *)order.items[i];
+        if (node->kind == MANY) {
+            Many *many = node->operand[0].many;
+            for (Py_ssize_t k = 0; k < many->count; k++) hand_back_to(many->parents[k], node, many_partials(many)[k]);
+            continue;
+        }
+        if (!(node->flags & FIRST_IS_NUMBER)) hand_back_to(node->operand[0].node, node, node->partial[0]);
+        if (node->kind == BINARY && !(node->flags & SECOND_IS_NUMBER))
+            hand_back_to(node->operand[1].node, node, node->partial[1]);
+    }
+}
+
 static PyObject *backward(PyObject *self, PyObject *unused) {
     Value *root = AS_VALUE(self);
     if (IS_STRICT()) {
@@ -511,7 +543,8 @@ static PyObject *backward(PyObject *self, PyObject *unused) {
     }
     if (find_interior(root)) return PyErr_NoMemory();
     root->grad = 1.0;
-    hand_back();
+    if (met_choices) hand_back_by_choices();
+    else hand_back();
     shrink(&pending);
     shrink(&order);
     Py_RETURN_NONE;
@@ -541,7 +574,7 @@ static PyObject *zero_grad(PyObject *self, PyObject *unused) {
    `inputs` an input, from there on a constant where the distance is even and a node where it is odd. A node's mark
    holds its place, above the number of the sweep that met it, so that no table from nodes to places is needed. */
 
-enum { LINE = 8, MOST_OF_A_KIND = 1 << 29, NO_PLACE = -1, NOT_ENTERED = 0xFFFF, MOST_OPS = 1 << 12 };
+enum { LINE = 8, MOST_OF_A_KIND = 1 << 29, NO_PLACE = -1, NOT_ENTERED = 0xFFFF };
 
 typedef struct {
     unsigned long long base; /* the sweep's number: marks above it are places */
@@ -1019,7 +1052,7 @@ static PyObject *operand_node(Value *node, int place, unsigned flag) {
     if (node->flags & flag) {
         Value *constant = new_leaf(node->operand[place].number, IS_CONSTANT);
         if (!constant) return NULL;
-        constant->grad = 0.0 + node->partial[place] * node->grad; /* as a sweep adds it to a gradient of 0 */
+        hand_back_to(constant, node, node->partial[place]); /* as a sweep would have, from a gradient of 0 */
         node->operand[place].node = constant;
         node->flags &= ~flag;
     }

@@ -81,6 +81,9 @@ class Rule:
         What the function is, in a sentence that ``help`` begins with.
     domain : str
         Where the function is defined, as a condition on the operands; empty if everywhere.
+    choice : bool
+        Whether the rule chooses among its operands, so that a partial of exactly 0 says "not taken": what wasn't taken
+        contributes nothing, not 0 times whatever lies behind it. Any other rule's 0 is a number like all others.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Rule:
     constant_form: str | None = None
     summary: str = ""
     domain: str = ""
+    choice: bool = False
 
     @property
     def arity(self) -> int | None:

@@ -533,7 +533,7 @@ def softplus(m: Any) -> Pair:
     return value, lambda out, x: (m.sigmoid(x),)
 
 
-@rule("relu", "\\max\\left(0, {x}\\right)", AWAY_FROM_0,
+@rule("relu", "\\max\\left(0, {x}\\right)", AWAY_FROM_0, choice=True,
       summary="The rectified linear unit: x where it is positive, otherwise 0.", kinks=(
     Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
 ))  # fmt: skip
@@ -865,7 +865,7 @@ def _share(m: Any, larger: Any, smaller: Any) -> Any:
     return m.where(m.less(smaller, larger), 1.0, m.where(m.less(larger, smaller), 0.0, tie))
 
 
-@rule("max", "\\max\\left({x}, {y}\\right)", REAL, REAL,
+@rule("max", "\\max\\left({x}, {y}\\right)", REAL, REAL, choice=True,
       summary="The larger of x and y.", kinks=(
     Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
 ))  # fmt: skip
@@ -876,7 +876,7 @@ def maximum(m: Any) -> Pair:
     return value, lambda out, x, y: (_share(m, x, y), _share(m, y, x))
 
 
-@rule("min", "\\min\\left({x}, {y}\\right)", REAL, REAL,
+@rule("min", "\\min\\left({x}, {y}\\right)", REAL, REAL, choice=True,
       summary="The smaller of x and y.", kinks=(
     Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
 ))  # fmt: skip
@@ -912,7 +912,7 @@ def clip(m: Any) -> Pair:
     return value, partials
 
 
-@rule("<", "\\left[{x} < {y}\\right]", REAL, REAL, operator="lt",
+@rule("<", "\\left[{x} < {y}\\right]", REAL, REAL, operator="lt", choice=True,
       summary="Whether x < y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
     Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
 ))  # fmt: skip
@@ -920,7 +920,7 @@ def less(m: Any) -> Pair:
     return lambda x, y: m.where(m.less(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
-@rule("≤", "\\left[{x} \\le {y}\\right]", REAL, REAL, operator="le",
+@rule("≤", "\\left[{x} \\le {y}\\right]", REAL, REAL, operator="le", choice=True,
       summary="Whether x <= y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
     Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
 ))  # fmt: skip
@@ -928,7 +928,7 @@ def less_equal(m: Any) -> Pair:
     return lambda x, y: m.where(m.less_equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
-@rule("=", "\\left[{x} = {y}\\right]", REAL, REAL,
+@rule("=", "\\left[{x} = {y}\\right]", REAL, REAL, choice=True,
       summary="Whether x == y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
     Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
 ))  # fmt: skip
@@ -936,7 +936,7 @@ def equal(m: Any) -> Pair:
     return lambda x, y: m.where(m.equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
-@rule("where", "\\left({y}\\ \\text{{where}}\\ {x}\\ \\text{{else}}\\ {z}\\right)", CHOICE, REAL, REAL,
+@rule("where", "\\left({y}\\ \\text{{where}}\\ {x}\\ \\text{{else}}\\ {z}\\right)", CHOICE, REAL, REAL, choice=True,
       summary="A choice: y where x is not 0, otherwise z; x may be a comparison such as a < b.", kinks=(
     Kink("x = 0", "a jump, with derivative 0; the third operand is chosen", (0.0, 2.0, 3.0), (0.0, 0.0, 1.0)),
 ))  # fmt: skip

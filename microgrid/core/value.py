@@ -166,7 +166,7 @@ class ValueBase(Methods):
     def _backward(self) -> None:
         """Add this node's shares to its parents' gradients: one step of ``backward``, as in micrograd's lecture."""
         for parent, partial in zip(self.parents, self.partials, strict=True):
-            parent.grad += partial * self.grad
+            parent.grad += partial * self.grad if partial or not (self.op and self.op.choice) else 0.0
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""

@@ -317,7 +317,8 @@ class _Explainer:
             paths = tuple(self._paths(upper, lower, inside, partials))
             return paths, sympy.Add(*[path.formula for path in paths])
         # Factors that paths have in common are multiplied once. The lower end has no partials of its own here.
-        adjoints = pullback(upper, partials.__getitem__, sympy.Integer(1), through=inside, order=nodes[1:])
+        one, above = sympy.Integer(1), nodes[1:]
+        adjoints = pullback(upper, partials.__getitem__, one, through=inside, wanted=[lower], order=above)
         return (), adjoints[lower]
 
     def _product(self, above: Component, stage: Component, lower: Value) -> Component:

@@ -197,7 +197,7 @@ def _written(value: Value, leaves: Sequence[Value], language: Language) -> tuple
     terms = {leaf: source.define(f"x[{index}]") for index, leaf in enumerate(leaves)}
     order = topological_order(value)
     values = evaluate([value], source, terms, order=order)
-    adjoints = pullback(value, local_partials(source, values), order=order)
+    adjoints = pullback(value, local_partials(source, values), m=source, wanted=leaves, order=order)
     return source, source.write(values[value]), [source.write(adjoints[leaf]) for leaf in leaves]
 
 
