@@ -8,10 +8,11 @@ none holds at these numbers, the function is recorded anew.
 
 from __future__ import annotations
 
-import threading
+import itertools
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from microgrid._public import public
 from microgrid.calculus.trace import Wrt
@@ -29,6 +30,8 @@ from microgrid.compiler.arguments import (
     variables_of,
     walk,
 )
+from microgrid.compiler.outside import Outside
+from microgrid.compiler.paths import Paths
 from microgrid.compiler.request import GRADIENT, HESSIAN, HVP, JACOBIAN, JVP, VALUE, VJP, Request, trace_for
 from microgrid.compiler.specialization import MISSED, Bound, Call, Specialization
 from microgrid.compiler.target import FunctionTarget, GraphTarget, target_of
@@ -36,10 +39,13 @@ from microgrid.compiler.tiers import LEVELS, Code, point_runner, processors, row
 from microgrid.compiler.trace import Trace
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
+from microgrid.util.locks import Lock
 from microgrid.util.pytree import Rebuild, added
 from microgrid.util.wording import listed
 
 __all__ = ["Compiled", "compile"]
+
+P = TypeVar("P", Trace, Specialization)
 
 
 @dataclass(slots=True)
@@ -48,11 +54,12 @@ class _Structure:
 
     layout: Layout
     static: Arguments
-    traces: list[Trace] = field(default_factory=list)
-    specializations: dict[Request, list[Specialization]] = field(default_factory=dict)
+    traces: Paths[Trace]
+    specializations: dict[Request, Paths[Specialization]] = field(default_factory=dict)
+    used: int = 0
 
 
-_OPTIONS = ("_penalty", "_target", "_wrt", "_rows", "_gradient", "_reduce", "_precise", "_optimize", "_threads")
+_OPTIONS = ("_target", "_wrt", "_rows", "_gradient", "_reduce", "_precise", "_optimize", "_threads", "_paths")
 
 
 @public()
@@ -82,21 +89,26 @@ class Compiled:
         precise: bool,
         optimize: str,
         threads: int | None,
+        paths: int,
         gradient: Rebuild | None,
         penalty: Compiled | None = None,
     ) -> None:
         self._target, self._wrt, self._rows, self._gradient = target, wrt, rows, gradient
         self._reduce, self._precise, self._optimize, self._threads = reduce, precise, optimize, threads
-        self._penalty = penalty
+        self._paths, self._penalty = paths, penalty
         self._forget()
 
     def _forget(self) -> None:
         """Begin as if it had not been called."""
         self._structures: dict[Hashable, _Structure] = {}
+        self._clock = itertools.count()
+        self._outside = Outside(None)  # what the function reads from outside, and how it was at the last call
+        self._read: Hashable = ()
+        self._has_warned = False
         self._recent: dict[Request, Specialization] = {}
         self._row_places: dict[tuple[Place, ...], list[Place]] = {}
         self._last: Specialization | None = None
-        self._lock = threading.RLock()
+        self._lock = Lock()
 
     # ---- calls ------------------------------------------------------------------------------------------------
 
@@ -240,7 +252,7 @@ class Compiled:
     def _call(self, request: Request, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
         """Answer a request: by the specialization of the last call if it fits, by a walk of the arguments otherwise."""
         recent = self._recent.get(request)
-        if recent is not None and not more:
+        if recent is not None and not more and (not self._outside.reads or self._outside.key() == self._read):
             answer = recent(args)
             if answer is not MISSED:
                 self._last = recent
@@ -273,31 +285,65 @@ class Compiled:
         arguments = self._target.arguments(args, more)
         arrays = row_arrays(arguments, self._places_of_rows(arguments), self._target.label)
         key, numbers = self._walked(arguments, arrays)
-        structure = self._structures.get(key)
-        if structure is None:
-            structure = self._structures.setdefault(key, self._laid_out(arguments, arrays))
+        structure = self._structure_at(self._outside.key(), key, arguments, arrays)
+
+        calls: list[Call] = []
+
+        def fails(one: Specialization) -> int | None:
+            call, failing = one.tried(numbers, vector, is_bound=is_bound)
+            calls[:] = [call]
+            return failing
 
         def fitting() -> tuple[Specialization, Call] | None:
-            for one in tuple(structure.specializations.get(request, ())):
-                call = one.packed(numbers, arrays, vector, is_bound=is_bound)
-                if call is not None:
-                    return one, call
-            return None
+            known = structure.specializations.get(request)
+            found = known.find(fails) if known else None
+            return None if found is None else (found, calls[-1])
 
         found = fitting()
         if found is None:
             with self._lock:  # another thread may have recorded in the meantime
                 found = fitting()
                 if found is None:
-                    self._specialize(request, structure, arguments, numbers, arrays)
+                    self._specialize(request, structure, key, arguments, numbers, arrays, fails)
                     found = fitting()
         if found is None:
             raise InvalidValueError(
                 f"{self._target.__name__} takes another way when it is recorded again: it has to depend on its "
                 "arguments alone, and not on chance or on what it did before"
             )
-        self._recent[request] = self._last = found[0]
+        one, call = found
+        one.take(call, arrays, vector)
+        self._recent[request] = self._last = one
         return found
+
+    def _structure_at(
+        self, read: Hashable, key: Hashable, arguments: Arguments, arrays: Mapping[Place, Any]
+    ) -> _Structure:
+        """What was made for arguments of a structure while the outside was like that."""
+        structure = self._structures.get((read, key))
+        if structure is None:
+            structure = self._structures.setdefault((read, key), self._laid_out(arguments, arrays))
+        self._use(read, structure)
+        return structure
+
+    def _use(self, read: Hashable, structure: _Structure) -> None:
+        structure.used = next(self._clock)
+        if read != self._read:  # what was used last was recorded with other numbers outside
+            self._recent.clear()
+            self._read = read
+        if len(self._structures) > self._paths:
+            self._structures.pop(min(self._structures.copy().items(), key=lambda item: item[1].used)[0], None)
+            self._warn(
+                f"{self._target.__name__} was recorded for more than {self._paths} structures of arguments, fixed "
+                "arguments or numbers from outside, and what was not used for longest is forgotten: give arrays of few "
+                "shapes, and pass what changes as an argument"
+            )
+
+    def _warn(self, text: str) -> None:
+        """Warn, once for each compiled function."""
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(text, RuntimeWarning, stacklevel=7)
 
     def _places_of_rows(self, arguments: Arguments) -> list[Place]:
         given = tuple(arguments)
@@ -350,24 +396,38 @@ class Compiled:
         examples = {place: one_row(arrays[place]) if place in arrays else one for place, one in arguments.items()}
         places = [(place, self._target.label(place)) for place in arguments if place not in static]
         layout = Layout(places, examples, arrays, self._target.outside)
-        return _Structure(layout, {place: one for place, one in arguments.items() if place in static})
+        fixed = {place: one for place, one in arguments.items() if place in static}
+        return _Structure(layout, fixed, Paths(self._paths))
 
     def _specialize(
         self,
         request: Request,
         structure: _Structure,
+        key: Hashable,
         arguments: Arguments,
         given: Arguments,
         arrays: Mapping[Place, Any],
+        fails: Callable[[Specialization], int | None],
     ) -> None:
-        """Add a specialization for a request, from a trace that holds at these numbers; record one if there is none."""
+        """Add a specialization for a request, from a trace that holds at these numbers; record one if there is none.
+
+        ``fails`` says which guard of a specialization doesn't hold at these numbers.
+
+        What the function reads from outside is looked for as it is recorded, and looked at after that: what it changed
+        itself is no reason to record it again.
+        """
         layout = structure.layout
         numbers = layout.numbers(given, arrays)
         shared = [numbers[slot] for slot in layout.shared]
-        trace = next((one for one in structure.traces if one.guards is None or one.guards.hold_at(shared)), None)
+        trace = structure.traces.find(lambda one: one.fails_at(shared))
         if trace is None:
             trace = self._target.record(layout, numbers, structure.static, share=not self._precise)
-            structure.traces.append(trace)
+            self._outside = Outside(self._target.reading)
+            if (read := self._outside.key()) != self._read:
+                self._structures.pop((self._read, key), None)
+                self._structures[read, key] = structure
+                self._use(read, structure)
+            self._add(structure.traces, trace, lambda one: one.fails_at(shared))
         variables = NO_VARIABLES if request is VALUE else self._variables(layout, arguments, has_rows=bool(arrays))
         asked = trace_for(request, trace, layout, variables, numbers, share=not self._precise)
         runner = self._runner(request, structure, asked, variables)
@@ -377,7 +437,17 @@ class Compiled:
         positions = self._target.positions(len(arguments))
         fast = None if structure.static or request.vector else layout.fast(positions)
         made = Specialization(request, asked, layout, variables, fast, runner, options, self._reduce)
-        structure.specializations.setdefault(request, []).insert(0, made)
+        known = structure.specializations.setdefault(request, Paths(self._paths))
+        self._add(known, made, fails)
+
+    def _add(self, known: Paths[P], path: P, fails: Callable[[P], int | None]) -> None:
+        """Add a path; if another one is forgotten for it, tell why."""
+        if known.add(path, fails) is not None:
+            self._warn(
+                f"{self._target.__name__} took more than {self._paths} paths through its branches, most of them "
+                f"decided at {known.branching_line()}, and each new one is recorded and compiled: choose by "
+                "microgrid.where, maximum or minimum, which stay in one graph, or keep more by compile(..., paths=...)"
+            )
 
     def _runner(self, request: Request, structure: _Structure, trace: Trace, variables: Variables) -> Any:
         """What runs a program. The gradient and the vector-Jacobian product have it in common."""
@@ -465,7 +535,7 @@ class Compiled:
 
     def __getstate__(self) -> dict[str, Any]:
         """The function and the options: a copy records anew what it is called with."""
-        return {name: getattr(self, name) for name in _OPTIONS}
+        return {name: getattr(self, name) for name in (*_OPTIONS, "_penalty")}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
@@ -490,6 +560,7 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     optimize: str = "auto",
     threads: int | None = None,
     static: Sequence[Place] | Place = (),
+    paths: int = 64,
     penalty: Callable[..., Any] | None = None,
 ) -> Compiled:
     """Record a function once, or take a recorded graph, and run it at the machine's speed.
@@ -523,6 +594,9 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     static : places or names of arguments
         Which arguments are fixed for a recorded call although they are numbers: the function is recorded anew for each
         value.
+    paths : int
+        How many paths through the branches of a function are kept, and for how many structures of arguments; those
+        used last. A warning names the line that decides most of them if there are more.
     penalty : callable, optional
         A function of arguments that all rows share, which it takes by their names in ``target``. Its value counts
         once, beside the sum or the mean over rows, in every derivative too.
@@ -547,7 +621,14 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     If it comes out otherwise than it was recorded, the function is recorded again for that path. What it decides by
     other means is not seen, and is as it was at the first call: by ``.data``, ``.grad`` or a text of a Value; by
     ``==``, ``in`` or the truth of a Value itself, which are about which object it is; and by whatever happened before a
-    graph was recorded. ``where`` keeps both sides in the graph: if the one that is not chosen overflows, derivatives
+    graph was recorded.
+
+    Numbers, flags, texts and arrays that a function reads from outside (globals, closures, containers, attributes and
+    mutable defaults that its code names, and the code of the functions that it calls) are compared with each call, and
+    it is recorded anew when they changed; pass large data as arguments, which costs less. A bound call keeps those of
+    when it was bound. What code doesn't name (``getattr``, files, chance, the clock) is as it was when it was recorded.
+
+    ``where`` keeps both sides in the graph: if the one that is not chosen overflows, derivatives
     are nan, as those of ``backward`` are.
 
     Examples
@@ -568,6 +649,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         raise DataError(f"optimize is one of {listed(map(repr, LEVELS))}, not {optimize!r}")
     if threads is not None and (isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1):
         raise DataError(f"threads is a number of threads from 1, not {threads!r}")
+    if isinstance(paths, bool) or not isinstance(paths, int) or paths < 1:
+        raise DataError(f"paths is a number of paths from 1, not {paths!r}")
     for one in wrt if isinstance(wrt, tuple) else () if wrt is None else (wrt,):
         if isinstance(one, bool) or not isinstance(one, int | str):
             raise DataError(f"wrt is an argument's place or name, or a tuple of those, not {wrt!r}")
@@ -595,6 +678,7 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         precise=precise,
         optimize=optimize,
         threads=threads,
+        paths=paths,
         gradient=gradient if wrt is None else None,
         penalty=None if penalty is None else _penalty(penalty, source, chosen or (0,), wrt, by_rows, reduce, precise),
     )

@@ -158,5 +158,6 @@ def trace_for(
         comparisons = [earlier[slot] for slot in guards.program.outputs] if guards else []
         comparisons += [comparison.record() for comparison in decided]
         shared_names = [*[names[slot] for slot in layout.shared], *names[len(leaves) :]]
-        guards = guards_of(comparisons, [*shared, *tangents], shared_names)
+        lines = [*trace.lines, *[comparison.line for comparison in decided]]
+        guards = guards_of(comparisons, [*shared, *tangents], shared_names, lines)
     return Trace(program, request.structure(trace, variables), guards)

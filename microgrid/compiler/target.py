@@ -21,7 +21,8 @@ class FunctionTarget:
     """A function: its arguments by position or name, and how a call of it is recorded."""
 
     def __init__(self, f: Callable[..., Any], outside: Sequence[Value], static: Sequence[Place]) -> None:
-        self.f, self.outside, self.static = f, list(outside), static
+        self.f = self.reading = f
+        self.outside, self.static = list(outside), static
         self.__name__ = getattr(f, "__name__", "function")
         self.names, self.keywords, self._has_more, self._has_more_named = _parameters(f)
 
@@ -93,6 +94,7 @@ def _parameters(f: Callable[..., Any]) -> tuple[list[str], list[str], bool, bool
 class GraphTarget:
     """A graph that was recorded before: its inputs by name."""
 
+    reading = None
     outside: Sequence[Value] = ()
     static: Sequence[Place] = ()
     keywords: Sequence[str] = ()
@@ -100,6 +102,7 @@ class GraphTarget:
 
     def __init__(self, make: Callable[[bool], Program], names: Sequence[str], results: Rebuild) -> None:
         self._make, self.names, self._results = make, list(names), results
+        self._known = frozenset(names)
 
     def positions(self, count: int) -> list[Place]:
         """The places of so many positional arguments."""
@@ -114,7 +117,7 @@ class GraphTarget:
         if len(args) > len(self.names):
             raise DataError(f"the recorded graph has {len(self.names)} inputs, and the call gives {len(args)} numbers")
         given = {**dict(zip(self.names, args, strict=False)), **more}
-        if given.keys() != set(self.names) or len(given) < len(args) + len(more):
+        if given.keys() != self._known or len(given) < len(args) + len(more):
             raise DataError(
                 f"the recorded graph has the inputs {listed(self.names)}: give each once, in this order or by its name"
             )
@@ -122,7 +125,7 @@ class GraphTarget:
 
     def place(self, one: Place, arguments: Arguments) -> Place:
         """The name of an input that is given by name or position."""
-        if one in self.names:
+        if one in self._known:
             return one
         if isinstance(one, int) and -len(self.names) <= one < len(self.names):
             return self.names[one]

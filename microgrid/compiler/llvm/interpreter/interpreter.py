@@ -75,7 +75,7 @@ class Interpreted:
         handlers = [handlers_of(form, precise=precise, choices=choices) for form in used]
         self._libraries = [calls(choices=choices), *[handler.library for handler in handlers]]
         self._arrays, self._numbers = _laid_out(program, wrt, forms, handlers, precise=precise)
-        self._is_long = len(program.ops) > _LONG
+        self.is_long = len(program.ops) > _LONG
         self.compile_seconds = time.perf_counter() - started
 
     def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:
@@ -84,8 +84,8 @@ class Interpreted:
         given = {"inputs": inputs, "seeds": seeds, "outputs": outputs, "gradient": gradient} | self._numbers
         given |= {name: array.ctypes.data for name, array in own.items()}
         words = [given[field] for field in FIELDS]
-        kept = self._arrays, own, self._libraries, keep
-        return bound_calls(self._libraries[0], words, outputs, kept, is_long=self._is_long)
+        kept = (*self._arrays.values(), *own.values(), *[library.loaded for library in self._libraries], keep)
+        return bound_calls(self._libraries[0], words, outputs, kept, is_long=self.is_long)
 
     def ir(self) -> str:
         """The handlers' modules in LLVM's syntax: those of a rule are the same for every program."""
