@@ -5,9 +5,9 @@ coordinates with each checker, counts the calls of the function, and times the w
 checker that would take longer than a minute, by what the sizes before took, is left out at that size. A second table
 has microgrid's checks of recorded graphs: logistic losses of three shapes, with every coordinate compared.
 
-What the columns can't say: SciPy takes one-sided differences and gives an error without a verdict; JAX, and microgrid
-beyond 500 coordinates, look along random directions; numdifftools estimates a gradient and leaves comparing to its
-user.
+What the columns can't say: SciPy takes one-sided differences and gives an error without a verdict; microgrid looks
+along random directions beyond 500 coordinates; numdifftools estimates a gradient and leaves comparing to its user. JAX,
+autograd and torch in its fast mode look along random directions at any size.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ def _scipy(f: Counted) -> None:
 
 
 def _scipy_central(f: Counted) -> None:
-    from scipy.optimize._numdiff import approx_derivative  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    from scipy.optimize._numdiff import approx_derivative as approximate  # type: ignore[import-untyped, unused-ignore]
 
-    approx_derivative(f.value, f.at, method="3-point")
+    approximate(f.value, f.at, method="3-point")
 
 
 def _numdifftools(f: Counted) -> None:
@@ -115,6 +115,31 @@ def _jax(f: Counted) -> None:
     check_grads(by_hand, (f.at,), order=1, modes=["rev"])  # type: ignore[no-untyped-call, unused-ignore]
 
 
+def _autograd(f: Counted) -> None:
+    from autograd.extend import defvjp, primitive  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    from autograd.test_util import check_grads  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    by_hand = primitive(f.value)
+    defvjp(by_hand, lambda _, x: lambda incoming: incoming * f.gradient(x))
+    check_grads(by_hand, modes=["rev"], order=1)(f.at)
+
+
+def _torch(f: Counted, **options: Any) -> None:
+    import torch  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    class ByHand(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return torch.tensor(f.value(x.detach().numpy()), dtype=torch.float64)
+
+        @staticmethod
+        def backward(ctx: Any, incoming: Any) -> Any:
+            return incoming * torch.as_tensor(f.gradient(ctx.saved_tensors[0].numpy()))
+
+    torch.autograd.gradcheck(ByHand.apply, (torch.tensor(f.at, requires_grad=True),), **options)
+
+
 CHECKERS: dict[str, Callable[[Counted], None]] = {
     "microgrid": _microgrid,
     "microgrid, directions=0": functools.partial(_microgrid, directions=0),
@@ -122,6 +147,9 @@ CHECKERS: dict[str, Callable[[Counted], None]] = {
     "scipy approx_derivative, 3-point": _scipy_central,
     "numdifftools Gradient": _numdifftools,
     "JAX check_grads": _jax,
+    "autograd check_grads": _autograd,
+    "torch gradcheck": _torch,
+    "torch gradcheck, fast_mode=True": functools.partial(_torch, fast_mode=True),
 }
 """From a checker's name to what checks the gradient of a counted function with it; ImportError if it is not there."""
 

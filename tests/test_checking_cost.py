@@ -94,6 +94,13 @@ def test_in_vectors_a_wrong_rule_settles_nothing(name: str, fault: str) -> None:
     assert not check_gradients(lambda x: recorder(spoilt)(*x) * 2.0, (xs,))
 
 
+def test_in_vectors_every_adjoint_is_a_sum() -> None:
+    recording = record(lambda v: microgrid.exp(v[0] * v[1]) + v[0], ["x", "y"], [0.5, 2.0])
+    assert sweep(recording, 1e-6).adds_up
+    recording.adjoints[recording.positions[recording.inputs[0]]] *= 0.5
+    assert not sweep(recording, 1e-6).adds_up
+
+
 def test_complex_columns_are_the_complex_numbers() -> None:
     source = random.Random(1)
     functions = ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "expm1", "abs")

@@ -17,7 +17,7 @@ from microgrid.checking.differences import Estimate
 from microgrid.checking.recordings import Recording
 from microgrid.core.rule import Rule
 
-__all__ = ["Sweep", "sweep"]
+__all__ = ["NOTHING", "Sweep", "sweep"]
 
 _STEP, _LONG_STEP = 2.0**-100, 2.0**-30  # as in references: the longer one tells 0 from a derivative that underflows
 _FAINT = 2.0**-960  # a product below this may have lost digits
@@ -25,6 +25,8 @@ _LANES = 4  # replays: the first one as recorded, in the others every result is 
 _SAFETY = 8.0  # multiple of the spread of so few replays that counts as rounding
 _LAST_DIGITS = 2.0**-48  # relative error that any replay in floats may have
 _SMALLEST = 4 * 5e-324
+_LARGE = 2000  # nodes of a graph that may be too deep: its levels too small for vectors to pay
+_OVERHEAD = 20  # nodes in numbers of a coordinate's own replay that a level costs as much as
 _MANY = 64  # operands beyond which a node is checked along directions
 _SAME = 1e-13  # relative difference of a node's value between two libraries, and of sums along directions
 
@@ -38,17 +40,25 @@ class Sweep:
     settled : set of int
         The positions of nodes whose value and local derivatives agree with the reference.
     gradient : list of Estimate or None
-        The derivative with respect to each input; None if an operation runs in floats only.
+        The derivative with respect to each input; None if an operation runs in floats only, or if the graph is so deep
+        that a replay for each input costs less.
     spread : float
         How much rounding may change the output; infinite if that is unknown.
     is_confirmed : bool
         Whether all local derivatives agree, so that two independent sources say the same of the gradient.
+    adds_up : bool
+        Whether every adjoint is the sum of its children's contributions.
     """
 
     settled: set[int]
     gradient: list[Estimate] | None
     spread: float
     is_confirmed: bool
+    adds_up: bool
+
+
+NOTHING = Sweep(set(), None, math.inf, is_confirmed=False, adds_up=False)
+"""What is known without a replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +71,23 @@ class _Group:
 
 
 def sweep(recording: Recording, tol: float) -> Sweep:
-    """Replay a graph in vectors.
+    """A graph replayed in vectors; a local derivative agrees within the relative error ``tol``.
 
-    Parameters
-    ----------
-    recording : Recording
-        The graph.
-    tol : float
-        The relative error at which a local derivative agrees.
-
-    Returns
-    -------
-    Sweep
-        Without NumPy, if the data of a node was changed since it was recorded, or if a user's operation takes single
-        numbers only, nothing is settled.
+    Nothing is settled without NumPy, if the data of a node was changed since it was recorded, or if a user's operation
+    takes single numbers only.
     """
-    nothing = Sweep(set(), None, math.inf, is_confirmed=False)
     try:
         import numpy
     except ImportError:
-        return nothing
+        return NOTHING
     changes = [node.data != before == before for node, before in zip(recording.order, recording.data, strict=True)]
     if any(changes):
-        return nothing
+        return NOTHING
     with numpy.errstate(all="ignore"):
         try:
             return _Replay(recording, tol).sweep()
         except Exception:  # noqa: BLE001  # of any kind: a user's operation need not take arrays
-            return nothing
+            return NOTHING
 
 
 class _Replay:
@@ -106,7 +105,8 @@ class _Replay:
         self._partials = numpy.array([slope for node in order for slope in node.partials], dtype=float)
         self._data = numpy.array(recording.data)
         self._by_level = [self._group(*key[1:], nodes) for key, nodes in _sorted_groups(recording, counts)]
-        self._is_portable = all([group.rule.portable for group in self._by_level])
+        is_deep = len(order) > _LARGE and len(self._by_level) * _OVERHEAD > len(order) * len(recording.inputs)
+        self._has_gradient = not is_deep and all([group.rule.portable for group in self._by_level])
 
     def _group(self, rule: Rule, count: int, nodes: list[int]) -> _Group:
         import numpy
@@ -124,7 +124,7 @@ class _Replay:
         """Values, local derivatives, adjoints."""
         import numpy
 
-        values = self._values() if self._is_portable else self._data[:, None]
+        values = self._values() if self._has_gradient else self._data[:, None]
         slopes = numpy.full((len(self._operands), values.shape[1]), math.nan)
         settled: set[int] = set()
         total = agreeing = 0
@@ -136,11 +136,11 @@ class _Replay:
                 right = group.nodes[self._is_right(group, slopes[edges][..., 0])].tolist()
                 agreeing += len(right)
                 settled.update(right if not group.rule.kinks else ())
-        if not self._is_portable:
-            return Sweep(settled, None, math.inf, is_confirmed=False)
+        if not self._has_gradient:
+            return Sweep(settled, None, math.inf, is_confirmed=False, adds_up=self._adds_up())
         output = values[self._recording.positions[self._recording.output]]
         spread = _SAFETY * float(numpy.max(numpy.abs(output[1:] - output[0])))
-        return Sweep(settled, self._gradient(slopes), spread, agreeing == total)
+        return Sweep(settled, self._gradient(slopes), spread, agreeing == total, self._adds_up())
 
     def _merged(self) -> Iterator[_Group]:
         """The groups of all levels together."""
@@ -224,6 +224,18 @@ class _Replay:
         return is_fresh & numpy.isfinite(data) & (gap <= self._tol * size + _SMALLEST).all(axis=1)
 
     # ---- the chain rule -----------------------------------------------------------------------------------------
+
+    def _adds_up(self) -> bool:
+        import numpy
+
+        adjoints = numpy.array(self._recording.adjoints)
+        shares = self._partials * numpy.repeat(adjoints, numpy.diff(self._starts))
+        sums, sizes, counts = numpy.zeros((3, len(adjoints)))
+        sums[self._recording.positions[self._recording.output]] = 1.0
+        numpy.add.at(sums, self._operands, shares)
+        numpy.add.at(sizes, self._operands, abs(shares))
+        numpy.add.at(counts, self._operands, 1.0)
+        return bool(((abs(adjoints - sums) <= 2.0**-51 * (counts + 1.0) * sizes) | (adjoints == sums)).all())
 
     def _gradient(self, slopes: Any) -> list[Estimate]:
         import numpy

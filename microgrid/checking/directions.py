@@ -25,15 +25,7 @@ _MOST = 20  # wrong coordinates that are searched for
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """A part of a direction.
-
-    Parameters
-    ----------
-    coordinates : sequence of int
-        The coordinates that move.
-    steps : sequence of float
-        The step of every coordinate of the point.
-    """
+    """A part of a direction: the coordinates that move, and the step of every coordinate of the point."""
 
     coordinates: Sequence[int]
     steps: Sequence[float]
@@ -49,21 +41,9 @@ class Direction:
 
 
 def draw(numbers: Sequence[float], gradient: Sequence[float], source: random.Random) -> Direction:
-    """A direction in which every coordinate moves by about its own size, and along which the gradient does not cancel.
+    """A direction along which a gradient does not cancel: every coordinate moves by 1 to 2 times its own size.
 
-    Parameters
-    ----------
-    numbers : sequence of float
-        The point.
-    gradient : sequence of float
-        The gradient to be checked.
-    source : random.Random
-        The source of randomness.
-
-    Returns
-    -------
-    Direction
-        All coordinates, each with a step of 1 to 2 times its size; one that is 0 has the median of the others' sizes.
+    One that is 0 has the median of the others' sizes.
     """
     sizes = [abs(x) for x in numbers if x and math.isfinite(x)]
     usual = median(sizes) if sizes else 1.0
@@ -90,22 +70,7 @@ def blind_below(gradient: Sequence[float], directions: Sequence[Direction], tol:
 def wrong_coordinates(
     direction: Direction, judge: Callable[[Direction], Judgement], judge_one: Callable[[int], Judgement]
 ) -> tuple[list[Judgement], bool]:
-    """The judgements on single coordinates of a direction that is not right.
-
-    Parameters
-    ----------
-    direction : Direction
-        The direction.
-    judge : callable
-        Judges the derivative along a part of it.
-    judge_one : callable
-        Judges the derivative with respect to one coordinate.
-
-    Returns
-    -------
-    tuple
-        The coordinates that are not right, and whether all blocks were searched.
-    """
+    """The judgements on single coordinates of a direction that is not right, and whether all blocks were searched."""
     found: list[Judgement] = []
     blocks = [direction]
     while blocks and len(found) < _MOST:

@@ -19,21 +19,10 @@ class BudgetSpent(BaseException):
 
 
 class Effort:
-    """The calls of one check.
+    """The calls of one check, within a budget of calls and seconds; None is no limit.
 
-    Parameters
-    ----------
-    max_calls : int or None
-        The most calls of f.
-    max_seconds : float or None
-        The time after which f is not called any more.
-    progress : bool or None
-        Whether a bar is shown on the standard error stream; None: in terminals and notebooks, after a second.
-
-    Attributes
-    ----------
-    calls : int
-        The number of calls so far.
+    ``progress`` says whether a bar is shown on the standard error stream; None: in terminals and notebooks, after a
+    second.
     """
 
     def __init__(self, max_calls: int | None, max_seconds: float | None, progress: bool | None) -> None:

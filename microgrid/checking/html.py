@@ -28,19 +28,10 @@ class Link(NamedTuple):
 
 
 def link_to(function: Callable[..., Any]) -> Link | None:
-    """The file and line, or the cell and line, where a function is written.
+    """The file and line, or the cell and line, where a function is written; None if that is not in Python.
 
-    Parameters
-    ----------
-    function : callable
-        Any function.
-
-    Returns
-    -------
-    Link or None
-        None for one that is not written in Python. The running cell has an address, as JupyterLab and VS Code have
-        them; an earlier one is told by its number. A file below the working folder has a relative address, which
-        JupyterLab opens.
+    The running cell has an address, as JupyterLab and VS Code have them; an earlier one is told by its number. A file
+    below the working folder has a relative address, which JupyterLab opens.
     """
     inner: Any = inspect.unwrap(function)
     while isinstance(inner, partial):
@@ -83,25 +74,9 @@ def rendered(
     rows: Sequence[Sequence[str]],
     rest: str,
 ) -> str:
-    """A report as HTML.
+    """A report as HTML, without scripts and style sheets.
 
-    Parameters
-    ----------
-    headline, verdict : str
-        Its first line, and the verdict with which that begins.
-    paragraphs : sequence of tuple
-        A word, the text to it, and where that is written.
-    header : sequence of str
-        The titles of the table's columns.
-    rows : sequence of sequence of str
-        The table's cells, the verdict in the last one.
-    rest : str
-        What stands below the table.
-
-    Returns
-    -------
-    str
-        Without scripts and style sheets.
+    A paragraph is a word, the text to it, and where that is written. The last cell of a row is its verdict.
     """
     parts = [f'<p style="{_tint(verdict)};padding:.3em .6em;margin:0"><b>{html.escape(headline)}</b></p>']
     lines = [

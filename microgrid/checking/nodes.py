@@ -97,10 +97,12 @@ class Inspection:
     kinked: Value | None
 
 
-def inspect_nodes(recording: Recording, tol: float, settled: Container[int] = ()) -> Inspection:
+def inspect_nodes(
+    recording: Recording, tol: float, settled: Container[int] = (), *, adds_up: bool = False
+) -> Inspection:
     """Compare every node of a graph with its rule; a local derivative may have the relative error ``tol``.
 
-    ``settled`` has the positions of nodes that were found right before.
+    ``settled`` has the positions of nodes that were found right before; ``adds_up`` says that all adjoints were.
     """
     checked = unverified = 0
     blame: Blame | None = None
@@ -116,7 +118,8 @@ def inspect_nodes(recording: Recording, tol: float, settled: Container[int] = ()
         unverified += slopes.unverified
         blame = blame or _stale(recording, node) or slopes.blame
         kinked = kinked or slopes.kinked
-    return Inspection(blame or _wrong_sum(recording), checked, unverified, kinked)
+    blame = blame or (None if adds_up else _wrong_sum(recording))
+    return Inspection(blame, checked, unverified, kinked)
 
 
 def describe(recording: Recording, node: Value) -> str:

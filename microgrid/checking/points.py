@@ -228,31 +228,10 @@ def _is_coordinate(thing: Any) -> bool:
 
 
 def sample_points(function: Callable[..., Any], at: Any, count: int, seed: int, wrt: Wrt = None) -> list[Point]:
-    """The points that ``at`` describes.
+    """The points that ``at`` describes, as the module's docstring has it; ``count`` of them from a region.
 
-    Parameters
-    ----------
-    function : callable
-        f, whose parameters name the coordinates.
-    at : point, list of points, or region
-        As the module's docstring describes.
-    count : int
-        The number of points drawn from a region.
-    seed : int
-        The seed of the drawn points.
-    wrt : str, int or sequence of those, optional
-        The arguments whose numbers are coordinates, by name or position; by default all.
-
-    Returns
-    -------
-    list of Point
-        The points in order.
-
-    Raises
-    ------
-    DataError
-        If the count is not a whole number from 1, a point has no number in it, f can't be called with it, or it has no
-        such argument.
+    DataError if the count is not a whole number from 1, a point has no number in it, f can't be called with it, or it
+    has none of the arguments ``wrt``.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise DataError(f"count is a whole number from 1, not {count!r}")
@@ -319,27 +298,10 @@ def _fixed(template: Any, names: Sequence[str], wrt: Wrt) -> tuple[Any, ...]:
 
 
 def derivatives(gradient: Any, point: Point, of: str) -> list[float]:
-    """A gradient returned by the user's function, as one number per coordinate.
+    """A gradient returned by the user's function ``of``, as one number per coordinate.
 
-    Parameters
-    ----------
-    gradient : number, sequence, array, dict, Series or DataFrame
-        In the structure of the arguments, dicts by key, or all numbers in one row. What belongs to an argument that is
-        not differentiated with respect to is left out or ignored.
-    point : Point
-        The point.
-    of : str
-        The name of the function in messages.
-
-    Returns
-    -------
-    list of float
-        In the order of the coordinates.
-
-    Raises
-    ------
-    DataError
-        If keys are missing or unknown, there are more or fewer numbers than coordinates, or an entry is not a number.
+    It has the structure of the arguments, or all numbers in one row. What belongs to an argument that is not
+    differentiated with respect to is left out or ignored. DataError if it does not fit, or if an entry is not a number.
     """
     return _entries(gradient, point, of, as_number)
 
@@ -408,25 +370,10 @@ def count_of(gradient: Any) -> int | None:
 
 
 def second_derivatives(result: Any, point: Point, of: str) -> list[list[float]]:
-    """The rows of a matrix of second derivatives returned by the user's function.
+    """The rows of a matrix of second derivatives returned by the user's function, as for ``derivatives``.
 
-    Parameters
-    ----------
-    result : number, array, sequence or dict
-        A square array or its rows, in which each is a gradient; a gradient of gradients, by the arguments' keys; a
-        number if there is one coordinate.
-    point, of
-        As for ``derivatives``.
-
-    Returns
-    -------
-    list of list of float
-        One row for each coordinate.
-
-    Raises
-    ------
-    DataError
-        As ``derivatives`` does.
+    It may be a square array or its rows, in which each is a gradient; a gradient of gradients, by the arguments' keys;
+    or a number if there is one coordinate.
     """
     count = len(point.names)
     if count == 1 and count_of(result) == 1:
@@ -447,28 +394,9 @@ def second_derivatives(result: Any, point: Point, of: str) -> list[list[float]]:
 
 
 def jacobian(result: Any, point: Point, outputs: int, of: str) -> list[list[float]]:
-    """The rows of a Jacobian returned by the user's function, one gradient for each output.
+    """The rows of a Jacobian returned by the user's function, one gradient for each output, as for ``derivatives``.
 
-    Parameters
-    ----------
-    result : array or sequence
-        One row for each output; or the arguments' structure, in which each array has a leading axis for the outputs.
-    point : Point
-        The point.
-    outputs : int
-        Their number.
-    of : str
-        The name of the function in messages.
-
-    Returns
-    -------
-    list of list of float
-        One row for each output.
-
-    Raises
-    ------
-    DataError
-        As ``derivatives`` does, or if there is another number of rows.
+    It may have one row for each output, or the arguments' structure, in which each array has a leading axis for them.
     """
     has_rows = is_sequence(result) and not isinstance(result, Mapping) and len(result) == outputs
     is_one_each = has_rows and isinstance(result, tuple) and len(result) == len(point.arguments) - len(point.fixed) > 1

@@ -42,18 +42,9 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One function at one point, and the gradients to be checked there.
+    """One function at one point, the names of its derivatives, and the gradients to be checked there.
 
-    Parameters
-    ----------
-    function : Function
-        The function.
-    names : list of str
-        The derivatives' names in the report, such as ``df/dw``.
-    subjects : dict
-        From "autodiff" and "closed form" to a gradient.
-    outside : list of Estimate or None
-        A reference given by the caller.
+    ``subjects`` leads from "autodiff" and "closed form" to a gradient; ``outside`` is a reference given by the caller.
     """
 
     function: Function
@@ -76,32 +67,10 @@ def questions(
     effort: Effort,
     remarks: dict[str, None],
 ) -> Iterator[Question]:
-    """Ask what f is at a point.
+    """Ask what f is at a point: a question for each output of f, and for each first derivative at the second order.
 
-    Parameters
-    ----------
-    f : callable
-        The function.
-    point : Point
-        The point.
-    closed_form : callable or None
-        Its gradient, or for the second order the matrix of second derivatives.
-    options : Options
-        The options.
-    effort : Effort
-        Counts the calls of f.
-    remarks : dict
-        Gets what the reader of the report should know, as keys.
-
-    Yields
-    ------
-    Question
-        One for each output of f, and for the second order one for each first derivative.
-
-    Raises
-    ------
-    DataError
-        If the closed form does not fit the point, or second derivatives of such a function can't be checked.
+    ``remarks`` gets what the reader of the report should know, as keys. DataError if the closed form does not fit the
+    point, or second derivatives of such a function can't be checked.
     """
     call, row = effort.counted(point.caller(f)), point.row()
     leaves = [Value(number, name) for name, number in zip(point.names, point.numbers, strict=True)]

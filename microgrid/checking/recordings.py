@@ -88,6 +88,11 @@ class Recording:
         return [self.adjoints[self.positions[leaf]] if leaf in self.positions else 0.0 for leaf in self.inputs]
 
     @cached_property
+    def steps(self) -> list[tuple[Value, Any, Sequence[Value]]]:
+        """Each node with its operation and operands, children before parents."""
+        return [(node, node.op, node.parents) for node in reversed(self.order)]
+
+    @cached_property
     def constants(self) -> list[int]:
         """The positions of leaves that are not inputs."""
         inputs = set(self.inputs)
@@ -99,17 +104,18 @@ def _order_like(like: Recording, inputs: Sequence[Value], output: Value) -> list
     partners = dict(zip(like.inputs, inputs, strict=True))
     if partners.setdefault(like.output, output) is not output:
         return None
-    own, theirs = set(inputs), set(like.inputs)
-    for node in reversed(like.order):  # children before parents: each node has its partner when its turn comes
+    own, theirs, pair = set(inputs), set(like.inputs), partners.setdefault
+    for node, op, parents in like.steps:
         partner = partners[node]
-        if node.op is None or partner.op is None:
-            if node.op is not partner.op or (node in theirs) != (partner in own):
+        other = partner.op
+        if op is None or other is None:
+            if op is not other or (node in theirs) != (partner in own):
                 return None
-        elif node.op.name != partner.op.name or len(node.parents) != len(partner.parents):
+        elif op is not other and op.name != other.name:
             return None
-        for parent, other in zip(node.parents, partner.parents, strict=True):
-            if partners.setdefault(parent, other) is not other:
-                return None
+        others = partner.parents
+        if len(parents) != len(others) or any([pair(one, two) is not two for one, two in zip(parents, others)]):  # noqa: B905  # of one length
+            return None
     return [partners[node] for node in like.order]
 
 
@@ -126,28 +132,9 @@ def _backward(output: Value, order: Sequence[Value]) -> list[float]:
 
 
 def record(call: Call, names: Sequence[str], numbers: Sequence[float], like: Recording | None = None) -> Recording:
-    """Call a function with Values and keep the graph.
+    """Call a function with Values and keep the graph, in the order of that at another point if it is ``like`` it.
 
-    Parameters
-    ----------
-    call : callable
-        From a row of Values to the function's result.
-    names : sequence of str
-        The leaves' names.
-    numbers : sequence of float
-        Their data.
-    like : Recording, optional
-        As for ``Recording``.
-
-    Returns
-    -------
-    Recording
-        The graph with its derivatives. A function that returns a plain number has a graph of one node.
-
-    Raises
-    ------
-    InvalidValueError
-        If the result is not a single number.
+    A function that returns a plain number has a graph of one node. InvalidValueError if there is not a single number.
     """
     inputs = [Value(number, name) for name, number in zip(names, numbers, strict=True)]
     return Recording(inputs, single(call(inputs)), like)
@@ -292,21 +279,7 @@ class Neighbourhood:
 def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, seed: int) -> Neighbourhood:
     """Record the function on both sides of the point, and again at the point if the graph differs there, and compare.
 
-    Parameters
-    ----------
-    call : callable
-        From a row of Values to the function's result.
-    names : sequence of str
-        The leaves' names.
-    base : Recording
-        The function at the point.
-    seed : int
-        The seed of the direction in which the sides lie.
-
-    Returns
-    -------
-    Neighbourhood
-        Kinks, constants that depend on the inputs, and whether the function is repeatable.
+    The seed is that of the direction in which the sides lie.
     """
     numbers = [leaf.data for leaf in base.inputs]
 

@@ -19,15 +19,7 @@ Shape = Literal["number", "pair", "several"]
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One number of what f returns.
-
-    Parameters
-    ----------
-    suffix : str
-        What its name in the report ends with: "[2]" for the third of several.
-    of : callable
-        From what f returned to this number.
-    """
+    """One number of what f returns: how its name in the report ends, such as "[2]", and what finds it."""
 
     suffix: str
     of: Callable[[Any], Any]
@@ -36,20 +28,7 @@ class Output:
 def shape_of(result: Any, given: int | None, coordinates: int) -> tuple[Shape, int]:
     """What f returned, and how many numbers that is.
 
-    Parameters
-    ----------
-    result : object
-        What f returned.
-    given : int or None
-        How many numbers the closed form gave; None if there is none, or they have keys.
-    coordinates : int
-        How many coordinates the point has.
-
-    Returns
-    -------
-    tuple
-        "pair" for a tuple of a number and a gradient, or anything else unless the closed form has a row for both;
-        "several" for another sequence of numbers.
+    A tuple of a number and anything else is a "pair", unless a closed form with ``given`` numbers has a row for both.
     """
     if not is_sequence(result) or _is_single(result):
         return "number", 1

@@ -65,13 +65,7 @@ def as_number(thing: Any) -> float:
 
 
 def as_array(thing: Any, name: str) -> Any:
-    """An array of any library as NumPy's; None if a thing is no array.
-
-    Raises
-    ------
-    DataError
-        For a masked array, or for complex numbers.
-    """
+    """An array of any library as NumPy's; None if a thing is no array. DataError for masked or complex ones."""
     if not hasattr(thing, "ndim") or not hasattr(thing, "shape") or _is_table(thing):
         return None
     if hasattr(thing, "mask") and hasattr(thing, "filled"):
@@ -97,24 +91,10 @@ def _is_table(thing: Any) -> bool:
 
 
 def plan(thing: Any, name: str, found: list[Coordinate], is_coordinate: Callable[[Any], bool] = is_number) -> Build:
-    """Append each number of a structure, with its name, to a list.
+    """Append each number of a structure, with its name, to a list; what is no number is passed on unchanged.
 
-    Parameters
-    ----------
-    thing : object
-        The structure. What is neither a number nor a structure is passed on unchanged.
-    name : str
-        Its name, with which those of its numbers begin.
-    found : list
-        Gets the pairs.
-    is_coordinate : callable
-        Whether an element counts as a number.
-
-    Returns
-    -------
-    callable
-        From other numbers, in the order of the list, to a structure of the same kind with these in it: a new one at
-        each call, so that a function may change it.
+    The result leads from other numbers, in the order of the list, to a structure of the same kind with these in it: a
+    new one at each call, so that a function may change it.
     """
 
     def inside(part: Any, label: str) -> Build:
@@ -220,26 +200,10 @@ def _with_columns(thing: Any, builds: list[tuple[Any, Build]], numbers: Sequence
 
 
 def entries(given: Any, thing: Any, name: str) -> list[Any]:
-    """The entry of a gradient for each number of a structure.
+    """The entry of a gradient for each number of a structure, in the order of ``plan``.
 
-    Parameters
-    ----------
-    given : object
-        The gradient in that structure: dicts and tables by key, lists and arrays by position.
-    thing : object
-        The structure.
-    name : str
-        Its name in messages.
-
-    Returns
-    -------
-    list
-        One entry for each number, in the order of ``plan``.
-
-    Raises
-    ------
-    DataError
-        If keys are missing or unknown, lengths or shapes differ, or there is nothing for a number.
+    Dicts and tables are followed by key, lists and arrays in order. DataError if keys are missing or unknown, lengths
+    or shapes differ, or there is nothing for a number.
     """
     found: list[Coordinate] = []
     plan(thing, name, found, _may_be_drawn)

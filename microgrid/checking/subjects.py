@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from microgrid.checking.batches import sweep
+from microgrid.checking.batches import NOTHING, sweep
 from microgrid.checking.differences import Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
 from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, single
@@ -27,7 +27,7 @@ AUTODIFF = "autodiff"
 _SMALLEST = 4 * 5e-324
 _ULP, _EPSILON = 2.0**-50, 1e-12  # of the largest number in a graph: rounding of one operation, and of many
 _SAME_VALUE = 1e-9  # relative difference of f(Values) and f(floats) that rounding may make
-_LARGE = 2000  # nodes
+_SMALL, _LARGE = 100, 2000  # nodes up to which vectors cost more than they save, and beyond which a call takes long
 _SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor remainder decides
 
 Call = Callable[[Sequence[Any]], Any]
@@ -35,17 +35,7 @@ Finding = tuple[Verdict, str]
 
 
 class Function(Protocol):
-    """A function at a point, as the check uses it.
-
-    Attributes
-    ----------
-    numbers : sequence of float
-        The point.
-    is_cheap : bool
-        Whether the reference for all coordinates is at hand, without a call of the function.
-    is_large : bool
-        Whether a call of the function takes long.
-    """
+    """A function at a point, as the check uses it."""
 
     @property
     def numbers(self) -> Sequence[float]:
@@ -90,15 +80,7 @@ def _not_finite(value: float, x: float) -> Finding | None:
 
 
 class _Lines:
-    """A function's values along each coordinate: it is called once at each number, whoever asks.
-
-    Parameters
-    ----------
-    value : callable
-        From a row of numbers to a float.
-    row : list or array of float
-        The point.
-    """
+    """A function of a row of numbers and its values along each coordinate: called once at each number, whoever asks."""
 
     def __init__(self, value: Callable[[Any], float], row: Any) -> None:
         self._value, self._row = value, row
@@ -148,15 +130,7 @@ class _Lines:
 
 
 class PlainFunction(_Lines):
-    """A function of plain numbers.
-
-    Parameters
-    ----------
-    call : callable
-        From a row of numbers to the function's result.
-    row : list or array of float
-        The point.
-    """
+    """A function of plain numbers; the row, a list or an array, is the point."""
 
     is_cheap = is_large = False
 
@@ -183,24 +157,15 @@ class PlainFunction(_Lines):
 class RecordedFunction(_Lines):
     """A function of Values, with its graph at a point.
 
-    Parameters
-    ----------
-    call : callable
-        From a row of Values to the function's result.
-    recording : Recording
-        The graph.
-    tol : float
-        The relative error that counts as agreement.
-    seed : int
-        The seed of the directions in which the point's neighbourhood is examined.
+    The seed is that of the directions in which the point's neighbourhood is examined.
     """
 
     def __init__(self, call: Call, recording: Recording, tol: float, seed: int) -> None:
         self.recording = recording
         self.numbers = [leaf.data for leaf in recording.inputs]
         super().__init__(self._recorded_value, self.numbers)
-        self._sweep = sweep(recording, tol)
-        self.inspection = inspect_nodes(recording, tol, self._sweep.settled)
+        self._sweep = sweep(recording, tol) if len(recording.order) > _SMALL else NOTHING
+        self.inspection = inspect_nodes(recording, tol, self._sweep.settled, adds_up=self._sweep.adds_up)
         self._call, self._tol = call, tol
         self._names = [leaf.name or "" for leaf in recording.inputs]
         self._is_finite = math.isfinite(recording.output.data)
@@ -234,8 +199,8 @@ class RecordedFunction(_Lines):
 
     @property
     def is_cheap(self) -> bool:
-        """Whether the graph represents the function, and was replayed for all coordinates."""
-        return self._can_be_replayed and self._sweep.gradient is not None
+        """Whether the graph represents the function, so that the function need not be called."""
+        return self._can_be_replayed
 
     @property
     def is_large(self) -> bool:
