@@ -18,7 +18,7 @@ from microgrid.core import coefficients
 
 
 def wide(draw: random.Random, low: float = -320.0, high: float = 308.0) -> float:
-    return draw.choice((-1.0, 1.0)) * 10.0 ** draw.uniform(low, high)
+    return draw.choice((-1.0, 1.0)) * math.pow(10.0, draw.uniform(low, high))
 
 
 # ---- steps and remainders -------------------------------------------------------------------------------------
