@@ -18,6 +18,9 @@ Two forms may stand side by side. ``if m.exact`` gives the definition, for arith
 (symbols, high precision); below it stands the form that neither overflows nor cancels in floating point. Tests hold
 the second against the first.
 
+Partials are differentiated in turn, for higher orders. Where that would cancel, a partial is a rule of its
+own, an auxiliary one, at the end: no function and no method bears its name, and its own partials keep their digits.
+
 To add an operation, add it here. Methods, functions, operators, references and tests follow from the table; types and
 help do once ``make stubs`` has written them anew.
 """
