@@ -579,7 +579,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     target : callable, Value, structure of Values, or Program
         A function of numbers, which is recorded at its first call; or what was recorded already.
     inputs : Value, or list, tuple or dict of Values, optional
-        Of a recorded graph: the leaves whose numbers change, by default every named leaf; all others are constants. Of
+        Of a recorded graph: the leaves whose numbers change, by default every named leaf; all others are constants with
+        the ``data`` that they have now, and what nodes were recorded at isn't used. Of
         a function: Values from outside that it calculates with, such as a model's parameters. Their ``data`` is read at
         each call, and derivatives are with respect to them unless ``wrt`` says otherwise.
     wrt : int, str or tuple of those, optional
