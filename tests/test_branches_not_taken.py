@@ -404,3 +404,10 @@ def test_precise_code_has_the_bits_of_backward_where_nothing_arrives() -> None:
         for options in ("native, precise", "interpreter, precise"):
             compiled = _compiled(COMPILED[options], seed, point)
             assert [struct.pack("d", slope) for slope in compiled] == eager, (seed, point)
+
+
+def test_a_drawing_shows_nothing_where_nothing_arrives() -> None:
+    x = Value(0.0, name="x")
+    output = where(x < 1, x, 3.0 * (1.0 / x))
+    assert "nan" not in microgrid.draw(output).dot
+    assert "nan" in microgrid.draw(sqrt(x) ** 2).dot
