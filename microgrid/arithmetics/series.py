@@ -305,7 +305,7 @@ class _Function(_Of):
         for operand, slope in zip(self.operands, self.slopes, strict=True):
             if operand.varies and slope is not None:
                 yield operand, order
-                if slope.varies:
+                if slope.varies and not self.rule.choice:
                     yield slope, order - 1
 
     def make(self, order: int) -> Any:
@@ -313,6 +313,10 @@ class _Function(_Of):
         terms = []
         for index, (operand, slope) in enumerate(zip(self.operands, self.slopes, strict=True)):
             if slope is None or not operand.varies:
+                continue
+            if self.rule.choice:  # its slopes are constant but for jumps, and 0 where an operand wasn't taken
+                taken = self.arithmetic.product_if_not_0(slope.coefficients[0], self.of(index, order))
+                terms.append(taken if order == 1 or taken is None else float(order) * taken)
                 continue
             for j in range(1, order + 1):
                 rate = slope.coefficients[order - j] if j == order or slope.varies else None
@@ -471,6 +475,13 @@ class SeriesArithmetic(Arithmetic):
             return then if truth else otherwise
         x, y = self.lift(then), self.lift(otherwise)
         return _Choice(truth, self.choice_of(truth, x.coefficients[0], y.coefficients[0]), x, y)
+
+    def product_if_not_0(self, factor: Any, coefficient: Any) -> Any:
+        """A product of coefficients in the base, structurally 0 where the first one is 0."""
+        is_zero = self.base.equal(factor, 0.0)
+        if isinstance(is_zero, bool):
+            return None if is_zero else _times(factor, coefficient)
+        return self.choice_of(is_zero, None, _times(factor, coefficient))
 
     def choice_of(self, truth: Any, then: Any, otherwise: Any) -> Any:
         """A choice of coefficients in the base."""

@@ -37,7 +37,8 @@ class Replay:
             if node not in self.between
         }
         for variable, tangent in zip(trace.variables, tangents, strict=True):
-            values[variable] = self.arithmetic.variable(trace.as_result(variable), tangent)
+            stands = type(tangent) is float and tangent == 0.0
+            values[variable] = self.arithmetic.variable(trace.as_result(variable), None if stands else tangent)
         self.values = evaluate(trace.outputs, self.arithmetic, values, order=trace.order)
 
     def adjoints(self) -> list[Series]:

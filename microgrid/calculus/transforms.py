@@ -165,7 +165,8 @@ def vjp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callab
     -------
     callable
         A function of the same arguments and, last, the vector, in the structure of what the function returns. It
-        returns the product in the structure of the chosen argument.
+        returns the product in the structure of the chosen argument. A number whose entry is a plain 0 contributes
+        nothing, whatever its derivatives are.
 
     Raises
     ------
@@ -183,7 +184,10 @@ def vjp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callab
         *args_of_f, vector = args
         trace = record(f, wrt, tuple(args_of_f), more, precise=precise)
         weights = flatten_like(vector, trace.results, len(trace.outputs), "result")
-        product = as_value(FUNCTIONS["dot"](trace.outputs, weights))
+        pairs = [
+            pair for pair in zip(trace.outputs, weights, strict=True) if isinstance(pair[1], Value) or pair[1] != 0.0
+        ]
+        product = as_value(FUNCTIONS["dot"](*zip(*pairs, strict=True))) if pairs else as_value(0.0)
         if trace.plain and not any([isinstance(weight, Value) for weight in weights]):
             return trace.arguments(trace.gradient(product))
         return trace.arguments(recorded_gradient(product, trace.variables))
@@ -262,7 +266,7 @@ def jvp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callab
     -------
     callable
         A function of the same arguments and, last, the direction, in the structure of the chosen argument. It returns
-        the product in the structure of the function's result.
+        the product in the structure of the function's result. Where the direction is a plain 0, nothing moves.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from microgrid._public import public
@@ -40,7 +40,7 @@ from microgrid.compiler.trace import Trace
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
 from microgrid.util.locks import Lock
-from microgrid.util.pytree import Rebuild, added
+from microgrid.util.pytree import Rebuild, added, flatten
 from microgrid.util.wording import listed
 
 __all__ = ["Compiled", "compile"]
@@ -106,6 +106,7 @@ class Compiled:
         self._read: Hashable = ()
         self._has_warned = False
         self._recent: dict[Request, Specialization] = {}
+        self._sparse: dict[tuple[str, frozenset[int]], Request] = {}
         self._row_places: dict[tuple[Place, ...], list[Place]] = {}
         self._last: Specialization | None = None
         self._lock = Lock()
@@ -258,7 +259,11 @@ class Compiled:
                 self._last = recent
                 return answer if self._penalty is None else self._with_penalty(answer, request, args, more)
         specialization, call = self._packed(request, args, more)
+        zeros = specialization.zeros(call) if request.vector else request.zeros
         answer = specialization.compute(call)
+        if zeros != request.zeros and _has_nan(answer):  # maybe of what the zeros leave out: 0 times inf
+            sparse = self._sparse.setdefault((request.name, zeros), replace(request, zeros=zeros))
+            return self._call(sparse, args, more)
         return answer if self._penalty is None else self._with_penalty(answer, request, args, more)
 
     def _with_penalty(self, answer: Any, request: Request, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
@@ -545,6 +550,10 @@ class Compiled:
         return f"<compiled {self._target.__name__}>"
 
 
+def _has_nan(answer: Any) -> bool:
+    return any([number != number for number in flatten(answer)[0]])
+
+
 # ---- compile --------------------------------------------------------------------------------------------------
 
 
@@ -570,7 +579,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     target : callable, Value, structure of Values, or Program
         A function of numbers, which is recorded at its first call; or what was recorded already.
     inputs : Value, or list, tuple or dict of Values, optional
-        Of a recorded graph: the leaves whose numbers change, by default every named leaf; all others are constants. Of
+        Of a recorded graph: the leaves whose numbers change, by default every named leaf; all others are constants with
+        the ``data`` that they have now, and what nodes were recorded at isn't used. Of
         a function: Values from outside that it calculates with, such as a model's parameters. Their ``data`` is read at
         each call, and derivatives are with respect to them unless ``wrt`` says otherwise.
     wrt : int, str or tuple of those, optional
@@ -628,8 +638,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     it is recorded anew when they changed; pass large data as arguments, which costs less. A bound call keeps those of
     when it was bound. What code doesn't name (``getattr``, files, chance, the clock) is as it was when it was recorded.
 
-    ``where`` keeps both sides in the graph: if the one that is not chosen overflows, derivatives
-    are nan, as those of ``backward`` are.
+    ``where`` keeps both sides in the graph; the one that is not chosen contributes nothing, as in ``backward``, and so
+    does a number whose entry in a vector or direction is 0.
 
     Examples
     --------

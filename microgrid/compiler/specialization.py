@@ -174,6 +174,12 @@ class Specialization:
         numbers = flatten_like(direction, self.variables.rebuild, len(inputs) - first, "argument")
         inputs[first:] = array("d", map(as_float, numbers))
 
+    def zeros(self, call: Call) -> frozenset[int]:
+        """The places at which the vector of a packed call is 0."""
+        frame = call.frame
+        vector = frame.seeds if self.request.pulls_back else frame.inputs[len(self.layout.shared) :]
+        return frozenset([place for place, entry in enumerate(vector.tolist()) if entry == 0.0])
+
     def compute(self, call: Call) -> Any:
         """Run a packed call.
 

@@ -82,8 +82,8 @@ class Rule:
     domain : str
         Where the function is defined, as a condition on the operands; empty if everywhere.
     choice : bool
-        Whether the rule chooses among its operands, so that a partial of exactly 0 says "not taken": what wasn't taken
-        contributes nothing, not 0 times whatever lies behind it. Any other rule's 0 is a number like all others.
+        Whether the rule chooses among its operands or among constants, so that a partial of exactly 0 says "not taken":
+        what wasn't taken contributes nothing, not 0 times whatever lies behind it. Any other rule's 0 is a number.
     """
 
     name: str

@@ -1203,7 +1203,7 @@ def logsumexp(m: Any) -> Pair:
 # ---- what partials are made of: nodes of derivatives, written so that their own derivatives keep their digits ----
 
 
-@rule("held", "{x}", CONSTANT, table=AUXILIARY, summary="The number x, whose derivative is left out.")
+@rule("held", "{x}", CONSTANT, table=AUXILIARY, choice=True, summary="The number x, whose derivative is left out.")
 def held(m: Any) -> Pair:
     return lambda x: x, lambda out, x: (0.0,)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from microgrid.core.arithmetic import PLAIN, Arithmetic
 from microgrid.core.comparison import Comparison
-from microgrid.core.engine import Value, engine
+from microgrid.core.engine import Value, as_value, engine, recorder
 from microgrid.core.functions import FUNCTIONS, elementwise
 from microgrid.core.rules import AUXILIARY, RULES
 
@@ -25,9 +25,14 @@ def _compare_values(name: str) -> Callable[[Any, Any], Any]:
 
 
 def _choose_value(truth: Any, then: Any, otherwise: Any) -> Any:
-    return (
-        FUNCTIONS["where"](truth, then, otherwise) if isinstance(truth, Comparison) else (then if truth else otherwise)
-    )
+    if not isinstance(truth, Comparison):
+        return then if truth else otherwise
+    if truth.rule is RULES["equal"] and type(truth.right) is float and truth.right == 0.0:
+        return _WHERE(as_value(truth.left), as_value(otherwise), as_value(then))  # it asks itself whether this is 0
+    return FUNCTIONS["where"](truth, then, otherwise)
+
+
+_WHERE = recorder(RULES["where"])
 
 
 _AUXILIARY = {name: engine.function(rule, elementwise(rule)) for name, rule in AUXILIARY.items()}

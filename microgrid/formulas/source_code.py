@@ -42,6 +42,8 @@ _TAKEN = {*C.calls, *_C_WORDS.split(), "fabs", "math", "np"}
 def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f") -> str:
     """A graph as one self-contained C function that computes its value and gradient.
 
+    Only leaves have numbers in it, those that their ``data`` is now; what other nodes were recorded at isn't used.
+
     Compiled without fused multiply-add and without unsafe optimisations (``-ffp-contract=off`` and no
     ``-ffast-math``), it gives the same bits as the graph.
 

@@ -86,8 +86,9 @@ class Program:
     ) -> Program:
         """The program of a recorded graph.
 
-        A node that depends on no input is evaluated at its leaves' data and becomes a constant; equal constants are
-        one, and what no output needs is left out. The order of the nodes is that of ``graph.topological_order``.
+        A node that depends on no input is evaluated at its leaves' data as it is now and becomes a constant, whatever
+        it was recorded at; equal constants are one, and what no output needs is left out. The order of the nodes is
+        that of ``graph.topological_order``.
 
         Parameters
         ----------
