@@ -4,7 +4,7 @@ Checked is the gradient that ``backward`` computes on the recorded graph, or a c
 is no verdict of "wrong": it has to be larger than the reference's stated error bound plus the rounding error, and there
 has to be evidence. In a graph, the evidence is a node whose value, local derivative or adjoint is wrong, or a constant
 that changes with the inputs, so that a path is missing. For a function of plain numbers it is a reference that agrees
-with every finer step; the Taylor remainder, which shrinks as h for a wrong derivative and as h² for a right one, shows it.
+with every finer step, and the Taylor remainder, which shrinks as h for a wrong derivative and as h² for a right one.
 """
 
 from __future__ import annotations
