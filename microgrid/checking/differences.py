@@ -306,8 +306,8 @@ class _Ladder:
         noise = max([self.floor, *[one.ulp for one in window]])
         if self.power == 1:
             reach = 2.0 * abs(window[0].slope - value)
-            apart = [abs(one.slope - value) - _DISAGREE * one.rounding / one.step for one in self.levels[:place]]
-            settles = max(apart, default=0.0) <= reach
+            gaps = [abs(one.slope - value) - _DISAGREE * one.rounding / one.step for one in self.levels[:place]]
+            settles = max(gaps, default=0.0) <= reach
             return 8.0 * max([noise, *[one.rounding for one in window]]) if settles else math.inf
         for index, level in enumerate(self.levels[:place]):
             apart = abs(level.slope - value) * level.step
