@@ -55,6 +55,8 @@ checkers: $(VENV)/bench.installed ## The gradient checker beside others and on t
 	$(BIN)/python -m benchmarks.checkers
 	$(BIN)/python -m benchmarks.checker_cost
 	$(BIN)/python -m benchmarks.planted_faults
+	$(BIN)/python -m benchmarks.family_trials
+	$(BIN)/python -m benchmarks.released
 
 accuracy: $(VENV)/dev.installed ## Measure every rule's derivatives against high precision, and write docs/accuracy.md anew
 	$(BIN)/python tests/accuracy.py 8 12

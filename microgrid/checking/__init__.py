@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from microgrid.checking.check import assert_gradients, check_gradients
 from microgrid.checking.nodes import Blame
+from microgrid.checking.plot import plot_steps
 from microgrid.checking.points import Interval
 from microgrid.checking.points import Point as Point  # by this name a pickle restores it
 from microgrid.checking.report import Judgement, Report, Verdict
 
-__all__ = ["Blame", "Interval", "Judgement", "Report", "Verdict", "assert_gradients", "check_gradients"]
+__all__ = ["Blame", "Interval", "Judgement", "Report", "Verdict", "assert_gradients", "check_gradients", "plot_steps"]

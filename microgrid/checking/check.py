@@ -3,8 +3,8 @@
 Checked is the gradient that ``backward`` computes on the recorded graph, or a closed form, or both. A difference alone
 is no verdict of "wrong": it has to be larger than the reference's stated error bound plus the rounding error, and there
 has to be evidence. In a graph, the evidence is a node whose value, local derivative or adjoint is wrong, or a constant
-that changes with the inputs, so that a path is missing. For a function of plain numbers it is the Taylor remainder,
-which shrinks as h for a wrong derivative and as h² for a right one.
+that changes with the inputs, so that a path is missing. For a function of plain numbers it is a reference that agrees
+with every finer step, and the Taylor remainder, which shrinks as h for a wrong derivative and as h² for a right one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from microgrid._public import public
-from microgrid.checking.differences import Estimate, taylor_order
+from microgrid.checking.differences import DIFFERENCES, ONE_SIDED, Estimate, taylor_order
 from microgrid.checking.directions import Direction, blind_below, draw, wrong_coordinates
 from microgrid.checking.effort import BudgetSpent, Effort
 from microgrid.checking.html import Link, link_to
@@ -26,7 +26,7 @@ from microgrid.checking.points import Point, Wrt, sample_points
 from microgrid.checking.questions import CLOSED_FORM, Options, Question, name_of, questions
 from microgrid.checking.report import Judgement, Report, Verdict
 from microgrid.checking.subjects import AUTODIFF, Function, PlainFunction, RecordedFunction
-from microgrid.checking.verdicts import agreement
+from microgrid.checking.verdicts import agreement, border, negligible
 from microgrid.core.custom_operations import CustomRule
 from microgrid.errors import DataError, GradientError
 from microgrid.util.wording import counted
@@ -221,7 +221,8 @@ def _worst_first(findings: _Findings) -> tuple[Judgement, ...]:
     if worst.verdict is Verdict.RIGHT and function.is_large:  # not worth some dozens of long calls
         return tuple(judgements)
     with suppress(BudgetSpent):
-        order = taylor_order(function.along(coordinate), function.numbers[coordinate], worst.got)
+        error = worst.error + worst.bound if worst.verdict is Verdict.RIGHT else 0.0  # tolerated, so no evidence
+        order = taylor_order(function.along(coordinate), function.numbers[coordinate], worst.got, error)
         judgements[0] = replace(worst, taylor_order=order)
     return tuple(judgements)
 
@@ -389,7 +390,7 @@ def _answer_along_directions(
 
     def judge(part: Direction, name: str = "") -> Judgement:
         """The judgement on the derivative along a part of a direction, as a function of one number."""
-        line = PlainFunction(function.towards(part.coordinates, part.steps), [0.0])
+        line = PlainFunction(function.towards(part.coordinates, part.steps), [0.0], options.tol)
         asked = Question(line, [name], {subject: [part.derivative(gradient)]}, None)
         judgement = replace(_judge(asked, subject, 0, options), point=index)
         if name:
@@ -432,11 +433,18 @@ def _judge(question: Question, subject: str, coordinate: int, options: Options) 
         estimate = function.reference(coordinate, options.reference, options.tol, got)
     verdict = agreement(got, estimate, options.tol)
     if verdict is not None:
-        return _judgement(subject, name, got, estimate, verdict)
+        is_border = estimate.how == ONE_SIDED and verdict is Verdict.RIGHT
+        note = border(name, function.along(coordinate), function.numbers[coordinate]) if is_border else ""
+        return _judgement(subject, name, got, estimate, verdict, note)
     doubtful = _judgement(subject, name, got, estimate, Verdict.NOISY)
     if question.outside:
         return _against_outside(doubtful, function, coordinate, options)
-    return function.explain(doubtful, coordinate)
+    judgement = function.explain(doubtful, coordinate)
+    if judgement.verdict is not Verdict.NOISY or judgement.how not in DIFFERENCES:
+        return judgement
+    scale = max([abs(slope) for slope in question.subjects[subject] if math.isfinite(slope)])
+    along, numbers = function.along(coordinate), function.numbers
+    return negligible(judgement, along, numbers[coordinate], scale, max(map(abs, numbers)), options.tol)
 
 
 def _against_outside(doubtful: Judgement, function: Function, coordinate: int, options: Options) -> Judgement:

@@ -154,7 +154,7 @@ class _Asked:
             )
         if recording is None:
             assert given is not None  # without a closed form, f was recorded
-            return Question(PlainFunction(self.call, point.row()), names, {CLOSED_FORM: given}, outside)
+            return Question(PlainFunction(self.call, point.row(), options.tol), names, {CLOSED_FORM: given}, outside)
         function = RecordedFunction(self.call, recording, options.tol, options.seed)
         plain = self._plain()
         if plain is None or function.compare_with(plain, self.row):
@@ -184,7 +184,7 @@ class _Asked:
     def _plain(self) -> PlainFunction | None:
         """The output as a function of floats, if f takes these and gives a number."""
         try:
-            return None if self.row is None else PlainFunction(self.call, self.row)
+            return None if self.row is None else PlainFunction(self.call, self.row, self.options.tol)
         except InvalidValueError:
             return None
 

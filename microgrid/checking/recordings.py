@@ -160,39 +160,52 @@ def single(result: Any) -> Value:
 
 
 class _DecisionLog(Arithmetic):
-    """Floats whose comparisons are logged."""
+    """Floats whose comparisons are logged, and whether what is compared is equal."""
 
     def __init__(self) -> None:
-        super().__init__("decisions", floats=True, abs=abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
+        super().__init__("decisions", floats=True, abs=self._abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
         self._taken: list[float] = []
+        self._is_tied = False
 
     def decisions(self, node: Value) -> list[float]:
         """What a node's rule decides at its operands: comparisons, whole numbers; nothing for a rule without kinks."""
         rule: Rule | None = node.op
-        if rule is None or not rule.kinks:
+        self._taken, self._is_tied = [], False
+        if rule is None or not (rule.kinks or (rule.source is not None and rule.portable)):
             return []
-        self._taken = []
         value, partials = self.bind(rule)
         operands = [Ieee(parent.data) for parent in node.parents]  # 1/0 is infinite, and raises nothing
         partials(value(*operands), *operands)
         return self._taken
 
-    def _note(self, truth: bool) -> bool:
+    def is_tied(self, node: Value) -> bool:
+        """Whether a node's rule compares equal numbers, or its operands are the point of a kink."""
+        self.decisions(node)
+        operands = tuple([parent.data for parent in node.parents])
+        return self._is_tied or (node.op is not None and any([kink.at == operands for kink in node.op.kinks]))
+
+    def _note(self, truth: bool, x: float, y: float) -> bool:
         self._taken.append(truth)
+        self._is_tied = self._is_tied or x == y
         return truth
 
+    def _abs(self, x: float) -> float:
+        self._note(x > 0.0, x, 0.0)
+        return abs(x)
+
     def less(self, x: float, y: float) -> bool:
-        return self._note(x < y)
+        return self._note(x < y, x, y)
 
     def less_equal(self, x: float, y: float) -> bool:
-        return self._note(x <= y)
+        return self._note(x <= y, x, y)
 
     def equal(self, x: float, y: float) -> bool:
-        return self._note(x == y)
+        return self._note(x == y, x, y)
 
     def floor(self, x: float) -> Any:
         whole = IEEE_ELEMENTARY["floor"](x)
         self._taken.append(whole)
+        self._is_tied = self._is_tied or whole == x
         return whole
 
     def where(self, truth: bool, then: Any, otherwise: Any) -> Any:
@@ -268,12 +281,16 @@ class Neighbourhood:
         Whether the function gives the same graph when it is called again at the same point.
     alike : bool
         Whether the graph has the same structure on the two sides.
+    edge : Value or None, default None
+        The first node that compares equal numbers at the point and not beside it, or has a kink or a cut there: a
+        replay at the point alone does not see both sides.
     """
 
     crossing: Crossing | None
     detached: list[Detached]
     repeatable: bool
     alike: bool
+    edge: Value | None = None
 
 
 def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, seed: int) -> Neighbourhood:
@@ -300,10 +317,11 @@ def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, see
         farther = beside(_FARTHER * _BESIDE)
         if crossing.stays(_crossing(base, *farther) if farther else None):
             alike = all([side.is_alike for side in sides])
-            return Neighbourhood(crossing, [], repeatable=True, alike=alike)
+            return Neighbourhood(crossing, [], repeatable=True, alike=alike, edge=crossing.node)
     for pair in (beside(_NEAR), sides):  # a branch in Python code may lie between the point and the farther sides
         if pair and pair[0].is_alike and pair[1].is_alike:
-            return Neighbourhood(None, _detached(base, *pair), repeatable=True, alike=True)
+            edge = _decider(base, *sides) if sides and sides[0].is_alike and sides[1].is_alike else None
+            return Neighbourhood(None, _detached(base, *pair), repeatable=True, alike=True, edge=edge)
     return Neighbourhood(None, [], repeatable=True, alike=False)
 
 
@@ -326,7 +344,7 @@ def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | 
     """The kink between two sides that decide differently, if slopes or values differ too."""
     alike = left.is_alike and right.is_alike
     decider = _decider(base, left, right) if alike else None
-    if alike and decider is None:
+    if (alike and decider is None) or not all([math.isfinite(side.output.data) for side in (left, right)]):
         return None
     largest = max([abs(slope) for side in (left, right) for slope in side.gradient])
     kinked = [
@@ -338,12 +356,23 @@ def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | 
 
 
 def _decider(base: Recording, left: Recording, right: Recording) -> Value | None:
-    """The first node that decides differently on the two sides."""
+    """The first node that decides or is cut between the two sides, or at the point alone."""
     log = _DecisionLog()
     for node, before, after in zip(base.order, left.order, right.order, strict=True):
-        if log.decisions(before) != log.decisions(after):
+        if node.op is None:
+            continue
+        if log.decisions(before) != log.decisions(after) or _is_cut(before, after):
+            return node
+        if log.is_tied(node) and not (log.is_tied(before) and log.is_tied(after)):
             return node
     return None
+
+
+def _is_cut(before: Value, after: Value) -> bool:
+    """Whether a node jumps between two sides: its value changes by far more than its slopes explain."""
+    moves = zip(before.parents, after.parents, before.partials, after.partials, strict=True)
+    explained = math.fsum([abs(there.data - here.data) * (abs(one) + abs(other)) for here, there, one, other in moves])
+    return abs(after.data - before.data) > 1e3 * explained + _SAME_SLOPE * max(abs(before.data), abs(after.data))
 
 
 def _jump(left: Recording, right: Recording) -> float:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from microgrid.checking.batches import NOTHING, sweep
-from microgrid.checking.differences import Estimate, differentiate
+from microgrid.checking.differences import DIFFERENCES, Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
 from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, single
 from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
@@ -130,11 +130,12 @@ class _Lines:
 
 
 class PlainFunction(_Lines):
-    """A function of plain numbers; the row, a list or an array, is the point."""
+    """A function of plain numbers; the row, a list or an array, is the point, ``tol`` the error that is agreement."""
 
     is_cheap = is_large = False
 
-    def __init__(self, call: Call, row: Any) -> None:
+    def __init__(self, call: Call, row: Any, tol: float) -> None:
+        self._tol = tol
         super().__init__(lambda numbers: single(call(numbers)).data, row)
         self.numbers: list[float] = list(map(float, row))
         self.value_there = single(call(row)).data  # an exception at the point itself is the caller's to see
@@ -151,7 +152,7 @@ class PlainFunction(_Lines):
 
     def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
         """By the values of the function."""
-        return by_values(judgement, self.along(coordinate), self.numbers[coordinate])
+        return by_values(judgement, self.along(coordinate), self.numbers[coordinate], self._tol)
 
 
 class RecordedFunction(_Lines):
@@ -173,7 +174,7 @@ class RecordedFunction(_Lines):
         if self._is_finite:
             around = examine_neighbourhood(call, self._names, recording, seed)
         self._neighbourhood = around
-        self._can_be_replayed = around.alike and not around.detached and is_portable(recording)
+        self._can_be_replayed = around.alike and not around.detached and around.edge is None and is_portable(recording)
 
     @property
     def blames(self) -> list[Blame]:
@@ -271,16 +272,18 @@ class RecordedFunction(_Lines):
     def _why_not(self) -> str:
         if not is_portable(self.recording):
             return "which a custom operation does not support"
+        if self._neighbourhood.edge is not None:
+            return f"which does not see both sides of {describe(self.recording, self._neighbourhood.edge)}"
         return "which needs one graph, and the graph changes with the point"
 
     def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
         """By the graph's nodes for autodiff, by the reference's error bound for a closed form."""
-        by_values = judgement.how == "central differences"
+        from_values = judgement.how in DIFFERENCES
         is_blamed = judgement.subject == AUTODIFF and self.inspection.blame is not None
-        if math.isinf(judgement.bound) and not (by_values or is_blamed):
+        if math.isinf(judgement.bound) and not (from_values or is_blamed):
             return judgement  # the chosen reference is not available
         if judgement.subject != AUTODIFF:
-            if by_values:
+            if from_values:
                 return self._by_values(judgement, coordinate)
             size = max(abs(judgement.got), abs(judgement.expected))
             if judgement.bound <= self._tol * size + _SMALLEST:
@@ -289,7 +292,7 @@ class RecordedFunction(_Lines):
         if is_blamed:
             return replace(judgement, verdict=Verdict.WRONG)
         spread = self._rounding[coordinate]
-        in_doubt = by_values or self.inspection.kinked is not None
+        in_doubt = from_values or self.inspection.kinked is not None
         if in_doubt or not judgement.error <= judgement.bound + _SAFETY * spread:
             return self._by_values(judgement, coordinate)
         note = f"{_TOO_ROUNDED}: every node is right, and rounding may change autodiff's result by {spread:.1g}"
@@ -299,7 +302,7 @@ class RecordedFunction(_Lines):
 
     def _by_values(self, judgement: Judgement, coordinate: int) -> Judgement:
         """The verdict by values; for a kink, with the node that has it."""
-        found = by_values(judgement, self.along(coordinate), self.numbers[coordinate])
+        found = by_values(judgement, self.along(coordinate), self.numbers[coordinate], self._tol)
         if found.verdict is Verdict.KINK and self.inspection.kinked is not None:
             return replace(found, note=f"at {describe(self.recording, self.inspection.kinked)}: {found.note}")
         return found
