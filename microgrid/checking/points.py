@@ -12,7 +12,7 @@ import inspect
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from microgrid._public import public
@@ -30,6 +30,7 @@ from microgrid.checking.structures import (
 )
 from microgrid.errors import DataError
 from microgrid.util.labels import shortened
+from microgrid.util.restoring import restore
 from microgrid.util.wording import counted, listed
 
 __all__ = [
@@ -39,7 +40,6 @@ __all__ = [
     "count_of",
     "derivatives",
     "jacobian",
-    "restore",
     "sample_points",
     "second_derivatives",
 ]
@@ -185,13 +185,6 @@ class Point:
             except TypeError:  # an argument that can't be written
                 continue
         return self.origin, drawn
-
-
-def restore(thing: Any, state: Sequence[Any]) -> None:
-    """Set a dataclass's fields as they were pickled; those that are newer than the pickle have their defaults."""
-    for place, one in enumerate(fields(thing)):
-        missing = one.default if one.default_factory is MISSING else one.default_factory()
-        object.__setattr__(thing, one.name, state[place] if place < len(state) else missing)
 
 
 Place = Point  # its name in reports that were pickled before it was called so

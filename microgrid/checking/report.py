@@ -12,7 +12,8 @@ from typing import Any, Literal
 from microgrid._public import public
 from microgrid.checking.html import Link, rendered
 from microgrid.checking.nodes import Blame
-from microgrid.checking.points import Point, restore
+from microgrid.checking.points import Point
+from microgrid.util.restoring import restore
 from microgrid.util.tables import table
 from microgrid.util.wording import counted
 

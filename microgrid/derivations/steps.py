@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
 from microgrid.formulas.sympy import sympy_package
+from microgrid.util.restoring import restore
 
 __all__ = ["MOST_COUNTED", "Component", "Path", "Steps", "is_word", "paths_counted", "quotient"]
 
@@ -75,6 +77,9 @@ class Component:
     closed_form: Any
     value: float
     note: str = ""
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        restore(self, state)
 
     @property
     def name(self) -> str:
