@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 PYTEST := pytest --quiet --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint types stubs unit trials sanitize wheel bench checkers docs notebooks picture format clean
+.PHONY: help demo test lint types stubs unit trials sanitize fuzz wheel bench checkers accuracy docs notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -41,6 +41,9 @@ trials: $(VENV)/dev.installed ## Tests that are long by nature, larger sizes of 
 sanitize: $(VENV)/dev.installed ## The native engine under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python tests/sanitize.py
 
+fuzz: $(VENV)/dev.installed ## Attack the compiler with random inputs for SECONDS (120), from SEED (0) on
+	$(BIN)/python tests/fuzz.py $(or $(SECONDS),120) $(or $(SEED),0)
+
 wheel: $(VENV)/dev.installed ## Build the wheel and the source distribution in dist/, and install each to see
 	mkdir -p dist
 	$(BIN)/python tests/check_wheel.py dist
@@ -50,7 +53,13 @@ bench: $(VENV)/bench.installed ## The benchmarks with all peers, eager and compi
 
 checkers: $(VENV)/bench.installed ## The gradient checker beside others and on trial itself: what each finds
 	$(BIN)/python -m benchmarks.checkers
+	$(BIN)/python -m benchmarks.checker_cost
 	$(BIN)/python -m benchmarks.planted_faults
+	$(BIN)/python -m benchmarks.family_trials
+	$(BIN)/python -m benchmarks.released
+
+accuracy: $(VENV)/dev.installed ## Measure every rule's derivatives against high precision, and write docs/accuracy.md anew
+	$(BIN)/python tests/accuracy.py 8 12
 
 notebooks: $(VENV)/dev.installed ## Execute the notebooks anew and save them with their outputs
 	for notebook in notebooks/*.ipynb; do $(BIN)/jupyter execute --NotebookClient.coalesce_streams=True --inplace $$notebook || exit 1; done

@@ -18,11 +18,13 @@ from microgrid._version import __version__ as __version__
 from microgrid.core import engine as _chosen
 from microgrid.core import pickling as _pickling  # noqa: F401  # registers how a Value is pickled
 from microgrid.core.comparison import Comparison
+from microgrid.core.composed import log_softmax, mean, norm, prod, softmax, var
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Region
 from microgrid.core.strictness import strict
 from microgrid.core.value import named
+from microgrid.core.value import set_numpy_functions as _set_numpy_functions
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -34,6 +36,7 @@ from microgrid.errors import (
     NonFiniteError,
     OperationError,
     OutputError,
+    PerformanceWarning,
 )
 from microgrid.formulas.source_code import to_c, to_numpy, to_python
 
@@ -55,11 +58,13 @@ __all__ = [
     "NonFiniteError",
     "OperationError",
     "OutputError",
+    "PerformanceWarning",
     "Precise",
     "Program",
     "Proof",
     "Region",
     "Value",
+    "ValueArray",
     "assert_gradients",
     "check_gradients",
     "compile",
@@ -73,13 +78,20 @@ __all__ = [
     "grad",
     "gradients",
     "hessian",
+    "hessp",
     "hvp",
     "jacobian",
     "jvp",
     "latex",
+    "log_softmax",
+    "mean",
     "named",
+    "norm",
     "precise",
+    "prod",
     "prove",
+    "ravel",
+    "softmax",
     "strict",
     "taylor",
     "to_c",
@@ -87,6 +99,7 @@ __all__ = [
     "to_python",
     "to_sympy",
     "value_and_grad",
+    "var",
     "vjp",
 ]
 __all__ += list(FUNCTIONS)  # exp, log, sum and the other functions: one for each rule of the table
@@ -95,9 +108,10 @@ globals().update(FUNCTIONS)
 
 # Imported when they are first asked for, so that whoever only records and differentiates doesn't wait for them.
 _LATER = {
+    "arrays.values": ("ValueArray",),
     "calculus.reverse": ("gradients",),
     "calculus.transforms": (
-        *("derivative", "grad", "hessian", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
+        *("derivative", "grad", "hessian", "hessp", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"),
     ),
     "checking": ("Interval", "assert_gradients", "check_gradients"),
     "compiler.api": ("Compiled", "compile"),
@@ -106,6 +120,7 @@ _LATER = {
     "program.program": ("Program",),
     "derivations.proof": ("Proof", "prove"),
     "formulas.high_precision": ("Precise", "precise"),
+    "util.pytree": ("ravel",),
     "formulas.sympy": ("from_sympy", "latex", "to_sympy"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}
@@ -125,6 +140,9 @@ _PICKLED = {
 # Modules that pickles named when they had not yet learnt to name the package alone: the package stands in for each.
 _FORMER = ("formula", "operations", "proofs", "rules", "symbolic", "value")
 sys.modules.update(dict.fromkeys([f"microgrid.{name}" for name in _FORMER], sys.modules[__name__]))
+
+
+_set_numpy_functions(lambda: importlib.import_module("microgrid.arrays.values"))
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ __all__ = [
     "NonFiniteError",
     "OperationError",
     "OutputError",
+    "PerformanceWarning",
 ]
 
 
@@ -64,6 +65,11 @@ class GradientError(MicrogridError, AssertionError):
 @public()
 class MissingPackageError(MicrogridError, ImportError):
     """An optional package is needed; the message names the extra that installs it."""
+
+
+@public()
+class PerformanceWarning(UserWarning):
+    """Compiled code runs in Python, for an operation that is written for floats alone."""
 
 
 @public()

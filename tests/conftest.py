@@ -16,6 +16,8 @@ ANY_ENGINE = {
     "test_benchmarks.py",
     "test_checkers.py",
     "test_checking.py",
+    "test_checking_cost.py",
+    "test_checking_points.py",
     "test_cli.py",
     "test_compiling.py",
     "test_demo.py",

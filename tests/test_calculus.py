@@ -600,3 +600,36 @@ def test_deep_graphs_need_no_recursion() -> None:
 def test_a_high_order_of_a_fractional_power_needs_no_recursion() -> None:
     coefficients = taylor(lambda x: x**0.5, 1.0, 150)
     assert coefficients[150] == pytest.approx(float(mpmath.binomial(mpmath.mpf("0.5"), 150)), rel=1e-10)
+
+
+# ---- a leaf that was changed ----
+
+
+@pytest.mark.parametrize(
+    "output", [lambda x, w: microgrid.exp(x) * microgrid.sin(x) * w, lambda x, w: w * x, lambda x, w: abs(x) * w + x]
+)
+def test_a_recorded_graph_is_not_differentiated_with_old_and_new_numbers_at_once(output: Any) -> None:
+    x, w = Value(3.0, name="x"), Value(2.0, name="w")
+    y = output(x, w)
+    right = gradients(y, x).data
+    x.data = -3.0
+    with pytest.raises(DataError, match=r"x = -3\.0.* was recorded .* now: the data of a leaf was changed"):
+        gradients(y, x)
+    with pytest.raises(DataError, match=r"x = -3\.0.* the data of a leaf was changed"):
+        microgrid.explain(y, wrt=x)
+    y.backward()  # of recorded numbers alone
+    assert x.grad == right
+    again = output(x, w)  # recorded anew
+    assert gradients(again, x).data == grad(lambda z: output(z, 2.0))(-3.0)
+    x.data = 3.0
+    assert gradients(y, x).data == right
+
+
+def test_what_replays_a_graph_takes_the_numbers_that_its_leaves_have_now() -> None:
+    x, w = Value(3.0, name="x"), Value(2.0, name="w")
+    y = microgrid.exp(x) * w
+    x.data, w.data = 0.0, 5.0
+    assert microgrid.compile(y, [x]).value_and_grad(0.5) == (math.exp(0.5) * 5.0, [math.exp(0.5) * 5.0])
+    namespace: dict[str, Any] = {}
+    exec(microgrid.to_python(y, [x]), namespace)
+    assert namespace["f"]([0.5]) == (math.exp(0.5) * 5.0, [math.exp(0.5) * 5.0])

@@ -8,7 +8,7 @@ from typing import Any
 import mpmath
 import pytest
 
-from benchmarks import checkers
+from benchmarks import checker_cost, checkers
 from benchmarks.checkers import CHECKERS, SCIPY, Answer, Checker, Row, ask, side_by_side
 from benchmarks.gradients import FLOATS, RIGHT, WRONG, Case, Functions
 
@@ -144,6 +144,17 @@ def test_an_error_beside_a_limit_is_what_scipy_gives() -> None:
     assert float(row.wrong["x²: without the 2"].words) == pytest.approx(1.3, rel=1e-6)
     assert row.named == 0
     assert "the limit that suits these cases best" in side_by_side([row])
+
+
+def test_another_prints_what_a_check_costs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = {name: check for name, check in checker_cost.CHECKERS.items() if "microgrid" in name}
+    monkeypatch.setattr(checker_cost, "CHECKERS", ours)
+    monkeypatch.setattr(checker_cost, "SHAPES", ((5, 3),))
+    checker_cost.main(["--most", "10"])
+    printed = capsys.readouterr().out
+    assert "microgrid, directions=0" in printed
+    assert "5 × 3                         4" in printed
+    assert checker_cost.cost(ours["microgrid"], 3).calls < 3 * 80
 
 
 def test_one_command_prints_the_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

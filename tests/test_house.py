@@ -19,6 +19,7 @@ FLOORS = (
     ("errors",),
     ("core", "util"),
     ("arithmetics", "program", "nn"),
+    ("arrays",),
     ("calculus", "formulas", "drawing"),
     ("compiler", "derivations"),
     ("checking",),

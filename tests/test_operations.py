@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import inspect
 import math
 import os
@@ -16,6 +17,7 @@ import pickle
 import subprocess
 import sys
 import traceback
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,17 @@ def squares(*xs: Any, m: Any) -> Any:
 
 def squares_partials(out: Any, *xs: Any, m: Any) -> Any:
     return [2.0 * x for x in xs]
+
+
+def positive_part(x: Any) -> Any:
+    return numpy.maximum(x, 0.0)
+
+
+def positive_part_slope(out: Any, x: Any) -> Any:
+    return numpy.heaviside(x, 0.0)
+
+
+OF_ARRAYS = custom(positive_part, positive_part_slope, numpy=True)
 
 
 def doubled(x: Any) -> Any:
@@ -525,10 +538,56 @@ def test_functions_that_hold_different_things_are_different_operations() -> None
     assert [operation(2.0) for operation in by_default] == [3.0, 5.0]
 
 
+@pytest.mark.parametrize("portable", [False, True])
+def test_an_operation_is_freed_with_its_last_node(portable: bool) -> None:
+    def made(factor: float) -> tuple[weakref.ref[Any], Value]:
+        if portable:
+            operation = custom(lambda x, *, m: factor * m.exp(x), lambda out, x, *, m: out, name="scaled")
+        else:
+            operation = custom(lambda x: factor * x, lambda out, x: factor, name="scaled")
+        x = Value(0.5, "x")
+        node = operation(x)
+        node.backward()
+        assert x.grad == node.partials[0]
+        assert operation(numpy.array([1.0, 2.0])).shape == (2,)
+        return weakref.ref(operation.rule), node
+
+    gc.collect()
+    gc.disable()
+    try:
+        rules = []
+        for factor in (2.0, 3.0):
+            rule, node = made(factor)
+            assert rule() is node.op
+            rules.append(rule)
+            del node
+        assert [rule() for rule in rules] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_an_operation_that_takes_arrays_is_called_with_whole_columns_of_rows() -> None:
+    shapes = []
+
+    def value(x: Any) -> Any:
+        shapes.append(numpy.shape(x))
+        return numpy.tanh(x)
+
+    operation = custom(value, lambda out, x: 1.0 - out * out, name="tanh of arrays", numpy=True)
+    compiled = microgrid.compile(lambda x: operation(x) * 2.0, rows=0)
+    rows = numpy.linspace(-1.0, 1.0, 1000)
+    total, slopes = compiled.value_and_grad(rows)
+    assert total == pytest.approx(2.0 * numpy.tanh(rows).sum(), abs=1e-12)
+    assert slopes == pytest.approx(2.0 - 2.0 * numpy.tanh(rows) ** 2, rel=1e-14)
+    assert len([shape for shape in shapes if shape == (1000,)]) == len([shape for shape in shapes if shape]) == 1
+    assert pickle.loads(pickle.dumps(OF_ARRAYS)) is OF_ARRAYS
+
+
 def test_too_many_operations_for_the_native_engine_are_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     from microgrid.core import native_engine as engine_native
 
     monkeypatch.setattr(engine_native, "_MOST_RULES", len(engine_native._rules))
+    monkeypatch.setattr(engine_native, "_OF_TABLE", len(engine_native._rules))  # no place in between is free
     fresh = custom(lambda x: x, lambda out, x: 1.0, name="one too many")
     with pytest.raises(MemoryError, match="make one before a loop, not in it, and give it what varies as an operand"):
         engine_native._place(fresh.rule)

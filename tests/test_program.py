@@ -310,7 +310,7 @@ def test_values_and_adjoints_have_the_eager_bits() -> None:
         kept = dependents([output], leaves)
         nodes = [node for node in topological_order(output) if node.op is not None and node in kept]
         assert bits(values[program.first_node :]) == bits([node.data for node in nodes])
-        assert bits(adjoints[program.first_node :]) == bits([node.grad for node in nodes])
+        assert bits([x or 0.0 for x in adjoints[program.first_node :]]) == bits([node.grad for node in nodes])
         assert bits([x or 0.0 for x in adjoints[: len(leaves)]]) == bits([leaf.grad for leaf in leaves])
         assert adjoints[len(leaves) : program.first_node] == [None] * len(program.constants)
         operations.update(program.rules)
@@ -369,16 +369,18 @@ def test_several_outputs_are_pulled_back_with_their_own_seeds() -> None:
     assert program.pullback(FLOAT, values, [None, None, None, None, -0.0], zero=0.0)[:2] == [None, 0.0]
 
 
-def test_every_partial_is_multiplied_so_that_nan_travels_as_in_backward() -> None:
-    x, y = Value(2.0), Value(0.0)
-    output = microgrid.where(x < 3.0, x, 1.0 / y) * 1.0
-    program = Program.record([output], [x, y], share=False)
+def test_nothing_arrives_through_a_branch_that_was_not_taken_and_a_0_that_is_a_number_is_multiplied() -> None:
+    x, y, z = Value(2.0), Value(0.0), Value(0.0)
+    output = microgrid.where(x < 3.0, x, 1.0 / y) + 0.0 * microgrid.sqrt(z)
+    program = Program.record([output], [x, y, z], share=False)
     output.backward()
-    values = program.evaluate(FLOAT, [2.0, 0.0])
+    values = program.evaluate(FLOAT, [2.0, 0.0, 0.0])
     adjoints = program.pullback(FLOAT, values, [1.0], zero=0.0)
-    assert math.isnan(y.grad)
-    assert math.isnan(adjoints[1])
     assert adjoints[0] == x.grad == 1.0
+    assert adjoints[1] is None
+    assert y.grad == 0.0
+    assert math.isnan(z.grad)
+    assert math.isnan(adjoints[2])
 
 
 def test_in_values_the_pullback_is_a_graph_that_can_be_differentiated_again() -> None:

@@ -66,14 +66,24 @@ def test_a_rules_formula_has_its_value_and_its_derivatives(name: str) -> None:
     assert not expression.atoms(sympy.Float)
     assert _evaluated(expression, leaves) == pytest.approx(node.data, rel=1e-14)
     for leaf, slope in zip(leaves, gradients(node, leaves), strict=True):
-        own = sympy.diff(_without_abs(expression), sympy.Symbol(str(leaf.name), real=True))
+        own = sympy.diff(_with_known_derivatives(expression), sympy.Symbol(str(leaf.name), real=True))
         assert _evaluated(own, leaves) == pytest.approx(slope.data, rel=1e-12, abs=1e-14)
         assert _evaluated(to_sympy(slope), leaves) == pytest.approx(slope.data, rel=1e-12, abs=1e-14)
 
 
-def _without_abs(expression: Any) -> Any:
-    """SymPy leaves the derivative of an absolute value open where it can't tell that the operand is real."""
-    return expression.replace(sympy.Abs, lambda x: sympy.Piecewise((-x, x < 0), (x, True)))
+def _with_known_derivatives(expression: Any) -> Any:
+    """SymPy leaves open the derivatives of steps, and of an absolute value whose operand may not be real."""
+    expression = expression.replace(sympy.Abs, lambda x: sympy.Piecewise((-x, x < 0), (x, True)))
+    return expression.replace(sympy.floor, _Floor).replace(sympy.ceiling, lambda x: -_Floor(-x))
+
+
+class _Floor(sympy.Function):  # type: ignore[misc]  # SymPy has no types
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        return sympy.floor(x) if x.is_number else None
+
+    def fdiff(self, argindex: int = 1) -> Any:  # noqa: ARG002  # SymPy's signature
+        return sympy.Integer(0)
 
 
 @every_rule
@@ -124,14 +134,15 @@ def _third(function: Callable[..., Any], numbers: Sequence[float], direction: Se
 
 def _sympys_own(leaves: Sequence[Value], output: Value, direction: Sequence[float]) -> dict[str, list[float]]:
     symbols = [sympy.Symbol(str(leaf.name), real=True) for leaf in leaves]
-    expression = _without_abs(to_sympy(output))
+    expression = _with_known_derivatives(to_sympy(output))
     slopes = [sympy.diff(expression, one) for one in symbols]
     square = [sympy.diff(slope, one) for slope in slopes for one in symbols]
     v = [sympy.Rational(entry) for entry in direction]
     third = expression
     for _ in range(3):
         third = sum(entry * sympy.diff(third, one) for entry, one in zip(v, symbols, strict=True))
-    modules = [{"DiracDelta": lambda *_: 0, "Heaviside": lambda x, *_: mpmath.mpf(x > 0)}, "mpmath"]
+    steps = {"DiracDelta": lambda *_: 0, "Heaviside": lambda x, *_: mpmath.mpf(x > 0), "_Floor": mpmath.floor}
+    modules = [steps, "mpmath"]
     with mpmath.workdps(40):
         function = sympy.lambdify(symbols, [slopes, square, third], modules)
         first, second, last = function(*[mpmath.mpf(leaf.data) for leaf in leaves])

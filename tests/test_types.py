@@ -83,6 +83,7 @@ floats: float = dot([1.0, 2], [3, 4])
 rows: list[list[float]] = [[1.0, 2.0]]
 inner: Value = dot([w, x], rows[0])
 y.backward()
+gradients_of = gradients(y, w)
 y.zero_grad()
 w.data -= 0.1 * w.grad
 w.data = 2
@@ -97,7 +98,6 @@ out = model([1.0, 2.0, 3.0])
 picture = draw(y)
 picture2 = draw(z, parameters=[w, b], data=[x])
 source: str = to_c(z, [w, x])
-gradients_of = gradients(y, w)
 f = grad(lambda v: v[0] * v[1])
 slope2 = f([1.0, 2.0])
 uniform: Value = Value(random.uniform(-1, 1)) * random.random()
@@ -229,7 +229,19 @@ def test_the_stub_of_the_face_has_the_names_and_the_signatures_of_the_package(mo
 
 
 def test_every_attribute_of_a_value_is_known_to_type_checkers() -> None:
-    declared = {"backward", "data", "grad", "is_constant", "label", "name", "op", "parents", "partials", "zero_grad"}
+    declared = {
+        "backward",
+        "conjugate",
+        "data",
+        "grad",
+        "is_constant",
+        "label",
+        "name",
+        "op",
+        "parents",
+        "partials",
+        "zero_grad",
+    }
     (methods,) = [
         node
         for node in ast.parse((ROOT / "microgrid" / "core" / "table.pyi").read_text(encoding="utf-8")).body

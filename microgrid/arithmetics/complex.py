@@ -58,8 +58,34 @@ def _complex_erf(z: complex) -> complex:
     return math.erf(x) + math.exp(-x * x) * (near + 2.0 / math.pi * series)
 
 
+def _complex_erfc(z: complex) -> complex:
+    rest = _complex_erf(z)
+    return complex(math.erfc(_real(z)), -rest.imag) - (rest.real - math.erf(_real(z)))
+
+
+def _complex_cbrt(z: complex) -> complex:
+    """The root that is real on both sides of 0."""
+    root = complex(math.cbrt(_real(z)), 0.0)
+    return root + (z - root**3) / (3.0 * root * root) if _real(z) else complex(z) ** (1.0 / 3.0)
+
+
+def _complex_floor(z: complex) -> complex:
+    return complex(math.floor(_real(z)))
+
+
+def _complex_fmod(x: complex, y: complex) -> complex:
+    real = math.fmod(_real(x), _real(y))
+    whole = (_real(x) - real) / _real(y)
+    return complex(real, complex(x).imag - whole * complex(y).imag)
+
+
+def _complex_copysign(x: complex, y: complex) -> complex:
+    return _complex_abs(x) * math.copysign(1.0, _real(y))
+
+
 _ANALYTIC = (cmath.exp, cmath.log, cmath.sqrt, cmath.sin, cmath.cos, cmath.tan, cmath.asin, cmath.acos, cmath.atan)
-_CMATH: dict[str, Any] = {f.__name__: f for f in (*_ANALYTIC, cmath.sinh, cmath.cosh, cmath.tanh)}
+_HYPERBOLIC = (cmath.sinh, cmath.cosh, cmath.tanh, cmath.asinh, cmath.acosh, cmath.atanh, cmath.log10)
+_CMATH: dict[str, Any] = {f.__name__: f for f in (*_ANALYTIC, *_HYPERBOLIC)}
 
 COMPLEX = Arithmetic(
     "complex",
@@ -70,6 +96,14 @@ COMPLEX = Arithmetic(
     hypot=_complex_hypot,
     atan2=_complex_atan2,
     erf=_complex_erf,
+    erfc=_complex_erfc,
+    cbrt=_complex_cbrt,
+    floor=_complex_floor,
+    fmod=_complex_fmod,
+    copysign=_complex_copysign,
+    fma=lambda x, y, z: x * y + z,
+    exp2=lambda z: 2.0**z,
+    log2=lambda z: cmath.log(z) / math.log(2.0),
     pi=math.pi,
     inf=math.inf,
     less=lambda x, y: _real(x) < _real(y),

@@ -16,7 +16,7 @@ from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.rule import Pair, Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.core.source import Infix
 
 __all__ = ["LATEX", "Text", "number", "symbol"]
@@ -255,8 +255,8 @@ class _Latex(Arithmetic):
         comparisons = {"less": "<", "less_equal": r"\le", "equal": "="}
         offered = {name: _compared(name, sign) for name, sign in comparisons.items()}
         super().__init__("LaTeX", exact=True, pi=Text(r"\pi"), inf=Text(r"\infty"), where=_choose, **offered)
-        for name in RULES.keys() - offered.keys() - {"where"}:
-            setattr(self, name, functools.partial(_function, RULES[name]))
+        for name in EVERY_RULE.keys() - offered.keys() - {"where"}:
+            setattr(self, name, functools.partial(_function, EVERY_RULE[name]))
 
     def bind(self, rule: Rule) -> Pair:
         return functools.partial(_written, rule), super().bind(rule)[1]

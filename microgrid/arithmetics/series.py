@@ -21,7 +21,7 @@ from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.rule import Pair, Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 
 __all__ = ["REAL", "Series", "SeriesArithmetic", "SparseVector"]
 
@@ -32,9 +32,12 @@ class _Real(Arithmetic):
     """Floats with the results of FLOAT, at the speed of PLAIN where Python's floats don't raise."""
 
     def bind(self, rule: Rule) -> Pair:
-        if rule not in self._bound:
-            self._bound[rule] = (_with_fallback(rule, 0), _with_fallback(rule, 1))
-        return self._bound[rule]
+        pair = self._bound.get(rule)
+        if pair is None:
+            pair = _with_fallback(rule, 0), _with_fallback(rule, 1)
+            if rule.source is None:  # these functions would keep a user's own rule for ever
+                self._bound[rule] = pair
+        return pair
 
 
 def _with_fallback(rule: Rule, part: int) -> Callable[..., Any]:
@@ -302,7 +305,7 @@ class _Function(_Of):
         for operand, slope in zip(self.operands, self.slopes, strict=True):
             if operand.varies and slope is not None:
                 yield operand, order
-                if slope.varies:
+                if slope.varies and not self.rule.choice:
                     yield slope, order - 1
 
     def make(self, order: int) -> Any:
@@ -310,6 +313,10 @@ class _Function(_Of):
         terms = []
         for index, (operand, slope) in enumerate(zip(self.operands, self.slopes, strict=True)):
             if slope is None or not operand.varies:
+                continue
+            if self.rule.choice:  # its slopes are constant but for jumps, and 0 where an operand wasn't taken
+                taken = self.arithmetic.product_if_not_0(slope.coefficients[0], self.of(index, order))
+                terms.append(taken if order == 1 or taken is None else float(order) * taken)
                 continue
             for j in range(1, order + 1):
                 rate = slope.coefficients[order - j] if j == order or slope.varies else None
@@ -369,8 +376,8 @@ class SeriesArithmetic(Arithmetic):
         self.base = base
         self.apply = apply or (lambda rule, *operands: base.bind(rule)[0](*operands))
         self._made: dict[tuple[Any, ...], Series] = {}  # common subexpressions
-        for name in RULES.keys() - set(_CHOICES):
-            setattr(self, name, functools.partial(self._function, RULES[name]))
+        for name in EVERY_RULE.keys() - set(_CHOICES):
+            setattr(self, name, functools.partial(self._function, EVERY_RULE[name]))
 
     def variable(self, *coefficients: Any) -> Series:
         """A series by its coefficients, from order 0 on."""
@@ -468,6 +475,13 @@ class SeriesArithmetic(Arithmetic):
             return then if truth else otherwise
         x, y = self.lift(then), self.lift(otherwise)
         return _Choice(truth, self.choice_of(truth, x.coefficients[0], y.coefficients[0]), x, y)
+
+    def product_if_not_0(self, factor: Any, coefficient: Any) -> Any:
+        """A product of coefficients in the base, structurally 0 where the first one is 0."""
+        is_zero = self.base.equal(factor, 0.0)
+        if isinstance(is_zero, bool):
+            return None if is_zero else _times(factor, coefficient)
+        return self.choice_of(is_zero, None, _times(factor, coefficient))
 
     def choice_of(self, truth: Any, then: Any, otherwise: Any) -> Any:
         """A choice of coefficients in the base."""

@@ -121,6 +121,13 @@ def _choose(truth: Any, then: Any, otherwise: Any) -> Formula:
     return Formula(sympy.Piecewise((first, truth), (second, True), evaluate=False))
 
 
+def _nearest(x: Any) -> Any:
+    """The nearest whole number; of two, the even one."""
+    rest = x - 2 * sympy.floor(x / 2)
+    half = sympy.Rational(1, 2)
+    return x - rest + sympy.Piecewise((0, rest <= half), (1, rest < 1 + half), (2, True))
+
+
 # Functions that have another name in SymPy, or none.
 _OTHERS: dict[str, Callable[..., Any]] = {
     "abs": sympy.Abs,
@@ -128,12 +135,30 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "expm1": lambda x: sympy.exp(x) - 1,
     "log1p": lambda x: sympy.log(1 + x),
     "hypot": lambda x, y: sympy.sqrt(x**2 + y**2),
+    "log2": lambda x: sympy.log(x, 2),
+    "log10": lambda x: sympy.log(x, 10),
+    "exp2": lambda x: sympy.Pow(2, x),
+    "cbrt": lambda x: sympy.sign(x) * sympy.Abs(x) ** sympy.Rational(1, 3),
+    "ceil": sympy.ceiling,
+    "trunc": lambda x: sympy.Piecewise((sympy.ceiling(x), x < 0), (sympy.floor(x), True)),
+    "round": lambda x: _nearest(x),
+    "fmod": lambda x, y: x - y * _OTHERS["trunc"](x / y),
+    "copysign": lambda x, y: sympy.Abs(x) * sympy.Piecewise((-1, y < 0), (1, True)),
+    "fma": lambda x, y, z: x * y + z,
 }
+_OTHERS |= {
+    "lgamma": sympy.loggamma,
+    "digamma": lambda x: sympy.polygamma(0, x),
+    "trigamma": lambda x: sympy.polygamma(1, x),
+    "polygamma": lambda n, x: sympy.polygamma(_nearest(n), x),
+}
+_GAMMAS = ("gamma", "lgamma", "digamma", "trigamma", "polygamma")
+_CLOSED = ("abs", "sign", "ceil", "trunc", "round", "erfinv", *_GAMMAS)  # which float systems make of others
 
 _OFFERS: dict[str, Any] = {
     "pi": Formula(sympy.pi),
     "inf": Formula(sympy.oo),
-    **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*ELEMENTARY, "abs")},
+    **{name: _of(_OTHERS.get(name) or getattr(sympy, name)) for name in (*ELEMENTARY, *_CLOSED)},
 }
 
 SYMPY = Arithmetic(

@@ -37,16 +37,25 @@ class Replay:
             if node not in self.between
         }
         for variable, tangent in zip(trace.variables, tangents, strict=True):
-            values[variable] = self.arithmetic.variable(trace.as_result(variable), tangent)
+            stands = type(tangent) is float and tangent == 0.0
+            values[variable] = self.arithmetic.variable(trace.as_result(variable), None if stands else tangent)
         self.values = evaluate(trace.outputs, self.arithmetic, values, order=trace.order)
 
     def adjoints(self) -> list[Series]:
         """The derivatives of the only output with respect to the variables, as series."""
-        output, variables, found = self.trace.output, self.trace.variables, {}
-        if output in self.between:
-            partials = local_partials(self.arithmetic, self.values)
-            found = pullback(output, partials, through=self.between, times=times, order=self.trace.order)
-        return [self.arithmetic.lift(found.get(variable, 0.0)) for variable in variables]
+        trace, m = self.trace, self.arithmetic
+        if trace.output not in self.between:
+            return [m.lift(0.0) for _ in trace.variables]
+        found = pullback(
+            trace.output,
+            local_partials(m, self.values),
+            m=m,
+            through=self.between,
+            wanted=trace.variables,
+            times=times,
+            order=trace.order,
+        )
+        return [m.lift(found[variable]) for variable in trace.variables]
 
     def coefficient(self, series: Series, order: int) -> Any:
         """A coefficient of a series as a result."""

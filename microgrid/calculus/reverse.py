@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from microgrid._public import public
+from microgrid.core.changes import check_unchanged
 from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import dependents, pullback, topological_order
 from microgrid.core.value_arithmetic import VALUE
@@ -42,7 +43,8 @@ def times(partial: Any, adjoint: Any) -> Any:
 def gradients(output: Value, wrt: Any) -> Any:
     """Differentiate a recorded graph; the derivatives are graphs on the same leaves.
 
-    They can be differentiated again, drawn and written as source text. No node's ``grad`` is read or changed.
+    They can be differentiated again, drawn and written as source text. No node's ``grad`` is read or changed. Their
+    numbers are those that the graph was recorded at, and its leaves have to have them still.
 
     Parameters
     ----------
@@ -60,6 +62,8 @@ def gradients(output: Value, wrt: Any) -> Any:
     ------
     InvalidValueError
         If ``output`` is not a Value, or ``wrt`` holds anything else than Values.
+    DataError
+        If the ``data`` of a leaf was changed since the graph was recorded. (``backward`` uses recorded numbers alone.)
 
     Examples
     --------
@@ -77,14 +81,16 @@ def gradients(output: Value, wrt: Any) -> Any:
     for node in nodes:
         if not isinstance(node, Value):
             raise InvalidValueError(f"a graph is differentiated with respect to Values of it, not {node!r}")
-    return rebuild(recorded_gradient(output, nodes))
-
-
-def recorded_gradient(output: Value, nodes: Sequence[Value]) -> list[Value]:
-    """The derivatives of a node with respect to others, as graphs; a constant 0 where it doesn't depend on one."""
     order = topological_order(output)
+    check_unchanged(order)
+    return rebuild(recorded_gradient(output, nodes, order))
+
+
+def recorded_gradient(output: Value, nodes: Sequence[Value], order: Sequence[Value] | None = None) -> list[Value]:
+    """The derivatives of a node with respect to others, as graphs; a constant 0 where it doesn't depend on one."""
+    order = topological_order(output) if order is None else order
     between = dependents([output], nodes, order)
     if output not in between:
         return [as_value(0.0) for _ in nodes]
-    adjoints = pullback(output, _value_partials, through=between, times=times, order=order)
-    return [as_value(adjoints.get(node, 0.0)) for node in nodes]
+    adjoints = pullback(output, _value_partials, m=VALUE, through=between, wanted=nodes, times=times, order=order)
+    return [as_value(adjoints[node]) for node in nodes]

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid.arrays.calls import recorded_call, recording_of_call, second_derivatives_of
 from microgrid.calculus.reverse import recorded_gradient
 from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import pullback, topological_order
@@ -31,9 +32,10 @@ class Trace:
     variables: list[Value]
     arguments: Rebuild  # from one number per variable to the structure of the chosen argument
     outputs: list[Value]
-    order: list[Value]  # the outputs' graph, parents before children
+    order: list[Value]  # the outputs' graph, parents before children, if it is one of single numbers
     results: Rebuild  # from one number per output to the structure of the function's result
     plain: bool  # whether the transform returns plain numbers
+    recording: Any = None  # of arrays that were computed as a whole, if there are any; then the result is plain
 
     def as_result(self, value: Value) -> Any:
         """A node as the transform returns it."""
@@ -43,8 +45,16 @@ class Trace:
         """The derivatives of an output with respect to the variables, by reverse mode."""
         if not self.plain:
             return recorded_gradient(output, self.variables)
-        adjoints = pullback(output)
-        return [adjoints.get(variable, 0.0) for variable in self.variables]
+        if self.recording is not None and output in self.recording.arrays:
+            return list(self.recording.derivatives(output))
+        return list(pullback(output, wanted=self.variables).values())
+
+    def second_derivatives(self, directions: Sequence[Sequence[float]] | None = None) -> Any:
+        """The Hessian's products with directions, or its rows, of a function whose arrays were computed as a whole.
+
+        None if most of its graph is single numbers all the same.
+        """
+        return second_derivatives_of(self.recording, self.output, directions)
 
     @property
     def output(self) -> Value:
@@ -52,19 +62,30 @@ class Trace:
         return self.outputs[0]
 
 
-def record(f: Callable[..., Any], wrt: Wrt, args: tuple[Any, ...], more: Mapping[str, Any]) -> Trace:
-    """Call a function with new variables in the argument that ``wrt`` chooses, and keep the trace."""
+def record(
+    f: Callable[..., Any], wrt: Wrt, args: tuple[Any, ...], more: Mapping[str, Any], *, precise: bool = False
+) -> Trace:
+    """Call a function with new variables in the argument that ``wrt`` chooses, and keep the trace.
+
+    Operations on arrays are recorded as a whole where that pays; with ``precise``, always element by element.
+    """
     chosen, call = _choose_arguments(f, wrt, args, dict(more))
     numbers, rebuild = flatten(chosen)
     variables = [_variable(number) for number in numbers]
     outer = _outer.get()
+    plain = not any([isinstance(number, Value) for number in numbers])
+    recording = recording_of_call(variables, outer) if plain and not precise else None
     token = _outer.set((*outer, set(variables)))
     try:
-        results, rebuild_results = flatten(call(rebuild(variables)))
+        results, rebuild_results = flatten(recorded_call(lambda: call(rebuild(variables)), recording))
     finally:
         _outer.reset(token)
     outputs = [_output(result) for result in results]
-    plain = not any([isinstance(number, Value) for number in numbers])
+    if recording is not None and recording.arrays:
+        if recording.owns(outputs):
+            return Trace(variables, rebuild, outputs, [], rebuild_results, plain, recording)
+        # Values from outside have a part in the result, which has to be a graph of single numbers.
+        return record(f, wrt, args, more, precise=True)
     order = topological_order(*outputs)
     return Trace(variables, rebuild, outputs, order, rebuild_results, plain and _is_closed(order, outer))
 

@@ -27,6 +27,7 @@ from microgrid.calculus.reverse import recorded_gradient
 from microgrid.calculus.trace import Trace, Wrt, record
 from microgrid.core.engine import Value, as_value
 from microgrid.core.functions import FUNCTIONS
+from microgrid.core.graph import pushforward
 from microgrid.core.value import as_float
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.util.pytree import flatten_like
@@ -35,6 +36,7 @@ __all__ = [
     "derivative",
     "grad",
     "hessian",
+    "hessp",
     "hvp",
     "jacobian",
     "jvp",
@@ -68,7 +70,7 @@ def _derived(make: Callable[..., Any]) -> Callable[..., Any]:
 
 @public()
 @_derived
-def grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callable[..., Any]:
     """The gradient of a function that returns one number.
 
     Parameters
@@ -77,6 +79,10 @@ def grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
         The function.
     wrt : int, str or tuple of those, default 0
         The position or the name of the argument to differentiate with respect to; a tuple for several.
+    precise : bool, default False
+        Record each element of an array as a node, and so give the bits of ``Value`` and ``backward``. Otherwise, while
+        arguments are plain numbers, NumPy calculates with arrays of some size as a whole, which is faster by two
+        orders of magnitude and rounds sums and functions in its own way.
 
     Returns
     -------
@@ -104,18 +110,18 @@ def grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     >>> grad(grad(sin))(0.0) == 0.0
     True
     """
-    both = value_and_grad(f, wrt)
+    both = value_and_grad(f, wrt, precise=precise)
     return lambda *args, **more: both(*args, **more)[1]
 
 
 @public()
 @_derived
-def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
+def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callable[..., Any]:
     """A function's value and its gradient, from one call of the function.
 
     Parameters
     ----------
-    f, wrt
+    f, wrt, precise
         As for ``grad``.
 
     Returns
@@ -136,7 +142,7 @@ def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """
 
     def derived(*args: Any, **more: Any) -> tuple[Any, Any]:
-        trace = record(f, wrt, args, more)
+        trace = record(f, wrt, args, more, precise=precise)
         _check_scalar(trace, "grad")
         return trace.as_result(trace.output), trace.arguments(trace.gradient(trace.output))
 
@@ -145,21 +151,22 @@ def value_and_grad(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
 
 @public()
 @_derived
-def vjp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
+def vjp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callable[..., Any]:
     """The product of a vector and the Jacobian, by one sweep of reverse mode.
 
     Parameters
     ----------
     f : callable
         The function; it may return a structure of numbers.
-    wrt
+    wrt, precise
         As for ``grad``.
 
     Returns
     -------
     callable
         A function of the same arguments and, last, the vector, in the structure of what the function returns. It
-        returns the product in the structure of the chosen argument.
+        returns the product in the structure of the chosen argument. A number whose entry is a plain 0 contributes
+        nothing, whatever its derivatives are.
 
     Raises
     ------
@@ -175,9 +182,12 @@ def vjp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
 
     def derived(*args: Any, **more: Any) -> Any:
         *args_of_f, vector = args
-        trace = record(f, wrt, tuple(args_of_f), more)
+        trace = record(f, wrt, tuple(args_of_f), more, precise=precise)
         weights = flatten_like(vector, trace.results, len(trace.outputs), "result")
-        product = as_value(FUNCTIONS["dot"](trace.outputs, weights))
+        pairs = [
+            pair for pair in zip(trace.outputs, weights, strict=True) if isinstance(pair[1], Value) or pair[1] != 0.0
+        ]
+        product = as_value(FUNCTIONS["dot"](*zip(*pairs, strict=True))) if pairs else as_value(0.0)
         if trace.plain and not any([isinstance(weight, Value) for weight in weights]):
             return trace.arguments(trace.gradient(product))
         return trace.arguments(recorded_gradient(product, trace.variables))
@@ -187,7 +197,7 @@ def vjp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
 
 @public()
 @_derived
-def jacobian(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
+def jacobian(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callable[..., Any]:
     """Every derivative of every number that a function returns.
 
     By reverse mode, one sweep per output; or, if there are more outputs than variables, by forward mode in all
@@ -195,8 +205,8 @@ def jacobian(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
 
     Parameters
     ----------
-    f, wrt
-        As for ``vjp``.
+    f, wrt, precise
+        As for ``grad``.
 
     Returns
     -------
@@ -217,8 +227,8 @@ def jacobian(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """
 
     def derived(*args: Any, **more: Any) -> Any:
-        trace = record(f, wrt, args, more)
-        if len(trace.outputs) <= len(trace.variables):
+        trace = record(f, wrt, args, more, precise=precise)
+        if len(trace.outputs) <= len(trace.variables) or trace.recording is not None:
             rows = [trace.gradient(output) for output in trace.outputs]
         else:
             replay = Replay(trace, all_directions(trace))
@@ -228,31 +238,35 @@ def jacobian(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     return derived
 
 
-def _along(f: Callable[..., Any], wrt: Wrt, args: tuple[Any, ...], more: Mapping[str, Any]) -> tuple[Trace, list[Any]]:
+def _along(
+    f: Callable[..., Any], wrt: Wrt, args: tuple[Any, ...], more: Mapping[str, Any], *, precise: bool
+) -> tuple[Trace, list[Any]]:
     """The trace, and the direction, which is the last argument. If it holds Values, so does the result."""
     *args_of_f, direction = args
-    trace = record(f, wrt, tuple(args_of_f), more)
+    trace = record(f, wrt, tuple(args_of_f), more, precise=precise)
     entries = flatten_like(direction, trace.arguments, len(trace.variables), "argument")
     plain = trace.plain and not any([isinstance(entry, Value) for entry in entries])
+    if trace.recording is not None and not plain:
+        return _along(f, wrt, args, more, precise=True)
     tangents = [entry if isinstance(entry, Value) else as_float(entry) for entry in entries]
     return replace(trace, plain=plain), tangents
 
 
 @public()
 @_derived
-def jvp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
+def jvp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callable[..., Any]:
     """The product of the Jacobian and a vector, the derivative along a direction, by forward mode.
 
     Parameters
     ----------
-    f, wrt
-        As for ``vjp``.
+    f, wrt, precise
+        As for ``grad``.
 
     Returns
     -------
     callable
         A function of the same arguments and, last, the direction, in the structure of the chosen argument. It returns
-        the product in the structure of the function's result.
+        the product in the structure of the function's result. Where the direction is a plain 0, nothing moves.
 
     Raises
     ------
@@ -267,7 +281,10 @@ def jvp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """
 
     def derived(*args: Any, **more: Any) -> Any:
-        trace, tangents = _along(f, wrt, args, more)
+        trace, tangents = _along(f, wrt, args, more, precise=precise)
+        if trace.recording is not None:
+            direction = dict(zip(trace.variables, tangents, strict=True))
+            return trace.results([pushforward(output, direction)[output] for output in trace.outputs])
         replay = Replay(trace, tangents)
         return trace.results([replay.coefficient(replay.values[output], 1) for output in trace.outputs])
 
@@ -276,12 +293,12 @@ def jvp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
 
 @public()
 @_derived
-def hvp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
+def hvp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callable[..., Any]:
     """The product of the Hessian and a vector, forward over reverse: the cost is that of a few gradients.
 
     Parameters
     ----------
-    f, wrt
+    f, wrt, precise
         As for ``grad``.
 
     Returns
@@ -303,17 +320,52 @@ def hvp(f: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
     """
 
     def derived(*args: Any, **more: Any) -> Any:
-        trace, tangents = _along(f, wrt, args, more)
+        trace, tangents = _along(f, wrt, args, more, precise=precise)
         _check_scalar(trace, "hvp")
+        if trace.recording is not None:
+            found = trace.second_derivatives([tangents])
+            return derived_precisely(*args, **more) if found is None else trace.arguments(found[0])
         replay = Replay(trace, tangents)
         return trace.arguments([replay.coefficient(adjoint, 1) for adjoint in replay.adjoints()])
 
+    derived_precisely = derived if precise else hvp(f, wrt, precise=True)
     return derived
 
 
 @public()
 @_derived
-def hessian(f: Callable[..., Any], wrt: Wrt = 0, *, sparse: bool = False) -> Callable[..., Any]:
+def hessp(f: Callable[..., Any], wrt: Wrt = 0, *, precise: bool = False) -> Callable[..., Any]:
+    """The product of the Hessian and a vector in SciPy's order of arguments: the vector comes second.
+
+    Parameters
+    ----------
+    f, wrt, precise
+        As for ``grad``.
+
+    Returns
+    -------
+    callable
+        A function of the first argument, the direction, and the other arguments. It returns the product in the
+        structure of the chosen argument: what ``scipy.optimize.minimize`` takes as ``hessp``.
+
+    Raises
+    ------
+    InvalidValueError, DataError
+        As for ``hvp``.
+
+    Examples
+    --------
+    >>> from microgrid import hessp
+    >>> hessp(lambda x, scale: scale * x[0] ** 2 * x[1])([3.0, 2.0], [1.0, 10.0], 2.0)
+    [128.0, 12.0]
+    """
+    product = hvp(f, wrt, precise=precise)
+    return lambda x, direction, *args, **more: product(x, *args, direction, **more)
+
+
+@public()
+@_derived
+def hessian(f: Callable[..., Any], wrt: Wrt = 0, *, sparse: bool = False, precise: bool = False) -> Callable[..., Any]:
     """All second derivatives of a function that returns one number, forward over reverse.
 
     One sweep in all directions at once, in which each node carries only the directions that it depends on. If each of
@@ -321,7 +373,7 @@ def hessian(f: Callable[..., Any], wrt: Wrt = 0, *, sparse: bool = False) -> Cal
 
     Parameters
     ----------
-    f, wrt
+    f, wrt, precise
         As for ``grad``.
     sparse : bool, default False
         Return only the entries that are not 0 by the structure of the graph: a dict from pairs of indices, which count
@@ -348,14 +400,20 @@ def hessian(f: Callable[..., Any], wrt: Wrt = 0, *, sparse: bool = False) -> Cal
     """
 
     def derived(*args: Any, **more: Any) -> Any:
-        trace = record(f, wrt, args, more)
+        trace = record(f, wrt, args, more, precise=precise)
         _check_scalar(trace, "hessian")
+        if trace.recording is not None:
+            found = None if sparse else trace.second_derivatives()
+            if found is None:
+                return derived_precisely(*args, **more)
+            return trace.arguments([trace.arguments(row.tolist()) for row in found])
         replay = Replay(trace, all_directions(trace))
         adjoints = replay.adjoints()
         if sparse:
             return _entries(replay, adjoints)
         return trace.arguments([trace.arguments(replay.row(adjoint)) for adjoint in adjoints])
 
+    derived_precisely = derived if precise else hessian(f, wrt, sparse=sparse, precise=True)
     return derived
 
 
@@ -407,7 +465,7 @@ def taylor(f: Callable[..., Any], x: Any, order: int) -> list[Any]:
     """
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         raise DataError(f"the order is a whole number from 0, not {order!r}")
-    replay, output = _expanded(record(f, 0, (x,), {}), 1.0)
+    replay, output = _expanded(record(f, 0, (x,), {}, precise=True), 1.0)
     return [replay.coefficient(output, k) for k in range(order + 1)]
 
 
@@ -459,7 +517,7 @@ def derivative(f: Callable[..., Any], n: int = 1, wrt: int | str = 0) -> Callabl
         # The n-th coefficient is f⁽ⁿ⁾/n!, which underflows long before f⁽ⁿ⁾ does. With a tangent near n/e it is near
         # f⁽ⁿ⁾, since n! is near (n/e)ⁿ. A power of two rounds nothing.
         step = 2.0 ** max(0, round(math.log2(n / math.e))) if n else 1.0
-        replay, output = _expanded(record(f, wrt, args, more), step)
+        replay, output = _expanded(record(f, wrt, args, more, precise=True), step)
         result = replay.coefficient(output, n)
         for factor in range(1, n + 1):
             result = result if factor == step else result * (factor / step)

@@ -2,11 +2,13 @@
 
 Everything here takes a function of one float, and knows neither graphs nor rules.
 
-A difference quotient has two errors: truncation, which shrinks with the step, and the rounding of the function's
-values, which grows as the step shrinks. So no step suits all functions and all scales. Here the step is halved from
-level to level, every four neighbouring levels are extrapolated to step 0 (Richardson's extrapolation, by Neville's
-table as in C. Ridders, Advances in Engineering Software 4, 1982), and the estimate with the smallest error bound is
-taken. The bound is the disagreement of neighbouring estimates plus the noise.
+A difference quotient has two errors: truncation, which shrinks with the step, and the noise of the function's values,
+which grows as the step shrinks. So no step suits all functions and all scales, and steps that agree with one another
+may all be longer than the structure that matters. Hence the steps begin at the finest that floats allow and grow, in a
+ratio that no period of a function is likely to share, until neighbouring steps, extrapolated to step 0 (Richardson,
+Phil. Trans. A 210, 1911), are exact enough. An estimate counts only if it agrees with every finer step to within the
+noise that those steps show. The noise is what the values at finer steps have beyond a parabola and the estimate's
+straight line, and at least the rounding of the values and of the point, ε·|x·f'|.
 """
 
 from __future__ import annotations
@@ -15,22 +17,41 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
-__all__ = ["WRONG_ORDER", "Estimate", "differentiate", "slopes_beside", "taylor_order"]
+__all__ = [
+    "DIFFERENCES",
+    "ONE_SIDED",
+    "Estimate",
+    "Plateau",
+    "differentiate",
+    "is_constant",
+    "missing_side",
+    "plateaus",
+    "slopes_beside",
+    "slopes_by_step",
+    "taylor_order",
+]
 
 Function = Callable[[float], float]
 
-WRONG_ORDER = 1.5
-"""A Taylor remainder of a smaller order is a wrong derivative's."""
 
-_BY_DIFFERENCES = "central differences"
+_TWO_SIDED, ONE_SIDED = "central differences", "one-sided differences"
+DIFFERENCES = (_TWO_SIDED, ONE_SIDED)
+"""The names of the references that this module makes."""
+
 _EPSILON = sys.float_info.epsilon
-_WINDOW = 4  # neighbouring steps that are extrapolated together
-_ENOUGH = 1e-10  # a relative bound at which no smaller step is tried
-_WIDER = 5  # spacings beyond the first at which noise is measured, each 16 times the last
-_COARSEST = 28  # doublings of 2⁻⁴⁰ up to which a step of a staircase may be rounding: half precision has 2⁻¹¹
+_RATIO = 0.732
+_STRIDE, _CLOSE = _RATIO**-8, _RATIO**-2  # from a step to the next longer one: at first, and between those if need be
+_FINEST = 64.0 * _EPSILON  # the shortest step, relative to the point
+_FINEST_AT_0 = 2.0**-133  # the shortest step at 0: shorter than any length or charge in SI units
+_LONGEST = 0.5  # the longest step, relative to the point or to 1
+_ENOUGH = 1e-8  # a relative bound at which no longer step is tried
 _ABOVE_NOISE = 20.0  # multiple of the noise that a difference has to exceed to be evidence
+_DISAGREE = 8.0  # multiple of the noise by which a finer step contradicts an estimate
+_WINDOW = 3  # neighbouring steps that are judged together
+_ROUNDED = 2.0**-18  # a step of a staircase that may be rounding, relative to the value: 64 ulp in single precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,189 +67,512 @@ class Estimate:
     how : str
         The reference's name.
     scale : float, default 0.0
-        For differences, the largest one-sided slope at the steps that were used. 0 for any other reference.
+        For differences, the largest one-sided slope at the steps that were used, and at longer ones as long as it grows
+        no faster than their square. 0 for any other reference.
+    step : float, default 0.0
+        For differences, the shortest step that was used.
     """
 
     value: float
     bound: float
     how: str
     scale: float = 0.0
+    step: float = 0.0
 
     @property
     def is_still(self) -> bool:
         """Whether the function had the same value at every step, so that it may be constant."""
-        return self.how == _BY_DIFFERENCES and self.value == self.scale == 0.0
+        return self.how in DIFFERENCES and self.value == self.scale == 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Level:
-    """The function on both sides of a point, at one step."""
+    """The function on both sides of a point, at one step; ``sides`` is 1 at the border of its domain."""
 
+    x: float
     step: float
     left: float
     middle: float
     right: float
-    noise: float
 
-    @property
+    @cached_property
+    def sides(self) -> int:
+        return math.isfinite(self.left) + math.isfinite(self.right)
+
+    @cached_property
     def slope(self) -> float:
-        return (self.right - self.left) / (2.0 * self.step)
+        before, after = self.slopes
+        if self.sides == 2:
+            return (self.right - self.left) / (2.0 * self.step)
+        return after if math.isfinite(after) else before
 
     @property
     def is_flat(self) -> bool:
-        return self.left == self.middle == self.right
+        return all([value == self.middle for value in (self.left, self.right) if math.isfinite(value)])
 
     @property
     def slopes(self) -> tuple[float, float]:
         """On the left and on the right."""
         return (self.middle - self.left) / self.step, (self.right - self.middle) / self.step
 
-    @property
+    @cached_property
+    def steepest(self) -> float:
+        return max([abs(slope) for slope in self.slopes if math.isfinite(slope)], default=0.0)
+
+    @cached_property
     def bend(self) -> float:
         """The second difference: 0 for a straight line."""
         return (self.right - self.middle) - (self.middle - self.left)
 
-    @property
-    def jump(self) -> float:
-        """The difference of the two slopes; 0 if it may be rounding."""
-        return abs(self.bend) / self.step if abs(self.bend) > _ABOVE_NOISE * self.noise else 0.0
+    @cached_property
+    def ulp(self) -> float:
+        """The rounding of the values."""
+        return math.ulp(max([abs(value) for value in (self.left, self.middle, self.right) if math.isfinite(value)]))
+
+    @cached_property
+    def rounding(self) -> float:
+        """The rounding of the values, and of the point."""
+        return max(self.ulp, _EPSILON * abs(self.x * self.slope))
+
+
+# ---- the steps ------------------------------------------------------------------------------------------------------
+
+
+def _level(function: Function, x: float, step: float) -> _Level:
+    after, before = x + step, x - step
+    return _Level(x, 0.5 * (after - before), function(before), function(x), function(after))
+
+
+def _steps(x: float) -> list[float]:
+    """Every step, from the shortest on."""
+    shortest = max(_FINEST * abs(x), 5e-324) if x else _FINEST_AT_0
+    longest = _LONGEST * max(abs(x), 1.0)
+    count = int((math.log(longest) - math.log(shortest)) / math.log(_STRIDE))
+    return [longest * math.exp(-place * math.log(_STRIDE)) for place in range(count, -1, -1)]
 
 
 def _levels(function: Function, x: float) -> Iterator[_Level]:
-    """The levels from the largest step down, where the function is finite; none at an infinite point."""
-    if not math.isfinite(x):
+    """The levels from the finest on that is not flat; if all are flat, the last one.
+
+    Flat ones are leapt over in strides that double, and the first that is not flat is then found by bisection, so that
+    a tiny point costs no more than others.
+    """
+    if not math.isfinite(x) or not math.isfinite(function(x)):
         return
-    middle, scatter = function(x), _scatter(function, x)
-    top = 0.25 * max(abs(x), 1.0)
-    lowest = max((abs(x) or 1.0) * _EPSILON * 64.0, 5e-324)
-    for rung in range(math.ceil(math.log2(top) - math.log2(lowest)) + 1):
-        # A power of 2, so that x + step rounds as little as possible.
-        step = math.ldexp(1.0, math.frexp(top)[1] - 1 - rung)
-        step = (x + step) - x
-        left, right = function(x - step), function(x + step)
-        if math.isfinite(left) and math.isfinite(right):
-            noise = max(scatter, math.ulp(max(abs(left), abs(middle), abs(right))))
-            yield _Level(step, left, middle, right, noise)
+    steps = _steps(x)
+
+    def is_flat(place: int) -> bool:
+        level = _level(function, x, steps[place])
+        return level.sides > 0 and level.is_flat
+
+    flat, moving = -1, 0
+    while is_flat(moving):
+        flat, moving = moving, 2 * moving + 1
+        if flat == len(steps) - 1:
+            yield _level(function, x, steps[-1])
+            return
+        moving = min(moving, len(steps) - 1)
+    while moving - flat > 1:
+        middle = (flat + moving) // 2
+        flat, moving = (middle, moving) if is_flat(middle) else (flat, middle)
+    yield from [_level(function, x, steps[place]) for place in range(flat, moving) if place >= 0]
+    for step in steps[moving:]:
+        level = _level(function, x, step)
+        if level.sides:
+            yield level
 
 
-def _scatter(function: Function, x: float) -> float:
-    """The size of the noise in the function's values, from the rounding of its operations.
+def missing_side(function: Function, x: float) -> str | None:
+    """The side of a point on which a function has no value: "<" or ">"; None if it has one on both sides, or on none.
 
-    So close to the point, third differences of a smooth function vanish, and those of noise are √20 times its size
-    (R. Hamming, Introduction to Applied Numerical Analysis, 1971). The lower median excludes those across a kink.
+    Parameters
+    ----------
+    function : callable
+        From a float to a float; nan where it is undefined.
+    x : float
+        The point.
 
-    Wider spacings are tried too, since rounding may come in steps between which the function looks smooth, as in
-    (1 - cos x)/x² near 0. Differences of the same size at two spacings are noise; if they grow with the cube of the
-    spacing, they are the function's own.
+    Returns
+    -------
+    str or None
+        The side.
+
+    Examples
+    --------
+    >>> import math
+    >>> from microgrid.checking.differences import missing_side
+    >>> missing_side(lambda x: x**1.5 if x >= 0 else math.nan, 0.0), missing_side(abs, 0.0)
+    ('<', None)
     """
-    spacing = math.ldexp(1.0, math.frexp(x or 1.0)[1] - 40)  # a power of 2: x and its neighbours are exact
-    row = [function(x + index * spacing) for index in range(-4, 5)]
-    if len(set(row)) == 1:
-        return _height_of_steps(function, x, spacing)
-    noise = before = _irregular(row)
-    for _ in range(_WIDER):
-        spacing *= 16.0
-        size = _irregular([function(x + index * spacing) for index in range(-4, 5)])
-        if size > 64.0 * before > 512.0 * math.ulp(row[4]):
-            break
-        if before <= 4.0 * size <= 16.0 * before:
-            noise = max(noise, before)
-        before = size
-    return noise
+    level = next(_levels(function, x), None)
+    if level is None or level.sides != 1:
+        return None
+    return ">" if math.isfinite(level.left) else "<"
 
 
-def _irregular(row: Sequence[float]) -> float:
-    """The size of the noise that explains the third differences."""
-    for _ in range(3):
-        row = [after - before for before, after in pairwise(row)]
-    middle = sorted(map(abs, row))[len(row) // 2 - 1]
-    return middle / math.sqrt(20.0) if math.isfinite(middle) else 0.0
+def is_constant(function: Function, x: float) -> bool:
+    """Whether no step changes a function's value by more than rounding.
 
+    Parameters
+    ----------
+    function : callable
+        From a float to a float.
+    x : float
+        The point.
 
-def _height_of_steps(function: Function, x: float, spacing: float) -> float:
-    """The noise of a staircase, such as a function computed in fewer digits than a float has: the height of a step.
+    Returns
+    -------
+    bool
+        True also where its value is the same at every step.
 
-    0 if no step is close enough to be rounding.
+    Examples
+    --------
+    >>> from microgrid.checking.differences import is_constant
+    >>> is_constant(lambda x: (x + 1.0) - x, 0.3), is_constant(lambda x: 1.0 + 1e-9 * x, 0.3)
+    (True, False)
     """
-    here = function(x)
-    for _ in range(_COARSEST):
-        spacing *= 2.0
-        height = max(abs(function(x + spacing) - here), abs(function(x - spacing) - here))
-        if height:
-            return height if math.isfinite(height) else 0.0
-    return 0.0
+    return all([level.steepest * level.step <= 16.0 * level.ulp for level in _levels(function, x)])
 
 
-def differentiate(function: Function, x: float) -> Estimate:
-    """The derivative by extrapolated central differences, with a step that suits the function.
+def slopes_by_step(function: Function, x: float) -> list[tuple[float, float]]:
+    """Every step, from the shortest on, with the slope that it gives.
+
+    Parameters
+    ----------
+    function : callable
+        From a float to a float.
+    x : float
+        The point.
+
+    Returns
+    -------
+    list of tuple of float
+        Pairs of a step and a difference quotient, from two sides or, at the border of the domain, from one.
+    """
+    return [(level.step, level.slope) for level in _levels(function, x)]
+
+
+# ---- extrapolation to step 0 ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Ladder:
+    """Levels from the finest on, and how their errors shrink: as h² with two sides, as h with one."""
+
+    levels: list[_Level]
+    size: int  # of the window that is extrapolated
+    floor: float = 0.0  # the least noise
+
+    @cached_property
+    def power(self) -> int:
+        return 2 if self.levels[0].sides == 2 else 1
+
+    @cached_property
+    def excess(self) -> list[float]:
+        """For each level, the half of its second difference that no parabola through the next longer step explains."""
+        found = []
+        for fine, coarse in pairwise(self.levels):
+            expected = coarse.bend * (fine.step / coarse.step) ** 2
+            found.append(0.5 * abs(fine.bend - expected) if math.isfinite(fine.bend - expected) else 0.0)
+        return found
+
+    def extrapolated(self, place: int) -> tuple[float, float]:
+        """The slope at step 0 from the window that begins at a level, and by how much it multiplies noise."""
+        window = self.levels[place : place + self.size]
+        value = gain = 0.0
+        for one in window:
+            weight = math.prod(
+                [1.0 / (1.0 - (one.step / other.step) ** self.power) for other in window if other is not one]
+            )
+            value, gain = value + weight * one.slope, gain + abs(weight) / one.step
+        return value, gain
+
+    def estimate(self, place: int) -> Estimate:
+        """The estimate by the window that begins at a level; its bound is infinite if a finer step contradicts it."""
+        how = _TWO_SIDED if self.power == 2 else ONE_SIDED
+        window = self.levels[place : place + self.size + 1]
+        if any([one.sides != self.levels[0].sides for one in window]):
+            return Estimate(math.nan, math.inf, how)
+        value, gain = self.extrapolated(place)
+        doubt = abs(value - self.extrapolated(place + 1)[0])
+        bound = 2.0 * doubt + self._noise(place, value, doubt) * gain
+        if not bound < math.inf or (self.power == 1 and bound > 0.1 * max(abs(value), self.scale(place))):
+            return Estimate(math.nan, math.inf, how)
+        return Estimate(value, bound, how, self.scale(place), window[0].step)
+
+    def _noise(self, place: int, value: float, doubt: float) -> float:
+        """The error that an estimate's values may have; infinite if a finer step disagrees by more than that."""
+        window = self.levels[place : place + self.size]
+        noise = max([self.floor, *[one.ulp for one in window]])
+        if self.power == 1:
+            reach = 2.0 * abs(window[0].slope - value)
+            gaps = [abs(one.slope - value) - _DISAGREE * one.rounding / one.step for one in self.levels[:place]]
+            settles = max(gaps, default=0.0) <= reach
+            return 8.0 * max([noise, *[one.rounding for one in window]]) if settles else math.inf
+        for index, level in enumerate(self.levels[:place]):
+            apart = abs(level.slope - value) * level.step
+            shown = max([self.floor, level.rounding, *self.excess[: max(index, _WINDOW - 1) + 1]])
+            if not apart <= _DISAGREE * shown + doubt * level.step:
+                return math.inf
+            noise = max(noise, apart, self.excess[index])
+        if place < _WINDOW:  # too few finer steps show the noise
+            return 8.0 * max([noise, *[one.rounding for one in window]])
+        return 4.0 * noise
+
+    def scale(self, place: int) -> float:
+        """The largest one-sided slope from a level on, as long as it grows no faster than the square of the step."""
+        here = max([one.steepest for one in self.levels[place : place + self.size + 1]])
+        for one, longer in pairwise(self.levels[place + self.size :]):
+            if longer.steepest > 2.0 * max(one.steepest, here) * (longer.step / one.step) ** 2:
+                break
+            here = max(here, longer.steepest)
+        return here
+
+
+def differentiate(function: Function, x: float, enough: float = _ENOUGH) -> Estimate:
+    """The derivative by extrapolated differences, with a step that suits the function.
 
     Parameters
     ----------
     function : callable
         From a float to a float; nan or infinite where it is undefined.
     x : float
-        The point.
+        The point. If the function ends there, its derivative from one side is found.
+    enough : float, default 1e-8
+        The relative error bound at which no longer step is tried.
 
     Returns
     -------
     Estimate
-        Its bound is infinite if no two neighbouring steps agree.
+        Its bound is infinite if no estimate agrees with all finer steps.
 
     Examples
     --------
     >>> import math
     >>> from microgrid.checking.differences import differentiate
     >>> estimate = differentiate(math.exp, 1.0)
-    >>> abs(estimate.value - math.e) < estimate.bound < 1e-9
+    >>> abs(estimate.value - math.e) < estimate.bound < 1e-7
     True
     """
-    best = Estimate(math.nan, math.inf, _BY_DIFFERENCES)
+    levels: list[_Level] = []
     seen: list[_Level] = []
-    before: float | None = None
-    flat: _Level | None = None
+    flat, floor, best = None, 0.0, 0
     for level in _levels(function, x):
-        if level.is_flat:  # the function is constant here, or the step is lost to rounding
-            flat = flat or level
-            if seen:
+        if flat is not None and not levels:
+            floor = _stair(function, flat, level)
+            if floor == 0.0:
                 break
-            continue
         seen.append(level)
-        if len(seen) < _WINDOW:
+        if level.is_flat and not levels:
+            flat = level
             continue
-        window = seen[-_WINDOW:]
-        estimate, before = _extrapolated(window, before)
-        if estimate.bound < best.bound and not _has_kink(window):
-            best = estimate
-        if best.bound <= _ENOUGH * abs(best.value):
-            break
-    if flat and not seen:
-        return Estimate(0.0, _noise_of_slope(flat), best.how)
-    return best
+        levels.append(level)
+        if len(levels) < _WINDOW:
+            continue
+        ladder = _Ladder(levels, 2, floor)
+        best = min((best, len(levels) - _WINDOW), key=lambda place: ladder.estimate(place).bound)
+        found = ladder.estimate(best)
+        if found.bound <= enough * max(abs(found.value), found.scale) and _kink(seen) is None:
+            return found
+    if flat is not None and not levels:
+        return _still(flat)
+    if len(levels) < _WINDOW or _kink(seen) is not None:
+        return Estimate(math.nan, math.inf, _TWO_SIDED)
+    ladder = _Ladder(levels, 2, floor)
+    coarser = _Ladder(levels, 2, max(floor, _artefact(function, ladder, best)))
+    if coarser.floor > floor:
+        best = min(range(len(levels) - 2), key=lambda place: coarser.estimate(place).bound)
+    return _refined(function, x, coarser, best)
 
 
-def _noise_of_slope(level: _Level) -> float:
-    """The error of the slope that the noise in the function's values may cause."""
-    return 4.0 * level.noise / level.step
+def _artefact(function: Function, ladder: _Ladder, best: int) -> float:
+    """The noise beyond a plateau that only rounding makes, as if the function had fewer digits; 0 if there is none.
+
+    Where a sum cancels, its rounding may stay the same over many of the shortest steps, and what is left of the
+    function is smooth there. Such a plateau ends at a jump that is as low as the rounding of single precision.
+    """
+    near, levels = ladder.estimate(best).value, ladder.levels
+    for place in range(best + 1, len(levels) - 1):
+        if _leaps(function, near, levels[place], levels[place + 1]):
+            noise = max(ladder.excess[place : place + 4])
+            return noise if noise <= _ROUNDED * abs(levels[0].middle) else 0.0
+    return 0.0
 
 
-def _extrapolated(window: Sequence[_Level], before: float | None) -> tuple[Estimate, float]:
-    """The slope extrapolated to step 0, bounded by its disagreement with the extrapolations before it."""
-    column = [level.slope for level in window]
-    shorter = column[-1]
-    factor = 1.0
-    while len(column) > 1:
-        factor *= 4.0
-        shorter = column[-1]
-        column = [fine + (fine - coarse) / (factor - 1.0) for coarse, fine in pairwise(column)]
-    value = column[0]
-    noise = _noise_of_slope(window[-1])
-    doubt = max(abs(value - shorter), abs(value - before)) if before is not None else math.inf
-    scale = max([max(abs(level.right - level.middle), abs(level.left - level.middle)) / level.step for level in window])
-    bound = 2.0 * doubt + noise
-    return Estimate(value, bound if math.isfinite(bound) else math.inf, _BY_DIFFERENCES, scale), value
+def _leaps(function: Function, near: float, fine: _Level, coarse: _Level) -> bool:
+    """Whether the slope leaves its plateau between two levels at once, and not steadily as a smooth function's."""
+
+    def apart(level: _Level) -> float:
+        return max(abs(level.slope - near), _DISAGREE * level.rounding / level.step)
+
+    if not apart(coarse) > 4.0 * _STRIDE**2 * apart(fine):
+        return False
+    middle = math.sqrt(apart(fine) * apart(coarse))
+    for _ in range(6):
+        between = _level(function, fine.x, math.sqrt(fine.step * coarse.step))
+        fine, coarse = (between, coarse) if apart(between) < middle else (fine, between)
+    return apart(coarse) > 4.0 * apart(fine)
 
 
-def taylor_order(function: Function, x: float, slope: float) -> float | None:
+def _refined(function: Function, x: float, ladder: _Ladder, best: int) -> Estimate:
+    """The best estimate, with steps between those that are too far from one another for a noisy function."""
+    finer, first = ladder.levels[:best], ladder.levels[best].step
+    last = min(first * _STRIDE**3, _LONGEST * max(abs(x), 1.0))
+    count = int(math.log(last / first) / math.log(_CLOSE))
+    close = [_level(function, x, first * _CLOSE**place) for place in range(count + 1)]
+    levels = [*finer, *[level for level in close if level.sides]]
+    estimates = [ladder.estimate(best)]
+    for size in (2, 3, 4):
+        closer = _Ladder(levels, size, ladder.floor)
+        estimates += [closer.estimate(place) for place in range(best, len(levels) - size)]
+    return min(estimates, key=lambda one: one.bound)
+
+
+def _still(level: _Level) -> Estimate:
+    return Estimate(0.0, 4.0 * level.ulp / level.step, _TWO_SIDED if level.sides == 2 else ONE_SIDED)
+
+
+def _stair(function: Function, flat: _Level, moving: _Level) -> float:
+    """The height of the step between a level that is flat and one that isn't, if it is rounding; 0 if it isn't.
+
+    It is rounding if it is as low as in single precision, or, as in saturation, if values part by an ulp or so at
+    first. It is not if they part steadily, as beyond a clip, or by a high jump, as those of a floor do: then the
+    function is constant at the point.
+    """
+    far = moving
+    for _ in range(8):
+        between = _level(function, flat.x, math.sqrt(flat.step * moving.step))
+        flat, moving = (between, moving) if between.is_flat else (flat, between)
+    height, beyond = moving.steepest * moving.step, far.steepest * far.step
+    if height <= 8.0 * moving.ulp:
+        return max(height, moving.ulp)
+    return 0.0 if beyond > 20.0 * height or height > _ROUNDED * abs(moving.middle) else height
+
+
+# ---- functions that are rough ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """The slope over long steps of a function that is rough, such as a solver's result.
+
+    Parameters
+    ----------
+    value : float
+        The slope of the polynomial that fits best.
+    noise : float
+        The height of the roughness: the values' distance from the polynomial.
+    reach : float
+        The distance from the point up to which it was fitted.
+    """
+
+    value: float
+    noise: float
+    reach: float
+
+    @property
+    def bound(self) -> float:
+        """What the roughness may change in the slope."""
+        return 10.0 * self.noise / self.reach
+
+
+def plateaus(function: Function, x: float, near: Estimate) -> list[Plateau]:
+    """The slopes over several long steps of a function that is smooth up to a jump or a kink, and rough beyond.
+
+    Solvers with an adaptive step give such functions: their values are smooth as long as the same steps are taken.
+
+    Parameters
+    ----------
+    function : callable
+        From a float to a float.
+    x : float
+        The point.
+    near : Estimate
+        The derivative as short steps have it.
+
+    Returns
+    -------
+    list of Plateau
+        From the longest step on; none for a function that is smooth as far as the steps reach.
+
+    Examples
+    --------
+    >>> import math
+    >>> from microgrid.checking.differences import differentiate, plateaus
+    >>> def rough(x):
+    ...     return math.sin(x) + 1e-6 * round(100.0 * x)
+    >>> found = plateaus(rough, 0.501, differentiate(rough, 0.501))
+    >>> [round(one.value - math.cos(0.501), 4) for one in found]
+    [0.0001, 0.0001, 0.0001]
+    >>> plateaus(math.sin, 0.501, differentiate(math.sin, 0.501))
+    []
+    """
+    if not _is_rough(function, x, near):
+        return []
+    fitted = [_fitted(function, x, share * (abs(x) or 1.0)) for share in (0.3, 0.15, 0.075)]
+    return [one for one in fitted if math.isfinite(one.bound)]
+
+
+def _is_rough(function: Function, x: float, near: Estimate) -> bool:
+    """Whether the slope leaves the polynomial through shorter steps at once, not steadily as if it were smooth."""
+    levels = [level for level in _levels(function, x) if level.sides == 2 and not level.is_flat]
+    ladder, scale = _Ladder(levels, 2), max(abs(near.value), near.scale)
+    places = range(len(levels) - 1)
+    settled = [place for place in places if abs(ladder.extrapolated(place)[0] - near.value) <= 1e-7 * scale]
+    if not settled:
+        return False
+    longest, step = _LONGEST * (abs(x) or 1.0), levels[settled[-1]].step * _RATIO**7
+    close: list[_Level] = []
+    before = gap = 0.0
+    while step < longest and len(close) < 32 and gap < 1e-3 * scale:
+        close.append(_level(function, x, step))
+        step /= _RATIO
+        if len(close) <= 4:
+            continue
+        *window, last = close[-5:]
+        gap = abs(last.slope - _continued(window, last.step))
+        floor = 1000.0 * max([one.rounding for one in window]) / window[0].step
+        if len(close) > 7 and gap > 300.0 * before:
+            return True
+        before = max(before, gap, floor)
+    return False
+
+
+def _continued(window: Sequence[_Level], step: float) -> float:
+    """The slope at a step by the polynomial in h² through those of a window."""
+    return sum(
+        [
+            one.slope
+            * math.prod(
+                [
+                    ((step / one.step) ** 2 - (other.step / one.step) ** 2) / (1.0 - (other.step / one.step) ** 2)
+                    for other in window
+                    if other is not one
+                ]
+            )
+            for one in window
+        ]
+    )
+
+
+def _fitted(function: Function, x: float, reach: float) -> Plateau:
+    """The slope of the polynomial of degree 8 that fits the values at 21 Chebyshev points best."""
+    count, degree = 21, 8
+    angles = [math.pi * (index + 0.5) / count for index in range(count)]
+    values = [function(x + reach * math.cos(angle)) for angle in angles]
+    series = [
+        2.0 / count * sum([value * math.cos(order * angle) for value, angle in zip(values, angles, strict=True)])
+        for order in range(count)
+    ]
+    slope = sum([order * math.sin(0.5 * math.pi * order) * series[order] for order in range(1, degree + 1)])
+    noise = math.sqrt(0.5 * sum([one * one for one in series[degree + 1 :]]))
+    return Plateau(slope / reach, noise, reach)
+
+
+# ---- the Taylor remainder -------------------------------------------------------------------------------------------
+
+
+def taylor_order(function: Function, x: float, slope: float, tolerated: float = 0.0) -> float | None:
     """The order in h of the remainder f(x + h) - f(x) - h·slope: 2 if the slope is right, 1 if it is wrong.
 
     Parameters
@@ -239,6 +583,8 @@ def taylor_order(function: Function, x: float, slope: float) -> float | None:
         The point.
     slope : float
         The derivative to be checked.
+    tolerated : float, default 0.0
+        An error of the slope that is none: remainders that it explains are left out.
 
     Returns
     -------
@@ -253,15 +599,27 @@ def taylor_order(function: Function, x: float, slope: float) -> float | None:
     >>> round(taylor_order(math.exp, 0.0, 1.0), 2), round(taylor_order(math.exp, 0.0, 1.001), 2)
     (2.0, 1.0)
     """
-    points = []
+    points: list[tuple[float, float]] = []
+    levels: list[_Level] = []
+    noise = 0.0
     for level in _levels(function, x):
-        remainder = abs(level.right - level.middle - level.step * slope)
-        if remainder <= _ABOVE_NOISE * max(level.noise, _EPSILON * abs(level.step * slope)):
-            break
+        levels.append(level)
+        noise = max([noise, *_Ladder(levels[-3:], 2).excess[:1]])
+        height = level.steepest * level.step
+        if len(levels) == 2 and levels[0].is_flat and height <= _ROUNDED * abs(level.middle):
+            noise = max(noise, height)  # of a staircase
+        after, before = level.right - level.middle - level.step * slope, level.middle - level.left - level.step * slope
+        remainder = abs(after if math.isfinite(after) else before)
+        noise = max(noise, level.rounding)
+        if not _ABOVE_NOISE * noise + 4.0 * tolerated * level.step < remainder < math.inf:
+            points.clear()
+            continue
+        if len(levels) == 2 and levels[0].is_flat and slope == 0.0:
+            return None  # a step or a kink beyond a constant: no evidence of what is at the point
         points.append((math.log(level.step), math.log(remainder)))
-    if len(points) < _WINDOW:
-        return None
-    return _fitted_slope(points[-_WINDOW:])
+        if len(points) == _WINDOW:
+            return _fitted_slope(points)
+    return None
 
 
 def _fitted_slope(points: Sequence[tuple[float, float]]) -> float:
@@ -269,6 +627,9 @@ def _fitted_slope(points: Sequence[tuple[float, float]]) -> float:
     across = math.fsum([x for x, _ in points]) / len(points)
     up = math.fsum([y for _, y in points]) / len(points)
     return math.fsum([(x - across) * (y - up) for x, y in points]) / math.fsum([(x - across) ** 2 for x, _ in points])
+
+
+# ---- kinks ----------------------------------------------------------------------------------------------------------
 
 
 def slopes_beside(function: Function, x: float) -> tuple[float, float] | None:
@@ -293,16 +654,34 @@ def slopes_beside(function: Function, x: float) -> tuple[float, float] | None:
     >>> slopes_beside(abs, 0.0), slopes_beside(lambda x: x * x, 0.0)
     ((-1.0, 1.0), None)
     """
-    seen = [level for level in _levels(function, x) if level.jump]
-    return seen[-1].slopes if len(seen) >= _WINDOW and _has_kink(seen[-_WINDOW:]) else None
+    levels: list[_Level] = []
+    for level in _levels(function, x):
+        levels.append(level)
+        if (kink := _kink(levels)) is not None:
+            return kink.slopes
+    return None
 
 
-def _has_kink(window: Sequence[_Level]) -> bool:
-    """Whether the second difference shrinks steadily as the step does: as h at a kink, not at all at a jump.
+def _kink(levels: Sequence[_Level]) -> _Level | None:
+    """The finest level at which a kink or a jump at the point is clear, if the next longer steps show the same.
 
-    For a smooth function it shrinks as h², and for noise it does so irregularly.
+    Between two steps, the second difference grows as h at a kink and not at all at a jump, where the function keeps to
+    its value on one side. For a smooth function it grows as h².
     """
-    if not all([level.jump for level in window]):
-        return False
-    ratios = [fine.bend / coarse.bend for coarse, fine in pairwise(window)]
-    return min(ratios) > 0.4 and max(ratios) < min(1.5 * min(ratios), 1.25)
+    clear = next((at for at, one in enumerate(levels) if abs(one.bend) > _ABOVE_NOISE * one.rounding), len(levels))
+    window = levels[clear : clear + _WINDOW]
+    finer = levels[clear - 1] if clear else None
+    if len(window) < _WINDOW or any([one.sides != 2 for one in window]):
+        return None
+    bends = [one.bend / window[0].bend for one in window]
+    steps = [one.step / window[0].step for one in window]
+    is_kink = all([abs(bend / step - 1.0) < 0.3 for bend, step in zip(bends, steps, strict=True)])
+    if finer is not None and abs(window[0].bend) * finer.step / window[0].step > 2.0 * _ABOVE_NOISE * finer.rounding:
+        return None  # it would be clear there too
+    is_jump = not clear and all([abs(bend - 1.0) < 0.3 for bend in bends]) and all(map(_leaves_one_side, window))
+    return window[0] if is_kink or is_jump else None
+
+
+def _leaves_one_side(level: _Level) -> bool:
+    before, after = sorted([abs(slope) for slope in level.slopes])
+    return before < 0.3 * after

@@ -12,19 +12,21 @@ import math
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
+from functools import cached_property
 from typing import Any
 
+from microgrid.checking.structures import the_one
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
-from microgrid.core.ieee import IEEE_ELEMENTARY
+from microgrid.core.ieee import IEEE_ELEMENTARY, Ieee
 from microgrid.core.rule import Rule
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import shortened
 
-__all__ = ["Crossing", "Detached", "Neighbourhood", "Recording", "examine_neighbourhood", "record", "value_of"]
+__all__ = ["Crossing", "Detached", "Neighbourhood", "Recording", "examine_neighbourhood", "record", "single"]
 
 Call = Callable[[Sequence[Any]], Any]
 
@@ -36,7 +38,7 @@ _LEAST_NORMAL = sys.float_info.min  # smaller floats have fewer digits
 _SAME_SLOPE = 1e-6  # relative difference of two gradients at that distance that a smooth function may have
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Recording:
     """A function's graph at one point.
 
@@ -46,44 +48,75 @@ class Recording:
         The leaves that the function was called with.
     output : Value
         The function's result.
+    like : Recording, optional
+        The function at another point.
     order : list of Value
-        Every node, parents before children.
-    adjoints : list of float
-        The derivative of the output with respect to each node, as ``backward`` left it in ``grad``.
+        Every node, parents before children; the same order as in the other graph, if that has the same structure.
+    is_alike : bool
+        Whether it has: the same operations on the same operands and inputs.
     data : list of float
         The data of each node when it was recorded. The function may use the same leaves in every recording, and change
         their data.
-    positions : dict
-        The index of each node in the order.
     """
 
     inputs: list[Value]
     output: Value
+    like: InitVar[Recording | None] = None
     order: list[Value] = field(init=False)
     data: list[float] = field(init=False)
-    adjoints: list[float] = field(init=False)
-    positions: dict[Value, int] = field(init=False)
+    is_alike: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.order = topological_order(self.output)
+    def __post_init__(self, like: Recording | None) -> None:
+        order = like and _order_like(like, self.inputs, self.output)
+        self.is_alike = bool(order)
+        self.order = order or topological_order(self.output)
         self.data = [node.data for node in self.order]
-        self.adjoints = _backward(self.output, self.order)
-        self.positions = {node: position for position, node in enumerate(self.order)}
+
+    @cached_property
+    def positions(self) -> dict[Value, int]:
+        """The index of each node in the order."""
+        return {node: position for position, node in enumerate(self.order)}
+
+    @cached_property
+    def adjoints(self) -> list[float]:
+        """The derivative of the output with respect to each node, as ``backward`` leaves it in ``grad``."""
+        return _backward(self.output, self.order)
 
     @property
     def gradient(self) -> list[float]:
         """The derivative with respect to each input; 0 where the graph doesn't reach it."""
         return [self.adjoints[self.positions[leaf]] if leaf in self.positions else 0.0 for leaf in self.inputs]
 
-    def shape(self) -> list[tuple[str, list[int]]]:
-        """The graph's structure: for each node the operation and its operands' positions, or the index of the input."""
-        inputs = {leaf: index for index, leaf in enumerate(self.inputs)}
-        return [
-            (node.op.name, [self.positions[parent] for parent in node.parents])
-            if node.op
-            else ("", [inputs[node]] if node in inputs else [])
-            for node in self.order
-        ]
+    @cached_property
+    def steps(self) -> list[tuple[Value, Any, Sequence[Value]]]:
+        """Each node with its operation and operands, children before parents."""
+        return [(node, node.op, node.parents) for node in reversed(self.order)]
+
+    @cached_property
+    def constants(self) -> list[int]:
+        """The positions of leaves that are not inputs."""
+        inputs = set(self.inputs)
+        return [place for place, node in enumerate(self.order) if node.op is None and node not in inputs]
+
+
+def _order_like(like: Recording, inputs: Sequence[Value], output: Value) -> list[Value] | None:
+    """The nodes of a graph in the order of another one; None if they differ in structure."""
+    partners = dict(zip(like.inputs, inputs, strict=True))
+    if partners.setdefault(like.output, output) is not output:
+        return None
+    own, theirs, pair = set(inputs), set(like.inputs), partners.setdefault
+    for node, op, parents in like.steps:
+        partner = partners[node]
+        other = partner.op
+        if op is None or other is None:
+            if op is not other or (node in theirs) != (partner in own):
+                return None
+        elif op is not other and op.name != other.name:
+            return None
+        others = partner.parents
+        if len(parents) != len(others) or any([pair(one, two) is not two for one, two in zip(parents, others)]):  # noqa: B905  # of one length
+            return None
+    return [partners[node] for node in like.order]
 
 
 def _backward(output: Value, order: Sequence[Value]) -> list[float]:
@@ -98,40 +131,18 @@ def _backward(output: Value, order: Sequence[Value]) -> list[float]:
             node.grad = grad
 
 
-def record(call: Call, names: Sequence[str], numbers: Sequence[float]) -> Recording:
-    """Call a function with Values and keep the graph.
+def record(call: Call, names: Sequence[str], numbers: Sequence[float], like: Recording | None = None) -> Recording:
+    """Call a function with Values and keep the graph, in the order of that at another point if it is ``like`` it.
 
-    Parameters
-    ----------
-    call : callable
-        From a row of Values to the function's result.
-    names : sequence of str
-        The leaves' names.
-    numbers : sequence of float
-        Their data.
-
-    Returns
-    -------
-    Recording
-        The graph with its derivatives. A function that returns a plain number has a graph of one node.
-
-    Raises
-    ------
-    InvalidValueError
-        If the result is not a single number.
+    A function that returns a plain number has a graph of one node. InvalidValueError if there is not a single number.
     """
     inputs = [Value(number, name) for name, number in zip(names, numbers, strict=True)]
-    return Recording(inputs, _single(call(inputs)))
+    return Recording(inputs, single(call(inputs)), like)
 
 
-def value_of(call: Call, names: Sequence[str], numbers: Sequence[float]) -> float:
-    """The function's value at a point, called as ``record`` calls it."""
-    return _single(call([Value(number, name) for name, number in zip(names, numbers, strict=True)])).data
-
-
-def _single(result: Any) -> Value:
-    if getattr(result, "size", None) == 1 and hasattr(result, "item"):
-        result = result.item()
+def single(result: Any) -> Value:
+    """What f returned, as a Value; InvalidValueError if it is not a single number."""
+    result = the_one(result)
     if isinstance(result, Comparison):
         result = result.record()
     if isinstance(result, Value):
@@ -149,35 +160,53 @@ def _single(result: Any) -> Value:
 
 
 class _DecisionLog(Arithmetic):
-    """Floats whose comparisons are logged."""
+    """Floats whose comparisons are logged, and whether what is compared is equal."""
 
     def __init__(self) -> None:
-        super().__init__("decisions", floats=True, abs=abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
-        self._taken: list[bool] = []
+        super().__init__("decisions", floats=True, abs=self._abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
+        self._taken: list[float] = []
+        self._is_tied = False
 
-    def decisions(self, node: Value) -> list[bool]:
-        """The outcomes of the comparisons of a node's rule at its operands; none for a rule without kinks."""
+    def decisions(self, node: Value) -> list[float]:
+        """What a node's rule decides at its operands: comparisons, whole numbers; nothing for a rule without kinks."""
         rule: Rule | None = node.op
-        if rule is None or not rule.kinks:
+        self._taken, self._is_tied = [], False
+        if rule is None or not (rule.kinks or (rule.source is not None and rule.portable)):
             return []
-        self._taken = []
         value, partials = self.bind(rule)
-        operands = [parent.data for parent in node.parents]
+        operands = [Ieee(parent.data) for parent in node.parents]  # 1/0 is infinite, and raises nothing
         partials(value(*operands), *operands)
         return self._taken
 
-    def _note(self, truth: bool) -> bool:
+    def is_tied(self, node: Value) -> bool:
+        """Whether a node's rule compares equal numbers, or its operands are the point of a kink."""
+        self.decisions(node)
+        operands = tuple([parent.data for parent in node.parents])
+        return self._is_tied or (node.op is not None and any([kink.at == operands for kink in node.op.kinks]))
+
+    def _note(self, truth: bool, x: float, y: float) -> bool:
         self._taken.append(truth)
+        self._is_tied = self._is_tied or x == y
         return truth
 
+    def _abs(self, x: float) -> float:
+        self._note(x > 0.0, x, 0.0)
+        return abs(x)
+
     def less(self, x: float, y: float) -> bool:
-        return self._note(x < y)
+        return self._note(x < y, x, y)
 
     def less_equal(self, x: float, y: float) -> bool:
-        return self._note(x <= y)
+        return self._note(x <= y, x, y)
 
     def equal(self, x: float, y: float) -> bool:
-        return self._note(x == y)
+        return self._note(x == y, x, y)
+
+    def floor(self, x: float) -> Any:
+        whole = IEEE_ELEMENTARY["floor"](x)
+        self._taken.append(whole)
+        self._is_tied = self._is_tied or whole == x
+        return whole
 
     def where(self, truth: bool, then: Any, otherwise: Any) -> Any:
         return then if truth else otherwise
@@ -252,55 +281,47 @@ class Neighbourhood:
         Whether the function gives the same graph when it is called again at the same point.
     alike : bool
         Whether the graph has the same structure on the two sides.
+    edge : Value or None, default None
+        The first node that compares equal numbers at the point and not beside it, or has a kink or a cut there: a
+        replay at the point alone does not see both sides.
     """
 
     crossing: Crossing | None
     detached: list[Detached]
     repeatable: bool
     alike: bool
+    edge: Value | None = None
 
 
 def examine_neighbourhood(call: Call, names: Sequence[str], base: Recording, seed: int) -> Neighbourhood:
-    """Record the function again at the point and on both sides of it, and compare.
+    """Record the function on both sides of the point, and again at the point if the graph differs there, and compare.
 
-    Parameters
-    ----------
-    call : callable
-        From a row of Values to the function's result.
-    names : sequence of str
-        The leaves' names.
-    base : Recording
-        The function at the point.
-    seed : int
-        The seed of the direction in which the sides lie.
-
-    Returns
-    -------
-    Neighbourhood
-        Kinks, constants that depend on the inputs, and whether the function is repeatable.
+    The seed is that of the direction in which the sides lie.
     """
     numbers = [leaf.data for leaf in base.inputs]
-    again = record(call, names, numbers)
-    if base.shape() != again.shape() or _moved(base, again):
-        return Neighbourhood(None, [], repeatable=False, alike=False)
 
     def beside(distance: float) -> tuple[Recording, Recording] | None:
         left, right = _sides(numbers, distance, random.Random(seed))
         try:
-            return record(call, names, left), record(call, names, right)
+            return record(call, names, left, base), record(call, names, right, base)
         except Exception:  # noqa: BLE001  # defined at the point itself, so any exception means: undefined here
             return None
 
     sides = beside(_BESIDE)
+    if not sides or not all([side.is_alike and not _moved(base, base, side) for side in sides]):
+        again = record(call, names, numbers, base)
+        if not again.is_alike or _moved(base, base, again):
+            return Neighbourhood(None, [], repeatable=False, alike=False)
     crossing = _crossing(base, *sides) if sides else None
     if sides and crossing:
         farther = beside(_FARTHER * _BESIDE)
         if crossing.stays(_crossing(base, *farther) if farther else None):
-            alike = all([side.shape() == base.shape() for side in sides])
-            return Neighbourhood(crossing, [], repeatable=True, alike=alike)
+            alike = all([side.is_alike for side in sides])
+            return Neighbourhood(crossing, [], repeatable=True, alike=alike, edge=crossing.node)
     for pair in (beside(_NEAR), sides):  # a branch in Python code may lie between the point and the farther sides
-        if pair and base.shape() == pair[0].shape() == pair[1].shape():
-            return Neighbourhood(None, _detached(base, *pair), repeatable=True, alike=True)
+        if pair and pair[0].is_alike and pair[1].is_alike:
+            edge = _decider(base, *sides) if sides and sides[0].is_alike and sides[1].is_alike else None
+            return Neighbourhood(None, _detached(base, *pair), repeatable=True, alike=True, edge=edge)
     return Neighbourhood(None, [], repeatable=True, alike=False)
 
 
@@ -314,21 +335,16 @@ def _sides(numbers: Sequence[float], distance: float, source: random.Random) -> 
     )
 
 
-def _moved(one: Recording, other: Recording) -> list[int]:
-    """The positions of leaves that are not inputs and differ, in two graphs of the same structure."""
-    inputs = set(one.inputs)
-    return [
-        position
-        for position, (node, before, after) in enumerate(zip(one.order, one.data, other.data, strict=True))
-        if node.op is None and node not in inputs and before != after and before == before
-    ]
+def _moved(base: Recording, one: Recording, other: Recording) -> list[int]:
+    """The positions of leaves that are not inputs and differ, in two graphs of the base's structure."""
+    return [place for place in base.constants if one.data[place] != other.data[place] == other.data[place]]
 
 
 def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | None:
     """The kink between two sides that decide differently, if slopes or values differ too."""
-    alike = left.shape() == right.shape() == base.shape()
+    alike = left.is_alike and right.is_alike
     decider = _decider(base, left, right) if alike else None
-    if alike and decider is None:
+    if (alike and decider is None) or not all([math.isfinite(side.output.data) for side in (left, right)]):
         return None
     largest = max([abs(slope) for side in (left, right) for slope in side.gradient])
     kinked = [
@@ -340,12 +356,23 @@ def _crossing(base: Recording, left: Recording, right: Recording) -> Crossing | 
 
 
 def _decider(base: Recording, left: Recording, right: Recording) -> Value | None:
-    """The first node that decides differently on the two sides."""
+    """The first node that decides or is cut between the two sides, or at the point alone."""
     log = _DecisionLog()
     for node, before, after in zip(base.order, left.order, right.order, strict=True):
-        if log.decisions(before) != log.decisions(after):
+        if node.op is None:
+            continue
+        if log.decisions(before) != log.decisions(after) or _is_cut(before, after):
+            return node
+        if log.is_tied(node) and not (log.is_tied(before) and log.is_tied(after)):
             return node
     return None
+
+
+def _is_cut(before: Value, after: Value) -> bool:
+    """Whether a node jumps between two sides: its value changes by far more than its slopes explain."""
+    moves = zip(before.parents, after.parents, before.partials, after.partials, strict=True)
+    explained = math.fsum([abs(there.data - here.data) * (abs(one) + abs(other)) for here, there, one, other in moves])
+    return abs(after.data - before.data) > 1e3 * explained + _SAME_SLOPE * max(abs(before.data), abs(after.data))
 
 
 def _jump(left: Recording, right: Recording) -> float:
@@ -365,7 +392,7 @@ def _jump(left: Recording, right: Recording) -> float:
 def _detached(base: Recording, left: Recording, right: Recording) -> list[Detached]:
     children = {parent: node for node in reversed(base.order) for parent in node.parents}
     found = []
-    for position in _moved(left, right):
+    for position in _moved(base, left, right):
         contribution = base.adjoints[position] * (right.data[position] - left.data[position])
         found.append(Detached(base.order[position], children.get(base.order[position]), contribution))
     return sorted(found, key=lambda constant: -abs(constant.contribution))

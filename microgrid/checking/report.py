@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from microgrid._public import public
+from microgrid.checking.html import Link, rendered
 from microgrid.checking.nodes import Blame
 from microgrid.checking.points import Point
+from microgrid.util.restoring import restore
 from microgrid.util.tables import table
 from microgrid.util.wording import counted
 
@@ -29,10 +32,11 @@ class Verdict(StrEnum):
     ``NOISY``: the reference is not exact enough to decide, because of rounding or because the function is not
     repeatable. ``ROUNDED``: the reference is exact and every node of the graph is right, but the graph loses digits to
     rounding, as 1 - a does where a is nearly 1. ``NON_FINITE``: the derivative, its reference or the function is
-    infinite or nan. ``NOTHING``: nothing was compared.
+    infinite or nan. ``UNCHECKED``: the budget of calls or time was spent before. ``NOTHING``: nothing was compared.
     """
 
     RIGHT = "right"
+    UNCHECKED = "not checked"
     NOISY = "reference too noisy"
     ROUNDED = "lost to rounding"
     KINK = "kink crossed"
@@ -139,6 +143,10 @@ class Report:
         The unit of ``tol``: a relative error, or units in the last place of the reference.
     each : str, default "point"
         The word for a point in the text.
+    calls : int, default 0
+        The number of calls of f.
+    links : dict, default {}
+        Where a subject, or an operation by its name, is written.
     """
 
     judgements: tuple[Judgement, ...]
@@ -151,6 +159,11 @@ class Report:
     remarks: tuple[str, ...] = ()
     unit: Literal["relative", "ulp"] = "relative"
     each: str = "point"
+    calls: int = 0
+    links: dict[str, Link] = field(default_factory=dict)
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        restore(self, state)
 
     @property
     def verdict(self) -> Verdict:
@@ -168,7 +181,7 @@ class Report:
     @property
     def checked(self) -> int:
         """The number of derivatives that were compared."""
-        return len(self.judgements)
+        return sum([one.verdict is not Verdict.UNCHECKED for one in self.judgements])
 
     @property
     def worst(self) -> Judgement | None:
@@ -182,27 +195,50 @@ class Report:
 
     @property
     def reproduce(self) -> str:
-        """One line of Python that repeats the check at the worst judgement's point, exact to the last bit."""
-        point = self.points[self.worst.point].written() if self.worst else "[]"
-        return point.join(self.repeat)
+        """One line of Python that repeats the check at the worst judgement's point, exact to the last bit.
+
+        A long point is not written out: a drawn one has its region and its own seed; ``at`` is what the check got.
+        """
+        if self.worst is None:
+            return "[]".join(self.repeat)
+        text, drawn = self.points[self.worst.point].repeated()
+        before, after = self.repeat
+        return before + text + (f"{after.rpartition('seed=')[0]}{drawn})" if drawn else after)
 
     def __repr__(self) -> str:
         return f"<{self._headline()}>"
 
     def __str__(self) -> str:
-        lines = [self._headline(), *_paragraph("checked", self._extent())]
-        if self.worst is not None:
-            lines += _paragraph("worst", self._described(self.worst))
-            if self.worst.taylor_order is not None:
-                lines += _paragraph("evidence", _taylor(self.worst.taylor_order))
-        for blame in self.blames[:1]:
-            lines += _paragraph("blame", str(blame))
-        for remark in self.remarks:
-            lines += _paragraph("remark", remark)
+        lines = [self._headline()]
+        for word, text in self._paragraphs():
+            lines += _paragraph(word, text)
         if not self and self.judgements:
-            lines += _paragraph("repeat", self.reproduce)
-            lines.append(self._rows())
+            lines += [table(self._header(), self._rows(), "<><>>>><"), *(["  " + self._rest()] if self._rest() else [])]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        links = {"worst": self.links.get(self.worst.subject) if self.worst and not self else None}
+        if self.blame is not None and self.blame.node.op is not None:
+            links["blame"] = self.links.get(self.blame.node.op.name)
+        paragraphs = [(word, text, links.get(word)) for word, text in self._paragraphs(with_source=False)]
+        return rendered(self._headline(), str(self.verdict), paragraphs, self._header(), self._rows(), self._rest())
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002  # as IPython calls it in a terminal
+        printer.text(str(self))
+
+    def _paragraphs(self, *, with_source: bool = True) -> list[tuple[str, str]]:
+        """The words at the starts of lines, and the text to each."""
+        found = [("checked", self._extent())]
+        if self.worst is not None:
+            found.append(("worst", self._described(self.worst)))
+            if self.worst.taylor_order is not None:
+                found.append(("evidence", _taylor(self.worst.taylor_order)))
+        if self.blame is not None:
+            found.append(("blame", str(self.blame if with_source else replace(self.blame, source=None))))
+        found += [("remark", remark) for remark in self.remarks]
+        if not self and self.judgements:
+            found.append(("repeat", self.reproduce))
+        return found
 
     def _headline(self) -> str:
         counts = Counter([judgement.verdict for judgement in self.judgements])
@@ -212,9 +248,11 @@ class Report:
             return f"{Verdict.RIGHT}: {counted(self.checked, 'derivative')} {_agree(self.checked)}"
         if not counts[self.verdict]:
             return f"{self.verdict}: a node is wrong, though no derivative of the output shows it"
-        others = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict] and verdict != self.verdict]
+        others = [
+            f"{counts[verdict]:,} {verdict}" for verdict in Verdict if counts[verdict] and verdict != self.verdict
+        ]
         rest = f" ({', '.join(others)})" if others else ""
-        return f"{self.verdict}: {counts[self.verdict]} of {counted(self.checked, 'derivative')}{rest}"
+        return f"{self.verdict}: {counts[self.verdict]:,} of {counted(len(self.judgements), 'derivative')}{rest}"
 
     def _extent(self) -> str:
         references = " and ".join(dict.fromkeys([one.how for one in self.judgements if one.how])) or "no reference"
@@ -242,20 +280,24 @@ class Report:
             return f"{judgement.ulp:g}{' ulp apart' * with_unit}"
         return "a relative error of " * with_unit + _or_blank(judgement.relative_error, ".2g")
 
-    def _rows(self) -> str:
-        """The worst judgements as a table."""
+    def _header(self) -> tuple[str, ...]:
         error = "ulp" if self.unit == "ulp" else "rel. error"
-        header = ("derivative", self.each, "subject", "got", "reference", "±", error, "verdict")
-        cells = [
+        return "derivative", self.each, "subject", "got", "reference", "±", error, "verdict"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """The worst judgements as rows of a table."""
+        return [
             (
                 *(one.name, str(one.point), one.subject, repr(one.got)),
                 *(_or_blank(one.expected, "r"), _or_blank(one.bound, ".1g"), self._distance(one), str(one.verdict)),
             )
             for one in self.judgements[:_MOST_ROWS]
         ]
-        more = self.checked - len(cells)
-        rest = f"\n  and {counted(more, 'derivative')} that {'is' if more == 1 else 'are'} no worse" if more else ""
-        return table(header, cells, "<><>>>><") + rest
+
+    def _rest(self) -> str:
+        """How many judgements the table leaves out."""
+        more = len(self.judgements) - _MOST_ROWS
+        return f"and {counted(more, 'derivative')} that {'is' if more == 1 else 'are'} no worse" if more > 0 else ""
 
 
 def _agree(number: int) -> str:

@@ -12,35 +12,48 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from microgrid.checking.differences import WRONG_ORDER, Estimate, differentiate, slopes_beside, taylor_order
+from microgrid.checking.batches import NOTHING, sweep
+from microgrid.checking.differences import DIFFERENCES, Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
-from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, value_of
+from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, single
 from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
 from microgrid.checking.report import Judgement, Verdict
+from microgrid.checking.verdicts import agreement, by_values
+from microgrid.core.engine import Value
 
-__all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction", "agreement"]
+__all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction"]
 
 AUTODIFF = "autodiff"
 _SMALLEST = 4 * 5e-324
+_ULP, _EPSILON = 2.0**-50, 1e-12  # of the largest number in a graph: rounding of one operation, and of many
+_SAME_VALUE = 1e-9  # relative difference of f(Values) and f(floats) that rounding may make
+_SMALL, _LARGE = 100, 2000  # nodes up to which vectors cost more than they save, and beyond which a call takes long
 _SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor remainder decides
-_CANCELLED = 2.0**-46  # most rounding error of slopes that cancel at a stationary point, relative to their size
 
 Call = Callable[[Sequence[Any]], Any]
 Finding = tuple[Verdict, str]
 
 
 class Function(Protocol):
-    """A function at a point, as the check uses it.
-
-    Attributes
-    ----------
-    numbers : sequence of float
-        The point.
-    """
+    """A function at a point, as the check uses it."""
 
     @property
     def numbers(self) -> Sequence[float]:
         """The point."""
+        ...
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether the reference for all coordinates is at hand."""
+        ...
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a call of the function takes long."""
+        ...
+
+    def towards(self, coordinates: Sequence[int], steps: Sequence[float]) -> Call:
+        """The function along a direction."""
         ...
 
     def along(self, coordinate: int) -> Callable[[float], float]:
@@ -59,38 +72,6 @@ class Function(Protocol):
         ...
 
 
-def agreement(got: float, estimate: Estimate, tol: float) -> Verdict | None:
-    """The verdict on a derivative if the numbers alone decide.
-
-    Parameters
-    ----------
-    got : float
-        The derivative.
-    estimate : Estimate
-        Its reference.
-    tol : float
-        The relative error that counts as agreement.
-
-    Returns
-    -------
-    Verdict or None
-        Non-finite; or right, if the two agree and the reference is exact enough, or if the derivative is 0 and the
-        function was constant at every step; otherwise None.
-    """
-    if not math.isfinite(got):
-        return Verdict.NON_FINITE
-    if not math.isfinite(estimate.value):
-        return None if math.isinf(estimate.bound) else Verdict.NON_FINITE
-    gap, size = abs(got - estimate.value), max(abs(got), abs(estimate.value))
-    is_close = gap <= tol * size + estimate.bound + _CANCELLED * estimate.scale + _SMALLEST
-    can_tell = _is_exact(estimate, size, tol) or (got == 0.0 and estimate.is_still)
-    return Verdict.RIGHT if is_close and can_tell else None
-
-
-def _is_exact(estimate: Estimate, size: float, tol: float) -> bool:
-    return estimate.bound <= tol * max(size, estimate.scale) + _SMALLEST
-
-
 def _not_finite(value: float, x: float) -> Finding | None:
     """The finding if the function or the coordinate is infinite or nan: there, any reference would be 0 or nan."""
     if not math.isfinite(value):
@@ -98,54 +79,70 @@ def _not_finite(value: float, x: float) -> Finding | None:
     return None if math.isfinite(x) else (Verdict.NON_FINITE, f"its coordinate is {x!r}")
 
 
-def _line(value: Call, numbers: Sequence[float], coordinate: int) -> Callable[[float], float]:
-    def along(x: float) -> float:
+class _Lines:
+    """A function of a row of numbers and its values along each coordinate: called once at each number, whoever asks."""
+
+    def __init__(self, value: Callable[[Any], float], row: Any) -> None:
+        self._value, self._row = value, row
+        self._known: dict[int, dict[float, float]] = {}
+
+    def value(self, numbers: Any) -> float:
+        """The function's value; nan where it is undefined."""
         try:
-            return float(value([*numbers[:coordinate], x, *numbers[coordinate + 1 :]]))
+            return self._value(numbers)
         except Exception:  # noqa: BLE001  # defined at the point itself, so any exception means: undefined here
             return math.nan
 
-    return along
-
-
-def _by_values(judgement: Judgement, along: Callable[[float], float], x: float) -> Judgement:
-    """The verdict by values: kink, by the slopes on the two sides; or wrong or noisy, by the Taylor remainder."""
-    sides = slopes_beside(along, x)
-    if sides is not None:
-        note = f"its slope is {sides[0]:.6g} on the left and {sides[1]:.6g} on the right"
-        return replace(judgement, verdict=Verdict.KINK, note=note)
-    order = taylor_order(along, x, judgement.got)
-    if order is not None and order < WRONG_ORDER:
-        return replace(judgement, verdict=Verdict.WRONG, taylor_order=order)
-    size = max(abs(judgement.got), abs(judgement.expected))
-    how_noisy = f": its relative error is up to {judgement.bound / size:.1g}" if judgement.bound < size else ""
-    note = f"the values of the function are too coarse to determine the derivative{how_noisy}"
-    return replace(judgement, verdict=Verdict.NOISY, taylor_order=order, note=note)
-
-
-class PlainFunction:
-    """A function of plain numbers.
-
-    Parameters
-    ----------
-    call : callable
-        From a row of numbers to the function's result.
-    numbers : sequence of float
-        The point.
-    """
-
-    def __init__(self, call: Call, numbers: Sequence[float]) -> None:
-        self.numbers = numbers
-        self._call = call
-        self._value = float(call(numbers))  # an exception at the point itself is the caller's to see
-
     def along(self, coordinate: int) -> Callable[[float], float]:
-        """The function of one coordinate; nan where it is undefined."""
-        return _line(self._call, self.numbers, coordinate)
+        """The function of one coordinate."""
+        known = self._known.setdefault(coordinate, {})
+
+        def along(x: float) -> float:
+            if x not in known:
+                moved = self._row.copy()
+                moved[coordinate] = x
+                known[x] = self.value(moved)
+            return known[x]
+
+        return along
+
+    def towards(self, coordinates: Sequence[int], steps: Sequence[float]) -> Call:
+        """The function of a row of one number, at which these coordinates have gone that multiple of their steps."""
+        if isinstance(self._row, list):
+            pairs = [(coordinate, steps[coordinate]) for coordinate in coordinates]
+
+            def moved(multiple: float) -> Any:
+                row = self._row.copy()
+                for coordinate, step in pairs:
+                    row[coordinate] += multiple * step
+                return row
+        else:
+            import numpy
+
+            places, own = numpy.array(coordinates), numpy.array(steps)[coordinates]
+
+            def moved(multiple: float) -> Any:
+                row = self._row.copy()
+                row[places] += multiple * own
+                return row
+
+        return lambda multiples: self.value(moved(multiples[0]))
+
+
+class PlainFunction(_Lines):
+    """A function of plain numbers; the row, a list or an array, is the point, ``tol`` the error that is agreement."""
+
+    is_cheap = is_large = False
+
+    def __init__(self, call: Call, row: Any, tol: float) -> None:
+        self._tol = tol
+        super().__init__(lambda numbers: single(call(numbers)).data, row)
+        self.numbers: list[float] = list(map(float, row))
+        self.value_there = single(call(row)).data  # an exception at the point itself is the caller's to see
 
     def obstacle(self, coordinate: int) -> Finding | None:
         """The finding that the function or the coordinate is infinite or nan."""
-        return _not_finite(self._value, self.numbers[coordinate])
+        return _not_finite(self.value_there, self.numbers[coordinate])
 
     def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # Function's signature
         """By central differences, the only reference that needs values alone."""
@@ -155,28 +152,21 @@ class PlainFunction:
 
     def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
         """By the values of the function."""
-        return _by_values(judgement, self.along(coordinate), self.numbers[coordinate])
+        return by_values(judgement, self.along(coordinate), self.numbers[coordinate], self._tol)
 
 
-class RecordedFunction:
+class RecordedFunction(_Lines):
     """A function of Values, with its graph at a point.
 
-    Parameters
-    ----------
-    call : callable
-        From a row of Values to the function's result.
-    recording : Recording
-        The graph.
-    tol : float
-        The relative error that counts as agreement.
-    seed : int
-        The seed of the directions in which the point's neighbourhood is examined.
+    The seed is that of the directions in which the point's neighbourhood is examined.
     """
 
     def __init__(self, call: Call, recording: Recording, tol: float, seed: int) -> None:
         self.recording = recording
         self.numbers = [leaf.data for leaf in recording.inputs]
-        self.inspection = inspect_nodes(recording, tol)
+        super().__init__(self._recorded_value, self.numbers)
+        self._sweep = sweep(recording, tol) if len(recording.order) > _SMALL else NOTHING
+        self.inspection = inspect_nodes(recording, tol, self._sweep.settled, adds_up=self._sweep.adds_up)
         self._call, self._tol = call, tol
         self._names = [leaf.name or "" for leaf in recording.inputs]
         self._is_finite = math.isfinite(recording.output.data)
@@ -184,7 +174,7 @@ class RecordedFunction:
         if self._is_finite:
             around = examine_neighbourhood(call, self._names, recording, seed)
         self._neighbourhood = around
-        self._can_be_replayed = around.alike and not around.detached and is_portable(recording)
+        self._can_be_replayed = around.alike and not around.detached and around.edge is None and is_portable(recording)
 
     @property
     def blames(self) -> list[Blame]:
@@ -204,13 +194,41 @@ class RecordedFunction:
     def _rounding(self) -> list[float]:
         return rounding(self.recording)
 
-    def along(self, coordinate: int) -> Callable[[float], float]:
-        """The function of one coordinate, recorded again at each number; nan where it is undefined."""
+    def _recorded_value(self, numbers: Sequence[float]) -> float:
+        leaves = [Value(number, name) for number, name in zip(numbers, self._names, strict=True)]
+        return single(self._call(leaves)).data
 
-        def value(numbers: Sequence[float]) -> float:
-            return value_of(self._call, self._names, numbers)
+    @property
+    def is_cheap(self) -> bool:
+        """Whether the graph represents the function, so that the function need not be called."""
+        return self._can_be_replayed
 
-        return _line(value, self.numbers, coordinate)
+    @property
+    def is_large(self) -> bool:
+        """Whether the graph has thousands of nodes."""
+        return len(self.recording.order) > _LARGE
+
+    def compare_with(self, plain: PlainFunction, row: Any) -> bool:
+        """Whether the function gives the same for plain numbers; from then on it is called with these, which is faster.
+
+        A function that does not repeat itself can't be compared.
+        """
+        here, there = plain.value_there, self.recording.output.data
+        if not self._neighbourhood.repeatable or (math.isnan(here) and math.isnan(there)):
+            return True
+        slack = _SAME_VALUE * max(abs(here), abs(there)) + self._rounding_of_value()
+        if here != there and not abs(here - there) <= slack:
+            return False
+        self._value, self._row = plain.value, row
+        return True
+
+    def _rounding_of_value(self) -> float:
+        """How much rounding may change the function's value, with Values or with floats."""
+        constants = set(self.recording.constants)  # such as 1.8e308 for what can't be computed
+        numbers = [abs(number) for place, number in enumerate(self.recording.data) if place not in constants]
+        largest = max(filter(math.isfinite, numbers), default=0.0)
+        spread = self._sweep.spread
+        return spread + _ULP * largest if math.isfinite(spread) else _EPSILON * largest
 
     def obstacle(self, coordinate: int) -> Finding | None:
         """The finding that a number is not finite, that f is not repeatable, or that the point lies on a kink."""
@@ -231,6 +249,11 @@ class RecordedFunction:
     def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:
         """By the graph, replayed in another arithmetic, if it represents the function; otherwise by differences."""
         makers = {"complex step": complex_step, "mpmath": high_precision}
+        swept = self._sweep.gradient and self._sweep.gradient[coordinate]
+        if swept and self._can_be_replayed and name not in ("mpmath", "differences"):
+            is_exact = self._sweep.is_confirmed and swept.bound <= tol * abs(swept.value)
+            if is_exact or agreement(got, swept, tol) is Verdict.RIGHT:
+                return swept
         if name in makers and not self._can_be_replayed:
             return Estimate(math.nan, math.inf, f"{name}, {self._why_not()}")
         names = [name] if name in makers else [] if name == "differences" or not self._can_be_replayed else makers
@@ -249,16 +272,18 @@ class RecordedFunction:
     def _why_not(self) -> str:
         if not is_portable(self.recording):
             return "which a custom operation does not support"
+        if self._neighbourhood.edge is not None:
+            return f"which does not see both sides of {describe(self.recording, self._neighbourhood.edge)}"
         return "which needs one graph, and the graph changes with the point"
 
     def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
         """By the graph's nodes for autodiff, by the reference's error bound for a closed form."""
-        by_values = judgement.how == "central differences"
+        from_values = judgement.how in DIFFERENCES
         is_blamed = judgement.subject == AUTODIFF and self.inspection.blame is not None
-        if math.isinf(judgement.bound) and not (by_values or is_blamed):
+        if math.isinf(judgement.bound) and not (from_values or is_blamed):
             return judgement  # the chosen reference is not available
         if judgement.subject != AUTODIFF:
-            if by_values:
+            if from_values:
                 return self._by_values(judgement, coordinate)
             size = max(abs(judgement.got), abs(judgement.expected))
             if judgement.bound <= self._tol * size + _SMALLEST:
@@ -267,7 +292,7 @@ class RecordedFunction:
         if is_blamed:
             return replace(judgement, verdict=Verdict.WRONG)
         spread = self._rounding[coordinate]
-        in_doubt = by_values or self.inspection.kinked is not None
+        in_doubt = from_values or self.inspection.kinked is not None
         if in_doubt or not judgement.error <= judgement.bound + _SAFETY * spread:
             return self._by_values(judgement, coordinate)
         note = f"{_TOO_ROUNDED}: every node is right, and rounding may change autodiff's result by {spread:.1g}"
@@ -277,7 +302,7 @@ class RecordedFunction:
 
     def _by_values(self, judgement: Judgement, coordinate: int) -> Judgement:
         """The verdict by values; for a kink, with the node that has it."""
-        found = _by_values(judgement, self.along(coordinate), self.numbers[coordinate])
+        found = by_values(judgement, self.along(coordinate), self.numbers[coordinate], self._tol)
         if found.verdict is Verdict.KINK and self.inspection.kinked is not None:
             return replace(found, note=f"at {describe(self.recording, self.inspection.kinked)}: {found.note}")
         return found

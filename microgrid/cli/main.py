@@ -253,8 +253,8 @@ class _TypedPoint(Point):
     def of(cls, point: Point) -> _TypedPoint:
         return cls(point.names, point.numbers, point.template)
 
-    def written(self) -> str:
-        return " ".join([f"{name}={number!r}" for name, number in zip(self.names, self.numbers, strict=True)])
+    def repeated(self) -> tuple[str, str]:
+        return " ".join([f"{name}={number!r}" for name, number in zip(self.names, self.numbers, strict=True)]), ""
 
 
 def _number_or_range(text: str) -> float | Interval:

@@ -8,10 +8,11 @@ none holds at these numbers, the function is recorded anew.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import itertools
+import warnings
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from microgrid._public import public
 from microgrid.calculus.trace import Wrt
@@ -29,17 +30,22 @@ from microgrid.compiler.arguments import (
     variables_of,
     walk,
 )
-from microgrid.compiler.request import GRADIENT, HESSIAN, HVP, JVP, VALUE, VJP, Request, trace_for
+from microgrid.compiler.outside import Outside
+from microgrid.compiler.paths import Paths
+from microgrid.compiler.request import GRADIENT, HESSIAN, HVP, JACOBIAN, JVP, VALUE, VJP, Request, trace_for
 from microgrid.compiler.specialization import MISSED, Bound, Call, Specialization
 from microgrid.compiler.target import FunctionTarget, GraphTarget, target_of
 from microgrid.compiler.tiers import LEVELS, Code, point_runner, processors, row_kernel
 from microgrid.compiler.trace import Trace
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
-from microgrid.util.pytree import Rebuild
+from microgrid.util.locks import Lock
+from microgrid.util.pytree import Rebuild, added, flatten
 from microgrid.util.wording import listed
 
 __all__ = ["Compiled", "compile"]
+
+P = TypeVar("P", Trace, Specialization)
 
 
 @dataclass(slots=True)
@@ -48,11 +54,12 @@ class _Structure:
 
     layout: Layout
     static: Arguments
-    traces: list[Trace] = field(default_factory=list)
-    specializations: dict[Request, list[Specialization]] = field(default_factory=dict)
+    traces: Paths[Trace]
+    specializations: dict[Request, Paths[Specialization]] = field(default_factory=dict)
+    used: int = 0
 
 
-_OPTIONS = ("_target", "_wrt", "_rows", "_gradient", "_reduce", "_precise", "_optimize", "_threads")
+_OPTIONS = ("_target", "_wrt", "_rows", "_gradient", "_reduce", "_precise", "_optimize", "_threads", "_paths")
 
 
 @public()
@@ -82,19 +89,27 @@ class Compiled:
         precise: bool,
         optimize: str,
         threads: int | None,
+        paths: int,
         gradient: Rebuild | None,
+        penalty: Compiled | None = None,
     ) -> None:
         self._target, self._wrt, self._rows, self._gradient = target, wrt, rows, gradient
         self._reduce, self._precise, self._optimize, self._threads = reduce, precise, optimize, threads
+        self._paths, self._penalty = paths, penalty
         self._forget()
 
     def _forget(self) -> None:
         """Begin as if it had not been called."""
         self._structures: dict[Hashable, _Structure] = {}
+        self._clock = itertools.count()
+        self._outside = Outside(None)  # what the function reads from outside, and how it was at the last call
+        self._read: Hashable = ()
+        self._has_warned = False
         self._recent: dict[Request, Specialization] = {}
+        self._sparse: dict[tuple[str, frozenset[int]], Request] = {}
         self._row_places: dict[tuple[Place, ...], list[Place]] = {}
         self._last: Specialization | None = None
-        self._lock = threading.RLock()
+        self._lock = Lock()
 
     # ---- calls ------------------------------------------------------------------------------------------------
 
@@ -173,6 +188,35 @@ class Compiled:
         """
         return self._call(HVP, args, more)
 
+    def hessp(self, x: Any, direction: Any, /, *args: Any, **more: Any) -> Any:
+        """As ``hvp`` in SciPy's order of arguments.
+
+        Parameters
+        ----------
+        x
+            The first argument.
+        direction
+            The direction.
+        *args, **more
+            The other arguments.
+
+        Returns
+        -------
+        structure
+            In the structure of the argument.
+        """
+        return self._call(HVP, (x, *args, direction), more)
+
+    def jacobian(self, /, *args: Any, **more: Any) -> Any:
+        """Every derivative of every number that the function returns.
+
+        Returns
+        -------
+        structure
+            That of the function's result, with the structure of the argument in each place; for arrays, one array.
+        """
+        return self._call(JACOBIAN, args, more)
+
     def hessian(self, /, *args: Any, **more: Any) -> Any:
         """All second derivatives.
 
@@ -201,20 +245,38 @@ class Compiled:
             memory, and the next call writes it again.
         """
         specialization, call = self._packed(GRADIENT, args, more, is_bound=True)
-        return specialization.bound(call)
+        bound = specialization.bound(call)
+        return bound if self._penalty is None else bound.beside(self._penalty.bind(**self._shared(args, more)))
 
     # ---- one way through a call -------------------------------------------------------------------------------
 
     def _call(self, request: Request, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
         """Answer a request: by the specialization of the last call if it fits, by a walk of the arguments otherwise."""
         recent = self._recent.get(request)
-        if recent is not None and not more:
+        if recent is not None and not more and (not self._outside.reads or self._outside.key() == self._read):
             answer = recent(args)
             if answer is not MISSED:
                 self._last = recent
-                return answer
+                return answer if self._penalty is None else self._with_penalty(answer, request, args, more)
         specialization, call = self._packed(request, args, more)
-        return specialization.compute(call)
+        zeros = specialization.zeros(call) if request.vector else request.zeros
+        answer = specialization.compute(call)
+        if zeros != request.zeros and _has_nan(answer):  # maybe of what the zeros leave out: 0 times inf
+            sparse = self._sparse.setdefault((request.name, zeros), replace(request, zeros=zeros))
+            return self._call(sparse, args, more)
+        return answer if self._penalty is None else self._with_penalty(answer, request, args, more)
+
+    def _with_penalty(self, answer: Any, request: Request, args: Sequence[Any], more: Mapping[str, Any]) -> Any:
+        vector = args[len(args) - bool(request.vector) :]
+        shared = self._shared(args[: len(args) - len(vector)], more)
+        assert self._penalty is not None  # asked before
+        return added(answer, self._penalty._call(request, vector, shared))  # noqa: SLF001  # of its own class
+
+    def _shared(self, args: Sequence[Any], more: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of a call that all rows share, by their names."""
+        arguments = self._target.arguments(args, more)
+        by_rows = self._places_of_rows(arguments)
+        return {self._target.label(place): one for place, one in arguments.items() if place not in by_rows}
 
     def _packed(
         self, request: Request, args: Sequence[Any], more: Mapping[str, Any], *, is_bound: bool = False
@@ -228,31 +290,65 @@ class Compiled:
         arguments = self._target.arguments(args, more)
         arrays = row_arrays(arguments, self._places_of_rows(arguments), self._target.label)
         key, numbers = self._walked(arguments, arrays)
-        structure = self._structures.get(key)
-        if structure is None:
-            structure = self._structures.setdefault(key, self._laid_out(arguments, arrays))
+        structure = self._structure_at(self._outside.key(), key, arguments, arrays)
+
+        calls: list[Call] = []
+
+        def fails(one: Specialization) -> int | None:
+            call, failing = one.tried(numbers, vector, is_bound=is_bound)
+            calls[:] = [call]
+            return failing
 
         def fitting() -> tuple[Specialization, Call] | None:
-            for one in tuple(structure.specializations.get(request, ())):
-                call = one.packed(numbers, arrays, vector, is_bound=is_bound)
-                if call is not None:
-                    return one, call
-            return None
+            known = structure.specializations.get(request)
+            found = known.find(fails) if known else None
+            return None if found is None else (found, calls[-1])
 
         found = fitting()
         if found is None:
             with self._lock:  # another thread may have recorded in the meantime
                 found = fitting()
                 if found is None:
-                    self._specialize(request, structure, arguments, numbers, arrays)
+                    self._specialize(request, structure, key, arguments, numbers, arrays, fails)
                     found = fitting()
         if found is None:
             raise InvalidValueError(
                 f"{self._target.__name__} takes another way when it is recorded again: it has to depend on its "
                 "arguments alone, and not on chance or on what it did before"
             )
-        self._recent[request] = self._last = found[0]
+        one, call = found
+        one.take(call, arrays, vector)
+        self._recent[request] = self._last = one
         return found
+
+    def _structure_at(
+        self, read: Hashable, key: Hashable, arguments: Arguments, arrays: Mapping[Place, Any]
+    ) -> _Structure:
+        """What was made for arguments of a structure while the outside was like that."""
+        structure = self._structures.get((read, key))
+        if structure is None:
+            structure = self._structures.setdefault((read, key), self._laid_out(arguments, arrays))
+        self._use(read, structure)
+        return structure
+
+    def _use(self, read: Hashable, structure: _Structure) -> None:
+        structure.used = next(self._clock)
+        if read != self._read:  # what was used last was recorded with other numbers outside
+            self._recent.clear()
+            self._read = read
+        if len(self._structures) > self._paths:
+            self._structures.pop(min(self._structures.copy().items(), key=lambda item: item[1].used)[0], None)
+            self._warn(
+                f"{self._target.__name__} was recorded for more than {self._paths} structures of arguments, fixed "
+                "arguments or numbers from outside, and what was not used for longest is forgotten: give arrays of few "
+                "shapes, and pass what changes as an argument"
+            )
+
+    def _warn(self, text: str) -> None:
+        """Warn, once for each compiled function."""
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(text, RuntimeWarning, stacklevel=7)
 
     def _places_of_rows(self, arguments: Arguments) -> list[Place]:
         given = tuple(arguments)
@@ -305,24 +401,38 @@ class Compiled:
         examples = {place: one_row(arrays[place]) if place in arrays else one for place, one in arguments.items()}
         places = [(place, self._target.label(place)) for place in arguments if place not in static]
         layout = Layout(places, examples, arrays, self._target.outside)
-        return _Structure(layout, {place: one for place, one in arguments.items() if place in static})
+        fixed = {place: one for place, one in arguments.items() if place in static}
+        return _Structure(layout, fixed, Paths(self._paths))
 
     def _specialize(
         self,
         request: Request,
         structure: _Structure,
+        key: Hashable,
         arguments: Arguments,
         given: Arguments,
         arrays: Mapping[Place, Any],
+        fails: Callable[[Specialization], int | None],
     ) -> None:
-        """Add a specialization for a request, from a trace that holds at these numbers; record one if there is none."""
+        """Add a specialization for a request, from a trace that holds at these numbers; record one if there is none.
+
+        ``fails`` says which guard of a specialization doesn't hold at these numbers.
+
+        What the function reads from outside is looked for as it is recorded, and looked at after that: what it changed
+        itself is no reason to record it again.
+        """
         layout = structure.layout
         numbers = layout.numbers(given, arrays)
         shared = [numbers[slot] for slot in layout.shared]
-        trace = next((one for one in structure.traces if one.guards is None or one.guards.hold_at(shared)), None)
+        trace = structure.traces.find(lambda one: one.fails_at(shared))
         if trace is None:
             trace = self._target.record(layout, numbers, structure.static, share=not self._precise)
-            structure.traces.append(trace)
+            self._outside = Outside(self._target.reading)
+            if (read := self._outside.key()) != self._read:
+                self._structures.pop((self._read, key), None)
+                self._structures[read, key] = structure
+                self._use(read, structure)
+            self._add(structure.traces, trace, lambda one: one.fails_at(shared))
         variables = NO_VARIABLES if request is VALUE else self._variables(layout, arguments, has_rows=bool(arrays))
         asked = trace_for(request, trace, layout, variables, numbers, share=not self._precise)
         runner = self._runner(request, structure, asked, variables)
@@ -332,7 +442,17 @@ class Compiled:
         positions = self._target.positions(len(arguments))
         fast = None if structure.static or request.vector else layout.fast(positions)
         made = Specialization(request, asked, layout, variables, fast, runner, options, self._reduce)
-        structure.specializations.setdefault(request, []).insert(0, made)
+        known = structure.specializations.setdefault(request, Paths(self._paths))
+        self._add(known, made, fails)
+
+    def _add(self, known: Paths[P], path: P, fails: Callable[[P], int | None]) -> None:
+        """Add a path; if another one is forgotten for it, tell why."""
+        if known.add(path, fails) is not None:
+            self._warn(
+                f"{self._target.__name__} took more than {self._paths} paths through its branches, most of them "
+                f"decided at {known.branching_line()}, and each new one is recorded and compiled: choose by "
+                "microgrid.where, maximum or minimum, which stay in one graph, or keep more by compile(..., paths=...)"
+            )
 
     def _runner(self, request: Request, structure: _Structure, trace: Trace, variables: Variables) -> Any:
         """What runs a program. The gradient and the vector-Jacobian product have it in common."""
@@ -420,7 +540,7 @@ class Compiled:
 
     def __getstate__(self) -> dict[str, Any]:
         """The function and the options: a copy records anew what it is called with."""
-        return {name: getattr(self, name) for name in _OPTIONS}
+        return {name: getattr(self, name) for name in (*_OPTIONS, "_penalty")}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
@@ -428,6 +548,10 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self._target.__name__}>"
+
+
+def _has_nan(answer: Any) -> bool:
+    return any([number != number for number in flatten(answer)[0]])
 
 
 # ---- compile --------------------------------------------------------------------------------------------------
@@ -445,6 +569,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     optimize: str = "auto",
     threads: int | None = None,
     static: Sequence[Place] | Place = (),
+    paths: int = 64,
+    penalty: Callable[..., Any] | None = None,
 ) -> Compiled:
     """Record a function once, or take a recorded graph, and run it at the machine's speed.
 
@@ -453,7 +579,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     target : callable, Value, structure of Values, or Program
         A function of numbers, which is recorded at its first call; or what was recorded already.
     inputs : Value, or list, tuple or dict of Values, optional
-        Of a recorded graph: the leaves whose numbers change, by default every named leaf; all others are constants. Of
+        Of a recorded graph: the leaves whose numbers change, by default every named leaf; all others are constants with
+        the ``data`` that they have now, and what nodes were recorded at isn't used. Of
         a function: Values from outside that it calculates with, such as a model's parameters. Their ``data`` is read at
         each call, and derivatives are with respect to them unless ``wrt`` says otherwise.
     wrt : int, str or tuple of those, optional
@@ -477,6 +604,12 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     static : places or names of arguments
         Which arguments are fixed for a recorded call although they are numbers: the function is recorded anew for each
         value.
+    paths : int
+        How many paths through the branches of a function are kept, and for how many structures of arguments; those
+        used last. A warning names the line that decides most of them if there are more.
+    penalty : callable, optional
+        A function of arguments that all rows share, which it takes by their names in ``target``. Its value counts
+        once, beside the sum or the mean over rows, in every derivative too.
 
     Returns
     -------
@@ -498,8 +631,15 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     If it comes out otherwise than it was recorded, the function is recorded again for that path. What it decides by
     other means is not seen, and is as it was at the first call: by ``.data``, ``.grad`` or a text of a Value; by
     ``==``, ``in`` or the truth of a Value itself, which are about which object it is; and by whatever happened before a
-    graph was recorded. ``where`` keeps both sides in the graph: if the one that is not chosen overflows, derivatives
-    are nan, as those of ``backward`` are.
+    graph was recorded.
+
+    Numbers, flags, texts and arrays that a function reads from outside (globals, closures, containers, attributes and
+    mutable defaults that its code names, and the code of the functions that it calls) are compared with each call, and
+    it is recorded anew when they changed; pass large data as arguments, which costs less. A bound call keeps those of
+    when it was bound. What code doesn't name (``getattr``, files, chance, the clock) is as it was when it was recorded.
+
+    ``where`` keeps both sides in the graph; the one that is not chosen contributes nothing, as in ``backward``, and so
+    does a number whose entry in a vector or direction is 0.
 
     Examples
     --------
@@ -519,6 +659,8 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         raise DataError(f"optimize is one of {listed(map(repr, LEVELS))}, not {optimize!r}")
     if threads is not None and (isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1):
         raise DataError(f"threads is a number of threads from 1, not {threads!r}")
+    if isinstance(paths, bool) or not isinstance(paths, int) or paths < 1:
+        raise DataError(f"paths is a number of paths from 1, not {paths!r}")
     for one in wrt if isinstance(wrt, tuple) else () if wrt is None else (wrt,):
         if isinstance(one, bool) or not isinstance(one, int | str):
             raise DataError(f"wrt is an argument's place or name, or a tuple of those, not {wrt!r}")
@@ -534,6 +676,10 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
     if by_rows and optimize not in ("auto", "full"):
         raise DataError(f"what runs on rows is always compiled in full, and optimize={optimize!r} says otherwise")
     source, gradient = target_of(target, inputs, fixed)
+    chosen = wrt if isinstance(wrt, tuple) else () if wrt is None else (wrt,)
+    for option, places in (("wrt", chosen), ("rows", by_rows), ("static", fixed)):
+        for one in places:
+            source.check(one, option)
     return Compiled(
         source,
         wrt=wrt,
@@ -542,8 +688,40 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         precise=precise,
         optimize=optimize,
         threads=threads,
+        paths=paths,
         gradient=gradient if wrt is None else None,
+        penalty=None if penalty is None else _penalty(penalty, source, chosen or (0,), wrt, by_rows, reduce, precise),
     )
+
+
+def _penalty(
+    penalty: Callable[..., Any],
+    source: FunctionTarget | GraphTarget,
+    chosen: Sequence[Place],
+    wrt: Wrt | None,
+    rows: Sequence[Place],
+    reduce: str | None,
+    precise: bool,
+) -> Compiled:
+    """A penalty as a function of all shared arguments, compiled with the derivatives that the samples' function has."""
+    if not isinstance(source, FunctionTarget) or source.outside or not rows or reduce is None:
+        raise DataError(
+            "a penalty stands beside a function's sum or mean over rows: give rows=, reduce='sum' or 'mean', and all "
+            "Values as arguments"
+        )
+    by_rows = {source.names[one] if isinstance(one, int) else one for one in rows}
+    names = tuple([source.names[one] if isinstance(one, int) else one for one in chosen])
+    needed = FunctionTarget(penalty, (), ()).names
+    unknown = [one for one in (*needed, *names) if one in by_rows or one not in (*source.names, *source.keywords)]
+    if unknown or not needed:
+        told = f"and {listed(unknown)} is none" if unknown else "and this one takes no argument by name"
+        raise DataError(f"a penalty and wrt beside it are about arguments that all rows share, {told}")
+
+    def beside(**shared: Any) -> Any:
+        return penalty(**{name: shared[name] for name in needed})
+
+    beside.__name__ = getattr(penalty, "__name__", "penalty")
+    return compile(beside, wrt=names if isinstance(wrt, tuple) else names[0], precise=precise)
 
 
 def _places(given: Sequence[Place] | Place, what: str) -> list[Place]:

@@ -6,7 +6,6 @@ Arguments of one structure share a trace. Each argument is walked once a call, f
 from __future__ import annotations
 
 import functools
-import math
 import struct
 import sys
 from array import array
@@ -17,7 +16,7 @@ from typing import Any
 from microgrid.core.engine import Value
 from microgrid.core.value import as_float
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError
-from microgrid.util.pytree import Rebuild, flatten
+from microgrid.util.pytree import Rebuild, elements, flatten, is_table
 
 __all__ = [
     "NO_VARIABLES",
@@ -28,7 +27,6 @@ __all__ = [
     "Part",
     "Place",
     "Variables",
-    "as_matrix",
     "check_kind",
     "check_places",
     "distinct",
@@ -77,6 +75,9 @@ def walk(argument: Any) -> tuple[Hashable, Any]:
     if kind is float or kind is int:
         return NUMBER, [argument]
     if getattr(argument, "ndim", 0):
+        if is_table(argument):
+            labels = argument.columns if argument.ndim == 2 else (argument.name,)
+            return (type(argument), tuple(argument.index), tuple(labels)), argument.to_numpy()
         return ("array", argument.shape), argument
     numbers: list[Any] = []
     return _walk(argument, numbers), numbers
@@ -91,8 +92,9 @@ def _walk(tree: Any, numbers: list[Any]) -> Hashable:
         numbers += tree
         return kind, len(tree)
     if getattr(tree, "ndim", 0):
-        numbers += _elements(tree)
-        return "array", tree.shape
+        structure, array = walk(tree)
+        numbers += elements(array)
+        return structure
     if isinstance(tree, Mapping):
         return kind, tuple(tree), tuple([_walk(child, numbers) for child in tree.values()])
     if isinstance(tree, list | tuple):
@@ -101,13 +103,6 @@ def _walk(tree: Any, numbers: list[Any]) -> Hashable:
         return kind, tree
     numbers.append(tree)
     return NUMBER
-
-
-def _elements(tree: Any) -> list[Any]:
-    """The elements of an array, as Python's numbers where that loses nothing."""
-    flat = tree.ravel()
-    is_plain = type(tree).__name__ == "ndarray" and tree.dtype.kind in "fiu" and tree.dtype.itemsize <= 8
-    return flat.tolist() if is_plain else list(flat)
 
 
 def distinct(names: Sequence[str]) -> list[str]:
@@ -248,35 +243,34 @@ class Layout:
     ) -> None:
         self.outside = list(outside)
         self.outside_names = distinct([leaf.name or f"value{place}" for place, leaf in enumerate(self.outside)])
-        self.names = list(self.outside_names)
+        names = list(self.outside_names)
         self.parts: list[Part] = []
         self.shared = list(range(len(self.outside)))  # the inputs that are the same for all rows
         for place, label in places:
-            self._add(place, label, arguments[place], place in rows)
+            names += self._add(len(names), place, label, arguments[place], place in rows)
+        self.names = distinct(names)
+        self.row_parts = [part for part in self.parts if part.is_rows]
+        self._at = {part.place: part for part in self.parts}
 
-    def _add(self, place: Place, label: str, argument: Any, is_rows: bool) -> None:
+    def _add(self, start: int, place: Place, label: str, argument: Any, is_rows: bool) -> list[str]:
+        """Add an argument, and give the names of its inputs."""
         leaves, rebuild = flatten(argument)
         is_array = bool(getattr(argument, "ndim", 0))
         is_number = not is_array and walk(argument)[0] == NUMBER
         moving = [is_array or not isinstance(leaf, _STATIC) for leaf in leaves]
-        start, count = len(self.names), sum(moving)
+        count = sum(moving)
         own = [label] if not is_array and len(leaves) == 1 else [f"{label}[{k}]" for k in range(count)]
-        self.names = distinct([*self.names, *own[:count]])
         whole = rebuild if all(moving) else functools.partial(_rebuild_around, rebuild, leaves, moving)
-        shape = argument.shape if is_array else ()
+        shape = argument.shape if is_array and not is_table(argument) else ()
         part = Part(place, label, start, start + count, len(self.shared), is_rows, is_array, is_number, whole, shape)
         self.parts.append(part)
         if not is_rows:
             self.shared += range(part.start, part.stop)
-
-    @functools.cached_property
-    def row_parts(self) -> list[Part]:
-        """The arguments with rows."""
-        return [part for part in self.parts if part.is_rows]
+        return own[:count]
 
     def part(self, place: Place) -> Part | None:
         """The argument at a place, if it is one with numbers."""
-        return next((part for part in self.parts if part.place == place), None)
+        return self._at.get(place)
 
     def numbers(self, given: Mapping[Place, Any], arrays: Mapping[Place, Any]) -> list[float]:
         """The numbers of a call, one for each input; of rows, the first row's, and 0 where there is none.
@@ -345,7 +339,8 @@ class Layout:
         FastLayout or None
             None if an argument has another structure, or is static.
         """
-        if set(places) != {part.place for part in self.parts}:
+        positions = {place: position for position, place in enumerate(places)}
+        if positions.keys() != self._at.keys():
             return None
         numpy = sys.modules.get("numpy")
         floats = frozenset([float, int, *([numpy.float64] if numpy else [])])
@@ -354,12 +349,12 @@ class Layout:
             if part.is_rows:
                 continue
             if part.is_number:
-                shared.append((places.index(part.place), floats, part.at))
+                shared.append((positions[part.place], floats, part.at))
             elif len(part.shape) == 1 and numpy:
-                shared.append((places.index(part.place), frozenset([numpy.ndarray]), part.room))
+                shared.append((positions[part.place], frozenset([numpy.ndarray]), part.room))
             else:
                 return None
-        return FastLayout(len(places), shared, [places.index(part.place) for part in self.row_parts])
+        return FastLayout(len(places), shared, [positions[part.place] for part in self.row_parts])
 
 
 def _rebuild_around(rebuild: Rebuild, leaves: Sequence[Any], moving: Sequence[bool], numbers: Sequence[Any]) -> Any:
@@ -585,11 +580,6 @@ def one_row(rows: Any) -> Any:
         return rows[0]
     row = numpy.zeros(rows.shape[1:])
     return row if row.ndim else 0.0
-
-
-def as_matrix(rows: Any) -> Any:
-    """Rows of any shape as rows of columns."""
-    return rows if rows.ndim <= 2 else rows.reshape(len(rows), math.prod(rows.shape[1:]))
 
 
 def rows_first(tree: Any) -> Any:

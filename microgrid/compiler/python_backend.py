@@ -129,6 +129,7 @@ class NumpyFrame:
     outputs: Any
     gradient: Any
     by_rows: Any
+    is_atomic = False
 
     def __init__(self, rows: NumpyRows, *, derivatives: bool) -> None:
         self._rows, self._derivatives = rows, derivatives

@@ -7,21 +7,22 @@ and second derivatives are recorded as graphs by ``calculus``, from a replay of 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from microgrid.calculus.forward import recorded_hessian, recorded_hvp, recorded_jvp
+from microgrid.calculus.reverse import recorded_gradient
 from microgrid.compiler.arguments import Layout, Variables
 from microgrid.compiler.trace import Trace, guards_of
 from microgrid.core.comparison import decisions
-from microgrid.core.engine import Value
+from microgrid.core.engine import Value, as_value
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.program.program import Program
 from microgrid.util.pytree import Rebuild
 
-__all__ = ["GRADIENT", "HESSIAN", "HVP", "JVP", "VALUE", "VJP", "Request", "trace_for"]
+__all__ = ["GRADIENT", "HESSIAN", "HVP", "JACOBIAN", "JVP", "VALUE", "VJP", "Request", "trace_for"]
 
-_Derivatives = Callable[[list[Value], list[Value], list[Value]], list[Value]]
+_Derivatives = Callable[[list[Value], list[Value], list[Any]], list[Value]]  # a tangent may be a plain 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +43,8 @@ class Request:
         From variables, outputs and tangents to the recorded derivatives; without it, the trace's program is run.
     structure : callable, optional
         From the trace and the variables to the structure of the derivatives.
+    zeros : frozenset of int
+        The places at which the vector is 0 for good, so that nothing moves there or is asked for.
     """
 
     name: str
@@ -50,9 +53,10 @@ class Request:
     vector: str = ""
     derive: _Derivatives | None = None
     structure: Callable[[Trace, Variables], Rebuild] | None = None
+    zeros: frozenset[int] = frozenset()
 
 
-def _hessian(variables: list[Value], outputs: list[Value], _: list[Value]) -> list[Value]:
+def _hessian(variables: list[Value], outputs: list[Value], _: list[Any]) -> list[Value]:
     """The upper triangle of the matrix, row by row."""
     rows = recorded_hessian(variables, outputs[0])
     return [rows[place][column] for place in range(len(rows)) for column in range(place, len(rows))]
@@ -73,6 +77,21 @@ def _whole_matrix(_: Trace, variables: Variables) -> Rebuild:
     return whole
 
 
+def _jacobian(variables: list[Value], outputs: list[Value], _: list[Value]) -> list[Value]:
+    """The matrix, row by row."""
+    return [slope for output in outputs for slope in recorded_gradient(output, variables)]
+
+
+def _rows_of_matrix(trace: Trace, variables: Variables) -> Rebuild:
+    count = len(variables.slots)
+
+    def whole(numbers: Sequence[Any]) -> Any:
+        rows = [variables.rebuild(list(numbers[k * count : (k + 1) * count])) for k in range(trace.count)]
+        return trace.results(rows)
+
+    return whole
+
+
 VALUE = Request("value")
 GRADIENT = Request("value_and_grad", pulls_back=True, is_of_one=True)
 VJP = Request("vjp", pulls_back=True, vector="the vector")
@@ -84,6 +103,7 @@ HVP = Request(
     derive=lambda variables, outputs, tangents: recorded_hvp(variables, outputs[0], tangents),
     structure=lambda _, variables: variables.rebuild,
 )
+JACOBIAN = Request("jacobian", derive=_jacobian, structure=_rows_of_matrix)
 HESSIAN = Request("hessian", is_of_one=True, derive=_hessian, structure=_whole_matrix)
 
 
@@ -123,7 +143,7 @@ def trace_for(
             "that return many"
         )
     if request.derive is None or request.structure is None:
-        return trace
+        return _without(request.zeros, trace, numbers, share=share) if request.zeros else trace
     if not set(variables.slots) <= set(layout.shared):
         raise DataError(f"{request.name} is with respect to arguments that all rows share: choose others by wrt")
     leaves = [Value(number) for number in numbers]
@@ -131,7 +151,8 @@ def trace_for(
     values = trace.program.replay(leaves)
     outputs = [values[slot] for slot in trace.program.outputs]
     with decisions() as decided:
-        results = request.derive([leaves[slot] for slot in variables.slots], outputs, tangents)
+        moving = [0.0 if place in request.zeros else tangent for place, tangent in enumerate(tangents)]
+        results = request.derive([leaves[slot] for slot in variables.slots], outputs, moving)
     names = [*trace.program.inputs, *[f"direction[{place}]" for place in range(len(tangents))]]
     program = Program.record(results, [*leaves, *tangents], names=names, share=share)
     guards = trace.guards
@@ -141,5 +162,15 @@ def trace_for(
         comparisons = [earlier[slot] for slot in guards.program.outputs] if guards else []
         comparisons += [comparison.record() for comparison in decided]
         shared_names = [*[names[slot] for slot in layout.shared], *names[len(leaves) :]]
-        guards = guards_of(comparisons, [*shared, *tangents], shared_names)
+        lines = [*trace.lines, *[comparison.line for comparison in decided]]
+        guards = guards_of(comparisons, [*shared, *tangents], shared_names, lines)
     return Trace(program, request.structure(trace, variables), guards)
+
+
+def _without(zeros: frozenset[int], trace: Trace, numbers: Sequence[float], *, share: bool) -> Trace:
+    """A trace in which the results at these places are constants."""
+    program = trace.program
+    leaves = [Value(number) for number in numbers]
+    values = program.replay(leaves)
+    outputs = [as_value(0.0) if place in zeros else values[slot] for place, slot in enumerate(program.outputs)]
+    return replace(trace, program=Program.record(outputs, leaves, names=program.inputs, share=share))

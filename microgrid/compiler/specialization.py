@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 from array import array
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, NoReturn
 
-from microgrid.compiler.arguments import FastLayout, Layout, Place, Variables, as_matrix, rows_first
+from microgrid.compiler.arguments import FastLayout, Layout, Place, Variables, rows_first
 from microgrid.compiler.request import GRADIENT, Request
 from microgrid.compiler.tiers import Code
 from microgrid.compiler.trace import Guards, Trace
@@ -70,6 +70,7 @@ class Specialization:
         self.request, self.trace, self.layout, self.variables = request, trace, layout, variables
         self.runner, self._options, self._fast = runner, dict(options), fast
         self._guards: Guards | None = trace.guards
+        self.lines = trace.lines
         self._results: Rebuild = trace.results
         self._has_rows, self._is_reduced = bool(layout.row_parts), not layout.row_parts or bool(reduce)
         from_rows = set(range(len(layout.names))).difference(layout.shared)
@@ -115,7 +116,7 @@ class Specialization:
             return self._miss(call)
         if self.layout.outside:
             self.layout.write_outside(frame.inputs)
-        if self._guards is not None and not self._guards.hold(guard):
+        if self._guards is not None and self._guards.fails(guard) is not None:
             return self._miss(call)
         return self.compute(call)
 
@@ -125,22 +126,13 @@ class Specialization:
         self._free.append(call)
         return MISSED
 
-    def packed(
-        self,
-        numbers: Mapping[Place, Any],
-        arrays: Mapping[Place, Any],
-        vector: Any,
-        *,
-        is_bound: bool = False,
-    ) -> Call | None:
-        """A call with its arguments in place.
+    def tried(self, numbers: Mapping[Place, Any], vector: Any, *, is_bound: bool = False) -> tuple[Call, int | None]:
+        """A call with the numbers in place that all rows share.
 
         Parameters
         ----------
         numbers : mapping
             From the places of arguments that rows share to their numbers.
-        arrays : mapping
-            From the places of arguments with rows to them.
         vector : object
             The direction, or the weights of the results, if the request has one.
         is_bound : bool
@@ -148,27 +140,45 @@ class Specialization:
 
         Returns
         -------
-        Call or None
-            None if the function takes another branch at these numbers.
+        tuple
+            The call, and the first guard that doesn't hold at these numbers, None if all do.
         """
         call = self._new_call() if is_bound else self._free_call()
-        frame = call.frame
-        self.layout.write(numbers, frame.inputs)
+        self.layout.write(numbers, call.frame.inputs)
         if self.request.derive is not None and self.request.vector:
-            self._write_direction(vector, frame.inputs)
-        if self._guards is not None and not self._guards.hold(call.guard):
+            self._write_direction(vector, call.frame.inputs)
+        failing = None if self._guards is None else self._guards.fails(call.guard)
+        if failing is not None and not is_bound:
             self._free.append(call)
-            return None
+        return call, failing
+
+    def take(self, call: Call, arrays: Mapping[Place, Any], vector: Any) -> None:
+        """Give a call whose guards hold its arrays and the weights of its results.
+
+        Parameters
+        ----------
+        call : Call
+            From ``tried``.
+        arrays : mapping
+            From the places of arguments with rows to them.
+        vector : object
+            As for ``tried``.
+        """
         if self.request.pulls_back and self.request.vector:
             seeds = flatten_like(vector, self._results, self.trace.count, "result")
-            frame.seeds[:] = array("d", map(as_float, seeds))
-        frame.take([as_matrix(arrays[part.place]) for part in self.layout.row_parts])
-        return call
+            call.frame.seeds[:] = array("d", map(as_float, seeds))
+        call.frame.take([arrays[part.place] for part in self.layout.row_parts])
 
     def _write_direction(self, direction: Any, inputs: Any) -> None:
         first = len(self.layout.shared)
         numbers = flatten_like(direction, self.variables.rebuild, len(inputs) - first, "argument")
         inputs[first:] = array("d", map(as_float, numbers))
+
+    def zeros(self, call: Call) -> frozenset[int]:
+        """The places at which the vector of a packed call is 0."""
+        frame = call.frame
+        vector = frame.seeds if self.request.pulls_back else frame.inputs[len(self.layout.shared) :]
+        return frozenset([place for place, entry in enumerate(vector.tolist()) if entry == 0.0])
 
     def compute(self, call: Call) -> Any:
         """Run a packed call.
@@ -176,7 +186,7 @@ class Specialization:
         Parameters
         ----------
         call : Call
-            From ``packed``; it is used up.
+            From ``tried`` and ``take``; it is used up.
 
         Returns
         -------
@@ -214,7 +224,7 @@ class Specialization:
         Parameters
         ----------
         call : Call
-            From ``packed`` with ``is_bound``.
+            From ``tried`` with ``is_bound``, and ``take``.
 
         Returns
         -------
@@ -223,9 +233,11 @@ class Specialization:
         """
         frame, _, guard = call
         run = frame.bound()
-        guards = self._guards
-        bound = Bound(run if guards is None else functools.partial(_watched, guards, guard, run))
+        if self._guards is not None:
+            run = functools.partial(_watched, self._guards, guard, run)
+        bound = Bound(run if frame.is_atomic else functools.partial(_one_at_a_time, [True], run))
         bound.gradient = frame.gradient
+        bound.copied = functools.partial(self._copy, call)
         inputs = frame.inputs if hasattr(frame.inputs, "shape") else call.view
         bound.arguments = {name: inputs[place : place + 1] for place, name in enumerate(self.layout.outside_names)}
         bound.arguments |= {part.label: inputs[part.room] for part in self.layout.parts if not part.is_rows}
@@ -234,21 +246,45 @@ class Specialization:
             bound.arguments |= dict(zip(labels, frame.given_arrays(), strict=True))
         return bound
 
+    def _copy(self, call: Call, *, is_deep: bool) -> Bound:
+        """Another bound call with the numbers of this one, and its arrays or copies of them."""
+        copy = self._new_call()
+        copy.frame.inputs[:] = call.frame.inputs
+        arrays = call.frame.given_arrays() if self._has_rows else []
+        copy.frame.take([array.copy() for array in arrays] if is_deep else arrays)
+        return self.bound(copy)
+
 
 def _watched(guards: Guards, guard: Any, run: Any) -> Any:
     """Run a bound call if its guards hold."""
-    if not guards.hold(guard):
+    if guards.fails(guard) is not None:
         raise InvalidValueError(
             "the function takes another branch at these numbers than at those it was bound at: bind it again"
         )
     return run()
 
 
+def _one_at_a_time(free: list[bool], run: Any) -> Any:
+    """Run a bound call if it is not under way already."""
+    try:
+        token = free.pop()
+    except IndexError:
+        raise InvalidValueError(
+            "the bound call is under way already: in another thread, in what a signal interrupted, or in the process "
+            "that this one was forked from. It has one memory, so bind another one there, or copy it"
+        ) from None
+    try:
+        return run()
+    finally:
+        free.append(token)
+
+
 class Bound(functools.partial[float]):
     """A compiled call without arguments, which reads its numbers from arrays of its own.
 
-    It is called as ``functools.partial`` is: where there are no guards, no Python frame stands between the caller and
-    the machine code.
+    It is called as ``functools.partial`` is: where nothing has to be watched, no Python frame stands between the caller
+    and the machine code. A copy, by ``copy.copy`` or ``copy.deepcopy``, has numbers and results of its own; rows are
+    copied by the latter alone.
 
     Attributes
     ----------
@@ -261,6 +297,35 @@ class Bound(functools.partial[float]):
 
     arguments: dict[str, Any]
     gradient: Any
+    copied: Callable[..., Bound]
+
+    def __copy__(self) -> Bound:
+        return self.copied(is_deep=False)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Bound:
+        return self.copied(is_deep=True)
+
+    def __reduce__(self) -> NoReturn:
+        raise InvalidValueError(
+            "a bound call reads the memory of this process: pickle the compiled function instead, and bind it there"
+        )
+
+    def beside(self, penalty: Bound) -> Bound:
+        """A call whose value and gradient have those of another one added, which reads this one's arguments."""
+
+        def both() -> float:
+            for name, numbers in penalty.arguments.items():
+                numbers[:] = self.arguments[name]
+            value = self() + penalty()
+            self.gradient[:] += penalty.gradient
+            return value
+
+        def copied(*, is_deep: bool) -> Bound:
+            return self.copied(is_deep=is_deep).beside(penalty.copied(is_deep=is_deep))
+
+        bound = Bound(functools.partial(_one_at_a_time, [True], both))
+        bound.gradient, bound.arguments, bound.copied = self.gradient, self.arguments, copied
+        return bound
 
     def __repr__(self) -> str:
         return f"<bound call of {', '.join(self.arguments)}>"

@@ -21,9 +21,20 @@ class FunctionTarget:
     """A function: its arguments by position or name, and how a call of it is recorded."""
 
     def __init__(self, f: Callable[..., Any], outside: Sequence[Value], static: Sequence[Place]) -> None:
-        self.f, self.outside, self.static = f, list(outside), static
+        self.f = self.reading = f
+        self.outside, self.static = list(outside), static
         self.__name__ = getattr(f, "__name__", "function")
-        self.names, self.keywords = _parameters(f)
+        self.names, self.keywords, self._has_more, self._has_more_named = _parameters(f)
+
+    def check(self, one: Place, option: str) -> None:
+        """DataError if an option names an argument that no call of the function can have."""
+        if isinstance(one, str):
+            fits = self._has_more_named or one in (*self.names, *self.keywords)
+        else:
+            fits = self._has_more or -len(self.names) <= one < len(self.names)
+        if not fits:
+            told = listed([*self.names, *self.keywords]) or "no arguments"
+            raise DataError(f"{option} has {one!r}, and {self.__name__} takes no such argument; it takes {told}")
 
     def positions(self, count: int) -> list[Place]:
         """The places of so many positional arguments."""
@@ -66,21 +77,24 @@ class FunctionTarget:
         return trace(call, layout, numbers, share=share)
 
 
-def _parameters(f: Callable[..., Any]) -> tuple[list[str], list[str]]:
-    """The names of the positional parameters, and of the keyword-only ones."""
+def _parameters(f: Callable[..., Any]) -> tuple[list[str], list[str], bool, bool]:
+    """The names of the positional parameters and of the keyword-only ones; whether there may be more of each."""
     import inspect
 
     try:
         parameters = inspect.signature(f).parameters.values()
     except (TypeError, ValueError):
-        return [], []
+        return [], [], True, True
+    kinds = [one.kind for one in parameters]
     placed = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    return placed, [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+    named = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+    return placed, named, inspect.Parameter.VAR_POSITIONAL in kinds, inspect.Parameter.VAR_KEYWORD in kinds
 
 
 class GraphTarget:
     """A graph that was recorded before: its inputs by name."""
 
+    reading = None
     outside: Sequence[Value] = ()
     static: Sequence[Place] = ()
     keywords: Sequence[str] = ()
@@ -88,17 +102,22 @@ class GraphTarget:
 
     def __init__(self, make: Callable[[bool], Program], names: Sequence[str], results: Rebuild) -> None:
         self._make, self.names, self._results = make, list(names), results
+        self._known = frozenset(names)
 
     def positions(self, count: int) -> list[Place]:
         """The places of so many positional arguments."""
         return list(self.names[:count])
+
+    def check(self, one: Place, option: str) -> None:  # as a function's
+        """DataError if an option names an input that the graph doesn't have."""
+        self.place(one, {})
 
     def arguments(self, args: Sequence[Any], more: Mapping[str, Any]) -> Arguments:
         """The numbers of a call by the inputs' names."""
         if len(args) > len(self.names):
             raise DataError(f"the recorded graph has {len(self.names)} inputs, and the call gives {len(args)} numbers")
         given = {**dict(zip(self.names, args, strict=False)), **more}
-        if given.keys() != set(self.names) or len(given) < len(args) + len(more):
+        if given.keys() != self._known or len(given) < len(args) + len(more):
             raise DataError(
                 f"the recorded graph has the inputs {listed(self.names)}: give each once, in this order or by its name"
             )
@@ -106,7 +125,7 @@ class GraphTarget:
 
     def place(self, one: Place, arguments: Arguments) -> Place:
         """The name of an input that is given by name or position."""
-        if one in self.names:
+        if one in self._known:
             return one
         if isinstance(one, int) and -len(self.names) <= one < len(self.names):
             return self.names[one]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
+import sys
+import warnings
 from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -15,8 +16,10 @@ from typing import Any, NamedTuple, Protocol
 from microgrid.compiler.llvm import jit
 from microgrid.compiler.reroll import Group, Rolled, roll
 from microgrid.core.arithmetic import FLOAT
-from microgrid.errors import DataError
+from microgrid.core.rule import Rule
+from microgrid.errors import DataError, PerformanceWarning
 from microgrid.program.program import Program
+from microgrid.util.locks import Lock
 
 __all__ = [
     "LEVELS",
@@ -153,6 +156,11 @@ def _bound(code: Any, buffers: Buffers, *, derivatives: bool) -> Callable[[], fl
     return chosen
 
 
+def _is_atomic(code: Any) -> bool:
+    """Whether nothing else of Python runs while it does."""
+    return not isinstance(code, PythonCode) and not code.is_long
+
+
 class PointRunner:
     """A program run at one point at a time, on the code that the level and the calls so far make the best.
 
@@ -178,13 +186,14 @@ class PointRunner:
     def __init__(self, program: Program, wrt: Sequence[int], *, precise: bool, optimize: str) -> None:
         self.program, self.wrt, self._precise = program, list(wrt), precise
         self._calls = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
         level = self._first(optimize)
         self.may_tier_up = level == "interpreter" and optimize == "auto"
         self.codes: list[Any] = [self._made(level)]
 
     def _first(self, optimize: str) -> str:
         if not jit.is_available() or not all([rule.portable for rule in self.program.rules]):
+            _warn_of_floats([rule for rule in self.program.rules if not rule.portable])
             return "python"
         if optimize != "auto":
             return optimize
@@ -210,8 +219,9 @@ class PointRunner:
         """
         buffers = Buffers.of(self.program, self.wrt, inputs)
         if self.may_tier_up:
-            return PointFrame(buffers, _Counted(self, buffers, derivatives=derivatives))
-        return PointFrame(buffers, _bound(self.codes[-1], buffers, derivatives=derivatives))
+            return PointFrame(buffers, _Counted(self, buffers, derivatives=derivatives), is_atomic=False)
+        code = self.codes[-1]
+        return PointFrame(buffers, _bound(code, buffers, derivatives=derivatives), is_atomic=_is_atomic(code))
 
     def count_call(self) -> None:
         """Count a call, and make better code if the calls so far would have saved its cost."""
@@ -248,11 +258,13 @@ class PointFrame:
         What is read and written.
     run : callable
         Computes, without arguments, and gives the first output.
+    is_atomic : bool
+        Whether nothing else of Python runs meanwhile.
     """
 
-    def __init__(self, buffers: Buffers, run: Callable[[], float]) -> None:
+    def __init__(self, buffers: Buffers, run: Callable[[], float], *, is_atomic: bool) -> None:
         self.inputs, self.seeds, self.outputs, self.gradient = buffers
-        self.run = run
+        self.run, self.is_atomic = run, is_atomic
 
     def take(self, arrays: Sequence[Any]) -> None:
         """There are no rows."""
@@ -313,6 +325,8 @@ class RolledRunner:
 
 class RolledFrame:
     """The memory of one call of a program whose samples were found again, as ``PointFrame``."""
+
+    is_atomic = False
 
     def __init__(self, runner: RolledRunner, *, derivatives: bool) -> None:
         self.inputs, self.seeds, self.outputs, self.gradient = Buffers.of(runner.program, runner.wrt)
@@ -403,14 +417,32 @@ def row_kernel(program: Program) -> Any:
     type
         To be called with the program, the inputs from rows, those to differentiate by, and options.
     """
-    portable = all([rule.portable for rule in program.rules])
-    if jit.is_available() and portable:
-        from microgrid.compiler.llvm.row_kernel import Rows
+    with jit.LOCK:
+        if jit.is_available() and all([rule.portable for rule in program.rules]):
+            from microgrid.compiler.llvm.row_kernel import Rows
 
-        return Rows
-    from microgrid.compiler.python_backend import NumpyRows, PythonRows
+            return Rows
+        from microgrid.compiler.python_backend import NumpyRows, PythonRows
 
-    return NumpyRows if portable else PythonRows
+    for_floats = [rule for rule in program.rules if not rule.on_arrays]
+    _warn_of_floats(for_floats, "row by row", "if they take NumPy arrays, say custom(..., numpy=True); ")
+    return PythonRows if for_floats else NumpyRows
+
+
+def _warn_of_floats(rules: Sequence[Rule], how: str = "", remedy: str = "") -> None:
+    """Tell the user whose function is compiled that it will run in Python, for the first of these operations."""
+    if not rules:
+        return
+    level, frame = 1, sys._getframe(0)  # noqa: SLF001  # warnings.warn wants the level as a number
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("microgrid."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(
+        f"the operation {rules[0].name} ({rules[0].value_source}) is written for floats alone, so that the compiled "
+        f"function runs in Python{', ' * bool(how)}{how}: {remedy}for machine code, let its value and its partials "
+        "take a keyword-only m, and take every function from it",
+        PerformanceWarning,
+        stacklevel=level,
+    )
 
 
 def processors() -> int:
@@ -429,10 +461,8 @@ def processors() -> int:
 def _make(level: str, program: Program, wrt: Sequence[int], *, precise: bool) -> Any:
     if level == "python":
         return PythonCode(program, wrt)
-    if level == "interpreter":
+    with jit.LOCK:
         from microgrid.compiler.llvm.interpreter.interpreter import Interpreted
+        from microgrid.compiler.llvm.native import NativeCode
 
-        return Interpreted(program, wrt, precise=precise)
-    from microgrid.compiler.llvm.native import NativeCode
-
-    return NativeCode(program, wrt, precise=precise)
+    return (Interpreted if level == "interpreter" else NativeCode)(program, wrt, precise=precise)

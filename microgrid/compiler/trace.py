@@ -6,12 +6,12 @@ out as they did when it was recorded.
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from microgrid.arrays.calls import recorded_call
 from microgrid.compiler.arguments import Layout, Place
 from microgrid.compiler.tiers import PointFrame, PointRunner
 from microgrid.core.comparison import decisions
@@ -19,6 +19,7 @@ from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import dependents, topological_order
 from microgrid.errors import InvalidValueError, OperationError
 from microgrid.program.program import Program
+from microgrid.util.locks import Lock
 from microgrid.util.pytree import Rebuild, flatten
 
 __all__ = ["Guards", "Trace", "guards_of", "trace"]
@@ -33,11 +34,13 @@ class Guards:
         Its outputs are the comparisons, 1 or 0. Its inputs are those that all rows share.
     truths : list of float
         The outputs at the numbers that were recorded.
+    lines : list of str
+        Where each was decided: a file and a line.
     """
 
-    def __init__(self, program: Program, truths: list[float]) -> None:
-        self.program, self.truths = program, truths
-        self._lock = threading.Lock()
+    def __init__(self, program: Program, truths: list[float], lines: list[str]) -> None:
+        self.program, self.truths, self.lines = program, truths, lines
+        self._lock = Lock()
         self._runner: PointRunner | None = None
 
     def frame(self, inputs: Any) -> PointFrame:
@@ -51,15 +54,15 @@ class Guards:
         Returns
         -------
         PointFrame
-            For ``hold``.
+            For ``fails``.
         """
         with self._lock:
             if self._runner is None:
                 self._runner = PointRunner(self.program, [], precise=True, optimize="auto")
         return self._runner.frame(derivatives=False, inputs=inputs)
 
-    def hold(self, frame: PointFrame) -> bool:
-        """Whether the comparisons come out as they did.
+    def fails(self, frame: PointFrame) -> int | None:
+        """The place of the first comparison that comes out otherwise: there the function takes another branch.
 
         Parameters
         ----------
@@ -68,17 +71,14 @@ class Guards:
 
         Returns
         -------
-        bool
-            False if the function takes another branch at these inputs.
+        int or None
+            None if all come out as they did.
         """
         frame.run()
         outputs: list[float] = frame.outputs.tolist()
-        return outputs == self.truths
-
-    def hold_at(self, numbers: Sequence[float]) -> bool:
-        """Whether the comparisons come out as they did at these inputs."""
-        frame = self.frame(array("d", numbers))
-        return self.hold(frame)
+        if outputs == self.truths:
+            return None
+        return next(place for place, output in enumerate(outputs) if output != self.truths[place])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,15 @@ class Trace:
     def count(self) -> int:
         """How many results there are."""
         return len(self.program.outputs)
+
+    @property
+    def lines(self) -> list[str]:
+        """Where each of its branches was decided: a file and a line."""
+        return self.guards.lines if self.guards else []
+
+    def fails_at(self, numbers: Sequence[float]) -> int | None:
+        """The place of the first guard that doesn't hold at the inputs that rows share; None if all do."""
+        return None if self.guards is None else self.guards.fails(self.guards.frame(array("d", numbers)))
 
 
 def trace(
@@ -135,22 +144,27 @@ def trace(
     """
     first = len(layout.outside)
     inputs = [*layout.outside, *[Value(number) for number in numbers[first:]]]
-    arguments = {part.place: part.rebuild(inputs[part.start : part.stop]) for part in layout.parts}
+
+    def call() -> Any:
+        return function({part.place: part.rebuild(inputs[part.start : part.stop]) for part in layout.parts})
+
     with decisions() as decided:
-        returned = function(arguments)
+        returned = recorded_call(call)
     results, rebuild = flatten(returned)
-    outputs = [_output(result) for result in results]
+    outputs = [_output(result, layout) for result in results]
     guards = [comparison.record() for comparison in decided]
     _check_leaves([*outputs, *guards], inputs)
     _check_branches(guards, inputs, layout)
     if not outputs:
         raise InvalidValueError("a function that is compiled returns at least one number")
     program = Program.record(outputs, inputs, names=layout.names, share=share)
-    shared = [inputs[slot] for slot in layout.shared]
-    return Trace(program, rebuild, guards_of(guards, shared, [layout.names[slot] for slot in layout.shared]))
+    shared, names = [inputs[slot] for slot in layout.shared], [layout.names[slot] for slot in layout.shared]
+    return Trace(program, rebuild, guards_of(guards, shared, names, [comparison.line for comparison in decided]))
 
 
-def guards_of(guards: Sequence[Value], inputs: Sequence[Value], names: Sequence[str]) -> Guards | None:
+def guards_of(
+    guards: Sequence[Value], inputs: Sequence[Value], names: Sequence[str], lines: list[str]
+) -> Guards | None:
     """Recorded comparisons as guards.
 
     Parameters
@@ -159,6 +173,8 @@ def guards_of(guards: Sequence[Value], inputs: Sequence[Value], names: Sequence[
         The comparisons.
     inputs, names
         The leaves that all rows share, and their names.
+    lines : list of str
+        Where each was decided.
 
     Returns
     -------
@@ -167,14 +183,16 @@ def guards_of(guards: Sequence[Value], inputs: Sequence[Value], names: Sequence[
     """
     if not guards:
         return None
-    return Guards(Program.record(guards, inputs, names=names), [guard.data for guard in guards])
+    return Guards(Program.record(guards, inputs, names=names), [guard.data for guard in guards], lines)
 
 
-def _output(result: Any) -> Value:
+def _output(result: Any, layout: Layout) -> Value:
     try:
         return as_value(result)
     except InvalidValueError as error:
-        raise InvalidValueError(f"a function that is compiled returns numbers: {error}") from None
+        fixed = [f"{part.label} is {part.rebuild([])!r}" for part in layout.parts if part.start == part.stop]
+        told = f", and an argument holds none: {', '.join(fixed)}" if fixed else ""
+        raise InvalidValueError(f"a function that is compiled returns numbers: {error}{told}") from None
 
 
 def _check_leaves(outputs: Sequence[Value], inputs: Sequence[Value]) -> None:

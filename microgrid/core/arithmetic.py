@@ -9,10 +9,11 @@ import math
 import operator as infix
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from microgrid.core.ieee import ELEMENTARY, IEEE_ELEMENTARY, Ieee
 from microgrid.core.rule import Pair, Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE
 
 __all__ = ["COMPARISONS", "FLOAT", "PLAIN", "Arithmetic", "choose"]
 
@@ -35,8 +36,9 @@ class Arithmetic:
 
     Attributes
     ----------
-    floats : bool
-        Whether its numbers are Python's floats, so that functions which were written for floats alone serve too.
+    floats, arrays : bool
+        Whether its numbers are Python's floats, or NumPy's arrays, so that functions which were written for those alone
+        serve too.
 
     Examples
     --------
@@ -46,11 +48,13 @@ class Arithmetic:
     """
 
     floats: bool = False
+    arrays: bool = False
 
     def __init__(self, name: str, *, exact: bool = False, **offers: Any) -> None:
         self.name = name
         self.exact = exact
         self._bound: dict[Rule, Pair] = {}
+        self._bound_while_used: WeakKeyDictionary[Rule, Pair] = WeakKeyDictionary()  # of rules that aren't the table's
         self.__dict__.update(offers)
 
     def __repr__(self) -> str:
@@ -58,10 +62,12 @@ class Arithmetic:
 
     def bind(self, rule: Rule) -> Pair:
         """The rule's ``value(*operands)`` and ``partials(out, *operands)`` in this arithmetic; the rule may be any."""
-        if rule not in self._bound:
+        pair = self._bound.get(rule) or self._bound_while_used.get(rule)
+        if pair is None:
             pair = rule.make(self)
-            self._bound[rule] = _on_flat_operands(pair, len(rule.regions)) if rule.arity is None else pair
-        return self._bound[rule]
+            pair = _on_flat_operands(pair, len(rule.regions)) if rule.arity is None else pair
+            (self._bound if rule.source is None else self._bound_while_used)[rule] = pair
+        return pair
 
     def total(self, terms: Iterable[Any]) -> Any:
         """The sum of a list in pairs: the error grows with log n, not n, and every number system adds in this order."""
@@ -70,6 +76,10 @@ class Arithmetic:
             odd = terms[len(terms) & ~1 :]
             terms = [*map(infix.add, terms[::2], terms[1::2]), *odd]
         return terms[0] if terms else 0.0
+
+    def each(self, numbers: Iterable[Any]) -> Iterable[Any]:
+        """A list that a rule goes through more than once."""
+        return list(numbers)
 
     def largest(self, terms: Iterable[Any]) -> Any:
         """The largest of a list; nan if the list has one, -inf if it is empty."""
@@ -80,9 +90,9 @@ class Arithmetic:
 
     def __getattr__(self, name: str) -> Any:
         """A rule of the table that this system doesn't offer itself."""
-        if name.startswith("_") or name not in RULES:
+        if name.startswith("_") or name not in EVERY_RULE:
             raise AttributeError(f"the {self.__dict__.get('name')} arithmetic has no {name!r}, nor has the rule table")
-        return self.bind(RULES[name])[0]
+        return self.bind(EVERY_RULE[name])[0]
 
 
 def _on_flat_operands(pair: Pair, lists: int) -> Pair:
@@ -132,5 +142,5 @@ class _FloatArithmetic(Arithmetic):
         return ieee_value, ieee_partials
 
 
-FLOAT = _FloatArithmetic("float", floats=True)
+FLOAT = _FloatArithmetic("float", floats=True, **COMPARISONS)
 """IEEE 754 doubles: log 0 is -inf, exp 710 is inf, 1/0 is inf, and nothing ever raises."""

@@ -12,17 +12,22 @@ from importlib.util import source_hash
 from pathlib import Path
 
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.core.source import C, List, Source
 
 __all__ = ["built_from", "rules_in_c"]
 
-_SOURCES = ("rule.py", "rules.py", "ieee.py", "arithmetic.py", "source.py", "engine.c", "c_rules.py")
+_SOURCES = (
+    *("rule.py", "rules.py", "coefficients.py", "c_library.py", "ieee.py", "arithmetic.py", "source.py", "engine.c"),
+    "c_rules.py",
+)
 _LETTERS = "xyz"
 _MANY = "Py_ssize_t count, const double *operands, double *partials, double *scratch"
 _SLOTS = {
     "abs": "Py_nb_absolute",
     "add": "Py_nb_add",
+    "floordiv": "Py_nb_floor_divide",
+    "mod": "Py_nb_remainder",
     "mul": "Py_nb_multiply",
     "neg": "Py_nb_negative",
     "pow": "Py_nb_power",
@@ -40,7 +45,7 @@ def built_from() -> str:
 
 def rules_in_c() -> str:
     """Every rule of the table in C: what ``engine.c`` includes."""
-    rules = list(RULES.values())
+    rules = list(EVERY_RULE.values())
     parts = ["/* Written from the rule table; not to be edited. */\n"]
     for rule in rules:
         parts.append(_list_rule(rule) if rule.arity is None else _fixed_rule(rule))
@@ -51,6 +56,8 @@ def rules_in_c() -> str:
     parts.append(f'static const char *const rule_names[] = {{"", {names}}};\n')
     arities = ", ".join([str(rule.arity or 0) for rule in rules])
     parts.append(f"static const unsigned char rule_arity[] = {{0, {arities}}}; /* 0: any number */\n")
+    choices = ", ".join([str(int(rule.choice)) for rule in rules])
+    parts.append(f"static const unsigned char rule_is_choice[MOST_OPS] = {{0, {choices}}};\n")
     parts.append(_lists(rules))
     parts.append(f'#define BUILT_FROM "{built_from()}"\n')
     return "\n".join(parts)
@@ -66,7 +73,7 @@ def _fixed_rule(rule: Rule) -> str:
     slopes = partials(out, *operands)
     lines = [f"*d{letter} = {source.write(slope)};" for letter, slope in zip(letters, slopes, strict=True)]
     parameters = [f"double {letter}" for letter in letters] + [f"double *d{letter}" for letter in letters]
-    body = [*source.lines, *lines, f"return {source.write(out)};"]
+    body = [*source.lines_for([out, *slopes]), *lines, f"return {source.write(out)};"]
     return _function("static inline double", f"rule_{rule.name}", ", ".join(parameters), body)
 
 
@@ -106,12 +113,13 @@ def _function(kind: str, name: str, parameters: str, body: Iterable[str]) -> str
 def _lists(rules: list[Rule]) -> str:
     """The rules of each kind, each as the arguments of a macro X."""
     unary = [rule for rule in rules if rule.arity == 1]
+    methods = [f"{rule.name}, {name}" for rule in unary if rule.name in RULES for name in (rule.name, *rule.aliases)]
     binary = [rule for rule in rules if rule.arity == 2]
     lists = [rule for rule in rules if rule.arity is None]
     operators = [rule for rule in rules if rule.operator in _SLOTS]
     return (
         _macro("FOR_UNARY_RULES", [rule.name for rule in unary])
-        + _macro("FOR_UNARY_METHODS", [f"{rule.name}, {name}" for rule in unary for name in (rule.name, *rule.aliases)])
+        + _macro("FOR_UNARY_METHODS", methods)
         + _macro("FOR_BINARY_RULES", [f"{rule.name}, {rule.constant_form or rule.name}" for rule in binary])
         + _macro("FOR_LIST_RULES", [f"{rule.name}, {len(rule.regions)}" for rule in lists])
         + _macro("FOR_MANY_RULES", [rule.name for rule in rules if rule.arity not in (1, 2)])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from microgrid._public import public
@@ -49,7 +51,7 @@ class Comparison(Deferred, Operators):
     <(x < 0.0) & ~(x < -3.0) is True>
     """
 
-    __slots__ = ("_truth", "left", "right", "rule")
+    __slots__ = ("_truth", "left", "line", "right", "rule")
 
     def __init__(self, rule: Rule, left: Any, right: Any) -> None:
         self.rule, self.left, self.right = rule, left, right
@@ -67,6 +69,7 @@ class Comparison(Deferred, Operators):
     def _decide(self) -> bool:
         watched = _watched.get()
         if watched is not None:
+            self.line = _line_outside()
             watched.append(self)
         return self._truth
 
@@ -122,6 +125,14 @@ def decisions() -> Iterator[list[Comparison]]:
         yield watched
     finally:
         _watched.reset(token)
+
+
+def _line_outside() -> str:
+    """The line that is being run outside of the package: a file and a number."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # the way to the frames that Python documents
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "microgrid":
+        frame = frame.f_back
+    return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _data_of(operand: Any) -> float:

@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FunctionType, MethodType
 from typing import Any
+from weakref import WeakValueDictionary, ref
 
 from microgrid._public import public
 from microgrid.core.engine import Value
@@ -38,14 +39,22 @@ class CustomRule(Rule):
     ----------
     written : tuple of callable
         ``value`` and ``partials``, as the user wrote them.
+    numpy : bool
+        Whether they take NumPy's arrays as they take floats.
     """
 
     written: Pair = field(kw_only=True)
+    numpy: bool = field(kw_only=True)
 
     @property
     def portable(self) -> bool:
         """Whether both functions take the arithmetic ``m``, so that they run in every one."""
         return all([_takes_m(function) for function in self.written])
+
+    @property
+    def on_arrays(self) -> bool:
+        """Whether both functions run on NumPy's arrays: as they are, or in every arithmetic."""
+        return self.numpy or self.portable
 
     @property
     def source(self) -> str:
@@ -76,7 +85,7 @@ class CustomRule(Rule):
                     f"the operation {self.name} can't be pickled, for its function at {_place(function)} can't be "
                     "imported by another process: define it with def, at the top of a module, and keep its name"
                 )
-        return _rule_of, (*self.written, self.name, self.symbol, self.latex, self.regions)
+        return _rule_of, (*self.written, self.name, self.symbol, self.latex, self.regions, self.numpy)
 
 
 class Operation:
@@ -118,7 +127,10 @@ class Operation:
         return _operation_of, (self.rule,)
 
 
-_OPERATIONS: dict[Hashable, Operation] = {}
+# The same functions and words make the same operation while it, or a node of it, is there. The keys are identities of
+# what the rule holds.
+_OPERATIONS: WeakValueDictionary[Hashable, Operation] = WeakValueDictionary()
+_RULES: WeakValueDictionary[Hashable, CustomRule] = WeakValueDictionary()
 
 
 @public()
@@ -130,6 +142,7 @@ def custom(
     symbol: str | None = None,
     latex: str | None = None,
     regions: Iterable[Region] | None = None,
+    numpy: bool = False,
 ) -> Operation:
     r"""An operation of one's own, from its value and its local derivatives.
 
@@ -153,6 +166,10 @@ def custom(
         ``{xs}`` for any number; other braces are doubled.
     regions : iterable of Region, optional
         One for each operand: where it is regular, which is where a check draws its points.
+    numpy : bool, default False
+        Whether both functions take NumPy arrays as they take floats, element by element, as SciPy's do. Then a function
+        that is compiled for rows calls them with whole columns; with ``precise=True``, which asks for the bits of
+        floats, row by row all the same.
 
     Returns
     -------
@@ -196,15 +213,19 @@ def custom(
     name = _text("name", name, _name_of(value))
     ranges = _regions(name, operands, regions)
     words = (name, _text("symbol", symbol, name), _text("latex", latex, _default_latex(name, ranges)))
-    key = (_identity(value), _identity(partials), *words, ranges)
-    if key in _OPERATIONS:
-        return _OPERATIONS[key]
-    return _OPERATIONS.setdefault(key, Operation(_rule((value, partials), words, ranges), operands))
+    key = (_identity(value), _identity(partials), *words, ranges, bool(numpy))
+    operation = _OPERATIONS.get(key)
+    if operation is None:
+        rule = _RULES.get(key) or _rule((value, partials), words, ranges, numpy=bool(numpy))
+        operation = Operation(_RULES.setdefault(key, rule), operands)
+    return _OPERATIONS.setdefault(key, operation)
 
 
-def _rule(written: Pair, words: tuple[str, str, str], regions: tuple[Region, ...]) -> CustomRule:
+def _rule(written: Pair, words: tuple[str, str, str], regions: tuple[Region, ...], *, numpy: bool) -> CustomRule:
     name, symbol, latex = words
-    rule = CustomRule(name, lambda m: _pair(rule, m), symbol, latex, regions, written=written)
+    made: list[ref[CustomRule]] = []  # the rule, which must not hold itself: it is freed with its last node
+    rule = CustomRule(name, lambda m: _pair(made[0], m), symbol, latex, regions, written=written, numpy=numpy)
+    made.append(ref(rule))
     try:
         latex.format(**dict.fromkeys(rule.letters, "x"))
     except (LookupError, ValueError, AttributeError) as error:
@@ -224,8 +245,9 @@ def _rule_of(
     symbol: str,
     latex: str,
     regions: tuple[Region, ...],
+    numpy: bool = False,
 ) -> Rule:
-    return custom(value, partials, name=name, symbol=symbol, latex=latex, regions=regions).rule
+    return custom(value, partials, name=name, symbol=symbol, latex=latex, regions=regions, numpy=numpy).rule
 
 
 @public()
@@ -237,7 +259,8 @@ def _rule_at(module: str, name: str) -> Rule:
 @public()
 def _operation_of(rule: CustomRule) -> Operation:
     value, partials = rule.written
-    return custom(value, partials, name=rule.name, symbol=rule.symbol, latex=rule.latex, regions=rule.regions)
+    words = {"name": rule.name, "symbol": rule.symbol, "latex": rule.latex}
+    return custom(value, partials, **words, regions=rule.regions, numpy=rule.numpy)
 
 
 # ---- reading what was given -----------------------------------------------------------------------------------
@@ -388,9 +411,10 @@ def _describe(rule: CustomRule) -> str:
 # ---- running it -----------------------------------------------------------------------------------------------
 
 
-def _pair(rule: CustomRule, m: Any) -> Pair:
-    """The two functions in an arithmetic, with what they give checked."""
-    if not (rule.portable or m.floats or m is VALUE):
+def _pair(known: ref[CustomRule], m: Any) -> Pair:
+    """The two functions in an arithmetic, with what they give checked; they don't keep the rule."""
+    rule = _held(known)
+    if not (rule.portable or m.floats or m is VALUE or (m.arrays and rule.numpy)):
         raise OperationError(
             f"the operation {rule.name} ({rule.value_source}) is written for floats and Values, not for the "
             f"{m.name} arithmetic: let its value and its partials take a keyword-only m, and take every function from "
@@ -400,15 +424,24 @@ def _pair(rule: CustomRule, m: Any) -> Pair:
     value, partials = [partial(f, m=m) if _takes_m(f) else f for f in rule.written]
 
     def checked_value(*operands: Any) -> Any:
+        if m is VALUE:  # the value is the node itself: what the functions have as derivatives is not what the user says
+            return elementwise(_held(known))(*operands)
+        rule = _held(known)
         return _number(number, _run(rule, "value", value, operands), rule, "value", operands)
 
     def checked_partials(out: Any, *operands: Any) -> list[Any]:
+        rule = _held(known)
         slopes = _one_each(_run(rule, "partials", partials, operands, out), rule, operands)
         return [_number(number, slope, rule, "partials", operands) for slope in slopes]
 
-    # Of Values the value is the node itself: what the functions inside have as derivatives is not what the user says.
-    by_operands = elementwise(rule) if m is VALUE else checked_value
-    return (by_operands, checked_partials) if rule.arity is not None else _on_a_list(by_operands, checked_partials)
+    return (checked_value, checked_partials) if rule.arity is not None else _on_a_list(checked_value, checked_partials)
+
+
+def _held(known: ref[CustomRule]) -> CustomRule:
+    """The rule, which whoever uses it holds."""
+    rule = known()
+    assert rule is not None
+    return rule
 
 
 def _on_a_list(value: Callable[..., Any], partials: Callable[..., Any]) -> Pair:

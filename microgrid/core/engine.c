@@ -10,9 +10,13 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <fenv.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 #if defined(_WIN32)
 #include <malloc.h>
 #elif defined(__linux__)
@@ -42,6 +46,8 @@ static double largest(const double *terms, Py_ssize_t n) {
     return peak;
 }
 
+enum { OP_BITS = 12, MOST_OPS = 1 << OP_BITS };
+
 #include "rules.inc"
 
 /* ---- the node ------------------------------------------------------------------------------------------------- */
@@ -53,7 +59,8 @@ typedef struct { /* the operands of a node with more than two, behind it in memo
     Value *parents[];
 } Many;
 
-enum { FIRST_IS_NUMBER = 1, SECOND_IS_NUMBER = 2, IS_CONSTANT = 4 };
+/* UNREACHED: to this node, the last sweep found no way but through branches that weren't taken. */
+enum { FIRST_IS_NUMBER = 1, SECOND_IS_NUMBER = 2, IS_CONSTANT = 4, UNREACHED = 8 };
 enum { LEAF, UNARY, BINARY, MANY }; /* how the operands are kept */
 
 struct Value {
@@ -66,11 +73,12 @@ struct Value {
         Many *many;
     } operand[2];
     PyObject *name;
-    unsigned long long op : 12, kind : 2, flags : 4, mark : 46; /* mark: the last sweep that met the node */
+    unsigned long long op : OP_BITS, kind : 2, flags : 4, mark : 46; /* mark: the last sweep that met the node */
 };
 
 static PyTypeObject *ValueType;
 static PyObject *callbacks; /* a dict of what Python does for us; see configure() */
+static Py_ssize_t nodes_of[1 << 12]; /* of each op that is not of the table */
 static PyObject *general[OP_COUNT]; /* each rule's function for operands that are not Values alone */
 static PyObject *rule_objects; /* a list: the Rule of each op; None for a leaf */
 static PyObject *open_blocks; /* a list with an entry for each strict() block that is open in any thread */
@@ -222,6 +230,8 @@ static int freeing;
 static void release_parents(Value *node) {
     switch (node->kind) {
     case MANY: {
+        if (node->op >= OP_COUNT && --nodes_of[node->op] == 0) /* a user's own rule goes with its last node */
+            PyList_SetItem(rule_objects, node->op, Py_NewRef(Py_None));
         Many *many = node->operand[0].many;
         for (Py_ssize_t i = 0; i < many->count; i++) Py_DECREF(many->parents[i]);
         PyMem_Free(many);
@@ -281,6 +291,28 @@ static PyObject *checked(Value *node) {
     return (PyObject *)node;
 }
 
+/* NumPy reports the processor's floating-point flags (1/0, an overflow, an underflow) as faults of its own, and an
+   operation may run in its loop over an array of Values: an operation that may have set one clears them. Reading them
+   after each operation would make recording slower by a quarter, so that one is told by its numbers: infinite, nan,
+   zero or subnormal. */
+static inline int is_unusual(double x) { /* by its exponent, all zeros or all ones; adding 1 makes these 1 and 0 */
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (((bits >> 52) + 1) & 0x7ff) < 2;
+}
+static void clear_float_flags(void) {
+#if defined(__SSE2__) /* feclearexcept goes through the old floating-point unit too, which takes ten times as long */
+    _mm_setcsr(_mm_getcsr() & ~(_MM_EXCEPT_INVALID | _MM_EXCEPT_DIV_ZERO | _MM_EXCEPT_OVERFLOW | _MM_EXCEPT_UNDERFLOW));
+#else
+    feclearexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW);
+#endif
+}
+
+static Py_NO_INLINE PyObject *settled(Value *node) {
+    clear_float_flags();
+    return IS_STRICT() ? checked(node) : (PyObject *)node;
+}
+
 static inline PyObject *record_unary(unsigned op, double (*rule)(double, double *), Value *x) {
     double partial, out = rule(x->data, &partial);
     Value *node = new_node(op, UNARY);
@@ -289,7 +321,7 @@ static inline PyObject *record_unary(unsigned op, double (*rule)(double, double 
     node->partial[0] = partial;
     Py_INCREF(x);
     node->operand[0].node = x;
-    return IS_STRICT() ? checked(node) : (PyObject *)node;
+    return IS_STRICT() | is_unusual(out) | is_unusual(partial) ? settled(node) : (PyObject *)node;
 }
 
 /* One operand may be a plain number: then its node is NULL and the number counts. */
@@ -315,7 +347,8 @@ static inline PyObject *record_binary(unsigned op, double (*rule)(double, double
         node->operand[1].number = y_data;
         node->flags = SECOND_IS_NUMBER;
     }
-    return IS_STRICT() ? checked(node) : (PyObject *)node;
+    const int unusual = is_unusual(out) | is_unusual(first) | is_unusual(second);
+    return IS_STRICT() | unusual ? settled(node) : (PyObject *)node;
 }
 
 typedef double (*ManyRule)(Py_ssize_t, const double *, double *, double *);
@@ -336,6 +369,7 @@ static PyObject *record_many(unsigned op, ManyRule rule, Py_ssize_t count, PyObj
         many->parents[i] = AS_VALUE(operands[i]);
     }
     node->data = rule(count, room, many_partials(many), room + count);
+    clear_float_flags();
     node->operand[0].many = many;
     PyMem_Free(room);
     return checked(node);
@@ -415,6 +449,7 @@ typedef struct {
 
 static Stack pending, order;
 static unsigned long long sweep; /* the number of the current sweep */
+static int met_choices;          /* whether there is a choice among the nodes in `order` */
 
 static int push(Stack *stack, uintptr_t item) {
     if (stack->count == stack->room) {
@@ -458,8 +493,12 @@ static inline int add_to_order(Value *root, int clearing) {
         }
         Value *node = (Value *)item;
         if (node->mark == sweep) continue;
+        met_choices |= rule_is_choice[node->op];
         node->mark = sweep;
-        if (clearing) node->grad = 0.0;
+        if (clearing) {
+            node->flags &= ~UNREACHED;
+            node->grad = 0.0;
+        }
         if (push(&pending, item | 1)) return -1;
         if (node->kind == MANY) {
             Many *many = node->operand[0].many;
@@ -479,6 +518,7 @@ static inline int add_to_order(Value *root, int clearing) {
 static int find_interior(Value *root) {
     sweep++;
     order.count = 0;
+    met_choices = 0;
     return add_to_order(root, 1);
 }
 
@@ -498,6 +538,29 @@ static void hand_back(void) {
     }
 }
 
+/* Along one edge: nothing if the node was not reached, and nothing to what a choice didn't take. A nan was taken. */
+static inline void hand_back_to(Value *parent, const Value *node, double partial) {
+    if (node->flags & UNREACHED || (partial == 0.0 && rule_is_choice[node->op])) return;
+    parent->grad += partial * node->grad;
+    parent->flags &= ~UNREACHED;
+}
+
+/* hand_back for a graph with choices; it is one of its own, so that other graphs pay nothing. */
+static void hand_back_by_choices(void) {
+    for (size_t i = 0; i + 1 < order.count; i++) ((Value *)order.items[i])->flags |= UNREACHED; /* the last is the root */
+    for (size_t i = order.count; i-- > 0;) {
+        const Value *node = (Value *)order.items[i];
+        if (node->kind == MANY) {
+            Many *many = node->operand[0].many;
+            for (Py_ssize_t k = 0; k < many->count; k++) hand_back_to(many->parents[k], node, many_partials(many)[k]);
+            continue;
+        }
+        if (!(node->flags & FIRST_IS_NUMBER)) hand_back_to(node->operand[0].node, node, node->partial[0]);
+        if (node->kind == BINARY && !(node->flags & SECOND_IS_NUMBER))
+            hand_back_to(node->operand[1].node, node, node->partial[1]);
+    }
+}
+
 static PyObject *backward(PyObject *self, PyObject *unused) {
     Value *root = AS_VALUE(self);
     if (IS_STRICT()) {
@@ -511,7 +574,8 @@ static PyObject *backward(PyObject *self, PyObject *unused) {
     }
     if (find_interior(root)) return PyErr_NoMemory();
     root->grad = 1.0;
-    hand_back();
+    if (met_choices) hand_back_by_choices();
+    else hand_back();
     shrink(&pending);
     shrink(&order);
     Py_RETURN_NONE;
@@ -541,7 +605,7 @@ static PyObject *zero_grad(PyObject *self, PyObject *unused) {
    `inputs` an input, from there on a constant where the distance is even and a node where it is odd. A node's mark
    holds its place, above the number of the sweep that met it, so that no table from nodes to places is needed. */
 
-enum { LINE = 8, MOST_OF_A_KIND = 1 << 29, NO_PLACE = -1, NOT_ENTERED = 0xFFFF, MOST_OPS = 1 << 12 };
+enum { LINE = 8, MOST_OF_A_KIND = 1 << 29, NO_PLACE = -1, NOT_ENTERED = 0xFFFF };
 
 typedef struct {
     unsigned long long base; /* the sweep's number: marks above it are places */
@@ -1019,7 +1083,7 @@ static PyObject *operand_node(Value *node, int place, unsigned flag) {
     if (node->flags & flag) {
         Value *constant = new_leaf(node->operand[place].number, IS_CONSTANT);
         if (!constant) return NULL;
-        constant->grad = 0.0 + node->partial[place] * node->grad; /* as a sweep adds it to a gradient of 0 */
+        hand_back_to(constant, node, node->partial[place]); /* as a sweep would have, from a gradient of 0 */
         node->operand[place].node = constant;
         node->flags &= ~flag;
     }
@@ -1057,11 +1121,14 @@ static PyObject *get_partials(PyObject *self, void *unused) {
 
 #define UNARY_RULE(NAME)                                                                                              \
     static PyObject *unary_##NAME(PyObject *x) { return record_unary(OP_##NAME, rule_##NAME, AS_VALUE(x)); }          \
-    static PyObject *method_##NAME(PyObject *x, PyObject *Py_UNUSED(ignored)) { return unary_##NAME(x); }             \
     static PyObject *function_##NAME(PyObject *Py_UNUSED(module), PyObject *x) {                                      \
         return IS_VALUE(x) ? unary_##NAME(x) : PyObject_CallOneArg(general[OP_##NAME], x);                            \
     }
 FOR_UNARY_RULES(UNARY_RULE)
+
+#define UNARY_METHOD(NAME, METHOD)                                                                                    \
+    static PyObject *method_##METHOD(PyObject *x, PyObject *Py_UNUSED(ignored)) { return unary_##NAME(x); }
+FOR_UNARY_METHODS(UNARY_METHOD)
 
 #define BINARY_RULE(NAME, CONSTANT)                                                                                   \
     static PyObject *binary_##NAME(PyObject *x, PyObject *y) {                                                        \
@@ -1203,6 +1270,7 @@ static PyObject *make_node(unsigned op, double data, double grad, PyObject *name
         }
     }
     node->kind = kind;
+    if (op >= OP_COUNT) nodes_of[op]++;
     if (is_constant) return (PyObject *)node; /* what is computed with a plain number is checked, not the number */
     return checked(node);
 }
@@ -1302,8 +1370,8 @@ static PyMethodDef value_methods[] = {
     {"backward", backward, METH_NOARGS, NULL},
     {"zero_grad", zero_grad, METH_NOARGS, NULL},
     {"_twin", twin, METH_O, NULL},
-#define UNARY_METHOD(NAME, METHOD) {#METHOD, method_##NAME, METH_NOARGS, NULL}, /* set_method_doc documents it */
-    FOR_UNARY_METHODS(UNARY_METHOD)
+#define METHOD_ENTRY(NAME, METHOD) {#METHOD, method_##METHOD, METH_NOARGS, NULL}, /* set_method_doc documents it */
+    FOR_UNARY_METHODS(METHOD_ENTRY)
     {NULL},
 };
 

@@ -8,13 +8,14 @@ the native engine is used where it was built, otherwise ``python``. The results 
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE
 from microgrid.core.value import as_float, as_operand
 from microgrid.errors import MicrogridError
 
@@ -115,7 +116,8 @@ def as_value(operand: Any) -> Value:
 
 
 # By rule, not by name: a user's own operation may bear the name of another.
-_RECORDERS: dict[Rule, Callable[..., Value]] = {rule: engine.recorder(rule) for rule in RULES.values()}
+_RECORDERS: dict[Rule, Callable[..., Value]] = {rule: engine.recorder(rule) for rule in EVERY_RULE.values()}
+_RECORDERS_WHILE_USED: weakref.WeakKeyDictionary[Rule, Callable[..., Value]] = weakref.WeakKeyDictionary()
 
 
 def recorder(rule: Rule) -> Callable[..., Value]:
@@ -123,18 +125,20 @@ def recorder(rule: Rule) -> Callable[..., Value]:
 
     The function takes operands that are all Values, those of a rule on lists one list after the other.
     """
-    if rule not in _RECORDERS:
-        _RECORDERS[rule] = _recorder_on_floats(rule)
-    return _RECORDERS[rule]
+    found = _RECORDERS.get(rule) or _RECORDERS_WHILE_USED.get(rule)
+    if found is None:
+        found = _RECORDERS_WHILE_USED[rule] = _recorder_on_floats(rule)
+    return found
 
 
 def _recorder_on_floats(rule: Rule) -> Callable[..., Value]:
     value, partials = FLOAT.bind(rule)
+    rule_now = weakref.ref(rule)  # the recorder is kept as long as the rule, and so may not keep it
 
     def record(*operands: Value) -> Value:
         data = [operand.data for operand in operands]
         out = value(*data)
-        node: Value = engine.make(rule, out, 0.0, None, operands, partials(out, *data), False)
+        node: Value = engine.make(rule_now(), out, 0.0, None, operands, partials(out, *data), False)
         return node
 
     return record

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from microgrid.core.arithmetic import FLOAT
-from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value, as_value, engine, recorder
 from microgrid.core.help import describe, document
 from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
-from microgrid.core.value import ValueBase, as_float, is_number
+from microgrid.core.value import Deferred, ValueBase, as_float, is_number
 from microgrid.errors import InvalidValueError
 
 __all__ = ["FUNCTIONS", "elementwise"]
@@ -19,8 +18,8 @@ __all__ = ["FUNCTIONS", "elementwise"]
 
 def _apply(rule: Rule, operands: tuple[Any, ...]) -> Any:
     """A node if an operand is one; otherwise a plain float."""
-    if any([isinstance(operand, Value | Comparison) for operand in operands]):
-        if rule.constant_form and not isinstance(operands[-1], Value | Comparison):
+    if any([isinstance(operand, Value | Deferred) for operand in operands]):
+        if rule.constant_form and not isinstance(operands[-1], Value | Deferred):
             rule = RULES[rule.constant_form]
         return recorder(rule)(*[as_value(operand) for operand in operands])
     return FLOAT.bind(rule)[0](*[as_float(operand) for operand in operands])
@@ -38,7 +37,7 @@ def elementwise(rule: Rule) -> Callable[..., Any]:
         if any([hasattr(operand, "ndim") and not is_number(operand) for operand in operands]):
             import numpy
 
-            return numpy.frompyfunc(function, len(operands), 1)(*operands)
+            return numpy.frompyfunc(elementwise(rule), len(operands), 1)(*operands)  # not itself: that is a cycle
         return _apply(rule, operands)
 
     return function
@@ -48,6 +47,12 @@ def _list_function(rule: Rule) -> Callable[..., Any]:
     def function(*lists: Iterable[Any]) -> Any:
         if len(lists) != len(rule.regions):
             raise TypeError(f"{rule.name} takes {len(rule.regions)} lists of operands, not {len(lists)}")
+        for one in lists:
+            if hasattr(one, "apply_to_whole"):  # an array that is not computed element by element
+                return one.apply_to_whole(general, rule, lists)
+        return general(*lists)
+
+    def general(*lists: Iterable[Any]) -> Any:
         groups = [tuple(operands) for operands in lists]
         lengths = [len(group) for group in groups]
         if len(set(lengths)) > 1:

@@ -7,7 +7,8 @@ Reverse mode, in one paragraph. The *adjoint* of a node is the derivative of the
 output's own adjoint is 1. A node hands each of its parents its adjoint times the local derivative on the edge between
 them, and a parent's adjoint is the sum over its edges. Visiting children before parents makes each adjoint complete
 before it is handed on, so the whole gradient costs one pass: that is ``pullback``. ``pushforward`` runs the same
-products the other way, from one chosen direction in the leaves to the *tangent* of every node.
+products the other way, from one chosen direction in the leaves to the *tangent* of every node. What a choice didn't
+take is no edge in either.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
+
+from microgrid.core.adjoints import Adjoints
+from microgrid.core.arithmetic import PLAIN
 
 __all__ = ["dependents", "evaluate", "local_partials", "pullback", "pushforward", "recorded", "topological_order"]
 
@@ -147,7 +151,9 @@ def pullback(
     partials: Partials = recorded,
     seed: Any = 1.0,
     *,
+    m: Any = PLAIN,
     through: Collection[Node] | None = None,
+    wanted: Iterable[Node] | None = None,
     times: Callable[[Any, Any], Any] = operator.mul,
     order: Sequence[Node] | None = None,
 ) -> dict[Node, Any]:
@@ -161,8 +167,12 @@ def pullback(
         From a node to its local derivatives, one per parent.
     seed : number
         The output's own adjoint.
+    m : Arithmetic
+        The number system of the partials.
     through : collection of node, optional
-        The nodes that are wanted, such as ``dependents`` gives; no other is visited.
+        The nodes to visit, such as ``dependents`` gives; by default the whole graph.
+    wanted : iterable of node, optional
+        The nodes whose adjoints are returned; by default all that are visited.
     times : callable
         Multiplies a local derivative by an adjoint. None says that this edge contributes nothing.
     order : sequence of node, optional
@@ -171,20 +181,17 @@ def pullback(
     Returns
     -------
     dict
-        The adjoint of every node that the root depends on, or of those among them that are wanted.
+        The adjoint of each of these nodes; 0.0 where nothing arrives.
     """
-    adjoints: dict[Node, Any] = {root: seed}
-    for node in reversed(topological_order(root) if order is None else order):
-        if node.op is None or node not in adjoints or (through is not None and node not in through):
-            continue
-        adjoint = adjoints[node]
-        for parent, partial in zip(node.parents, partials(node), strict=True):
-            if through is not None and parent not in through:
-                continue
-            share = times(partial, adjoint)
-            if share is not None:
-                adjoints[parent] = adjoints[parent] + share if parent in adjoints else share
-    return adjoints
+    order = topological_order(root) if order is None else order
+    visited = order if through is None else [node for node in order if node in through]
+    adjoints = Adjoints(m, times=times)
+    adjoints.hand(root, seed)
+    for node in reversed(visited):
+        if node.op is not None and node in adjoints.sums:
+            edges = zip(node.parents, partials(node), strict=True)
+            adjoints.hand_back(node, node.op, edges if through is None else [(x, d) for x, d in edges if x in through])
+    return {node: adjoints.of(node) for node in (visited if wanted is None else wanted)}
 
 
 def pushforward(
@@ -197,27 +204,23 @@ def pushforward(
     root : node
         The output.
     tangents : mapping
-        The direction: a tangent for each node that moves. Other leaves stand still.
+        The direction: a tangent for each node that moves. Other leaves stand still, and those whose tangent is 0.
     partials : callable
-        From a node to its local derivatives, one per parent.
+        From a node to its local derivatives, one per parent, which are numbers that Python can compare with 0.
     zero : number
-        The tangent of a leaf that stands still.
+        The tangent of a node that stands still.
 
     Returns
     -------
     dict
         The tangent of every node that the root depends on.
     """
-    moving: dict[Node, Any] = dict(tangents)
-    for node in topological_order(root):
-        if node in moving:
-            continue
-        if node.op is None:
-            moving[node] = zero
-            continue
-        terms = [d * moving[parent] for parent, d in zip(node.parents, partials(node), strict=True)]
-        total = terms[0]
-        for term in terms[1:]:
-            total = total + term
-        moving[node] = total
-    return moving
+    moving: dict[Node, Any] = {node: tangent for node, tangent in tangents.items() if tangent != 0.0}
+    order = topological_order(root)
+    for node in order:
+        if node.op is not None and node not in tangents:
+            edges = [edge for edge in zip(node.parents, partials(node), strict=True) if edge[0] in moving]
+            terms = [d * moving[parent] for parent, d in edges if not (d == 0.0 and node.op.choice)]
+            if terms:
+                moving[node] = sum(terms[1:], terms[0])
+    return {node: moving.get(node, zero) for node in (*tangents, *order)}

@@ -6,22 +6,18 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from microgrid.core.c_library import floor, fma, hypot
+
 __all__ = ["ELEMENTARY", "IEEE_ELEMENTARY", "Ieee"]
 
 _LOGARITHMIC = (math.exp, math.expm1, math.log, math.log1p, math.sqrt, math.pow)
 _CIRCULAR = (math.sin, math.cos, math.tan, math.asin, math.acos, math.atan, math.atan2)
 
 
-def _hypot(x: float, y: float) -> float:
-    """The C library's hypot, which every engine has; math.hypot is Python's own and differs in the last bit."""
-    if math.isfinite(x) and math.isfinite(y):
-        return abs(complex(x, y))
-    return math.hypot(x, y)  # of nan, abs raises if an earlier function left its errno behind
-
-
-_HYPERBOLIC = (math.sinh, math.cosh, math.tanh, math.erf)
-ELEMENTARY: dict[str, Any] = {function.__name__: function for function in _LOGARITHMIC + _CIRCULAR + _HYPERBOLIC}
-ELEMENTARY["hypot"] = _hypot
+_HYPERBOLIC = (math.sinh, math.cosh, math.tanh, math.asinh, math.acosh, math.atanh, math.erf, math.erfc)
+_OTHERS = (math.log2, math.log10, math.exp2, math.cbrt, math.fmod, math.copysign)
+_ALL = (*_LOGARITHMIC, *_CIRCULAR, *_HYPERBOLIC, *_OTHERS, hypot, floor, fma)
+ELEMENTARY: dict[str, Any] = {function.__name__: function for function in _ALL}
 """Python's elementary functions by their names in the rule table."""
 
 
@@ -95,6 +91,10 @@ def _log1p_pole(x: float) -> float:
     return -math.inf if x == -1.0 else math.nan
 
 
+def _atanh_pole(x: float) -> float:
+    return math.copysign(math.inf, x) if abs(x) == 1.0 else math.nan
+
+
 def _pow_overflow(x: float, y: float) -> float:
     """Infinite, and negative for an odd power of a negative number, -0.0 included."""
     return -math.inf if math.copysign(1.0, x) < 0.0 and math.fmod(y, 2.0) in (1.0, -1.0) else math.inf
@@ -104,8 +104,14 @@ def _pow_pole(x: float, y: float) -> float:
     return _pow_overflow(x, y) if x == 0.0 else math.nan
 
 
-_OVERFLOWS: dict[str, Callable[..., float]] = {"sinh": _signed_infinite, "pow": _pow_overflow}
-_POLES: dict[str, Callable[..., float]] = {"log": _log_pole, "log1p": _log1p_pole, "pow": _pow_pole}
+def _fma_overflow(x: float, y: float, z: float) -> float:
+    """Infinite, with the sign of the product: no finite sum turns it."""
+    return math.copysign(math.inf, x) * math.copysign(1.0, y)
+
+
+_OVERFLOWS: dict[str, Callable[..., float]] = {"sinh": _signed_infinite, "pow": _pow_overflow, "fma": _fma_overflow}
+_POLES: dict[str, Callable[..., float]] = dict.fromkeys(("log", "log2", "log10"), _log_pole)
+_POLES |= {"log1p": _log1p_pole, "atanh": _atanh_pole, "pow": _pow_pole}
 
 
 def _total(function: Callable[..., float]) -> Callable[..., Ieee]:

@@ -10,12 +10,13 @@ import functools
 from array import array
 from collections.abc import Callable
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from microgrid.core import _engine
 from microgrid.core.c_rules import built_from
 from microgrid.core.help import describe_method
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
 from microgrid.core.value import ValueBase, as_float, as_operand, check_name
 
@@ -31,23 +32,30 @@ NAME = "native"
 Value: Any = _engine.Value
 Value.__doc__ = ValueBase.__doc__  # a class's docstring is the one thing that it doesn't inherit
 
-_rules: list[Rule | None] = [None, *RULES.values()]
+_rules: list[Rule | None] = [None, *EVERY_RULE.values()]
+_OF_TABLE = len(_rules)
 _places: dict[Rule | None, int] = {rule: place for place, rule in enumerate(_rules)}
+_places_while_used: WeakKeyDictionary[Rule, int] = WeakKeyDictionary()
 _END = "\n--\n\n"  # of the signature that a builtin's docstring begins with: inspect reads it, and help leaves it out
 _MOST_RULES = 1 << 12  # a node keeps its rule's place in 12 bits
 
 
 def _place(rule: Rule | None) -> int:
-    """Where the rule stands in the engine's list; one that is not of the table is appended."""
-    if rule not in _places:
-        if len(_rules) == _MOST_RULES:
+    """Where the rule stands in the engine's list; one that is not of the table has a place while it has nodes."""
+    place = _places.get(rule)
+    if place is not None or rule is None:
+        return place or 0
+    place = _places_while_used.get(rule)
+    if place is None or _rules[place] is not rule:
+        place = next((free for free in range(_OF_TABLE, len(_rules)) if _rules[free] is None), len(_rules))
+        if place == _MOST_RULES:
             raise MemoryError(
-                f"there are {_MOST_RULES:,} operations already: make one before a loop, not in it, and give it what "
+                f"there are nodes of {_MOST_RULES:,} operations: make one before a loop, not in it, and give it what "
                 "varies as an operand"
             )
-        _rules.append(rule)
-        _places[rule] = len(_rules) - 1
-    return _places[rule]
+        _rules[place : place + 1] = [rule]
+        _places_while_used[rule] = place
+    return place
 
 
 def recorder(rule: Rule) -> Callable[..., Any]:
@@ -70,7 +78,7 @@ def make(
 
 def function(rule: Rule, general: Callable[..., Any]) -> Callable[..., Any]:
     """The rule's function of the package: natively for Values, the general one for anything else."""
-    for method in (rule.name, *rule.aliases) if rule.arity == 1 else ():
+    for method in (rule.name, *rule.aliases) if rule.arity == 1 and rule.name in RULES else ():
         _engine.set_method_doc(method, f"{method}($self, /){_END}{describe_method(rule)}")
     made: Callable[..., Any] = _engine.function(
         _place(rule), general, f"{rule.name}({', '.join(rule.letters)}, /){_END}{general.__doc__}"

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import AUXILIARY, RULES
 from microgrid.core.source import Infix
 
 __all__ = ["Text", "derivatives", "formula"]
@@ -197,6 +197,9 @@ class _PlainText(Arithmetic):
         return Text(f"sum({_of(term).text} for {self._loop})")
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in AUXILIARY:  # no function that a reader could call: its definition is written
+            value: Callable[..., Any] = AUXILIARY[name].make(self)[0]
+            return value
         if name not in RULES:
             raise AttributeError(f"the rule table has no {name!r}")
         return partial(_function, name)

@@ -93,12 +93,16 @@ class Value(ValueBase):
         if type(first) is tuple:
             return first
         if type(first) is float:
-            self._first = first = constant(first, 0.0 + self._first_partial * self._grad)
+            self._first = first = self._constant(first, self._first_partial)
         if type(second) is float:
-            self._second = second = constant(second, 0.0 + self._second_partial * self._grad)
+            self._second = second = self._constant(second, self._second_partial)
         if second is not None:
             return (first, second)
         return () if first is None else (first,)
+
+    def _constant(self, number: float, partial: float) -> Value:  # noqa: ARG002  # ``specialize`` uses it
+        """The leaf for a plain number among the operands. No sweep has passed here: each looks at the parents first."""
+        return constant(number)
 
     @property
     def partials(self) -> tuple[float, ...]:
@@ -124,10 +128,12 @@ class Value(ValueBase):
         for node in order:
             if node.op is not None or node.is_constant:  # the gradients of other leaves add up from sweep to sweep
                 node._grad = 0.0
-        self._grad = 1.0
+        self._grad, reached = 1.0, {self}
         for node in reversed(order):
             for parent, slope in zip(node.parents, node.partials, strict=True):
-                parent._grad += slope * node._grad
+                if node in reached and (slope or not node.op.choice):  # what wasn't taken hands nothing on
+                    parent._grad += slope * node._grad
+                    reached.add(parent)
 
     def zero_grad(self) -> None:
         for node in topological_order(self):
@@ -167,10 +173,10 @@ def make(
     return node
 
 
-def constant(number: float, grad: float = 0.0) -> Value:
+def constant(number: float) -> Value:
     """A leaf for a plain number in an expression."""
     leaf = Value.__new__(Value)
-    leaf._data, leaf._grad = number, grad
+    leaf._data, leaf._grad = number, 0.0
     leaf._first = leaf._second = leaf._name = leaf._rule = leaf._first_partial = None
     leaf._second_partial = 0.0
     return leaf

@@ -5,13 +5,14 @@ The table of all rules is ``rules``, whose docstring says how a rule is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
 
-__all__ = ["RULES", "Kink", "Pair", "Region", "Rule", "letters_of", "rule"]
+__all__ = ["AUXILIARY", "EVERY_RULE", "RULES", "Kink", "Pair", "Region", "Rule", "letters_of", "rule"]
 
 Pair = tuple[Callable[..., Any], Callable[..., Any]]
 Make = Callable[[Any], Pair]
@@ -51,7 +52,7 @@ class Kink:
     partials: tuple[float, ...]  # what is recorded at that point
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False, repr=False)
 class Rule:
     """One operation: how it is computed, differentiated, written and drawn.
 
@@ -80,6 +81,9 @@ class Rule:
         What the function is, in a sentence that ``help`` begins with.
     domain : str
         Where the function is defined, as a condition on the operands; empty if everywhere.
+    choice : bool
+        Whether the rule chooses among its operands or among constants, so that a partial of exactly 0 says "not taken":
+        what wasn't taken contributes nothing, not 0 times whatever lies behind it. Any other rule's 0 is a number.
     """
 
     name: str
@@ -93,6 +97,7 @@ class Rule:
     constant_form: str | None = None
     summary: str = ""
     domain: str = ""
+    choice: bool = False
 
     @property
     def arity(self) -> int | None:
@@ -112,6 +117,11 @@ class Rule:
     @property
     def portable(self) -> bool:
         """Whether the rule runs in every arithmetic, and not on floats and Values alone."""
+        return True
+
+    @property
+    def on_arrays(self) -> bool:
+        """Whether the rule runs on NumPy's arrays."""
         return True
 
     @property
@@ -147,10 +157,16 @@ def letters_of(regions: tuple[Region, ...]) -> tuple[str, ...]:
 RULES: dict[str, Rule] = {}
 """Every rule by its name, in the order of the table; ``rules`` fills it."""
 
+AUXILIARY: dict[str, Rule] = {}
+"""Rules that are for the partials of others: nodes of derivatives, without a function or a method of their names."""
+
+EVERY_RULE: Mapping[str, Rule] = ChainMap(AUXILIARY, RULES)
+"""Both: first the table's rules, then the auxiliary ones."""
+
 
 @public()
 def _rule_named(name: str) -> Rule:
-    return RULES[name]
+    return EVERY_RULE[name]
 
 
 def rule(

@@ -6,12 +6,16 @@ What the statements are put into, a function for a user or an engine's operation
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
+from microgrid.core.ieee import Ieee
+from microgrid.core.rules import EVERY_RULE
 
 __all__ = ["PYTHON", "C", "Infix", "Language", "List", "Source", "Term"]
 
@@ -30,7 +34,8 @@ class Language:
 
 _LIBM = (
     *("exp", "expm1", "log", "log1p", "sqrt", "pow", "sin", "cos", "tan", "asin", "acos", "atan", "atan2"),
-    *("hypot", "sinh", "cosh", "tanh", "erf"),
+    *("hypot", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc"),
+    *("log2", "log10", "exp2", "cbrt", "floor", "fmod", "copysign", "fma"),
 )
 
 C = Language(
@@ -57,9 +62,10 @@ NUMPY = Language(
     name="NumPy",
     calls={
         **{name: f"np.{name}({{}})" for name in (*_LIBM, "abs")},
-        **{f"a{name}": f"np.arc{name}({{}})" for name in ("sin", "cos", "tan", "tan2")},
+        **{f"a{name}": f"np.arc{name}({{}})" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")},
         "pow": "np.power({})",
-        "erf": "np.vectorize(math.erf)({})",  # NumPy has no error function
+        **{name: f"np.vectorize(math.{name})({{}})" for name in ("erf", "erfc")},  # NumPy has none of these
+        "fma": "np.vectorize(fma)({})",
     },
     choice="np.where({truth}, {then}, {otherwise})",
     assignment="{name} = {text}",
@@ -125,6 +131,18 @@ class Source(Arithmetic):
         self.lines.append(self.language.assignment.format(name=name, text=text))
         return Term(self, name)
 
+    def lines_for(self, results: Iterable[Any]) -> list[str]:
+        """The statements that some results need: a rule that uses another one may not need all that this computes."""
+        names = re.compile(rf"\b{self._prefix}\d+\b")
+        needed = {self.write(result) for result in results}
+        kept = []
+        for line in reversed(self.lines):
+            name, *used = names.findall(line)
+            if name in needed:
+                needed.update(used)
+                kept.append(line)
+        return kept[::-1]
+
     def write(self, number: Any) -> str:
         """A term or a plain number as source text."""
         if isinstance(number, Term):
@@ -138,9 +156,9 @@ class Source(Arithmetic):
 
     def infix(self, operator: str, left: Any, right: Any) -> Term:
         """Two numbers with an operator between them. A factor of 1, which changes no bit, is left out."""
-        if operator == "*" and type(left) is float and left == 1.0:
+        if operator == "*" and isinstance(left, float) and left == 1.0:
             return right  # type: ignore[no-any-return]  # an infix of two plain numbers is computed, not written
-        if operator == "*" and type(right) is float and right == 1.0:
+        if operator == "*" and isinstance(right, float) and right == 1.0:
             return left  # type: ignore[no-any-return]  # likewise
         return self.define(f"{self.write(left)} {operator} {self.write(right)}")
 
@@ -152,9 +170,21 @@ class Source(Arithmetic):
         def function(*operands: Any) -> Any:
             if any([isinstance(operand, Term) for operand in operands]):
                 return self.define(call.format(", ".join([self.write(operand) for operand in operands])))
-            return getattr(FLOAT, name)(*operands)
+            return Ieee(getattr(FLOAT, name)(*operands))
 
         return function
+
+    def __getattr__(self, name: str) -> Any:
+        """A rule of the table: of plain numbers alone it is computed, not written, and may be divided by, 0 or not."""
+        function = super().__getattr__(name)
+        if EVERY_RULE[name].arity is None:
+            return function
+
+        def of_terms(*operands: Any) -> Any:
+            written = any([isinstance(operand, Term) for operand in operands])
+            return function(*operands) if written else Ieee(getattr(FLOAT, name)(*operands))
+
+        return of_terms
 
     # ---- comparisons and choices ------------------------------------------------------------------------------
 
@@ -190,6 +220,13 @@ class Source(Arithmetic):
             return super().total(terms)
         self.loop(terms, self.keep)
         return self.of_kept("total")
+
+    def each(self, numbers: Iterable[Any]) -> Iterable[Any]:
+        """A list that is gone through more than once: in C, written where the first list's partials will be."""
+        if not self.of_lists:
+            return super().each(numbers)
+        self.loop(numbers, partial(self.set_element, "dxs"))
+        return List(self, "dxs")
 
     def largest(self, terms: Iterable[Any]) -> Any:
         """The largest of a list, or nan."""

@@ -1,6 +1,6 @@
 """The fast pure-Python engine: one generated function per rule records the same nodes as ``python_engine``.
 
-XX
+Nothing else is decided here: what a node is, and what a sweep does, is told there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from microgrid.core.arithmetic import FLOAT, PLAIN
 from microgrid.core.python_engine import Value, as_method, columns, constant, make, record
 from microgrid.core.rule import Rule
-from microgrid.core.rules import RULES
+from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.core.source import PYTHON, Source
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
 from microgrid.core.value import ValueBase, as_operand
@@ -96,7 +96,7 @@ def _arithmetic(rule: Rule, letters: str) -> str:
     value, partials = rule.make(source)
     out = value(*operands)
     slopes = partials(out, *operands)
-    lines = [*source.lines, f"out = {source.write(out)}"]
+    lines = [*source.lines_for([out, *slopes]), f"out = {source.write(out)}"]
     lines += [f"{letter}_partial = {source.write(slope)}" for letter, slope in zip(letters, slopes, strict=True)]
     return "\n".join([f"        {line}" for line in lines])
 
@@ -168,19 +168,22 @@ def function(rule: Rule, general: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Visited(float):
-    """The 0.0 that one sweep leaves as the gradient of each node that it meets, and knows again by its identity."""
+    """The 0.0 that one sweep leaves as the gradient of each node that it meets, and knows again by its identity.
+
+    It stays where nothing is added to it: at nodes that are reached through branches that weren't taken alone.
+    """
 
     __slots__ = ()
 
 
-def _interior(root: Value) -> list[Value]:
-    """The nodes below the root that have operands, parents before children, with gradients of 0.
+def _interior(root: Value) -> tuple[list[Any], _Visited]:
+    """The nodes below the root that have operands, parents before children, and the 0.0 that is their gradient now.
 
     The order of ``graph.topological_order`` without its leaves. A node followed by None waits for its parents. The
     gradients of constants become 0 too: like those of interior nodes, they are of one sweep.
     """
     visited = _Visited()
-    order: list[Value] = []
+    order: list[Any] = []
     stack: list[Any] = [root]
     while stack:
         node = stack.pop()
@@ -218,7 +221,7 @@ def _interior(root: Value) -> list[Value]:
                 if second is not None:
                     stack.append(second)
                 node = first
-    return order
+    return order, visited
 
 
 def backward(self: Value) -> None:
@@ -228,26 +231,40 @@ def backward(self: Value) -> None:
     if self._rule is None:
         self._grad += 1.0
         return
-    order = _interior(self)
+    order, visited = _interior(self)
     self._grad = 1.0
     for node in reversed(order):
         adjoint = node._grad
-        first = node._first
-        if type(first) is tuple:
-            for parent, partial in zip(first, node._first_partial, strict=True):
-                parent._grad += partial * adjoint
+        if adjoint is visited:
             continue
-        if type(first) is not float:
-            first._grad += node._first_partial * adjoint
-        second = node._second
-        if second is not None and type(second) is not float:
-            second._grad += node._second_partial * adjoint
+        first, second = node._first, node._second
+        partial = node._first_partial
+        if type(first) is tuple:
+            for parent, slope in zip(first, partial, strict=True):
+                if slope or not node._rule.choice:
+                    parent._grad += slope * adjoint
+            continue
+        if type(first) is not float and (partial or not node._rule.choice):
+            first._grad += partial * adjoint
+        if second is None or type(second) is float:
+            continue
+        partial = node._second_partial
+        if partial or not node._rule.choice:
+            second._grad += partial * adjoint
+
+
+def _constant(self: Any, number: float, partial: float) -> Value:
+    """A plain number among the operands as a leaf, with the gradient that the last sweep would have given it."""
+    leaf = constant(number)
+    if type(self._grad) is float and (partial or not self.op.choice):
+        leaf._grad += partial * self._grad
+    return leaf
 
 
 def zero_grad(self: Value) -> None:
     """``Value.zero_grad``, likewise."""
     self._grad = 0.0
-    for node in _interior(self) if self._rule is not None else []:
+    for node in _interior(self)[0] if self._rule is not None else []:
         for parent in node._first if type(node._first) is tuple else (node._first, node._second):
             if isinstance(parent, Value):
                 parent._grad = 0.0
@@ -260,7 +277,7 @@ _CONSTANT_FORMS: dict[str, Callable[..., Value]] = {
     for rule in RULES.values()
     if rule.constant_form
 }
-RECORDERS: dict[str, Callable[..., Value]] = {name: recorder(rule) for name, rule in RULES.items()}
+RECORDERS: dict[str, Callable[..., Value]] = {name: recorder(rule) for name, rule in EVERY_RULE.items()}
 
 
 def start() -> None:
@@ -273,6 +290,7 @@ def start() -> None:
             setattr(Value, f"__{rule.operator}__", RECORDERS[name])
             if rule.arity == 2:
                 setattr(Value, f"__r{rule.operator}__", _specialized(rule, _REFLECTED))
+    Value._constant = _constant  # type: ignore[method-assign]  # as the sweeps below
     for sweep in (backward, zero_grad):
         sweep.__doc__ = getattr(ValueBase, sweep.__name__).__doc__
         setattr(Value, sweep.__name__, sweep)

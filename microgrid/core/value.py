@@ -20,7 +20,17 @@ if TYPE_CHECKING:  # the engines bring them
 else:
     Methods = object
 
-__all__ = ["Deferred", "ValueBase", "as_float", "as_operand", "check_name", "is_number", "named", "set_notebook_view"]
+__all__ = [
+    "Deferred",
+    "ValueBase",
+    "as_float",
+    "as_operand",
+    "check_name",
+    "is_number",
+    "named",
+    "set_notebook_view",
+    "set_numpy_functions",
+]
 
 
 class ValueBase(Methods):
@@ -156,7 +166,7 @@ class ValueBase(Methods):
     def _backward(self) -> None:
         """Add this node's shares to its parents' gradients: one step of ``backward``, as in micrograd's lecture."""
         for parent, partial in zip(self.parents, self.partials, strict=True):
-            parent.grad += partial * self.grad
+            parent.grad += partial * self.grad if partial or not (self.op and self.op.choice) else 0.0
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
@@ -173,11 +183,27 @@ class ValueBase(Methods):
                 "use microgrid.exp, microgrid.log and so on instead of math's functions, or .data for the plain number"
             )
 
+        def __index__(self) -> int:
+            raise InvalidValueError(
+                "a Value is no index by itself, for its number may change from call to call: index an array of Values "
+                "with it, microgrid.ValueArray(z)[y], or take int(y.data) for a fixed place"
+            )
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """What a notebook shows for a Value as a cell's last line: its view, if a room above brought one."""
         return {"text/plain": repr(self)} if _view is None else _view(self, include, exclude)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return _numpy().ufunc_of_values(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return _numpy().function_of_values(function, types, args, options)
+
     def __pos__(self) -> ValueBase:
+        return self
+
+    def conjugate(self) -> ValueBase:
+        """The node itself, which is real: NumPy asks for it in ``var``, ``vdot`` and norms."""
         return self
 
     def __copy__(self) -> ValueBase:
@@ -209,6 +235,27 @@ def check_name(name: str | None) -> str | None:
     if name is not None and not isinstance(name, str):
         raise InvalidValueError(f"a name is a string, not {name!r}; only the first argument of Value is its data")
     return str.__str__(name) or None if name else None  # a subclass of str could refer back to the node
+
+
+def _numpy() -> Any:
+    if _load_numpy_functions is None:
+        raise InvalidValueError("NumPy's functions of Values come with the package: import microgrid")
+    return _load_numpy_functions()
+
+
+_load_numpy_functions: Callable[[], Any] | None = None
+
+
+def set_numpy_functions(load: Callable[[], Any]) -> None:
+    """Register what NumPy's functions do with Values; the face does, since nothing here knows NumPy.
+
+    Parameters
+    ----------
+    load : callable
+        Imports the module ``microgrid.arrays.values`` and returns it.
+    """
+    global _load_numpy_functions  # registered once, on import
+    _load_numpy_functions = load
 
 
 @public()

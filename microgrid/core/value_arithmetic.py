@@ -8,9 +8,9 @@ from typing import Any
 
 from microgrid.core.arithmetic import PLAIN, Arithmetic
 from microgrid.core.comparison import Comparison
-from microgrid.core.engine import Value
-from microgrid.core.functions import FUNCTIONS
-from microgrid.core.rules import RULES
+from microgrid.core.engine import Value, as_value, engine, recorder
+from microgrid.core.functions import FUNCTIONS, elementwise
+from microgrid.core.rules import AUXILIARY, RULES
 
 __all__ = ["VALUE"]
 
@@ -25,15 +25,25 @@ def _compare_values(name: str) -> Callable[[Any, Any], Any]:
 
 
 def _choose_value(truth: Any, then: Any, otherwise: Any) -> Any:
-    return (
-        FUNCTIONS["where"](truth, then, otherwise) if isinstance(truth, Comparison) else (then if truth else otherwise)
-    )
+    if not isinstance(truth, Comparison):
+        return then if truth else otherwise
+    if truth.rule is RULES["equal"] and type(truth.right) is float and truth.right == 0.0:
+        return _WHERE(as_value(truth.left), as_value(otherwise), as_value(then))  # it asks itself whether this is 0
+    return FUNCTIONS["where"](truth, then, otherwise)
 
+
+_WHERE = recorder(RULES["where"])
+
+
+_AUXILIARY = {name: engine.function(rule, elementwise(rule)) for name, rule in AUXILIARY.items()}
 
 VALUE = Arithmetic(
     "Value",
     pi=math.pi,
     inf=math.inf,
-    **FUNCTIONS | {name: _compare_values(name) for name in ("less", "less_equal", "equal")} | {"where": _choose_value},
+    **_AUXILIARY
+    | FUNCTIONS
+    | {name: _compare_values(name) for name in ("less", "less_equal", "equal")}
+    | {"where": _choose_value},
 )
 """Values as the numbers: what the rules compute is recorded, so that a gradient is a graph with a gradient."""

@@ -23,15 +23,7 @@ _AGREED = 30  # digits that have to be equal
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A point at which two sides differ.
-
-    Parameters
-    ----------
-    point : dict
-        From each leaf to its number.
-    values : tuple of float
-        The two sides.
-    """
+    """A point at which two sides differ: the number of each leaf, and the two sides."""
 
     point: Mapping[Value, float]
     values: tuple[float, float]
@@ -58,14 +50,8 @@ def on_borders(
 ) -> tuple[list[Any], Difference | None]:
     """The borders on which one side alone has a value, or nothing could be compared; and where they differ on one.
 
-    Parameters
-    ----------
-    claim : Claim
-        The two sides.
-    symbols : dict
-        From leaves to the symbols in the borders.
-    borders : sequence of sympy.Expr
-        Expressions that are 0 on a border. A point is found on those in which a leaf occurs linearly.
+    ``symbols`` stand for the leaves in the borders, which are expressions that are 0 there. A point is found on those
+    in which a leaf occurs linearly.
     """
     draw = random.Random("microgrid")
     unseen: list[Any] = []

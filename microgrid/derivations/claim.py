@@ -29,27 +29,14 @@ _ULPS = 4  # how far a constant may be from what it is recognised as, since it m
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Two graphs that are said to be the same function.
-
-    Parameters
-    ----------
-    left, right : Value
-        The two sides.
-    positive : frozenset of Value
-        The leaves that are positive; all others are real.
-    order : tuple of Value
-        Both graphs, parents before children.
-    names : dict
-        From each leaf to its name.
-    readings : dict
-        From constants to the exact numbers of SymPy that they stand for; all others are taken as written.
-    """
+    """Two graphs that are said to be the same function."""
 
     left: Value
     right: Value
-    positive: frozenset[Value]
-    order: tuple[Value, ...]
-    names: Mapping[Value, str]
+    positive: frozenset[Value]  # the leaves that are positive; all others are real
+    order: tuple[Value, ...]  # both graphs, parents before children
+    names: Mapping[Value, str]  # of the leaves
+    # the exact numbers that constants stand for in SymPy; all others are taken as written
     readings: Mapping[Value, Any]
 
     @classmethod
@@ -76,12 +63,7 @@ class Claim:
     def values_at(self, point: Mapping[Value, Any], digits: int) -> tuple[Any, Any]:
         """Both sides in high precision; None in place of one that is not finite or not real.
 
-        Parameters
-        ----------
-        point : mapping
-            A number for each leaf, and for constants in whose place others are tried.
-        digits : int
-            The precision.
+        The point has a number for each leaf, and for constants in whose place others are tried.
         """
         with mpmath_package().workdps(digits):
             numbers = {node: _number(reading) for node, reading in self.readings.items()}

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from microgrid._public import public
+from microgrid.core.changes import check_unchanged
 from microgrid.core.engine import Value
 from microgrid.core.graph import dependents, pullback, topological_order
 from microgrid.core.rule import Rule
@@ -110,6 +111,8 @@ class Derivation(Steps):
 def explain(output: Value, *, wrt: Value, using: Iterable[Value] = ()) -> Derivation:
     """Derive the derivative of a recorded graph with respect to one of its nodes, step by step.
 
+    Numbers beside formulas are those that the graph was recorded at, and its leaves have to have them still.
+
     Parameters
     ----------
     output : Value
@@ -130,7 +133,8 @@ def explain(output: Value, *, wrt: Value, using: Iterable[Value] = ()) -> Deriva
     InvalidValueError
         If an argument is not a Value.
     DataError
-        If a node of ``using`` has no name that can be a symbol.
+        If a node of ``using`` has no name that can be a symbol, or the ``data`` of a leaf was changed since the graph
+        was recorded.
     MissingPackageError
         If SymPy is not installed.
 
@@ -160,6 +164,7 @@ def explain(output: Value, *, wrt: Value, using: Iterable[Value] = ()) -> Deriva
         if not is_word(node.name):
             raise DataError(f"{node!r} can't be used in formulas: give it a name of letters and digits")
     sympy_package()
+    check_unchanged(topological_order(output, wrt, *extra))
     return _Explainer(output, wrt, extra).derivation()
 
 
@@ -317,7 +322,8 @@ class _Explainer:
             paths = tuple(self._paths(upper, lower, inside, partials))
             return paths, sympy.Add(*[path.formula for path in paths])
         # Factors that paths have in common are multiplied once. The lower end has no partials of its own here.
-        adjoints = pullback(upper, partials.__getitem__, sympy.Integer(1), through=inside, order=nodes[1:])
+        one, above = sympy.Integer(1), nodes[1:]
+        adjoints = pullback(upper, partials.__getitem__, one, through=inside, wanted=[lower], order=above)
         return (), adjoints[lower]
 
     def _product(self, above: Component, stage: Component, lower: Value) -> Component:

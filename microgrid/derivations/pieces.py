@@ -23,20 +23,11 @@ _MOST = 32  # pieces; each is simplified by itself
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A formula where the signs of some expressions are known.
+    """A formula where the signs of some expressions are known."""
 
-    Parameters
-    ----------
-    formula : sympy.Expr
-        The formula, in which a symbol of known sign is a positive one or its negative.
-    signs : dict
-        From expressions to 1 or -1.
-    borders : tuple of sympy.Expr
-        Expressions of the leaves' real symbols; the formula needn't hold where one of them is 0.
-    """
-
-    formula: Any
-    signs: Mapping[Any, int] = field(default_factory=dict)
+    formula: Any  # in it, a symbol of known sign is a positive one or its negative
+    signs: Mapping[Any, int] = field(default_factory=dict)  # from expressions to 1 or -1
+    # expressions of the leaves' real symbols; the formula needn't hold where one of them is 0
     borders: tuple[Any, ...] = ()
 
 
@@ -52,30 +43,14 @@ class _NotRealError(Exception):
 
 
 def pieces(value: Value, order: Sequence[Value], symbols: Mapping[Value, Any], most: int = _MOST) -> list[Piece] | None:
-    """The formula of a graph on each piece.
+    """The formula of a graph, whose order is given, on each piece.
 
-    Parameters
-    ----------
-    value : Value
-        The output.
-    order : sequence of Value
-        Its graph, parents before children.
-    symbols : dict
-        From leaves to SymPy's symbols, and from constants to the exact numbers that they stand for.
-    most : int
-        The largest number of pieces.
+    ``symbols`` has SymPy's symbols for leaves, and for constants the exact numbers that they stand for. None if there
+    would be more than so many pieces, or if what is compared is not real.
 
-    Returns
-    -------
-    list of Piece or None
-        None if there would be more, or if what is compared is not real.
-
-    Examples
-    --------
     >>> import sympy
     >>> from microgrid import Value, relu
     >>> from microgrid.core.graph import topological_order
-    >>> from microgrid.derivations.pieces import pieces
     >>> x = Value(2.0, "x")
     >>> root = relu(x) + 1.0
     >>> found = pieces(root, topological_order(root), {x: sympy.Symbol("x", real=True)})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
 from microgrid.formulas.sympy import sympy_package
+from microgrid.util.restoring import restore
 
 __all__ = ["MOST_COUNTED", "Component", "Path", "Steps", "is_word", "paths_counted", "quotient"]
 
@@ -78,9 +79,7 @@ class Component:
     note: str = ""
 
     def __setstate__(self, state: Sequence[Any]) -> None:
-        """Set the fields as they were pickled; a derivation that was pickled before it had notes has none."""
-        for place, one in enumerate(fields(self)):
-            object.__setattr__(self, one.name, state[place] if place < len(state) else one.default)
+        restore(self, state)
 
     @property
     def name(self) -> str:

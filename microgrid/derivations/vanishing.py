@@ -46,21 +46,11 @@ def vanishes(claim: Claim) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class VanishingPieces:
-    """The pieces on each of which a difference simplifies to 0.
+    """The pieces on each of which a difference simplifies to 0."""
 
-    Parameters
-    ----------
-    count : int
-        The number of pieces.
-    borders : tuple of sympy.Expr
-        What is 0 on the borders between them.
-    symbols : dict
-        From leaves to the symbols in the borders.
-    """
-
-    count: int
-    borders: tuple[Any, ...]
-    symbols: Mapping[Value, Any]
+    count: int  # how many there are
+    borders: tuple[Any, ...]  # what is 0 on the borders between them
+    symbols: Mapping[Value, Any]  # from leaves to the symbols in the borders
 
     def told(self) -> str:
         """Where the difference simplifies to 0."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,10 +80,10 @@ class Layers:
 
 @dataclass(slots=True)
 class _Adjoint:
-    """The terms of a node's adjoint, one per edge: how many, and the first few as (child, incoming, local)."""
+    """The terms of a node's adjoint, one per edge: how many, and the first few as (child, incoming, local, product)."""
 
     count: int = 0
-    terms: list[tuple[Node, float, float]] = field(default_factory=list)
+    terms: list[tuple[Node, float, float, float]] = field(default_factory=list)
 
 
 def dot_text(
@@ -113,7 +113,8 @@ class _DotText:
         self.uses = Counter([node.parents[index] for node, indices in self.excerpt.nodes.items() for index in indices])
         self.trees = _trees(self.excerpt, self.uses)
         self.adjoints = pullback(root, order=self.excerpt.order) if layers.gradients else {}
-        self.sums = _sums(self.excerpt, self.adjoints) if layers.gradients else {}
+        self.reached = _reached(root, self.excerpt.order) if layers.gradients else set()
+        self.sums = _sums(self.excerpt, self.adjoints, self._contribution) if layers.gradients else {}
 
     def title(self) -> str:
         name = shortened(self.names[self.root], _LONGEST_IN_TOOLTIP)
@@ -252,8 +253,8 @@ class _DotText:
 
     def _sum_over_paths(self, adjoint: _Adjoint) -> Iterator[str]:
         yield f"the sum over {adjoint.count:,} paths:"
-        for child, incoming, local in adjoint.terms:
-            yield f"{number(incoming)} × {number(local)} = {number(incoming * local)} from {self._name(child)}"
+        for child, incoming, local, product in adjoint.terms:
+            yield f"{number(incoming)} × {number(local)} = {number(product)} from {self._name(child)}"
         if adjoint.count > len(adjoint.terms):
             yield f"… and {adjoint.count - len(adjoint.terms):,} more"
 
@@ -293,6 +294,11 @@ class _DotText:
         is_broad = parent is not None and self._is_broad(parent)
         return f'tailport="{_MIDDLE}:e"' if is_broad else "tailport=e", "headport=w"
 
+    def _contribution(self, node: Node, local: float) -> float:
+        """What a node hands back along an edge: nothing if it wasn't reached, and nothing to what wasn't taken."""
+        is_there = node in self.reached and (local or not node.op.choice)
+        return self.adjoints[node] * local if is_there else 0.0
+
     def _edge_tooltip(self, node: Node, index: int) -> str:
         parent, local = node.parents[index], node.partials[index]
         lines = [f"{self._name(parent)} → {self._name(node)}: operand {index + 1:,} of {len(node.parents):,}"]
@@ -303,7 +309,7 @@ class _DotText:
             lines += [
                 "incoming × local = contribution",
                 f"{self._ratio(self.root, node)} × {self._ratio(node, parent)}",
-                f"{number(incoming)} × {number(local)} = {number(incoming * local)}",
+                f"{number(incoming)} × {number(local)} = {number(self._contribution(node, local))}",
             ]
         elif self.layers.partials:
             lines.append(f"{self._ratio(node, parent)} = {local!r}")
@@ -376,7 +382,19 @@ def _trees(shown: Excerpt, uses: Mapping[Node, int]) -> set[Node]:
     return trees
 
 
-def _sums(shown: Excerpt, adjoints: dict[Node, float]) -> dict[Node, _Adjoint]:
+def _reached(root: Node, order: Sequence[Node]) -> set[Node]:
+    """The nodes from which a way leads to the root that passes no branch which wasn't taken."""
+    reached = {root}
+    for node in reversed(order):
+        if node in reached:
+            edges = zip(node.parents, node.partials, strict=True)
+            reached.update([parent for parent, local in edges if local or not node.op.choice])
+    return reached
+
+
+def _sums(
+    shown: Excerpt, adjoints: dict[Node, float], contribution: Callable[[Node, float], float]
+) -> dict[Node, _Adjoint]:
     """The terms of each drawn node's adjoint in the order of their addition."""
     sums = {node: _Adjoint() for node in shown.nodes}
     for child in reversed(shown.order):
@@ -385,15 +403,15 @@ def _sums(shown: Excerpt, adjoints: dict[Node, float]) -> dict[Node, _Adjoint]:
                 found = sums[parent]
                 found.count += 1
                 if found.count <= _TERMS_IN_TOOLTIP:
-                    found.terms.append((child, adjoints[child], local))
+                    found.terms.append((child, adjoints[child], local, contribution(child, local)))
     return sums
 
 
-def _sum(terms: list[tuple[Node, float, float]]) -> list[str]:
+def _sum(terms: list[tuple[Node, float, float, float]]) -> list[str]:
     """The terms with their signs, = 3 - 0.5 + 1, broken into rows as wide as other lines."""
     rows: list[str] = []
-    for _, incoming, local in terms:
-        text = number(incoming * local)
+    for *_, product in terms:
+        text = number(product)
         if not rows:
             rows.append(f"= {text}")
             continue

@@ -320,7 +320,7 @@ _NOTATIONS = (
     (r"\|", "an absolute value is written abs(x)"),
     (rf"\b({'|'.join(keyword.kwlist)})\b", "{0!r} is a word of Python's own and can't be a name: write {0}_"),
     (rf"\b({'|'.join([*FUNCTIONS, 'ln'])})\s+(\w+)", "an operand goes in parentheses: write {0}({1})"),
-    (r"(?<![\w.])(\d+\.?\d*(?:e[+-]?\d+)?)\s*([^\W\d]\w*)", "a product is written with *: {0}*{1}"),
+    (r"(?<![\w.])(\d++\.?+\d*+(?:e[+-]?\d++)?+)\s*([^\W\d]\w*)", "a product is written with *: {0}*{1}"),
 )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import keyword
 from collections.abc import Sequence
 
 from microgrid._public import public
+from microgrid.core.c_library import fma
 from microgrid.core.engine import Value
 from microgrid.core.graph import evaluate, local_partials, pullback, topological_order
 from microgrid.core.source import NUMPY, C, Language, Source
@@ -15,7 +17,13 @@ __all__ = ["to_c", "to_numpy", "to_python"]
 
 _PYTHON = Language(
     name="Python",
-    calls={name: f"math.{name}({{}})" for name in C.calls} | {"abs": "abs({})", "hypot": "abs(complex({}))"},
+    calls={
+        **{name: f"math.{name}({{}})" for name in C.calls},
+        "abs": "abs({})",
+        "hypot": "abs(complex({}))",
+        "fma": "fma({})",
+        "floor": "math.copysign(math.floor({0}), {0})",
+    },
     choice="{then} if {truth} else {otherwise}",
     assignment="{name} = {text}",
     infinity="math.inf",
@@ -33,6 +41,8 @@ _TAKEN = {*C.calls, *_C_WORDS.split(), "fabs", "math", "np"}
 @public()
 def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f") -> str:
     """A graph as one self-contained C function that computes its value and gradient.
+
+    Only leaves have numbers in it, those that their ``data`` is now; what other nodes were recorded at isn't used.
 
     Compiled without fused multiply-add and without unsafe optimisations (``-ffp-contract=off`` and no
     ``-ffast-math``), it gives the same bits as the graph.
@@ -115,7 +125,7 @@ def to_python(value: Value, inputs: Sequence[Value] | None = None, *, name: str 
     """
     leaves = _inputs(value, inputs, name)
     source, output, slopes = _written(value, leaves, _PYTHON)
-    head = f'import math\n\n\ndef {name}(x):\n    """Inputs: {_legend(leaves)}."""'
+    head = f'{_imports(source)}\n\n\ndef {name}(x):\n    """Inputs: {_legend(leaves)}."""'
     return "\n".join([head, *[f"    {line}" for line in source.lines], f"    return {output}, [{', '.join(slopes)}]"])
 
 
@@ -161,7 +171,7 @@ def to_numpy(value: Value, inputs: Sequence[Value] | None = None, *, name: str =
         *[f"    {line}" for line in source.lines],
         f"    return np.broadcast_to({output}, shape), [{', '.join(arrays)}]",
     ]
-    head = f"import math\n\nimport numpy as np\n\n\ndef {name}(x):"
+    head = f"{_imports(source, 'import numpy as np')}\n\n\ndef {name}(x):"
     return "\n".join([head, *[f"    {line}" for line in body]])
 
 
@@ -189,8 +199,15 @@ def _written(value: Value, leaves: Sequence[Value], language: Language) -> tuple
     terms = {leaf: source.define(f"x[{index}]") for index, leaf in enumerate(leaves)}
     order = topological_order(value)
     values = evaluate([value], source, terms, order=order)
-    adjoints = pullback(value, local_partials(source, values), order=order)
+    adjoints = pullback(value, local_partials(source, values), m=source, wanted=leaves, order=order)
     return source, source.write(values[value]), [source.write(adjoints[leaf]) for leaf in leaves]
+
+
+def _imports(source: Source, *more: str) -> str:
+    """The head of a Python module: its imports, and the function that Python lacks before 3.13 where it is used."""
+    uses_fma = any(["fma" in line for line in source.lines])
+    standard = "import math" + "\nfrom fractions import Fraction" * uses_fma
+    return "\n\n".join([standard, *more, *["\n" + inspect.getsource(fma).strip()] * uses_fma])
 
 
 def _legend(leaves: Sequence[Value]) -> str:

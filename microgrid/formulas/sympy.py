@@ -325,6 +325,6 @@ def _heads() -> dict[Any, str]:
             written = exact(SYMPY.bind(rule)[0](*map(Formula, operands)))
             if written.args == operands:
                 found.setdefault(type(written), name)
-    found |= {sympy.Max: "maximum", sympy.Min: "minimum"}
+    found |= {sympy.Max: "maximum", sympy.Min: "minimum", sympy.polygamma: "polygamma"}
     relations = {sympy.StrictLessThan: "less", sympy.LessThan: "less_equal", sympy.Equality: "equal"}
     return found | relations

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
+from microgrid.core.adjoints import Adjoints
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.engine import Value, as_value, recorder
 from microgrid.core.rule import Rule
@@ -85,8 +86,9 @@ class Program:
     ) -> Program:
         """The program of a recorded graph.
 
-        A node that depends on no input is evaluated at its leaves' data and becomes a constant; equal constants are
-        one, and what no output needs is left out. The order of the nodes is that of ``graph.topological_order``.
+        A node that depends on no input is evaluated at its leaves' data as it is now and becomes a constant, whatever
+        it was recorded at; equal constants are one, and what no output needs is left out. The order of the nodes is
+        that of ``graph.topological_order``.
 
         Parameters
         ----------
@@ -236,7 +238,7 @@ class Program:
         """Reverse mode: the adjoint of every slot, from those of the outputs.
 
         The nodes hand back in reverse order, each to its operands in their order: the partial, 0 or not, times the
-        adjoint. A constant gets nothing.
+        adjoint. A constant gets nothing, nor does what a choice didn't take.
 
         Parameters
         ----------
@@ -273,27 +275,21 @@ class Program:
         slots = self.first_node + len(self.ops)
         _check_count(values, "values", slots, "slots", "all that evaluate gave")
         _check_count(seeds, "seeds", len(self.outputs), "outputs", "one for each, None where none is wanted")
-        adjoints: list[Any] = [None] * slots
         inputs, first_node = len(self.inputs), self.first_node
-
-        def hand(slot: int, share: Any) -> None:
-            if not inputs <= slot < first_node:
-                before = adjoints[slot] if adjoints[slot] is not None else zero
-                adjoints[slot] = share if before is None else before + share
-
+        adjoints = Adjoints(m, start=zero)
         for slot, seed in zip(self.outputs, seeds, strict=True):
-            if seed is not None:
-                hand(slot, seed)
+            if seed is not None and not inputs <= slot < first_node:
+                adjoints.hand(slot, seed)
         functions = [m.bind(rule)[1] for rule in self.rules]
         for node in range(len(self.ops) - 1, -1, -1):
-            adjoint = adjoints[first_node + node]
-            if adjoint is None:
+            out = first_node + node
+            if out not in adjoints.sums:
                 continue
             operands = self.operands[self.starts[node] : self.starts[node + 1]]
-            partials = functions[self.ops[node]](values[first_node + node], *[values[slot] for slot in operands])
-            for slot, partial in zip(operands, partials, strict=True):
-                hand(slot, partial * adjoint)
-        return adjoints
+            partials = functions[self.ops[node]](values[out], *[values[slot] for slot in operands])
+            edges = [pair for pair in zip(operands, partials, strict=True) if not inputs <= pair[0] < first_node]
+            adjoints.hand_back(out, self.rules[self.ops[node]], edges)
+        return [adjoints.of(slot) if slot in adjoints.sums else None for slot in range(slots)]
 
     # ---- reading it -------------------------------------------------------------------------------------------
 

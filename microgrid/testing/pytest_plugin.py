@@ -17,7 +17,7 @@ makes one test for each point of a region::
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -85,12 +85,17 @@ class GradCheck:
         tol: float = 1e-6,
         count: int = _COUNT,
         seed: int | None = None,
+        wrt: str | int | Sequence[str | int] | None = None,
+        directions: int | None = None,
+        max_calls: int | None = None,
+        max_seconds: float | None = None,
+        progress: bool | None = None,
     ) -> Report:
         """Check gradients, and raise unless all of them are right.
 
         Parameters
         ----------
-        f, at, closed_form, reference, order, tol, count
+        f, at, closed_form, reference, order, tol, count, wrt, directions, max_calls, max_seconds, progress
             As for ``check_gradients``.
         seed : int, optional
             As for ``check_gradients``; by default that of ``--gradcheck-seed``.
@@ -112,7 +117,19 @@ class GradCheck:
         seed = self._seed if seed is None else seed
         try:
             report = check_gradients(
-                f, at, closed_form=closed_form, reference=reference, order=order, tol=tol, count=count, seed=seed
+                f,
+                at,
+                closed_form=closed_form,
+                reference=reference,
+                order=order,
+                tol=tol,
+                count=count,
+                seed=seed,
+                wrt=wrt,
+                directions=directions,
+                max_calls=max_calls,
+                max_seconds=max_seconds,
+                progress=progress,
             )
         except Exception as error:  # noqa: BLE001  # of any kind: it is raised again
             raise error.with_traceback(_outside(error.__traceback__)) from error.__cause__

@@ -19,7 +19,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from microgrid._public import public
-from microgrid.checking.points import Interval, filled, numbers_of
+from microgrid.checking.points import Interval, coordinates
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
@@ -232,13 +232,14 @@ def points(at: Any = None, /, *, tails: bool = False, **named: Any) -> SearchStr
     if isinstance(at, str | Rule):
         return _operands_of(_rule(at) if isinstance(at, str) else at, tails=tails)
     template = named if at is None else at
-    leaves = [leaf for _, leaf in numbers_of(template, "")]
+    found, build = coordinates(template, "")
+    leaves = [leaf for _, leaf in found]
     if not any([isinstance(leaf, Interval) for leaf in leaves]):
         raise DataError(f"there is no Interval in {template!r} to draw from")
     if tails:
         raise DataError("tails=True is for a rule of the table: an Interval has none")
     numbers = [_within(leaf) if isinstance(leaf, Interval) else strategies.just(float(leaf)) for leaf in leaves]
-    strategy: SearchStrategy[Any] = strategies.tuples(*numbers).map(lambda drawn: filled(template, iter(drawn)))
+    strategy: SearchStrategy[Any] = strategies.tuples(*numbers).map(build)
     return strategy
 
 

@@ -48,16 +48,7 @@ class CallBudget:
         self.left = calls
 
     def run(self, function: Callable[..., _Result], *operands: Any, most: int | None = None) -> _Result:
-        """A function's result.
-
-        Parameters
-        ----------
-        function : callable
-            The function.
-        *operands : any
-            Its operands.
-        most : int, optional
-            The calls that it may make at most, if that is less than what is left.
+        """A function's result, with at most so many calls if that is less than what is left.
 
         Raises
         ------

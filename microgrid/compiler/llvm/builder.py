@@ -224,7 +224,7 @@ class Routine(Instructions):
         """One of two integers, by a comparison."""
         return self.integer(f"select i1 {condition}, i64 {_text(then)}, i64 {_text(otherwise)}")
 
-    def minimum(self, one: Integer, other: Integer | int) -> Integer:
+    def smaller(self, one: Integer, other: Integer | int) -> Integer:
         """The smaller of two integers."""
         return self.select(one < other, one, other)
 

@@ -34,7 +34,13 @@ _CHAINS = 4  # sums of a list that run side by side: an addition takes four cycl
 ATTRIBUTES = "attributes #0 = { nounwind willreturn memory(none) }"
 """Of every declared function: it reads and writes no memory."""
 
-INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt"}
+INTRINSICS = {
+    "abs": "llvm.fabs",
+    "sqrt": "llvm.sqrt",
+    "floor": "llvm.floor",
+    "copysign": "llvm.copysign",
+    "fma": "llvm.fma",
+}
 """The functions that are instructions of the processor, exactly rounded at every width."""
 
 _LANGUAGE = Language(

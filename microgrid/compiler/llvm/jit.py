@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import threading
+import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -16,35 +16,63 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from microgrid.compiler.llvm import disk_cache, libm
-from microgrid.errors import MissingPackageError
+from microgrid.errors import DataError, MissingPackageError
+from microgrid.util.locks import Lock
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     import llvmlite.binding as llvm
 
-__all__ = ["Library", "build", "fingerprint", "is_available", "processor", "vector_width"]
+__all__ = ["LOCK", "Library", "build", "fingerprint", "is_available", "processor", "vector_width"]
 
 _WORTH_KEEPING = 0.02  # seconds
-_LOCK = threading.RLock()  # LLVM's target machines are not for two threads at a time
+LOCK = Lock()
+"""Held inside LLVM, whose target machines are not for two threads at a time, and while its part of the compiler is
+imported. A process forks when no thread is inside, for the child couldn't renew LLVM's locks or the importer's: it
+waits for what is being compiled, but not for ever."""
 
 
-def _renew_lock() -> None:
-    """In a forked process, whoever held the lock doesn't live on."""
-    global _LOCK
-    _LOCK = threading.RLock()
+class _Fork:
+    """Holds LLVM's locks while the process forks."""
+
+    def __init__(self) -> None:
+        self.held: list[Any] = []
+        self._patience = 60.0  # seconds
+        self.was_torn = False  # this process was forked while another thread was inside LLVM
+
+    def before(self) -> None:
+        self.held = []
+        if not LOCK.acquire(self._patience):
+            return
+        self.held.append(LOCK)
+        binding = sys.modules.get("llvmlite.binding.ffi")
+        inner = getattr(getattr(binding, "lib", None), "_lock", None)  # private: llvmlite offers nothing else
+        if inner is not None:
+            inner.__enter__()
+            self.held.append(inner)
+
+    def after(self) -> None:
+        while self.held:
+            self.held.pop().__exit__(None, None, None)
+
+    def after_in_child(self) -> None:
+        self.was_torn |= not self.held and "llvmlite.binding" in sys.modules
+        self.after()
 
 
+_fork = _Fork()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(before=_fork.before, after_in_parent=_fork.after, after_in_child=_fork.after_in_child)
 
 
 @functools.cache
 def is_available() -> bool:
     """Whether native code can be made: LLVM is installed, and NumPy, whose arrays it runs over."""
     try:
-        import llvmlite.binding  # noqa: F401  # asked for alone
-        import numpy  # noqa: F401  # likewise
+        with LOCK:
+            import llvmlite.binding  # noqa: F401  # asked for alone
+            import numpy  # noqa: F401  # likewise
     except ImportError:
         return False
     return True
@@ -107,7 +135,7 @@ def _target_machine(codegen: int) -> llvm.TargetMachine:
 
 
 class Library:
-    """Machine code that is loaded for as long as this object lives.
+    """Machine code that is loaded for as long as ``loaded`` lives.
 
     Parameters
     ----------
@@ -119,20 +147,29 @@ class Library:
         How hard LLVM tried, 0 to 3.
     compile_seconds : float
         How long it took.
+
+    Attributes
+    ----------
+    loaded : object
+        To be kept by whatever calls the code. The garbage collector doesn't track it: in a cycle that is collected,
+        machine code is there until the last finalizer has run.
     """
 
     def __init__(self, object_code: bytes, ir: str | Callable[[], str], codegen: int, compile_seconds: float) -> None:
+        import numpy
+
         self.compile_seconds = compile_seconds
         self._ir, self._codegen = ir, codegen
         llvm = _llvm()
-        with _LOCK:
+        with LOCK:
             _add_symbols(libm.symbols(vector_width()))
             empty = llvm.parse_assembly("", context=llvm.create_context())
             self._engine = llvm.create_mcjit_compiler(empty, _new_target_machine())
             self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
             self._engine.finalize_object()
+        self.loaded: Any = numpy.empty(0)
         # Not at the interpreter's exit: what is called even later still finds its code.
-        weakref.finalize(self, _unload, self._engine).atexit = False
+        weakref.finalize(self.loaded, _unload, self._engine).atexit = False
 
     @property
     def ir(self) -> str:
@@ -152,7 +189,7 @@ class Library:
         int
             Its address, valid while the library lives.
         """
-        with _LOCK:
+        with LOCK:
             address: int = self._engine.get_function_address(name)
         if not address:
             raise KeyError(f"the library has no function {name!r}")
@@ -171,7 +208,7 @@ class Library:
 
 
 def _unload(engine: Any) -> None:
-    with _LOCK:
+    with LOCK:
         engine.close()
 
 
@@ -183,7 +220,7 @@ def _new_target_machine() -> Any:
 def _emit(ir: str, codegen: int, emit: Callable[[Any, Any], Any]) -> Any:
     """Parse the text, simplify it and emit it in a context of its own, which is freed afterwards."""
     llvm = _llvm()
-    with _LOCK:
+    with LOCK:
         context = llvm.create_context()
         module = llvm.parse_assembly(ir, context=context)
         try:
@@ -229,6 +266,11 @@ def build(ir: str | Callable[[], str], codegen: int = 2, *, origin: str = "") ->
     Library
         Loaded.
     """
+    if _fork.was_torn:
+        raise DataError(
+            "nothing can be compiled here: this process was forked while another thread compiled. Compile before "
+            "forking, or start processes by spawn or forkserver"
+        )
     started = time.perf_counter()
     key = _key(ir if isinstance(ir, str) else origin, codegen)
     code = disk_cache.load(key)

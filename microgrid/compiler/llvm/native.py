@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy
+
 from microgrid.compiler.llvm import jit, libm
 from microgrid.compiler.llvm.blocks import Block, BlockEmitter, cut, places
 from microgrid.compiler.llvm.instructions import ATTRIBUTES, Instructions, Op
@@ -16,14 +18,13 @@ from microgrid.program.program import Program
 __all__ = ["NativeCode"]
 
 _SIZE = 300  # instructions: larger blocks keep more in registers, and cost more than they save
-_ARRAYS = ("inputs", "seeds", "outputs", "gradient")
+_LONG = 10_000  # instructions: below, a call takes no longer than to give Python's lock away and get it back
+_ARRAYS = ("inputs", "seeds", "outputs", "gradient", "memory")
 _READ = {"input": "inputs", "seed": "seeds"}
 
 
 class NativeCode:
     """A program as native code for one point at a time, however many nodes it has.
-
-    It owns the memory that its numbers lie in: an object is for one thread at a time.
 
     Parameters
     ----------
@@ -61,6 +62,8 @@ class NativeCode:
         straight = emit(program, wrt, lambda: Instructions(contract=not precise), precise=precise)
         module = _Module(straight, 1 if precise else jit.vector_width())
         self._library = jit.build(module.text(), module.codegen)
+        self._memory = module.memory
+        self.is_long = len(straight.forward) + len(straight.reverse) > _LONG
         self.compile_seconds = time.perf_counter() - started
 
     def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:
@@ -79,7 +82,9 @@ class NativeCode:
             One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
             the first output.
         """
-        return bound_calls(self._library, (inputs, seeds, outputs, gradient), outputs, keep)
+        memory = numpy.empty(self._memory)  # calls of two bindings may overlap
+        words = (inputs, seeds, outputs, gradient, memory.ctypes.data)
+        return bound_calls(self._library, words, outputs, (memory, keep), is_long=self.is_long)
 
     def ir(self) -> str:
         """The module in LLVM's syntax."""
@@ -91,10 +96,12 @@ class NativeCode:
 
 
 class _Module:
-    """A module, whose functions ``forward`` and ``reverse`` take a pointer to the four arrays' addresses.
+    """A module, whose functions ``forward`` and ``reverse`` take a pointer to the arrays' addresses.
 
     Attributes
     ----------
+    memory : int
+        How many doubles a call needs for what crosses from block to block, once the text is written.
     codegen : int
         How hard LLVM tries: less for many blocks than for one.
     """
@@ -109,6 +116,7 @@ class _Module:
         self._is_small = len(cut([*self._forward, *self._reverse], _SIZE)) <= 1
         self.codegen = 2 if self._is_small else 1
         self._declarations: set[str] = set()
+        self.memory = 0
 
     def text(self) -> str:
         """The whole of it."""
@@ -124,8 +132,8 @@ class _Module:
         """Both functions call blocks, those of forward first."""
         first, second = cut(self._forward, _SIZE), cut(self._reverse, _SIZE)
         crossing = places(self.straight, [*first, *second], [])
-        size = max(crossing.values(), default=-1) + 1
-        lines = [f"@memory = internal global [{size} x double] zeroinitializer, align 64"]
+        self.memory = max(crossing.values(), default=-1) + 1
+        lines: list[str] = []
         for number, block in enumerate([*first, *second]):
             head = f"define internal void @block{number}({_pointers('ptr noalias')}) noinline {{"
             lines += [head, *self._body(block, crossing), "  ret void", "}"]
@@ -165,18 +173,20 @@ def _pointers(kind: str) -> str:
 
 
 class _PointEmitter(BlockEmitter):
-    """A block on single doubles: inputs and results are in the caller's arrays, what crosses in the module's memory."""
+    """A block on single doubles: all that it reads and writes is in the call's arrays."""
 
     def load(self, number: int) -> None:
         """Load a number from its place."""
-        self.lines.append(f"  %v{number} = load double, {self._place(number)}, align 8")
+        self._locate(number)
+        self.lines.append(f"  %v{number} = load double, ptr %v{number}.at, align 8")
 
     def store(self, number: int) -> None:
         """Store a number in its place."""
-        self.lines.append(f"  store double %v{number}, {self._place(number)}, align 8")
+        self._locate(number)
+        self.lines.append(f"  store double %v{number}, ptr %v{number}.at, align 8")
 
-    def _place(self, number: int) -> str:
-        return f"ptr getelementptr (double, ptr @memory, i64 {self.places[number]})"
+    def _locate(self, number: int) -> None:
+        self.lines.append(f"  %v{number}.at = getelementptr double, ptr %memory, i64 {self.places[number]}")
 
     def source(self, number: int) -> None:
         """Load an input or a seed."""

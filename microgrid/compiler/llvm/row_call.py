@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
+import functools
 import itertools
 import os
-import threading
+import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from queue import SimpleQueue
 from typing import Any
 
 import numpy
@@ -22,27 +24,29 @@ __all__ = ["Call"]
 _WORTH_A_THREAD = 200_000  # row operations: some 0.1 ms
 _WORTH_A_LOCK = 10_000  # row operations, some 5 µs: beyond, other threads of Python run in the meantime
 
-_pool: list[ThreadPoolExecutor] = []
-_pool_lock = threading.Lock()
+# The threads that all kernels share, made when they are first needed. A signal handler may want them while the call
+# that it interrupted hands out work: this queue may be entered again, and threads start without Python's locks.
+_Queue = SimpleQueue[Callable[[], None]]
+_queues: list[_Queue] = []
 
 
-def _threads() -> ThreadPoolExecutor:
-    """The threads that all kernels share, made when they are first needed."""
-    with _pool_lock:
-        if not _pool:
-            _pool.append(ThreadPoolExecutor(max(1, (os.cpu_count() or 1)), thread_name_prefix="microgrid"))
-        return _pool[0]
+def _workers() -> _Queue:
+    """Where work is put for threads to do."""
+    if not _queues:
+        queue = _Queue()
+        _queues.append(queue)
+        for _ in range(os.cpu_count() or 1):
+            _thread.start_new_thread(_work, (queue,))
+    return _queues[0]
 
 
-def _forget_pool() -> None:
-    """In a forked process threads don't live on, nor does whoever held the lock."""
-    global _pool_lock
-    _pool.clear()
-    _pool_lock = threading.Lock()
+def _work(queue: _Queue) -> None:
+    while True:
+        queue.get()()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+if hasattr(os, "register_at_fork"):  # threads don't live on in a forked process
+    os.register_at_fork(after_in_child=_queues.clear)
 
 
 class Call:
@@ -97,6 +101,7 @@ class Call:
         self.keep.append(padding)
         self._frame.epilogue = ctypes.addressof(epilogue)
         is_long = work > _WORTH_A_LOCK
+        self.is_atomic = not is_long
         self._alone = kernel.builtin(self._frame, out if spec.sums else sums, self.keep, is_long=is_long)
 
     def _framed(self, sums: Any, columns: Any, views: Any) -> CallFrame:
@@ -132,19 +137,27 @@ class Call:
 
     def _together(self) -> float:
         """``run`` on several threads, this one among them."""
-        try:
-            waiting = [_threads().submit(self._part, place) for place in range(1, len(self._split))]
-        except RuntimeError:  # the interpreter is about to end, and starts no threads any more
+        if sys.is_finalizing():  # other threads don't run any more
             return self._alone()
+        done: SimpleQueue[None] = SimpleQueue()
+        for place in range(1, len(self._split)):
+            _workers().put(functools.partial(self._do, place, done))
         try:
             self._part(0)
         finally:  # whatever interrupted this thread: the others still read the arrays
-            wait(waiting)
+            for _ in self._split[1:]:
+                done.get()
         self.kernel.finish(ctypes.byref(self._frame))
         return float(self.outputs[0]) if self.kernel.spec.sums else 0.0
 
+    def _do(self, place: int, done: SimpleQueue[None]) -> None:
+        """One thread's chunks, for a thread that waits for work."""
+        try:
+            self._part(place)
+        finally:
+            done.put(None)
+
     def _part(self, place: int) -> None:
-        """One thread's chunks."""
         self.kernel.run_chunks(ctypes.byref(self._frame), *self._split[place], address(self._memory[place]))
 
 

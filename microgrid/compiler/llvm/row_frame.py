@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from microgrid.compiler.llvm.builder import Array, Integer, Routine
 
-__all__ = ["ArrayView", "CallFrame", "Frame", "View", "address", "views_of"]
+__all__ = ["ArrayView", "CallFrame", "Frame", "View", "address", "as_matrix", "views_of"]
 
 
 class ArrayView(ctypes.Structure):
@@ -57,6 +58,11 @@ def address(array: Any) -> int:
     """
     start: int = array.ctypes.data
     return start
+
+
+def as_matrix(rows: Any) -> Any:
+    """Rows of any shape as rows of columns: the same memory, or a copy where no strides reach it."""
+    return rows if rows.ndim <= 2 else rows.reshape(len(rows), math.prod(rows.shape[1:]))
 
 
 def views_of(arrays: Sequence[Any]) -> Any:

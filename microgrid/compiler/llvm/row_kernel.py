@@ -14,6 +14,7 @@ import numpy
 
 from microgrid.compiler.llvm import jit
 from microgrid.compiler.llvm.row_call import Call
+from microgrid.compiler.llvm.row_frame import as_matrix
 from microgrid.compiler.llvm.row_module import Kernel
 from microgrid.compiler.llvm.row_plan import Access, KernelSpec, Plan, access_of
 from microgrid.program.program import Program
@@ -114,6 +115,8 @@ class RowFrame:
         The weight of each output in the derivatives; 1 at first.
     run : callable
         Computes, without arguments, once arrays were taken. Of results that are reduced, it gives the first output.
+    is_atomic : bool
+        Whether nothing else of Python runs while ``bound`` does.
     outputs : array of float64
         Of shape (outputs,) if they are reduced, otherwise (rows, outputs).
     gradient : array of float64
@@ -123,6 +126,7 @@ class RowFrame:
     run: Callable[[], float]
     outputs: Any
     gradient: Any
+    is_atomic = False
 
     def __init__(self, rows: Rows, *, derivatives: bool, threads: int) -> None:
         plan = rows.plan
@@ -136,11 +140,12 @@ class RowFrame:
         return self._call is not None and self._call.moves_to(arrays)
 
     def take(self, arrays: Sequence[Any]) -> None:
-        """Read these arrays at the next run: float64 or float32, (rows,) or (rows, columns), with any strides."""
+        """Read these arrays at the next run: float64 or float32, of shape (rows, ...), with any strides."""
         self._given = arrays
-        if self.fits(arrays):
+        read = [as_matrix(array) for array in arrays]
+        read = [array if array.flags.aligned else array.copy() for array in read]
+        if self.fits(read):
             return
-        read = [array if array.flags.aligned else array.copy() for array in arrays]
         kernel = self._rows.kernel(read, derivatives=self._derivatives)
         self._call = call = Call(kernel, self.inputs, read, self.seeds if self._derivatives else None, self._threads)
         self.run, self.outputs, self.gradient = call.run, call.outputs, call.slopes
@@ -169,14 +174,16 @@ class RowFrame:
         call = self._call
         assert call is not None  # arrays were taken
         call.keep.append(call.arrays)
-        copies = [(own, array) for own, array in zip(call.arrays, self._given, strict=True) if own is not array]
+        pairs = zip(call.arrays, self._given, strict=True)
+        copies = [(own, array) for own, array in pairs if not numpy.may_share_memory(own, array) and own.size]
         is_reduced = bool(self._rows.plan.reduce)
+        self.is_atomic = is_reduced and not copies and call.is_atomic
         if is_reduced and not copies:
             return call.run
 
         def run() -> Any:
             for own, array in copies:
-                own[:] = array
+                own[:] = as_matrix(array)
             first = call.run()
             return first if is_reduced else call.outputs[:, 0]
 

@@ -92,7 +92,7 @@ def _results(
 
 
 class Prologue:
-    """What is read once, before a loop: where results go, and what rows are computed from if ``inputs`` are needed.
+    """What is read once, before a loop: where results go and rows lie, and what rows share if ``inputs`` are needed.
 
     Attributes
     ----------
@@ -108,11 +108,10 @@ class Prologue:
         frame, plan = Frame(routine), spec.plan
         self.shared: dict[int, Any] = {}
         self.seeds: list[Any] = []
-        self.views: list[View] = []
+        self.views = [frame.view(place) for place in range(len(spec.accesses))]
         if inputs:
             numbers = frame.array("shared")
             self.shared = {slot: routine.broadcast(numbers[place]) for place, slot in enumerate(plan.shared)}
-            self.views = [frame.view(place) for place in range(len(spec.accesses))]
         if inputs and spec.derivatives:
             weights = frame.array("seeds")
             self.seeds = [routine.broadcast(weights[place]) for place in range(len(plan.program.outputs))]
@@ -129,15 +128,21 @@ class Body:
     def gathered(self) -> dict[int, Any]:
         """From the inputs that come from rows to registers."""
         numbers: dict[int, Any] = {}
-        for slots, access, view in zip(self.spec.plan.row_inputs, self.spec.accesses, self.prologue.views, strict=True):
-            numbers.update(zip(slots, self.gather.columns(access, view, self.row, len(slots)), strict=True))
+        for place, slots in enumerate(self.spec.plan.row_inputs):
+            numbers.update(zip(slots, self.columns(place, 0, len(slots)), strict=True))
         return numbers
 
-    def accumulate(self, found: list[Any]) -> None:
-        """Add what was found to the sums in memory, one piece after the other."""
+    def columns(self, place: int, first: int, count: int) -> list[Any]:
+        """So many columns of an array from a first one on, as registers."""
+        view = self.prologue.views[place]
+        part = View(self.routine, view.start + view.column_stride * first, view.row_stride, view.column_stride)
+        return self.gather.columns(self.spec.accesses[place], part if first else view, self.row, count)
+
+    def accumulate(self, found: list[Any], first: int = 0) -> None:
+        """Add what was found to the sums in memory from a first one on, one piece after the other."""
         m, kind = self.routine, self.spec.register
         sums = Array(m, kind, "%sums")
-        for place, number in enumerate(found):
+        for place, number in enumerate(found, first):
             if isinstance(number, float) and number == 0.0:  # of what the results don't depend on
                 continue
             total = sums[place].text
@@ -145,9 +150,9 @@ class Body:
                 total = m.define_anew(f"fadd contract {kind} {total}, {piece}").text
             sums[place] = m.term(total)
 
-    def keep(self, kept: list[Any]) -> None:
-        """Store what is kept for each row, column by column."""
+    def keep(self, kept: list[Any], first: int = 0) -> None:
+        """Store what is kept for each row, column by column from a first one on."""
         m, prologue = self.routine, self.prologue
-        for place, number in enumerate(kept):
+        for place, number in enumerate(kept, first):
             column = m.pointer("double", prologue.columns + prologue.column_stride * place)
             column.set_registers(self.row, number)

@@ -17,7 +17,10 @@ from microgrid.compiler.llvm.trampoline import builtin
 
 __all__ = ["Kernel"]
 
-_IN_ONE_PIECE = 250  # nodes with derivatives, or three times as many without: beyond, LLVM takes too long
+# Beyond, LLVM takes too long, and more of the C stack than a thread may have: nodes with derivatives, or three times as
+# many without; operands, inputs or results, however few nodes there are.
+_IN_ONE_PIECE = 250
+_MANY_OPERANDS = 1_000
 
 
 class Kernel:
@@ -35,7 +38,9 @@ class Kernel:
 
     def __init__(self, spec: KernelSpec) -> None:
         self.spec = spec
-        is_large = len(spec.plan.program.ops) > (_IN_ONE_PIECE if spec.derivatives else 3 * _IN_ONE_PIECE)
+        program = spec.plan.program
+        is_large = len(program.ops) > (_IN_ONE_PIECE if spec.derivatives else 3 * _IN_ONE_PIECE)
+        is_large |= max(len(program.operands), len(program.inputs), spec.sums, spec.kept) > _MANY_OPERANDS
         loops = (strip_loops if is_large else vector_loops)(spec)
         self.memory_doubles = loops.memory_doubles + spec.sum_doubles
         around = driver(spec, loops)
@@ -49,7 +54,7 @@ class Kernel:
 
     def builtin(self, frame: CallFrame, left: Any, keep: list[Any], *, is_long: bool) -> Callable[[], float]:
         """A call on one thread, as a function of Python's."""
-        code, kept = self.library.address("run"), (self.library, keep)
+        code, kept = self.library.address("run"), (self.library.loaded, keep)
         return builtin("gradient", code, ctypes.addressof(frame), address(left), kept, is_long=is_long)
 
     def results(self, sums: Any, columns: Any) -> tuple[Any, Any, Any]:

@@ -46,7 +46,7 @@ def _chunk(spec: KernelSpec, loops: Loops) -> Routine:
     sums = memory.at(loops.memory_doubles)
     routine.clear(total, spec.sum_doubles)
     with routine.loop_over(Integer(routine, "%first"), last, _RUN) as first:
-        count = routine.minimum(last - first, _RUN)
+        count = routine.smaller(last - first, _RUN)
         routine.clear(sums, spec.sum_doubles)
         passes = count >> (loops.unroll.bit_length() - 1)
         routine.call("rows", frame, first * spec.width, passes, sums, memory)
@@ -72,7 +72,7 @@ def _run_chunks(spec: KernelSpec) -> Routine:
     vectors, sums = frame.integer("vectors"), frame.array("sums")
     with routine.loop_over(Integer(routine, "%from"), Integer(routine, "%to")) as chunk:
         first = chunk * CHUNK
-        last = routine.minimum(vectors, first + CHUNK)
+        last = routine.smaller(vectors, first + CHUNK)
         own = sums.at(chunk * spec.sum_doubles)
         routine.call("chunk", frame.memory, first, last, own, routine.array("ptr", "memory"))
     routine.returns()
@@ -91,7 +91,7 @@ def _pad(spec: KernelSpec) -> Routine:
         element = "i32" if access.element == "float" else "i64"
         view, copy = frame.view(place), epilogue.view(place)
         with routine.loop_over(0, spec.width) as lane:
-            row = first + routine.minimum(lane, tail - 1)
+            row = first + routine.smaller(lane, tail - 1)
             with routine.loop_over(0, len(slots)) as column:
                 copy.element(element, lane, column)[0] = view.element(element, row, column)[0]
     routine.returns()

@@ -7,11 +7,13 @@ shares the cost of fetching code; going through few keeps the numbers in the cac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from microgrid.compiler.llvm.blocks import Block, BlockEmitter, cut, places
 from microgrid.compiler.llvm.builder import Array, Integer, Routine
+from microgrid.compiler.llvm.row_frame import Frame
 from microgrid.compiler.llvm.row_gather import spread
 from microgrid.compiler.llvm.row_loop import PARAMETERS, Body, Loops, Prologue
 from microgrid.compiler.llvm.row_plan import KernelSpec
@@ -21,6 +23,7 @@ __all__ = ["strip_loops"]
 
 _LONGEST_STRIP = 4  # registers
 _MEMORY = 1 << 19  # bytes for what a strip keeps: half of a common second-level cache
+_PIECE = 128  # inputs or results in a function, likewise
 _SIZE = 150  # instructions in a block: LLVM's time grows faster than the block
 
 
@@ -28,7 +31,7 @@ def strip_loops(spec: KernelSpec) -> Loops:
     """The loop of a large program: ``@rows`` alone; its memory holds inputs, seeds and what crosses."""
     strips = _Strips(spec)
     blocks = [strips.block(number, block) for number, block in enumerate(strips.blocks)]
-    routines = [strips.read(), strips.put_away()]
+    routines = [*strips.readers, *strips.writers]
     declarations = strips.declarations | {line for routine in routines for line in routine.declarations()}
     texts = [*blocks, *[routine.text() for routine in routines], strips.rows()]
     return Loops(texts, declarations, unroll=1, memory_doubles=strips.places * strips.strip * spec.width)
@@ -50,6 +53,7 @@ class _Strips:
         self.strip = _LONGEST_STRIP
         while self.strip > 1 and self.places * self.strip * spec.width * 8 > _MEMORY:
             self.strip //= 2
+        self.readers, self.writers = self._read(), self._put_away()
         self.declarations: set[str] = set()
 
     def _place(self, number: int) -> int:
@@ -78,10 +82,10 @@ class _Strips:
         """The place in registers, of the strip's first one."""
         return self._place(number) * self.strip
 
-    def _over_strip(self, name: str, build: Callable[[Body, Array], Any], *, inputs: bool) -> Routine:
+    def _over_strip(self, name: str, build: Callable[[Body, Array], Any]) -> Routine:
         """A function that does something for each register of a strip."""
         routine = self.spec.routine(name, PARAMETERS)
-        prologue = Prologue(self.spec, routine, inputs=inputs)
+        prologue = Prologue(self.spec, routine, inputs=False)
         with routine.loop_over(0, Integer(routine, "%count")) as k:
             row = Integer(routine, "%start") + k * self.spec.width
             body = Body(self.spec, routine, prologue, row)
@@ -91,31 +95,63 @@ class _Strips:
         routine.returns()
         return routine
 
-    def read(self) -> Routine:
-        """A function that puts a strip's inputs and seeds into memory."""
+    def _read(self) -> list[Routine]:
+        """Functions that put a strip's inputs and seeds into memory: one for what rows share, others for columns."""
+        plan = self.spec.plan
+        seeds = len(plan.program.outputs) if self.spec.derivatives else 0
 
-        def build(body: Body, memory: Array) -> None:
-            prologue, inputs = body.prologue, len(self.spec.plan.program.inputs)
-            numbers = dict(prologue.shared) | body.gathered()
-            numbers |= {inputs + place: seed for place, seed in enumerate(prologue.seeds)}
-            for place, number in sorted(numbers.items()):
-                memory[place * self.strip] = number
+        def read_shared(body: Body, memory: Array) -> None:
+            place = 0
+            for first, count in _runs(plan.shared):
+                self._broadcast(body, memory, ("shared", place), first, count)
+                place += count
+            self._broadcast(body, memory, ("seeds", 0), len(plan.program.inputs), seeds)
 
-        return self._over_strip("read", build, inputs=True)
+        routines = [self._over_strip("read_shared", read_shared)]
+        for place, slots in enumerate(plan.row_inputs):
+            for first, last in _pieces(len(slots)):
 
-    def put_away(self) -> Routine:
-        """A function that adds a strip's results to the sums, or stores them row by row."""
+                def read(body: Body, memory: Array, place: int = place, first: int = first, last: int = last) -> None:
+                    columns = body.columns(place, first, last - first)
+                    for slot, number in zip(plan.row_inputs[place][first:last], columns, strict=True):
+                        memory[slot * self.strip] = number
 
-        def build(body: Body, memory: Array) -> None:
-            found = [self._result(body.routine, memory, number) for number in self.results]
-            body.accumulate(found[: self.spec.sums])
-            body.keep(found[self.spec.sums :])
+                routines.append(self._over_strip(f"read{place}.{first}", read))
+        return routines
 
-        return self._over_strip("put_away", build, inputs=False)
+    def _broadcast(self, body: Body, memory: Array, source: tuple[str, int], first: int, count: int) -> None:
+        """Numbers of the frame from a place on, into every lane of as many places from the first on."""
+        routine, (name, start) = body.routine, source
+        numbers = Frame(routine).array(name).at(start)
+        with routine.loop_over(0, count) as place:
+            memory[(place + first) * self.strip] = routine.broadcast(numbers[place])
+
+    def _put_away(self) -> list[Routine]:
+        """Functions that add a strip's results to the sums, or store them row by row."""
+        sums = self.spec.sums
+        routines = []
+        for start, stop, is_summed in [
+            *[(first, last, True) for first, last in _pieces(sums)],
+            *[(sums + first, sums + last, False) for first, last in _pieces(len(self.results) - sums)],
+        ]:
+
+            def put_away(
+                body: Body, memory: Array, start: int = start, stop: int = stop, is_summed: bool = is_summed
+            ) -> None:
+                found = [self._result(body.routine, memory, number) for number in self.results[start:stop]]
+                if is_summed:
+                    body.accumulate(found, start)
+                else:
+                    body.keep(found, start - sums)
+
+            routines.append(self._over_strip(f"put_away{start}", put_away))
+        return routines
 
     def _result(self, routine: Routine, memory: Array, number: int) -> Any:
         op = self.straight.instructions[number][0]
-        return routine.term(op.symbol) if op.name == "literal" else memory[self.address(number)]
+        if op.name != "literal":
+            return memory[self.address(number)]
+        return 0.0 if op.symbol == routine.write(0.0) else routine.term(op.symbol)
 
     def rows(self) -> str:
         """Strip after strip: inputs into memory, every block, results out of it."""
@@ -124,13 +160,27 @@ class _Strips:
         frame, sums, memory = [Array(routine, "double", f"%{name}") for name in ("frame", "sums", "memory")]
         with routine.loop_over(0, (count + (self.strip - 1)) >> (self.strip.bit_length() - 1)) as strip:
             done = strip * self.strip
-            row, vectors = start + done * self.spec.width, routine.minimum(count - done, self.strip)
-            routine.call("read", frame, row, vectors, sums, memory)
+            row, vectors = start + done * self.spec.width, routine.smaller(count - done, self.strip)
+            for reader in self.readers:
+                routine.call(reader.routine_name, frame, row, vectors, sums, memory)
             for number in range(len(self.blocks)):
                 routine.call(f"block{number}", memory, vectors)
-            routine.call("put_away", frame, row, vectors, sums, memory)
+            for writer in self.writers:
+                routine.call(writer.routine_name, frame, row, vectors, sums, memory)
         routine.returns()
         return routine.text()
+
+
+def _runs(slots: Sequence[int]) -> list[tuple[int, int]]:
+    """Slots in order as runs of consecutive ones: the first of each, and how many."""
+    groups = itertools.groupby(enumerate(slots), lambda pair: pair[1] - pair[0])
+    return [(run[0][1], len(run)) for run in (list(group) for _, group in groups)]
+
+
+def _pieces(count: int) -> list[tuple[int, int]]:
+    """Ranges of bounded size; the last one is long enough for a square of any register's width."""
+    starts = range(0, max(count - _PIECE // 2, 1), _PIECE)
+    return list(zip(starts, [*starts[1:], count], strict=True)) if count else []
 
 
 class _StripEmitter(BlockEmitter):

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from microgrid.compiler.llvm.instructions import Instructions, Op, Register, constant
+from microgrid.compiler.llvm.instructions import Instructions, Op, Register, constant, vector_type
+from microgrid.core.adjoints import Adjoints
 from microgrid.core.rule import Rule
 from microgrid.errors import DataError, OperationError
 from microgrid.program.program import Program
@@ -189,7 +190,9 @@ class _Emitter:
         self._templates: dict[Any, _Template] = {}
         m = arithmetic()
         self._write, self.type = m.write, m.type
-        self._add = Op("fadd", m.type, m.type, contract=not precise)
+        self._fadd, self._fmul = [Op(name, m.type, m.type, contract=not precise) for name in ("fadd", "fmul")]
+        truth = vector_type("i1", m.width)
+        self._equal, self._select = Op("fcmp", truth, m.type, "oeq"), Op("select", m.type, truth)
 
     def instruction(self, op: Op, operands: tuple[int, ...] = ()) -> int:
         """The number of an instruction."""
@@ -203,6 +206,31 @@ class _Emitter:
     def literal(self, text: str) -> int:
         """The number of a literal."""
         return self.instruction(Op("literal", self.type, "", text))
+
+    # What ``Adjoints`` makes of numbers. A literal partial is known now: of a sum it is 1, of a condition 0.
+
+    def _known_as(self, number: int) -> str:
+        op = self.instructions[number][0]
+        return op.symbol if op.name == "literal" else ""
+
+    def equal(self, number: int, zero: float) -> bool | int:
+        """Whether a number is 0."""
+        if self._known_as(number):
+            return self._known_as(number) in (self._write(0.0), self._write(-0.0))
+        return self.instruction(self._equal, (number, self.literal(self._write(zero))))
+
+    def where(self, truth: int, then: float, otherwise: int) -> int:
+        """One of two instructions; the first may be a plain number."""
+        chosen = self.literal(self._write(then)) if isinstance(then, float) else then
+        return self.instruction(self._select, (truth, chosen, otherwise))
+
+    def _plus(self, one: int, other: int) -> int:
+        return self.instruction(self._fadd, (one, other))
+
+    def _times(self, partial: int, adjoint: int) -> int:
+        return (
+            adjoint if self._known_as(partial) == self._write(1.0) else self.instruction(self._fmul, (partial, adjoint))
+        )
 
     def _loads(self, name: str, count: int) -> list[int]:
         return [self.instruction(Op(name, self.type, "", indices=(place,))) for place in range(count)]
@@ -239,32 +267,25 @@ class _Emitter:
         """Emit the adjoints of inputs."""
         adjoints = self._adjoints(values, _dependents(self.program, wrt))
         zero = self.literal(self._write(0.0))
-        return [zero if adjoint is None else adjoint for adjoint in [adjoints[slot] for slot in wrt]]
+        return [adjoints.of(slot) if slot in adjoints.sums else zero for slot in wrt]
 
-    def _adjoints(self, values: list[int], wanted: bytearray) -> list[int | None]:
+    def _adjoints(self, values: list[int], wanted: bytearray) -> Adjoints:
         """Emit the wanted slots' adjoints: ``Program.pullback``, in templates."""
         program = self.program
-        adjoints: list[int | None] = [None] * len(values)
-        zero = self.literal(self._write(0.0)) if self.precise else None
-
-        def accumulate(slot: int, contribution: int) -> None:
-            before = zero if adjoints[slot] is None else adjoints[slot]
-            adjoints[slot] = contribution if before is None else self.instruction(self._add, (before, contribution))
-
+        start = self.literal(self._write(0.0)) if self.precise else None
+        adjoints = Adjoints(self, start=start, times=self._times, add=self._plus)
         for slot, seed in zip(program.outputs, self._loads("seed", len(program.outputs)), strict=True):
             if wanted[slot]:
-                accumulate(slot, seed)
+                adjoints.hand(slot, seed)
         for node in range(len(program.ops) - 1, -1, -1):
             out = program.first_node + node
-            adjoint = adjoints[out]
-            if adjoint is None:
+            if out not in adjoints.sums:
                 continue
+            rule = program.rules[program.ops[node]]
             operands = program.operands[program.starts[node] : program.starts[node + 1]]
-            template = self._pullback_template(program.rules[program.ops[node]], operands)
-            contributions = self._copy(template, [*[values[slot] for slot in operands], values[out], adjoint])
-            for slot, contribution in zip(operands, contributions, strict=True):
-                if wanted[slot]:
-                    accumulate(slot, contribution)
+            partials = self._copy(self._partials_template(rule, operands), [values[slot] for slot in (*operands, out)])
+            edges = zip(operands, partials, strict=True)
+            adjoints.hand_back(out, rule, [pair for pair in edges if wanted[pair[0]]])
         return adjoints
 
     def _value_template(self, rule: Rule, operands: Sequence[int]) -> _Template:
@@ -278,16 +299,16 @@ class _Emitter:
             self._templates[key] = _template(function, constants, self.arithmetic())
         return self._templates[key]
 
-    def _pullback_template(self, rule: Rule, operands: Sequence[int]) -> _Template:
+    def _partials_template(self, rule: Rule, operands: Sequence[int]) -> _Template:
         constants = self._constants(operands)
-        key = ("pullback", rule, *map(repr, constants))
+        key = ("partials", rule, *map(repr, constants))
         if key not in self._templates:
 
             def function(m: Instructions, numbers: list[Any]) -> list[Any]:
-                *numbers, out, adjoint = numbers
-                return [partial * adjoint for partial in m.bind(rule)[1](out, *numbers)]
+                *numbers, out = numbers
+                return list(m.bind(rule)[1](out, *numbers))
 
-            self._templates[key] = _template(function, [*constants, None, None], self.arithmetic())
+            self._templates[key] = _template(function, [*constants, None], self.arithmetic())
         return self._templates[key]
 
 

@@ -12,6 +12,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy
+
 from microgrid.compiler.llvm import jit
 
 __all__ = ["Calls", "bound_calls", "builtin", "data_address"]
@@ -85,6 +87,18 @@ class _Definition(ctypes.Structure):
     _fields_ = (("name", ctypes.c_char_p), ("code", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
 
 
+def _builtin(name: str, function: str, flags: int, bound: tuple[Any, ...]) -> Any:
+    """A function of the trampolines' library as a builtin that is given what is bound.
+
+    Whatever it points at is held by its tuple alone, in objects of which the garbage collector takes nothing before the
+    builtin itself is freed.
+    """
+    text, memory = name.encode(), numpy.zeros(ctypes.sizeof(_Definition), numpy.uint8)
+    definition = _Definition.from_buffer(memory.data)
+    definition.name, definition.code, definition.flags = text, _library().address(function), flags
+    return _new_builtin()(memory.ctypes.data, (*bound, memory, text, _library().loaded), "microgrid")
+
+
 @functools.cache
 def _library() -> jit.Library:
     return jit.build(_TEXT)
@@ -109,9 +123,7 @@ def data_address() -> Callable[[Any], int]:
     >>> data_address()(numbers) == numbers.ctypes.data
     True
     """
-    text, library = b"data_address", _library()
-    definition = _Definition(text, library.address("data_address"), _ONE_ARGUMENT, None)
-    made: Callable[[Any], int] = _new_builtin()(ctypes.addressof(definition), (definition, text, library), "microgrid")
+    made: Callable[[Any], int] = _builtin("data_address", "data_address", _ONE_ARGUMENT, ())
     return made
 
 
@@ -141,22 +153,22 @@ def builtin(name: str, code: int, given: int, left: int, keep: Any, *, is_long: 
     >>> halve(), halve(), halve.__name__
     (1.5, 0.75, 'halve')
     """
-    text = name.encode()
-    definition = _Definition(text, _library().address("long" if is_long else "short"), _NO_ARGUMENTS, None)
-    bound = (struct.pack("3P", code, given, left), definition, text, keep)
-    made: Callable[[], float] = _new_builtin()(ctypes.addressof(definition), bound, "microgrid")
+    bound = struct.pack("3P", code, given, left), keep
+    made: Callable[[], float] = _builtin(name, "long" if is_long else "short", _NO_ARGUMENTS, bound)
     return made
 
 
-def bound_calls(library: Any, words: Sequence[int], outputs: int, keep: Any = None, *, is_long: bool = False) -> Calls:
+def bound_calls(
+    library: jit.Library, words: Sequence[int], outputs: int, keep: Any = None, *, is_long: bool = False
+) -> Calls:
     """The functions ``forward`` and ``reverse`` of loaded native code, as Python functions without arguments.
 
     Both take a pointer to the ``words``, one after the other, and give the first of the numbers at the address
-    ``outputs``. ``keep`` lives as long as they do, as the library does, and while they run, other threads of Python may
+    ``outputs``. ``keep`` lives as long as they do, and the code is loaded; while they run, other threads of Python may
     if ``is_long``.
     """
-    given = (ctypes.c_int64 * len(words))(*words)
-    kept, at = (library, given, keep), ctypes.addressof(given)
+    given = numpy.array(words, numpy.uint64)
+    kept, at = (library.loaded, given, keep), given.ctypes.data
     forward, reverse = [
         builtin(name, library.address(name), at, outputs, kept, is_long=is_long) for name in ("forward", "reverse")
     ]

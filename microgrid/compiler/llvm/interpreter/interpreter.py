@@ -12,7 +12,15 @@ from typing import Any
 import numpy
 
 from microgrid.compiler.llvm import jit
-from microgrid.compiler.llvm.interpreter.opcodes import FIELDS, Form, Handlers, calls, constant_forms, handlers_of
+from microgrid.compiler.llvm.interpreter.opcodes import (
+    FIELDS,
+    Form,
+    Handlers,
+    calls,
+    constant_forms,
+    empty_sum,
+    handlers_of,
+)
 from microgrid.compiler.llvm.interpreter.schedule import MASKS, SHAPES, Kinds, classify, schedule
 from microgrid.compiler.llvm.trampoline import Calls, bound_calls
 from microgrid.core.rule import Rule
@@ -63,10 +71,11 @@ class Interpreted:
         started = time.perf_counter()
         _check_portable(program.rules)
         forms, used = _forms(program, precise=precise)
-        handlers = [handlers_of(form, precise=precise) for form in used]
-        self._libraries = [calls(), *[handler.library for handler in handlers]]
+        choices = _has_choices(program)
+        handlers = [handlers_of(form, precise=precise, choices=choices) for form in used]
+        self._libraries = [calls(choices=choices), *[handler.library for handler in handlers]]
         self._arrays, self._numbers = _laid_out(program, wrt, forms, handlers, precise=precise)
-        self._is_long = len(program.ops) > _LONG
+        self.is_long = len(program.ops) > _LONG
         self.compile_seconds = time.perf_counter() - started
 
     def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:
@@ -75,8 +84,8 @@ class Interpreted:
         given = {"inputs": inputs, "seeds": seeds, "outputs": outputs, "gradient": gradient} | self._numbers
         given |= {name: array.ctypes.data for name, array in own.items()}
         words = [given[field] for field in FIELDS]
-        kept = self._arrays, own, self._libraries, keep
-        return bound_calls(self._libraries[0], words, outputs, kept, is_long=self._is_long)
+        kept = (*self._arrays.values(), *own.values(), *[library.loaded for library in self._libraries], keep)
+        return bound_calls(self._libraries[0], words, outputs, kept, is_long=self.is_long)
 
     def ir(self) -> str:
         """The handlers' modules in LLVM's syntax: those of a rule are the same for every program."""
@@ -85,6 +94,10 @@ class Interpreted:
     def assembly(self) -> str:
         """The handlers' assembly code."""
         return "\n".join([library.assembly() for library in self._libraries])
+
+
+def _has_choices(program: Program) -> bool:
+    return any([rule.choice for rule in program.rules])
 
 
 def _check_portable(rules: Sequence[Rule]) -> None:
@@ -152,13 +165,14 @@ def _laid_out(
     plan = schedule(kinds, starts, operands, active, _kinds(handlers), width=jit.vector_width(), in_turn=precise)
     tape = numpy.zeros(plan.length)
     tape[len(program.inputs) : first], tape[first] = program.constants, 1.0  # 1 is regular for most rules
-    stop = numpy.array([calls().address("stop")], dtype=numpy.uint64)
+    choices = _has_choices(program)
+    stop = numpy.array([calls(choices=choices).address("stop")], dtype=numpy.uint64)
     tables = [numpy.concatenate([stop, *[handler.tables[way] for handler in handlers]]) for way in (0, 1)]
     longest = int(numpy.diff(starts).max(initial=1))
     arrays = {
         "tape": tape,
-        "adjoints": numpy.zeros(plan.length),
-        "scratch": numpy.empty(longest),
+        "adjoints": numpy.full(plan.length, empty_sum(choices=choices)),
+        "scratch": numpy.empty(2 * longest),
         "forward_table": tables[0],
         "reverse_table": tables[1],
         "runs": plan.runs,

@@ -3,7 +3,10 @@
 A handler does a run of nodes and jumps to the handler of the next run (threaded code). The values of all nodes stand on
 one tape, their adjoints on another; a node's place on both follows from the schedule, so that only the places of
 operands are read. In the backward pass a handler clears each adjoint that it has read: between two calls that tape is
-all zeros.
+empty.
+
+In a program with choices the empty sum is -0.0, to which any number is added without a trace; no share is -0.0, so that
+a sum which still is has received nothing, and its node hands nothing on. Without choices it is 0.0 and nobody asks.
 
 How a program becomes runs is told in ``schedule``, and how it is called in ``interpreter``.
 """
@@ -25,7 +28,7 @@ import numpy
 
 from microgrid.compiler.llvm import builder, instructions, jit, libm
 from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
-from microgrid.compiler.llvm.instructions import ATTRIBUTES, Instr, Instructions, Op, literal
+from microgrid.compiler.llvm.instructions import ATTRIBUTES, Instr, Instructions, Op, literal, vector_type
 from microgrid.compiler.llvm.interpreter import schedule
 from microgrid.compiler.llvm.interpreter.schedule import CHAINED, MASKS, SHAPES, WIDE
 from microgrid.core import arithmetic, rules, source
@@ -33,10 +36,12 @@ from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.rule import Rule
 from microgrid.core.source import List, Term
 
-__all__ = ["FIELDS", "Form", "Handlers", "calls", "constant_forms", "handlers_of"]
+__all__ = ["FIELDS", "Form", "Handlers", "calls", "constant_forms", "empty_sum", "handlers_of"]
 
 _SHAPES = ("single", "after_x", "after_y", "wide")  # what handlers of each shape are called
 _SINGLE, _NO_GRADIENT = 0, MASKS - 1  # the shape of one node at a time; the mask of a node that needs no gradient
+
+_NOTHING = -(1 << 63)  # the bits of -0.0
 
 # A handler hands over to the next one with all that it knows in registers. The convention that saves none of them takes
 # those that a C function leaves alone; where LLVM doesn't have it, C's own will do.
@@ -54,6 +59,8 @@ _STATE = {
 _HANDED_OVER = ", ".join([f"{kind} {{{name}}}" for name, kind in _STATE.items()])
 
 _CHAINS, _BLOCK = 4, 256  # the sums of a list that run side by side, and how many terms are added to them
+
+_EACH = "each"  # a list that a rule goes through more than once
 
 _MANY = 300  # operands: above, LLVM takes too long over the handler of a user's rule to optimise it
 
@@ -161,14 +168,20 @@ def constant_forms(rule: Rule) -> list[Form]:
     return [form for form in forms if not _calls_one_by_one(form.instructions_in(Instructions(contract=True)))]
 
 
+def empty_sum(*, choices: bool) -> float:
+    """What an adjoint starts from, and is again after it was read, in a program with or without choices."""
+    return -0.0 if choices else 0.0
+
+
 # ---- a handler -------------------------------------------------------------------------------------------------------
 
 
 class _Handler(Routine):
     """What all handlers have: the loop over a run's nodes, and the jump to the next handler."""
 
-    def __init__(self, name: str, *, reverse: bool, **options: Any) -> None:
+    def __init__(self, name: str, *, reverse: bool, choices: bool, **options: Any) -> None:
         super().__init__(name, _STATE, convention=f"internal {_CONVENTION}", **options)
+        self.choices, self.empty = choices, empty_sum(choices=choices)
         self.direction = -1 if reverse else 1
         self.tape, self.adjoints = self.array("double", "tape"), self.array("double", "adjoints")
         self.run, self.table = self.array("i32", "run"), self.array("ptr", "table")
@@ -176,7 +189,6 @@ class _Handler(Routine):
         self.at = Variable(self, self.array("i32", "operands"))
         self.here = Variable(self, Integer(self, "%here"))
         self.last = Variable(self, self.term("%last"))
-        self.zero = self.term("zeroinitializer") if self.width > 1 else 0.0
 
     @contextmanager
     def each_node(self, operands: int) -> Iterator[tuple[Array, Integer]]:
@@ -201,8 +213,33 @@ class _Handler(Routine):
     def arrived(self, here: Integer) -> Term:
         """The adjoints that have arrived at the nodes, which are cleared."""
         adjoint: Term = self.adjoints.registers(here)
-        self.adjoints.set_registers(here, self.zero)
+        self.adjoints.set_registers(here, self.empty)
         return adjoint + self.last.value if self.width == 1 else adjoint
+
+    def shares(self, rule: Rule, slopes: Iterable[Any], adjoint: Term) -> list[Any]:
+        """What is handed back along each edge; None for one that is never there."""
+        return [self.share(rule, slope, adjoint) for slope in slopes]
+
+    def share(self, rule: Rule, slope: Any, adjoint: Term) -> Any:
+        """One of them: the slope times the adjoint, or nothing."""
+        if not self.choices:
+            return slope * adjoint
+        if isinstance(slope, float) and slope == 1.0:
+            return adjoint
+        if isinstance(slope, float) and slope == 0.0 and rule.choice:
+            return None
+        plus = Op("fadd", self.type, self.type)  # not fused: the product's own sign is lost here, a rounded -0.0 too
+        share = self.define(plus, (self.write(slope * adjoint), self.write(0.0)))
+        if rule.choice:
+            share = self.where(self.equal(slope, 0.0), self.empty, share)
+        return self.where(self._is_nothing(adjoint), self.empty, share)
+
+    def _is_nothing(self, adjoint: Term) -> str:
+        """Whether nothing was added to a sum."""
+        kind = vector_type("i64", self.width)
+        bits = self.define(f"bitcast {self.type} {adjoint.text} to {kind}").text
+        nothing = str(_NOTHING) if self.width == 1 else f"splat (i64 {_NOTHING})"
+        return self.define(f"icmp eq {kind} {bits}, {nothing}").text
 
     def accumulate(self, slot: Integer, contribution: Any) -> None:
         """Add to the adjoint of an operand: one double, however many a register holds."""
@@ -210,8 +247,9 @@ class _Handler(Routine):
         add = Op("fadd", "double", "double", contract=self._contract)
         self.adjoints[slot] = self.define(add, (before, contribution.text))
 
-    def go_on(self, last: Any = 0.0) -> None:
+    def go_on(self, last: Any = None) -> None:
         """Jump to the handler of the next run."""
+        last = self.empty if last is None else last
         following = self.run.at(2 * self.direction)
         target = self.table[following[0]].text
         state = {name: f"%{name}" for name in _STATE} | {
@@ -227,10 +265,13 @@ class _Handler(Routine):
 class _Fixed(_Handler):
     """A handler of a form with so many operands."""
 
-    def __init__(self, name: str, form: Form, shape: int, mask: int, *, reverse: bool, precise: bool) -> None:
+    def __init__(
+        self, name: str, form: Form, shape: int, mask: int, *, reverse: bool, choices: bool, precise: bool
+    ) -> None:
         width = jit.vector_width() if shape == WIDE else 1
-        vectors = libm.vector_functions(width) if width > 1 else None
-        super().__init__(name, reverse=reverse, width=width, vector_functions=vectors, contract=not precise)
+        options: dict[str, Any] = {"width": width, "contract": not precise}
+        options["vector_functions"] = libm.vector_functions(width) if width > 1 else None
+        super().__init__(name, reverse=reverse, choices=choices, **options)
         self.form, self.mask = form, mask
         self.chained = CHAINED.index(shape) if shape in CHAINED else None
         (self._write_reverse if reverse else self._write_forward)()
@@ -242,19 +283,20 @@ class _Fixed(_Handler):
             self.tape.set_registers(here, out)
             if self.width == 1:
                 self.last.value = out
-        self.go_on(self.last.value if self.width == 1 else 0.0)
+        self.go_on(self.last.value if self.width == 1 else None)
 
     def _write_reverse(self) -> None:
         with self.each_node(self.form.operands) as (at, here):
             slots = self._slots(at)
             adjoint, out = self.arrived(here), self.tape.registers(here)
-            before = self.tape[here - 1] if self.chained is not None else self.zero
+            before = self.tape[here - 1] if self.chained is not None else None
             _, partials = self.form.runs_in(self, self._operands(slots, before))
-            contributions = [slope * adjoint for slope in partials(out)]
+            shares = self.shares(self.form.rule, partials(out), adjoint)
             if self.width == 1:
-                self.last.value = 0.0 if self.chained is None else contributions[self.chained]
-            self._accumulate_all(slots, contributions)
-        self.go_on(self.last.value if self.width == 1 else 0.0)
+                to_last = None if self.chained is None else shares[self.chained]
+                self.last.value = self.empty if to_last is None else to_last
+            self._accumulate_all(slots, shares)
+        self.go_on(self.last.value if self.width == 1 else None)
 
     def _slots(self, at: Array) -> list[list[Integer]]:
         """The places of the operands, for each the lanes."""
@@ -267,19 +309,20 @@ class _Fixed(_Handler):
             numbers[self.chained] = before
         return numbers
 
-    def _accumulate_all(self, slots: list[list[Integer]], contributions: list[Any]) -> None:
+    def _accumulate_all(self, slots: list[list[Integer]], shares: list[Any]) -> None:
         """The last node first, each to its operands in order. What goes to the node before stays in a register."""
         for lane in reversed(range(self.width)):
-            for place, contribution in enumerate(contributions):
-                if not self.mask >> place & 1 and place != self.chained:
-                    self.accumulate(slots[place][lane], self.lane(contribution, lane))
+            for place, share in enumerate(shares):
+                if share is not None and not self.mask >> place & 1 and place != self.chained:
+                    self.accumulate(slots[place][lane], self.lane(share, lane))
 
 
 class _OfLists(_Handler):
     """A handler of a rule on lists: a run is one node, and its count that of a list."""
 
-    def __init__(self, name: str, form: Form, mask: int, *, reverse: bool, precise: bool) -> None:
-        super().__init__(name, reverse=reverse, contract=not precise)
+    def __init__(self, name: str, form: Form, mask: int, *, reverse: bool, choices: bool, precise: bool) -> None:
+        super().__init__(name, reverse=reverse, choices=choices, contract=not precise)
+        self.rule = form.rule
         self.of_lists, self.precise = True, precise
         self.place = Integer(self, "0")
         self.scratch = self.array("double", "scratch")
@@ -299,7 +342,7 @@ class _OfLists(_Handler):
         self.go_on()
 
     def _accumulate_element(self, place: int, adjoint: Term, slope: Any) -> None:
-        self.accumulate(self.slots[place][self.place], slope * adjoint)
+        self.accumulate(self.slots[place][self.place], self.share(self.rule, slope, adjoint))
 
     @contextmanager
     def for_each(self) -> Iterator[None]:
@@ -311,8 +354,14 @@ class _OfLists(_Handler):
 
     def element(self, name: str) -> Term:
         """The value at the loop's place of a list."""
-        number: Term = self.tape[self.slots[int(name)][self.place]]
+        kept = name == _EACH
+        number: Term = self.scratch[self.count + self.place] if kept else self.tape[self.slots[int(name)][self.place]]
         return number
+
+    def each(self, numbers: Iterable[Any]) -> Iterable[Any]:
+        """A list that is gone through more than once, in the second half of the scratch memory."""
+        self.loop(numbers, lambda number: self.scratch.__setitem__(self.count + self.place, number))
+        return List(self, _EACH)
 
     def keep(self, number: Any) -> None:
         """Keep a number for each place of the loop."""
@@ -345,15 +394,15 @@ class _OfLists(_Handler):
         return self._of_kept("total", blocks.value)
 
 
-def _skip(name: str, form: Form) -> _Handler:
+def _skip(name: str, form: Form, *, choices: bool) -> _Handler:
     """The backward pass past nodes that need no gradient."""
-    handler = _Handler(name, reverse=True)
+    handler = _Handler(name, reverse=True, choices=choices)
     if form.lists:
         _, here = handler.moved(handler.count * form.lists, 1)
-        handler.adjoints[here] = 0.0
+        handler.adjoints[here] = handler.empty
     else:
         with handler.each_node(form.operands) as (_, here):
-            handler.adjoints[here] = 0.0
+            handler.adjoints[here] = handler.empty
     handler.go_on()
     return handler
 
@@ -396,9 +445,9 @@ FIELDS = (
 """What a call is given, each in eight bytes: addresses of what there is, and how much there is."""
 
 
-def _call(name: str) -> Routine:
+def _call(name: str, *, choices: bool) -> Routine:
     """A call from outside: inputs are read, handlers run, results written."""
-    routine = Routine(name, {"state": "ptr"})
+    routine, empty = Routine(name, {"state": "ptr"}), empty_sum(choices=choices)
     numbers, pointers = routine.array("i64", "state"), routine.array("ptr", "state")
 
     def number(field: str) -> Integer:
@@ -411,7 +460,7 @@ def _call(name: str) -> Routine:
     def run(table: str, first_run: str, operands: str, here: Integer) -> None:
         state = {field: array(field).pointer for field in ("tape", "adjoints", "scratch")}
         state |= {"run": array(first_run).pointer, "operands": array(operands).pointer, "here": here.text}
-        state |= {"table": array(table).pointer, "last": "0.0"}
+        state |= {"table": array(table).pointer, "last": str(empty)}
         handler = array(table, "ptr")[array(first_run, "i32")[0]]
         routine.emit(f"call {_CONVENTION} void {handler.text}({_HANDED_OVER.format(**state)})")
 
@@ -426,12 +475,12 @@ def _call(name: str) -> Routine:
         seeds, gradient, wrt = array("seeds"), array("gradient"), array("wrt", "i32")
         with routine.loop_over(0, number("output_count")) as place:
             output = output_places[place]
-            adjoints[output] = adjoints[output] + seeds[place]
+            adjoints[output] = adjoints[output] + seeds[place] + 0.0
         run("reverse_table", "last_run", "operands_end", number("length"))
         with routine.loop_over(0, number("wrt_count")) as place:
-            gradient[place] = adjoints[wrt[place]]
+            gradient[place] = adjoints[wrt[place]] + 0.0
         with routine.loop_over(0, number("first") + 1) as place:
-            adjoints[place] = 0.0
+            adjoints[place] = empty
     routine.returns()
     return routine
 
@@ -446,23 +495,26 @@ def _fingerprint() -> str:
 
 
 @functools.cache
-def calls() -> jit.Library:
+def calls(*, choices: bool) -> jit.Library:
     """The functions that run handlers.
 
     ``forward`` and ``reverse`` take the address of the ``FIELDS`` of a call; ``stop`` is the handler that ends one.
+    ``choices``: as for ``Handlers``.
     """
-    origin = f"calls {_CONVENTION} {_fingerprint()}"
-    return jit.build(lambda: "\n".join([one.text() for one in _outer()]), origin=origin)
+    origin = f"calls {_CONVENTION} {choices} {_fingerprint()}"
+    return jit.build(lambda: "\n".join([one.text() for one in _outer(choices=choices)]), origin=origin)
 
 
-def _outer() -> list[Routine]:
+def _outer(*, choices: bool) -> list[Routine]:
     stop = Routine("stop", _STATE, convention=_CONVENTION)
     stop.returns()
-    return [stop, _call("forward"), _call("reverse")]
+    return [stop, *[_call(name, choices=choices) for name in ("forward", "reverse")]]
 
 
 class Handlers:
-    """The native code of the handlers of a form; ``precise`` ones give the eager engine's bits.
+    """The native code of the handlers of a form.
+
+    ``precise`` ones give the eager engine's bits; those with ``choices`` are for programs that have some.
 
     Attributes
     ----------
@@ -474,8 +526,8 @@ class Handlers:
         For each mask, the sum of ``1 << shape`` over the shapes that there is a handler of.
     """
 
-    def __init__(self, form: Form, *, precise: bool) -> None:
-        self.form, self.precise = form, precise
+    def __init__(self, form: Form, *, precise: bool, choices: bool) -> None:
+        self.form, self._options = form, {"precise": precise, "choices": choices}
         codegen = 2 if form.operands <= _MANY else 0
         if self._is_of_the_table():
             self.library = jit.build(self._text, codegen, origin=self._origin())
@@ -488,12 +540,12 @@ class Handlers:
     def _is_of_the_table(self) -> bool:
         """Whether nothing but the package's sources decides the text."""
         rule = self.form.rule
-        return rules.RULES.get(rule.name) is rule and rule.make.__module__ == rules.__name__
+        return rules.EVERY_RULE.get(rule.name) is rule and rule.make.__module__ == rules.__name__
 
     def _origin(self) -> str:
         width = jit.vector_width()
         vectors = sorted(libm.vector_functions(width))
-        parts = (self.form.name, self.precise, _CONVENTION, width, vectors, _fingerprint())
+        parts = (self.form.name, self._options, _CONVENTION, width, vectors, _fingerprint())
         return "handlers " + " ".join(map(str, parts))
 
     def _table(self, direction: str) -> Any:
@@ -504,7 +556,10 @@ class Handlers:
         """Whether there is a handler. That an operand is the node before is of no use if its adjoint is not wanted."""
         if shape in CHAINED and mask >> CHAINED.index(shape) & 1:
             return False
-        return shape in _shapes(self.form, precise=self.precise) and mask in (*self.form.masks, _NO_GRADIENT)
+        return shape in _shapes(self.form, precise=self._options["precise"]) and mask in (
+            *self.form.masks,
+            _NO_GRADIENT,
+        )
 
     def _text(self) -> str:
         handlers: dict[str, Routine] = {}
@@ -532,13 +587,13 @@ class Handlers:
 
     def _handler(self, name: str, reverse: bool, shape: int, mask: int) -> Routine:
         if reverse and mask == _NO_GRADIENT:
-            return _skip(name, self.form)
+            return _skip(name, self.form, choices=self._options["choices"])
         if self.form.lists:
-            return _OfLists(name, self.form, mask, reverse=reverse, precise=self.precise)
-        return _Fixed(name, self.form, shape, mask, reverse=reverse, precise=self.precise)
+            return _OfLists(name, self.form, mask, reverse=reverse, **self._options)
+        return _Fixed(name, self.form, shape, mask, reverse=reverse, **self._options)
 
 
 @functools.lru_cache(maxsize=512)
-def handlers_of(form: Form, *, precise: bool) -> Handlers:
-    """The handlers of a form, made once and loaded; ``precise`` ones give the eager engine's bits."""
-    return Handlers(form, precise=precise)
+def handlers_of(form: Form, *, precise: bool, choices: bool) -> Handlers:
+    """The handlers of a form, made once and loaded; options as for ``Handlers``."""
+    return Handlers(form, precise=precise, choices=choices)

@@ -287,7 +287,7 @@ def _put_in_order() -> Routine:
             release(node)
 
     with routine.loop_while(lambda: done.value < nodes):
-        end = routine.minimum(begin.value + block, nodes)
+        end = routine.smaller(begin.value + block, nodes)
         enter_block(end)
         with routine.loop_while(lambda: done.value < end):
             take(most_ready())

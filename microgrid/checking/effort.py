@@ -1,0 +1,93 @@
+"""The calls of f: counted, kept within a budget, and shown as a progress bar where a check takes long."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any
+
+__all__ = ["BudgetSpent", "Effort"]
+
+_PATIENCE = 1.0  # seconds before a bar is shown
+_BETWEEN = 0.1  # seconds between two drawings of it
+_WIDTH = 30
+
+
+class BudgetSpent(BaseException):
+    """The calls or the time are used up. It is no Exception: those are caught around calls of f, as f's own."""
+
+
+class Effort:
+    """The calls of one check, within a budget of calls and seconds; None is no limit.
+
+    ``progress`` says whether a bar is shown on the standard error stream; None: in terminals and notebooks, after a
+    second.
+    """
+
+    def __init__(self, max_calls: int | None, max_seconds: float | None, progress: bool | None) -> None:
+        self.calls = 0
+        self.max_calls, self._max_seconds = max_calls, max_seconds
+        self._started = monotonic()
+        self._patience = 0.0 if progress else _PATIENCE
+        self._is_shown = _can_be_rewritten() if progress is None else progress
+        self._drawn_at, self._drawn = 0.0, 0
+        self._done = self._total = 0
+
+    def counted(self, call: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
+        """A function that raises BudgetSpent instead of a call beyond the budget."""
+
+        def counted(numbers: Sequence[Any]) -> Any:
+            self._spend()
+            return call(numbers)
+
+        return counted
+
+    def _spend(self) -> None:
+        now = monotonic()
+        is_late = self._max_seconds is not None and now - self._started >= self._max_seconds
+        if is_late or (self.max_calls is not None and self.calls >= self.max_calls):
+            raise BudgetSpent
+        self.calls += 1
+        if self._is_shown and now - max(self._started + self._patience, self._drawn_at + _BETWEEN) >= 0.0:
+            self._draw(now)
+
+    @property
+    def budget(self) -> str:
+        """The budget in words."""
+        parts = [f"{self.max_calls:,} calls of f"] if self.max_calls is not None else []
+        parts += [f"{self._max_seconds:g} s"] if self._max_seconds is not None else []
+        return " and ".join(parts)
+
+    # ---- the bar ----------------------------------------------------------------------------------------------
+
+    def expect(self, total: int) -> None:
+        """Announce how many derivatives there are."""
+        self._total = total
+
+    def done(self) -> None:
+        """Count a derivative that was judged."""
+        self._done += 1
+
+    def _draw(self, now: float) -> None:
+        self._drawn_at = now
+        filled = _WIDTH * self._done // max(self._total, 1)
+        seconds = now - self._started
+        text = f"checked {self._done:,} of {self._total:,} [{'#' * filled}{'.' * (_WIDTH - filled)}] "
+        self._write(f"{text}{self.calls:,} calls, {seconds:.0f} s")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"\r{text.ljust(self._drawn)}")
+        sys.stderr.flush()
+        self._drawn = len(text)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._drawn:
+            self._write("")
+            self._write("")
+
+
+def _can_be_rewritten() -> bool:
+    """Whether a line on the standard error stream can be written over: in a terminal or a notebook."""
+    return sys.stderr is not None and (sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel"))

@@ -1,0 +1,67 @@
+"""Derivatives of orders 1 to 3 of every rule, in every way, against high precision; at kinks, the same in every way."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from accuracy import MEASURED, PAGE, POINTWISE, Points, faults, indices_of, measure, on_rows
+
+from microgrid.core.rules import EVERY_RULE, RULES
+
+KINKED = [name for name in MEASURED if EVERY_RULE[name].kinks]
+PIECEWISE_LINEAR = (
+    "abs",
+    "relu",
+    "maximum",
+    "minimum",
+    "where",
+    "less",
+    "less_equal",
+    "equal",
+    "clip",
+    "floor",
+    "hypot",
+)
+"""Rules whose second derivatives at a kink are those of the piece that the convention chooses: 0."""
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("name", MEASURED)
+def test_derivatives_of_three_orders_keep_their_digits_at_a_point(name: str) -> None:
+    assert faults(name, measure(EVERY_RULE[name], 1, 0, rows=False)) == []
+
+
+@pytest.mark.trials
+@pytest.mark.parametrize("name", MEASURED)
+def test_derivatives_of_three_orders_keep_their_digits(name: str) -> None:
+    measured = measure(EVERY_RULE[name], 8, 12)
+    assert faults(name, measured) == []
+    assert sum([worst.checks for worst in measured.worst.values()]) > 20
+
+
+@pytest.mark.trials
+def test_the_page_has_every_rule() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert [name for name in MEASURED if f"\n| `{name}` |" not in text] == []
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("name", KINKED)
+def test_at_a_kink_every_way_to_a_second_derivative_gives_the_same(name: str) -> None:
+    rule = EVERY_RULE[name]
+    regions = list(rule.regions)
+    indices = indices_of(regions, 2)
+    for kink in rule.kinks:
+        if not all(map(math.isfinite, kink.partials)):
+            continue
+        found = {way: run(rule, Points(regions, [], []), kink.at, indices) for way, run in POINTWISE.items()}
+        found["rows"] = on_rows(rule, regions, [kink.at], indices)[kink.at]
+        for way, derivatives in found.items():
+            assert derivatives == pytest.approx(found["eager"], rel=1e-12, nan_ok=True), (way, kink)
+        if name in PIECEWISE_LINEAR:
+            assert set(found["eager"].values()) == {0.0}
+
+
+def test_the_rules_that_are_measured_are_the_table() -> None:
+    assert set(RULES) <= set(MEASURED)
