@@ -366,7 +366,7 @@ def test_precise_says_where_there_is_nothing_to_compute() -> None:
 def test_without_sympy_the_extra_is_named() -> None:
     script = (
         "import sys; sys.modules['sympy'] = sys.modules['mpmath'] = None\n"
-        "import microgrid\n"
+        "import microgrid, microgrid.cli.main\n"
         "x = microgrid.Value(1.0, 'x')\n"
         "print(microgrid.latex(x * x))\n"
         "for function in (microgrid.to_sympy, microgrid.precise, lambda x: microgrid.from_sympy('x')):\n"

@@ -17,8 +17,7 @@ from microgrid.core.engine import Value, as_value
 from microgrid.core.graph import topological_order
 from microgrid.derivations.agreement import DIGITS, Difference, at_random_points, on_borders
 from microgrid.derivations.claim import Claim
-from microgrid.derivations.pieces import border_told
-from microgrid.derivations.vanishing import obstacle, vanishes, vanishing_pieces
+from microgrid.derivations.vanishing import obstacle, told_borders, vanishes, vanishing_pieces
 from microgrid.errors import InvalidValueError
 from microgrid.formulas.parse import recorded_on
 from microgrid.formulas.sympy import sympy_package
@@ -141,7 +140,7 @@ def _judged(claim: Claim) -> Proof:
     simplified = f"the difference simplifies to 0 {pieces.told()} ({assumptions})"
     if difference is not None:
         return _differing("undecided", f"{simplified}, but {_told(claim, difference)}", claim, agreed, difference)
-    outside = f", apart from where {_enumerated([border_told(one) for one in unseen])}" if unseen else ""
+    outside = f", apart from where {_enumerated(told_borders(unseen))}" if unseen else ""
     return Proof("proved", f"{simplified}{outside}; both sides agree at {where}", assumptions, agreed)
 
 

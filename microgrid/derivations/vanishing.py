@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
 from microgrid.derivations.claim import Claim
-from microgrid.derivations.pieces import pieces
 from microgrid.formulas.names import symbol_names, written_size
 from microgrid.formulas.sympy import sympy_formulas, sympy_package, sympy_symbols
 
-__all__ = ["VanishingPieces", "obstacle", "vanishes", "vanishing_pieces"]
+__all__ = ["VanishingPieces", "obstacle", "told_borders", "vanishes", "vanishing_pieces"]
 
 _LARGEST = 3_000  # most operations in a difference that SymPy is to simplify
 
@@ -59,6 +58,8 @@ class VanishingPieces:
 
 def vanishing_pieces(claim: Claim) -> VanishingPieces | None:
     """The pieces of the difference; None if it does not simplify to 0 on one of them, or they are too many."""
+    from microgrid.derivations.pieces import pieces
+
     difference = claim.left - claim.right
     if written_size(difference) > _LARGEST:
         return None
@@ -68,6 +69,13 @@ def vanishing_pieces(claim: Claim) -> VanishingPieces | None:
         return None
     borders = tuple(dict.fromkeys([border for piece in found for border in piece.borders]))
     return VanishingPieces(len(found), borders, symbols)
+
+
+def told_borders(borders: Iterable[Any]) -> list[str]:
+    """The borders of pieces as equations."""
+    from microgrid.derivations.pieces import border_told
+
+    return [border_told(border) for border in borders]
 
 
 def _is_analytic(node: Value) -> bool:
