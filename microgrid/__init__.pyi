@@ -169,7 +169,7 @@ __all__ = [
     "rad2deg",
     "ravel",
     "relu",
-    "round",
+    "rint",
     "sigmoid",
     "sign",
     "sin",
@@ -321,13 +321,13 @@ def trunc(x: Number, /) -> float: ...
 @overload
 def trunc(x: Array, /) -> Any: ...
 @overload
-def round(x: Node, /) -> Value:
+def rint(x: Node, /) -> Value:
     """The whole number nearest to x; of two, the even one."""
 
 @overload
-def round(x: Number, /) -> float: ...
+def rint(x: Number, /) -> float: ...
 @overload
-def round(x: Array, /) -> Any: ...
+def rint(x: Array, /) -> Any: ...
 @overload
 def fmod(x: Node, y: Operand, /) -> Value:
     """The remainder of x/y with the sign of x, as in C."""

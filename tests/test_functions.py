@@ -41,8 +41,8 @@ def test_whole_numbers_are_those_of_python_and_keep_the_sign_of_0() -> None:
         assert microgrid.floor(x) == math.floor(x) == math.floor(Value(x)).data
         assert microgrid.ceil(x) == math.ceil(x) == math.ceil(Value(x)).data
         assert microgrid.trunc(x) == math.trunc(x) == math.trunc(Value(x)).data
-        assert microgrid.round(x) == round(x) == round(Value(x)).data
-    assert bits([microgrid.round(-0.25), microgrid.ceil(-0.5), microgrid.floor(-0.0)]) == bits([-0.0] * 3)
+        assert microgrid.rint(x) == round(x) == round(Value(x)).data
+    assert bits([microgrid.rint(-0.25), microgrid.ceil(-0.5), microgrid.floor(-0.0)]) == bits([-0.0] * 3)
 
 
 def test_fma_is_rounded_once() -> None:

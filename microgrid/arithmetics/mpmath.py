@@ -54,7 +54,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
     "erfc": lambda x: mpmath.erfc(x) if abs(x) < 1e100 else _far_erfc(x),
     "trunc": lambda x: mpmath.sign(x) * mpmath.floor(abs(x)),
-    "round": mpmath.nint,
+    "rint": mpmath.nint,
     "fmod": lambda x, y: x - y * _OTHERS["trunc"](x / y),
     "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),  # there is no -0
     "fma": lambda x, y, z: x * y + z,
@@ -63,7 +63,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "polygamma": lambda n, x: _polygamma(int(mpmath.nint(n)), x) if n >= -0.5 else mpmath.nan,
 }
 # Which float systems make of others.
-_CLOSED = ("sign", "ceil", "trunc", "round", "erfinv", "gamma", "lgamma", "digamma", "trigamma", "polygamma")
+_CLOSED = ("sign", "ceil", "trunc", "rint", "erfinv", "gamma", "lgamma", "digamma", "trigamma", "polygamma")
 
 
 def _real(name: str) -> Callable[..., Any]:

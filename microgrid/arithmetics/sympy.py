@@ -141,7 +141,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "cbrt": lambda x: sympy.sign(x) * sympy.Abs(x) ** sympy.Rational(1, 3),
     "ceil": sympy.ceiling,
     "trunc": lambda x: sympy.Piecewise((sympy.ceiling(x), x < 0), (sympy.floor(x), True)),
-    "round": lambda x: _nearest(x),
+    "rint": lambda x: _nearest(x),
     "fmod": lambda x, y: x - y * _OTHERS["trunc"](x / y),
     "copysign": lambda x, y: sympy.Abs(x) * sympy.Piecewise((-1, y < 0), (1, True)),
     "fma": lambda x, y, z: x * y + z,
@@ -153,7 +153,7 @@ _OTHERS |= {
     "polygamma": lambda n, x: sympy.polygamma(_nearest(n), x),
 }
 _GAMMAS = ("gamma", "lgamma", "digamma", "trigamma", "polygamma")
-_CLOSED = ("abs", "sign", "ceil", "trunc", "round", "erfinv", *_GAMMAS)  # which float systems make of others
+_CLOSED = ("abs", "sign", "ceil", "trunc", "rint", "erfinv", *_GAMMAS)  # which float systems make of others
 
 _OFFERS: dict[str, Any] = {
     "pi": Formula(sympy.pi),

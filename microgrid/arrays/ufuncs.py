@@ -22,7 +22,7 @@ __all__ = ["PREDICATES", "call", "formula_of", "is_known_ufunc", "is_true", "on_
 _SAME = {alias: rule.name for rule in RULES.values() for alias in rule.aliases} | {
     "absolute": "abs", "expit": "sigmoid", "log_expit": "log_sigmoid", "gammaln": "lgamma", "psi": "digamma",
     "remainder": "mod",
-    "floor_divide": "floordiv", "rint": "round", "radians": "deg2rad", "degrees": "rad2deg",
+    "floor_divide": "floordiv", "radians": "deg2rad", "degrees": "rad2deg",
 }  # fmt: skip
 """Ufuncs that are functions of the package under another name."""
 

@@ -216,10 +216,11 @@ def trunc(m: Any) -> Pair:
     return m.trunc if m.exact else lambda x: m.copysign(m.floor(m.abs(x)), x), lambda out, x: (0.0,)
 
 
-@rule("round", "\\operatorname{{round}}\\left({x}\\right)", Region(0.6, 1.4, FRACTION.tails), choice=True,
-      aliases=("rint", "__round__"), kinks=(_HALF_STEP,),
+# Not named round: a star import would hide Python's, which takes a number of digits as well, and rounds a Value, too.
+@rule("rint", "\\operatorname{{round}}\\left({x}\\right)", Region(0.6, 1.4, FRACTION.tails), choice=True,
+      aliases=("__round__",), kinks=(_HALF_STEP,),
       summary="The whole number nearest to x; of two, the even one.")  # fmt: skip
-def round(m: Any) -> Pair:
+def rint(m: Any) -> Pair:
     def value(x: Any) -> Any:
         size = m.abs(x)
         down = m.floor(size)
@@ -228,7 +229,7 @@ def round(m: Any) -> Pair:
         nearest = m.where(m.less(rest, 0.5), down, m.where(m.less(0.5, rest), down + 1.0, up))
         return m.copysign(m.where(m.less(size, 2.0**52), nearest, size), x)  # no larger number has a fraction
 
-    return m.round if m.exact else value, lambda out, x: (0.0,)
+    return m.rint if m.exact else value, lambda out, x: (0.0,)
 
 
 _ORDER_STEP = Kink("x is a whole number and a half", "a jump, with derivative 0", (1.5, 1.5), (0.0, 1.4090910340024372))
@@ -239,7 +240,7 @@ _MULTIPLE = Kink("x is a multiple of y", "a jump; the derivatives are those from
       summary="The remainder of x/y with the sign of x, as in C.", domain="y != 0")  # fmt: skip
 def fmod(m: Any) -> Pair:
     # (x - out)/y is a whole number but for rounding, where trunc(x/y) may be the next one.
-    return m.fmod, lambda out, x, y: (1.0, -m.trunc(x / y) if m.exact else -m.round((x - out) / y))
+    return m.fmod, lambda out, x, y: (1.0, -m.trunc(x / y) if m.exact else -m.rint((x - out) / y))
 
 
 @rule("mod", "\\left({x} \\bmod {y}\\right)", DIVIDEND, DIVISOR, operator="mod", aliases=("remainder",),
@@ -253,7 +254,7 @@ def mod(m: Any) -> Pair:
         turned = m.where(_signs_differ(m, rest, y), rest + y, rest)
         return m.where(m.equal(rest, 0.0), m.copysign(rest, y), turned)
 
-    return value, lambda out, x, y: (1.0, -m.floor(x / y) if m.exact else -m.round((x - out) / y))
+    return value, lambda out, x, y: (1.0, -m.floor(x / y) if m.exact else -m.rint((x - out) / y))
 
 
 def _signs_differ(m: Any, x: Any, y: Any) -> Any:
@@ -813,7 +814,7 @@ def _polynomial(coefficients: tuple[float, ...], x: Any) -> Any:
 
 def _circular_of_pi(m: Any, function: Any, x: Any) -> Any:
     """The sine or cosine of pi*x, reduced before pi is multiplied, so that large x keep their digits."""
-    whole = m.round(x)
+    whole = m.rint(x)
     odd = whole - 2.0 * m.floor(whole / 2.0)
     return m.where(m.equal(odd, 0.0), 1.0, -1.0) * function(m.pi * (x - whole))
 
@@ -926,7 +927,7 @@ def _trigamma_of_positive(m: Any, x: Any) -> Any:
       domain="x >= -0.5 and (y > 0 or y is not a whole number)")  # fmt: skip
 def polygamma(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
-        order = m.round(x)
+        order = m.rint(x)
         odd = 2.0 * (order / 2.0 - m.floor(order / 2.0))
         sign = m.where(m.equal(odd, 1.0), 1.0, -1.0)
         power = m.where(m.equal(order, 0.0), 2.0, order + 1.0)
@@ -937,7 +938,7 @@ def polygamma(m: Any) -> Pair:
         total = m.where(m.less(y, 0.0), of_all - sign * terms, terms)
         return m.where(m.equal(order, 0.0), m.digamma(y), sign * m.gamma(power) * total)
 
-    return m.polygamma if m.exact else value, lambda out, x, y: (0.0, m.polygamma(m.round(x) + 1.0, y))
+    return m.polygamma if m.exact else value, lambda out, x, y: (0.0, m.polygamma(m.rint(x) + 1.0, y))
 
 
 def _zeta(m: Any, power: Any, x: Any) -> Any:
@@ -982,7 +983,7 @@ def _gamma_of_positive(m: Any, x: Any) -> Any:
     result = m.where(m.less(x, 4.5), near, far)
     is_factorial = m.less(x, m.where(m.equal(x, m.floor(x)), 19.0, 0.0))
     # A multiple of 2**-60 is subtracted, and not the whole number taken, so that a complex step stays.
-    excess = m.floor((result - m.round(result)) * 2.0**60) / 2.0**60
+    excess = m.floor((result - m.rint(result)) * 2.0**60) / 2.0**60
     return m.where(is_factorial, result - excess, result)
 
 
