@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import pytest
 
+import microgrid
 from microgrid import check_gradients, custom
 from microgrid.checking import Report, Verdict
 from microgrid.checking.differences import slopes_beside
@@ -55,13 +57,13 @@ def test_what_does_not_move_has_the_derivative_0_and_no_other() -> None:
     assert "central differences give 0.0" in str(wrong)
 
 
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_rounding_that_comes_in_steps_is_no_kink(sign: float) -> None:
+@pytest.mark.parametrize(("sign", "verdict"), [(1.0, Verdict.NOISY), (-1.0, Verdict.WRONG)])
+def test_rounding_that_comes_in_steps_is_no_kink(sign: float, verdict: Verdict) -> None:
     def bump(x: float) -> float:
         return (1.0 - math.cos(x)) / (x * x)
 
     report = check_gradients(lambda x: bump(float(x)), 1e-4, closed_form=lambda x: -sign * x / 12.0)
-    assert report.verdict is Verdict.NOISY
+    assert report.verdict is verdict
     assert slopes_beside(bump, 1e-4) is None
 
 
@@ -86,11 +88,63 @@ def test_a_kink_in_an_operation_of_ones_own_is_no_wrong_derivative() -> None:
     assert checked(ramp, lambda out, x, *, m: 2.1, (0.7,)).verdict is Verdict.WRONG
 
 
+@pytest.mark.parametrize("power", [0.15, 0.3, 0.5, 0.85])
+def test_a_symmetric_cusp_has_no_derivative_0(power: float) -> None:
+    for center in (0.0, 3.0):
+        report = check_gradients(lambda x, at=center: abs(float(x) - at) ** power, center, closed_form=lambda x: 0.0)
+        assert report.verdict is Verdict.KINK
+
+
+_NEAR_0: dict[str, tuple[Callable[[float], float], float]] = {
+    "log(1 + x)": (lambda x: math.log(1.0 + x), 1.0),
+    "exp(x) - 1": (lambda x: math.exp(x) - 1.0, 1.0),
+    "square": (lambda x: (1.0 + x) ** 2 - 1.0, 2.0),
+    "tanh": (lambda x: math.tanh(1.0 + 0.5 * x) - math.tanh(1.0), 0.5 / math.cosh(1.0) ** 2),
+    "steep": (lambda x: (1e6 + 1000.0 * x) - 1e6, 1000.0),
+}
+
+
+@pytest.mark.parametrize("name", _NEAR_0)
+def test_a_value_that_cancels_to_0_at_the_point_hides_no_slope(name: str) -> None:
+    function, slope = _NEAR_0[name]
+    verdicts = [
+        check_gradients(lambda x: function(float(x)), 0.0, closed_form=lambda x, got=got: got).verdict
+        for got in (slope, 0.0, -slope, 2.0 * slope)
+    ]
+    assert verdicts == [Verdict.RIGHT, *[Verdict.WRONG] * 3]
+
+
+def test_a_derivative_that_a_plateau_of_rounding_hides_is_neither_right_nor_wrong() -> None:
+    report = check_gradients(lambda x: 1.0 / (1.0 + (float(x) - 1.0)), 1e-12, closed_form=lambda x: -1e24)
+    assert report.verdict is Verdict.NOISY
+
+
+@pytest.mark.parametrize(
+    ("function", "order"),
+    [
+        (lambda x: microgrid.relu(x) - microgrid.relu(-x), 1),
+        (lambda x: microgrid.abs(x) ** 2, 2),
+        (lambda x: microgrid.hypot(x, 0.0) ** 2, 2),
+    ],
+)
+def test_where_kinks_cancel_the_node_is_named(function: Any, order: Literal[1, 2]) -> None:
+    report = check_gradients(function, 0.0, order=order)
+    assert report.verdict is Verdict.KINK
+    assert report.worst is not None
+    assert "on a kink or a jump of its rule" in report.worst.note
+    assert check_gradients(function, 0.5, order=order)
+
+
+def test_a_sawtooth_finer_than_any_step_is_not_called_wrong() -> None:
+    assert check_gradients(lambda x, y: x % y, (1e200, -2.3e-308)).verdict is not Verdict.WRONG
+
+
 def test_a_function_that_turns_complex_beside_the_point_is_no_crash() -> None:
     report = check_gradients(lambda x: float(x) ** 1.5, 0.0, closed_form=lambda x: 1.5 * x**0.5)
-    assert report.verdict is Verdict.NOISY
+    assert report.verdict is Verdict.RIGHT
+    assert "f has no value at x < 0" in str(report)
     report = checked(lambda x: x**1.5, lambda out, x: 1.5 * x**0.5, (0.0,))
-    assert report.verdict in (Verdict.NOISY, Verdict.NON_FINITE)
+    assert report.verdict is Verdict.RIGHT
 
 
 def test_a_graph_that_can_not_be_recorded_beside_the_point_is_no_crash() -> None:

@@ -369,7 +369,10 @@ def test_random_smooth_expressions_are_never_called_wrong() -> None:
     for order, found in orders.items():
         for expression in found:
             report = check_gradients(expression, expression.point, order=order)  # type: ignore[arg-type]
-            assert report.verdict in (Verdict.RIGHT, Verdict.ROUNDED), f"{expression!r}\n{report}"
+            # A second derivative that is 0, such as that of log1p(expm1(x)), is only rounding in every reference.
+            is_0 = order == 2 and report.worst is not None and abs(report.worst.got) + report.worst.bound < 1e-13
+            expected = (Verdict.RIGHT, Verdict.ROUNDED, *[Verdict.NOISY] * is_0)
+            assert report.verdict in expected, f"{expression!r}\n{report}"
             verdicts[report.verdict] += 1
     print(dict(verdicts))
     assert verdicts[Verdict.RIGHT] > 0.95 * verdicts.total()

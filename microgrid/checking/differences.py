@@ -51,6 +51,7 @@ _ENOUGH = 1e-8  # a relative bound at which no longer step is tried
 _ABOVE_NOISE = 20.0  # multiple of the noise that a difference has to exceed to be evidence
 _DISAGREE = 8.0  # multiple of the noise by which a finer step contradicts an estimate
 _WINDOW = 3  # neighbouring steps that are judged together
+_JUMP = 2.0**-10  # a stair that is no rounding, relative to the function's values
 _ROUNDED = 2.0**-18  # a step of a staircase that may be rounding, relative to the value: 64 ulp in single precision
 
 
@@ -356,12 +357,13 @@ def differentiate(function: Function, x: float, enough: float = _ENOUGH) -> Esti
     """
     levels: list[_Level] = []
     seen: list[_Level] = []
-    flat, floor, best = None, 0.0, 0
+    flat, stair, floor, best = None, None, 0.0, 0
     for level in _levels(function, x):
-        if flat is not None and not levels:
-            floor = _stair(function, flat, level)
-            if floor == 0.0:
+        if flat is not None and not levels and not level.is_flat:
+            stair = _stair(function, flat, level)
+            if not stair.is_rounding:
                 break
+            floor = stair.height
         seen.append(level)
         if level.is_flat and not levels:
             flat = level
@@ -375,7 +377,7 @@ def differentiate(function: Function, x: float, enough: float = _ENOUGH) -> Esti
         if found.bound <= enough * max(abs(found.value), found.scale) and _kink(seen) is None:
             return found
     if flat is not None and not levels:
-        return _still(flat)
+        return _still(flat, stair)
     if len(levels) < _WINDOW or _kink(seen) is not None:
         return Estimate(math.nan, math.inf, _TWO_SIDED)
     ladder = _Ladder(levels, 2, floor)
@@ -428,25 +430,57 @@ def _refined(function: Function, x: float, ladder: _Ladder, best: int) -> Estima
     return min(estimates, key=lambda one: one.bound)
 
 
-def _still(level: _Level) -> Estimate:
-    return Estimate(0.0, 4.0 * level.ulp / level.step, _TWO_SIDED if level.sides == 2 else ONE_SIDED)
+def _still(level: _Level, stair: _Stair | None) -> Estimate:
+    """The derivative 0 of a function that is constant around the point, up to a stair."""
+    bound = 4.0 * level.ulp / level.step
+    return Estimate(0.0, max(bound, stair.steepest if stair else 0.0), _TWO_SIDED if level.sides == 2 else ONE_SIDED)
 
 
-def _stair(function: Function, flat: _Level, moving: _Level) -> float:
-    """The height of the step between a level that is flat and one that isn't, if it is rounding; 0 if it isn't.
+@dataclass(frozen=True, slots=True)
+class _Stair:
+    """Where a function that is constant around the point leaves its value.
 
-    It is rounding if it is as low as in single precision, or, as in saturation, if values part by an ulp or so at
-    first. It is not if they part steadily, as beyond a clip, or by a high jump, as those of a floor do: then the
-    function is constant at the point.
+    ``steepest`` is the largest slope that a constant may hide: 0 beside a jump that is too high to be rounding.
+    """
+
+    height: float
+    steepest: float
+    is_rounding: bool
+
+
+def _stair(function: Function, flat: _Level, moving: _Level) -> _Stair:
+    """The stair between a level that is flat and one that isn't.
+
+    It is rounding if it is as low as in single precision, beside the function's values at longer steps if that at the
+    point cancels, as in ``log(1 + x)`` at 0; or, as in saturation, if values part by an ulp or so at first. It is not
+    if they part steadily, as beyond a clip, or by a high jump, as those of a floor do: then the function is constant at
+    the point.
     """
     far = moving
     for _ in range(8):
-        between = _level(function, flat.x, math.sqrt(flat.step * moving.step))
-        flat, moving = (between, moving) if between.is_flat else (flat, between)
+        flat, moving = _halved(function, flat, moving)
     height, beyond = moving.steepest * moving.step, far.steepest * far.step
     if height <= 8.0 * moving.ulp:
-        return max(height, moving.ulp)
-    return 0.0 if beyond > 20.0 * height or height > _ROUNDED * abs(moving.middle) else height
+        return _Stair(max(height, moving.ulp), 0.0, is_rounding=True)
+    size = _size(function, flat.x)
+    if height <= _ROUNDED * size and beyond <= 20.0 * height:
+        return _Stair(height, 0.0, is_rounding=True)
+    for _ in range(48):
+        flat, moving = _halved(function, flat, moving)
+    height = moving.steepest * moving.step
+    return _Stair(height, 2.0 * height / moving.step if height < _JUMP * size else 0.0, is_rounding=False)
+
+
+def _halved(function: Function, flat: _Level, moving: _Level) -> tuple[_Level, _Level]:
+    between = _level(function, flat.x, math.sqrt(flat.step * moving.step))
+    return (between, moving) if between.is_flat else (flat, between)
+
+
+def _size(function: Function, x: float) -> float:
+    """The function's largest value at the point and at a few long steps."""
+    longest = _LONGEST * max(abs(x), 1.0)
+    moves = [sign * longest * 8.0**-power for power in range(4) for sign in (1.0, -1.0)]
+    return max([abs(value) for value in (function(x), *[function(x + move) for move in moves]) if math.isfinite(value)])
 
 
 # ---- functions that are rough ---------------------------------------------------------------------------------------
@@ -665,8 +699,8 @@ def slopes_beside(function: Function, x: float) -> tuple[float, float] | None:
 def _kink(levels: Sequence[_Level]) -> _Level | None:
     """The finest level at which a kink or a jump at the point is clear, if the next longer steps show the same.
 
-    Between two steps, the second difference grows as h at a kink and not at all at a jump, where the function keeps to
-    its value on one side. For a smooth function it grows as h².
+    Between two steps, the second difference grows as h at a kink, as a power of h between 0 and 1 at a cusp, and not at
+    all at a jump, where the function keeps to its value on one side. For a smooth function it grows as h².
     """
     clear = next((at for at, one in enumerate(levels) if abs(one.bend) > _ABOVE_NOISE * one.rounding), len(levels))
     window = levels[clear : clear + _WINDOW]
@@ -678,8 +712,12 @@ def _kink(levels: Sequence[_Level]) -> _Level | None:
     is_kink = all([abs(bend / step - 1.0) < 0.3 for bend, step in zip(bends, steps, strict=True)])
     if finer is not None and abs(window[0].bend) * finer.step / window[0].step > 2.0 * _ABOVE_NOISE * finer.rounding:
         return None  # it would be clear there too
+    powers = [
+        math.log(bend) / math.log(step) if bend > 0.0 else 0.0 for bend, step in zip(bends[1:], steps[1:], strict=True)
+    ]
+    is_cusp = not clear and all([0.1 < power < 0.9 and abs(power - powers[0]) < 0.02 for power in powers])
     is_jump = not clear and all([abs(bend - 1.0) < 0.3 for bend in bends]) and all(map(_leaves_one_side, window))
-    return window[0] if is_kink or is_jump else None
+    return window[0] if is_kink or is_cusp or is_jump else None
 
 
 def _leaves_one_side(level: _Level) -> bool:

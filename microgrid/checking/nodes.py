@@ -18,7 +18,7 @@ from typing import Literal
 
 from microgrid._public import public
 from microgrid.checking.differences import Estimate, differentiate, slopes_beside
-from microgrid.checking.recordings import Detached, Recording
+from microgrid.checking.recordings import Detached, Recording, is_torn
 from microgrid.checking.references import complex_step_of, high_precision_of
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.engine import Value
@@ -162,6 +162,8 @@ def _check_slopes(recording: Recording, node: Value, tol: float) -> Inspection:
     for index in indices:
         recorded = node.partials[index]
         outcome = _compared_with_references(node.op, operands, index, recorded, tol)
+        if isinstance(outcome, Estimate) and node.op.kinks and is_torn(node):
+            outcome = _Outcome.KINK
         if not isinstance(outcome, Estimate):
             unverified += outcome is not _Outcome.RIGHT
             kinked = node if outcome is _Outcome.KINK else kinked

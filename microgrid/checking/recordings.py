@@ -26,7 +26,17 @@ from microgrid.core.rule import Rule
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import shortened
 
-__all__ = ["Crossing", "Detached", "Neighbourhood", "Recording", "examine_neighbourhood", "record", "single"]
+__all__ = [
+    "Crossing",
+    "Detached",
+    "Neighbourhood",
+    "Recording",
+    "examine_neighbourhood",
+    "is_torn",
+    "node_on_kink",
+    "record",
+    "single",
+]
 
 Call = Callable[[Sequence[Any]], Any]
 
@@ -163,14 +173,15 @@ class _DecisionLog(Arithmetic):
     """Floats whose comparisons are logged, and whether what is compared is equal."""
 
     def __init__(self) -> None:
-        super().__init__("decisions", floats=True, abs=self._abs, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY)
+        logged = {"abs": self._abs, "floor": self._floor, "fmod": self._fmod}
+        super().__init__("decisions", floats=True, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY | logged)
         self._taken: list[float] = []
-        self._is_tied = False
+        self._is_tied = self._is_torn = False
 
     def decisions(self, node: Value) -> list[float]:
         """What a node's rule decides at its operands: comparisons, whole numbers; nothing for a rule without kinks."""
         rule: Rule | None = node.op
-        self._taken, self._is_tied = [], False
+        self._taken, self._is_tied, self._is_torn = [], False, False
         if rule is None or not (rule.kinks or (rule.source is not None and rule.portable)):
             return []
         value, partials = self.bind(rule)
@@ -183,6 +194,11 @@ class _DecisionLog(Arithmetic):
         self.decisions(node)
         operands = tuple([parent.data for parent in node.parents])
         return self._is_tied or (node.op is not None and any([kink.at == operands for kink in node.op.kinks]))
+
+    def is_torn(self, node: Value) -> bool:
+        """Whether a node's operands lie on a jump of a remainder, or on too many for floats to tell them apart."""
+        self.decisions(node)
+        return self._is_torn
 
     def _note(self, truth: bool, x: float, y: float) -> bool:
         self._taken.append(truth)
@@ -202,14 +218,43 @@ class _DecisionLog(Arithmetic):
     def equal(self, x: float, y: float) -> bool:
         return self._note(x == y, x, y)
 
-    def floor(self, x: float) -> Any:
+    def _floor(self, x: float) -> Any:
         whole = IEEE_ELEMENTARY["floor"](x)
         self._taken.append(whole)
         self._is_tied = self._is_tied or whole == x
         return whole
 
+    def _fmod(self, x: float, y: float) -> Any:
+        rest = IEEE_ELEMENTARY["fmod"](x, y)
+        whole = (x - rest) / y
+        self._taken.append(whole)
+        # Beyond, neighbouring floats have other quotients: they see nothing of the function between two jumps.
+        self._is_torn = self._is_torn or rest == 0.0 or not abs(whole) < 2.0**53
+        self._is_tied = self._is_tied or self._is_torn
+        return rest
+
     def where(self, truth: bool, then: Any, otherwise: Any) -> Any:
         return then if truth else otherwise
+
+
+_GUARDS = frozenset({"where", "less", "less_equal", "equal"})
+
+
+def is_torn(node: Value) -> bool:
+    """Whether a node's operands lie on a jump of a remainder, or on too many for floats to tell them apart."""
+    return _DecisionLog().is_torn(node)
+
+
+def node_on_kink(recording: Recording, edge: Value | None) -> Value | None:
+    """The first node whose derivatives at its operands are a convention, or the edge of the neighbourhood.
+
+    Comparisons and choices are left out: a guard that was written into a function has to have the right derivatives.
+    """
+    log = _DecisionLog()
+    for node in recording.order:
+        if node.op is not None and node.op.name not in _GUARDS and (node is edge or log.is_tied(node)):
+            return node
+    return None
 
 
 # ---- on both sides of the point -------------------------------------------------------------------------------

@@ -146,11 +146,13 @@ def high_precision_of(rule: Rule, operands: Sequence[float], index: int) -> Esti
         moved = [x if i == index else number(operand) for i, operand in enumerate(operands)]
         return arithmetic.bind(rule)[0](*moved)
 
-    return _two_precisions(function, operands[index])
+    return _two_precisions(function, operands[index], min(filter(None, map(abs, operands)), default=1.0))
 
 
-def _two_precisions(function: Callable[[Any, Callable[[float], Any], Any], Any], x: float) -> Estimate | None:
-    """The slope at two precisions that must agree."""
+def _two_precisions(
+    function: Callable[[Any, Callable[[float], Any], Any], Any], x: float, least: float = math.inf
+) -> Estimate | None:
+    """The slope at two precisions that must agree. Steps are small beside the number and beside the least operand."""
     try:
         import mpmath
 
@@ -158,9 +160,11 @@ def _two_precisions(function: Callable[[Any, Callable[[float], Any], Any], Any],
     except ImportError:
         return None
     slopes = []
+    size = min(abs(x) or 1.0, least)
+    more = round(math.log10(abs(x)) - math.log10(size)) if abs(x) > size else 0
     for digits in _DIGITS:
-        with mpmath.workdps(digits):
-            step = mpmath.mpf(10) ** (-digits // 3) * (abs(x) or 1.0)
+        with mpmath.workdps(digits + more):
+            step = mpmath.mpf(10) ** (-digits // 3) * size
             try:
                 sides = [function(MPMATH, mpmath.mpf, mpmath.mpf(x) + move) for move in (-step, step)]
             except (ArithmeticError, ValueError):
@@ -170,7 +174,9 @@ def _two_precisions(function: Callable[[Any, Callable[[float], Any], Any], Any],
         return None
     apart = abs(slopes[1] - slopes[0])
     slope = float(slopes[1])
-    if not math.isfinite(slope):
+    # An error shrinks with the step. A difference quotient that grows instead spans a sawtooth or a cusp.
+    is_growing = abs(slopes[1]) > 2 * abs(slopes[0])
+    if is_growing or not math.isfinite(slope):
         return None
     return Estimate(slope, float(apart) + math.ulp(slope), f"mpmath at {_DIGITS[0]} and {_DIGITS[1]} digits")
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from microgrid.checking.batches import NOTHING, sweep
 from microgrid.checking.differences import DIFFERENCES, Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
-from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, single
+from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, node_on_kink, single
 from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
 from microgrid.checking.report import Judgement, Verdict
 from microgrid.checking.verdicts import agreement, by_values
@@ -301,10 +301,20 @@ class RecordedFunction(_Lines):
         return replace(judgement, verdict=verdict, note=note)
 
     def _by_values(self, judgement: Judgement, coordinate: int) -> Judgement:
-        """The verdict by values; for a kink, with the node that has it."""
+        """The verdict by values; for a kink, with the node that has it.
+
+        Kinks may cancel, as in ``relu(x) - relu(-x)``: the function is smooth, and what its nodes have for derivatives
+        by convention doesn't add up to its slope.
+        """
         found = by_values(judgement, self.along(coordinate), self.numbers[coordinate], self._tol)
         if found.verdict is Verdict.KINK and self.inspection.kinked is not None:
             return replace(found, note=f"at {describe(self.recording, self.inspection.kinked)}: {found.note}")
+        if found.verdict is Verdict.WRONG and judgement.subject == AUTODIFF and not self._neighbourhood.detached:
+            kinked = self.inspection.kinked or node_on_kink(self.recording, self._neighbourhood.edge)
+            if kinked is not None:
+                where = describe(self.recording, kinked)
+                note = f"at {where}, on a kink or a jump of its rule: its derivatives are a convention there"
+                return replace(found, verdict=Verdict.KINK, note=note, taylor_order=None)
         return found
 
 

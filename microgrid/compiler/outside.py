@@ -59,12 +59,10 @@ class Outside:
 
     Examples
     --------
-    >>> settings = {"rate": 0.5}
-    >>> def f(x):
-    ...     return settings["rate"] * x
-    >>> outside = Outside(f)
+    >>> weights = [0.5, 2.0]
+    >>> outside = Outside(functools.partial(sum, weights))
     >>> before = outside.key()
-    >>> settings["rate"] = 0.25
+    >>> weights[0] = 0.25
     >>> outside.key() == before
     False
     """
@@ -86,10 +84,8 @@ class Outside:
         if all(map(operator.is_, now, last)):
             return key
         key = tuple(map(_key, now))
-        self._last = (
-            [one if type(one) in _FIXED else object() for one in now],
-            key,
-        )  # no change is missed
+        # What may change in place is never the same again, so that no change is missed.
+        self._last = [one if type(one) in _FIXED else object() for one in now], key
         return key
 
     # ---- what there is ----------------------------------------------------------------------------------------

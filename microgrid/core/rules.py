@@ -700,7 +700,7 @@ def erfcx(m: Any) -> Pair:
 
 def _half_line(m: Any, x: Any) -> tuple[Any, Any]:
     """The size of x, and its place between -1 for 0 and 1 for what is infinite."""
-    size = m.abs(x)
+    size = m.where(m.less(x, 0.0), -x, x)  # not abs(x), which has no slope at 0
     return size, 1.0 - 8.0 / (m.where(m.less(size, m.inf), size, 1e300) + 4.0)
 
 

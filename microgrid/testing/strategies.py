@@ -384,7 +384,11 @@ def _within(interval: Interval) -> SearchStrategy[float]:
 
 def _inside(region: Region) -> SearchStrategy[float]:
     """The numbers of the open interval in which a rule is regular."""
-    return _floats(region.low, region.high, exclude_min=True, exclude_max=True)
+    inside = _floats(region.low, region.high, exclude_min=True, exclude_max=True)
+    if region.low < 0.0 < region.high:
+        return inside
+    least = math.copysign(_FAINT, region.low + region.high) * max(abs(region.low), abs(region.high))
+    return inside.map(lambda x: x or least)  # an end that is 0 lies outside
 
 
 @cache
