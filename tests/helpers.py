@@ -18,6 +18,7 @@ from microgrid.arithmetics.mpmath import MPMATH
 from microgrid.core.arithmetic import FLOAT, Arithmetic
 from microgrid.core.engine import Value, recorder
 from microgrid.core.rule import Region, Rule
+from microgrid.core.rules import RULES
 from microgrid.program import Program
 
 LENGTHS = (1, 2, 3, 7, 30)
@@ -38,6 +39,15 @@ few_or_all = pytest.mark.parametrize(
     "everything", [pytest.param(False, id="few"), pytest.param(True, id="all", marks=pytest.mark.trials)]
 )
 """A test of one size in ``make test`` and of a larger one in ``make trials``."""
+
+SLOW_IN_MPMATH = ("beta", "betaln", "digamma", "erfinv", "gamma", "polygamma", "trigamma")
+"""Rules whose references in hundreds of digits take seconds."""
+
+every_rule_in_time = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.trials] if name in SLOW_IN_MPMATH else []) for name in RULES],
+)
+"""A test of every rule, of those that take long in ``make trials``."""
 
 
 # ---- points ---------------------------------------------------------------------------------------------------

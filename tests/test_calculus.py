@@ -49,7 +49,7 @@ every_rule = pytest.mark.parametrize("name", RULES)
 @pytest.mark.unmeasured
 def test_gradients_of_random_graphs_have_the_bits_of_backward() -> None:
     compared = 0
-    for seed in range(1500):
+    for seed in range(1700):
         leaves, output = random_graph(seed)
         adjoints = pullback(output)
         for leaf, slope in zip(leaves, gradients(output, leaves), strict=True):
@@ -207,8 +207,11 @@ def test_derivatives_on_values_are_those_on_numbers(name: str) -> None:
 @every_rule
 def test_taylor_coefficients_agree_with_high_precision(name: str) -> None:
     order = 7
-    value, _ = MPMATH.bind(RULES[name])
-    for operands in everyday(RULES[name], 1):
+    rule = RULES[name]
+    value, _ = MPMATH.bind(rule)
+    # Whole numbers besides: there, forms that are chosen by a sign or a size meet.
+    whole = [(x,) for x in (0.0, 1.0, -1.0, 2.0) if rule.arity == 1 and rule.regions[0].low < x < rule.regions[0].high]
+    for operands in (*everyday(rule, 1), *[one for one in whole if all([kink.at != one for kink in rule.kinks])]):
         if len(operands) > 6:
             continue
         varying = _varying(RULES[name], operands)
@@ -219,7 +222,7 @@ def test_taylor_coefficients_agree_with_high_precision(name: str) -> None:
 
         found = taylor(lambda t, along=along: _function_of(name)(along(t)), 0.0, order)
         with mpmath.workdps(EVERYDAY_DIGITS):
-            start = [mpmath.mpf(x) for x in operands]
+            start = [mpmath.mpf(x or 1e-100) for x in operands]  # sin(x)/x has no value at 0
             exact = [mpmath.mpf(rate) for rate in rates]
             reference = mpmath.taylor(
                 lambda t, s=start, e=exact: value(*[x + rate * t for x, rate in zip(s, e, strict=True)]), 0, order
@@ -327,15 +330,23 @@ def _references(leaves: Sequence[Value], output: Value, direction: Sequence[floa
         }
 
 
+_GAMMAS = {"beta", "betaln", "digamma", "erfcx", "gamma", "lgamma", "log_ndtr", "polygamma", "trigamma"}
+
+
+def _operations(case: tuple[Any, Value]) -> list[Any]:
+    return [node for node in topological_order(case[1]) if node.op is not None]
+
+
 @few_or_all
 @pytest.mark.any_engine
 @pytest.mark.unmeasured
 def test_random_graphs_agree_with_jax(everything: bool) -> None:
     worst = dict.fromkeys(("gradient", "Hessian", "hvp", "third derivative"), 0.0)
     cases = list(regular_graphs(200))
-    cases = cases if everything else every_operation(cases)
-    for start in range(0, len(cases), 10):
-        for (leaves, output), references in zip(some := cases[start : start + 10], _jaxs_own(some), strict=True):
+    if not everything:  # the gamma functions' third derivatives are code that takes JAX minutes to compile
+        cases = [case for case in every_operation(cases) if not _GAMMAS & {node.op.name for node in _operations(case)}]
+    for start in range(0, len(cases), 8):
+        for (leaves, output), references in zip(some := cases[start : start + 8], _jaxs_own(some), strict=True):
             numbers = [leaf.data for leaf in leaves]
             found = _derivatives(as_function(leaves, output), numbers, _direction(leaves))
             _see_worst(worst, found, references)

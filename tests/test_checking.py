@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 import pytest
-from helpers import few_or_all
+from helpers import every_rule_in_time, few_or_all
 
 import microgrid
 from benchmarks import planted_faults
@@ -50,7 +50,7 @@ def no_mpmath(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- planted faults: all found, the right node blamed, and no false alarm -------------------------------------
 
 
-@every_rule
+@every_rule_in_time
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.unmeasured
 def test_every_fault_planted_in_a_rule_is_found_and_its_node_blamed(name: str, order: int) -> None:

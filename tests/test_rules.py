@@ -20,6 +20,7 @@ from helpers import (
     bits,
     check,
     definition,
+    every_rule_in_time,
     everyday,
     full_check,
     record,
@@ -46,7 +47,7 @@ every_function = pytest.mark.parametrize("name", FUNCTIONS)
 # ---- against high precision -----------------------------------------------------------------------------------
 
 
-@every_rule
+@every_rule_in_time
 @pytest.mark.unmeasured
 def test_value_and_partials_agree_with_high_precision_everywhere(name: str) -> None:
     report = REPORTS[name] = full_check(RULES[name])
