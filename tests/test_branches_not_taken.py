@@ -42,8 +42,9 @@ from microgrid import (
     vjp,
     where,
 )
+from microgrid.calculus.forward import pushforward
 from microgrid.core.arithmetic import FLOAT
-from microgrid.core.graph import pullback, pushforward
+from microgrid.core.graph import pullback
 
 nan, inf = math.nan, math.inf
 Function = Callable[[Any], Any]

@@ -12,13 +12,13 @@ import pytest
 import microgrid
 from microgrid import Value
 from microgrid.arithmetics.complex import COMPLEX
+from microgrid.calculus.forward import pushforward
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.graph import (
     dependents,
     evaluate,
     local_partials,
     pullback,
-    pushforward,
     recorded,
     topological_order,
 )

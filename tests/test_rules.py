@@ -33,9 +33,10 @@ import microgrid
 from microgrid import Value
 from microgrid.arithmetics.complex import COMPLEX
 from microgrid.arithmetics.mpmath import MPMATH
+from microgrid.calculus.forward import pushforward
 from microgrid.core.comparison import Comparison
 from microgrid.core.functions import FUNCTIONS
-from microgrid.core.graph import evaluate, local_partials, pullback, pushforward
+from microgrid.core.graph import evaluate, local_partials, pullback
 from microgrid.core.rule import Kink, Region, Rule, rule
 from microgrid.core.rules import RULES
 from microgrid.core.value_arithmetic import VALUE

@@ -12,7 +12,8 @@ import pytest
 
 import microgrid
 from microgrid import Value
-from microgrid.core.graph import pullback, pushforward, topological_order
+from microgrid.calculus.forward import pushforward
+from microgrid.core.graph import pullback, topological_order
 
 MILLION = 1_000_000
 

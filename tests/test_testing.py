@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 import microgrid
 from benchmarks.planted_faults import FAULTS, faulty, is_visible
 from microgrid import DataError, FormulaError, Interval, MissingPackageError, Value, check_gradients
+from microgrid.calculus.forward import pushforward
 from microgrid.checking import Verdict
 from microgrid.core.engine import recorder
-from microgrid.core.graph import pullback, pushforward, topological_order
+from microgrid.core.graph import pullback, topological_order
 from microgrid.core.rules import RULES
 from microgrid.formulas.parse import parse
 from microgrid.testing import Expression, Graph, expressions, graphs, points

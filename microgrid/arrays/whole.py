@@ -26,10 +26,10 @@ from microgrid.arrays.ufuncs import PREDICATES, formula_of, rule_of
 from microgrid.arrays.values import ValueArray
 from microgrid.core.engine import Value, as_value, engine
 from microgrid.core.graph import pullback
+from microgrid.core.operands import Deferred
 from microgrid.core.rule import Pair, Rule
 from microgrid.core.rules import MANY
 from microgrid.core.strictness import open_blocks
-from microgrid.core.value import Deferred
 from microgrid.errors import OperationError
 
 __all__ = ["Recording", "TracedArray"]

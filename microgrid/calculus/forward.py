@@ -1,8 +1,8 @@
-"""Forward mode: a trace replayed on power series, along one direction, along all of them at once, or to any order."""
+"""Forward mode: tangents by local derivatives; traces run on power series, in one direction or all, to any order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from microgrid.arithmetics.series import REAL, Series, SeriesArithmetic, SparseVector
@@ -10,11 +10,52 @@ from microgrid.calculus.reverse import times
 from microgrid.calculus.trace import Trace
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.engine import Value, as_value, recorder
-from microgrid.core.graph import dependents, evaluate, local_partials, pullback, topological_order
+from microgrid.core.graph import (
+    Node,
+    Partials,
+    dependents,
+    evaluate,
+    local_partials,
+    pullback,
+    recorded,
+    topological_order,
+)
 from microgrid.core.rule import Rule
 from microgrid.core.value_arithmetic import VALUE
 
-__all__ = ["Replay", "all_directions", "recorded_hessian", "recorded_hvp", "recorded_jvp"]
+__all__ = ["Replay", "all_directions", "pushforward", "recorded_hessian", "recorded_hvp", "recorded_jvp"]
+
+
+def pushforward(
+    root: Node, tangents: Mapping[Node, Any], partials: Partials = recorded, zero: Any = 0.0
+) -> dict[Node, Any]:
+    """Forward mode: the tangent of every node along one direction.
+
+    Parameters
+    ----------
+    root : node
+        The output.
+    tangents : mapping
+        The direction: a tangent for each node that moves. Other leaves stand still, and those whose tangent is 0.
+    partials : callable
+        From a node to its local derivatives, one per parent, which are numbers that Python can compare with 0.
+    zero : number
+        The tangent of a node that stands still.
+
+    Returns
+    -------
+    dict
+        The tangent of every node that the root depends on.
+    """
+    moving: dict[Node, Any] = {node: tangent for node, tangent in tangents.items() if tangent != 0.0}
+    order = topological_order(root)
+    for node in order:
+        if node.op is not None and node not in tangents:
+            edges = [edge for edge in zip(node.parents, partials(node), strict=True) if edge[0] in moving]
+            terms = [d * moving[parent] for parent, d in edges if not (d == 0.0 and node.op.choice)]
+            if terms:
+                moving[node] = sum(terms[1:], terms[0])
+    return {node: moving.get(node, zero) for node in (*tangents, *order)}
 
 
 def _apply(rule: Rule, *operands: Any) -> Any:

@@ -22,13 +22,12 @@ from typing import Any
 
 from microgrid._public import public
 from microgrid.arithmetics.series import Series
-from microgrid.calculus.forward import Replay, all_directions
+from microgrid.calculus.forward import Replay, all_directions, pushforward
 from microgrid.calculus.reverse import recorded_gradient
 from microgrid.calculus.trace import Trace, Wrt, record
 from microgrid.core.engine import Value, as_value
 from microgrid.core.functions import FUNCTIONS
-from microgrid.core.graph import pushforward
-from microgrid.core.value import as_float
+from microgrid.core.operands import as_float
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.util.pytree import flatten_like
 

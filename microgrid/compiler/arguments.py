@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid.core.engine import Value
-from microgrid.core.value import as_float
+from microgrid.core.operands import as_float
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError
 from microgrid.util.pytree import Rebuild, elements, flatten, is_table
 

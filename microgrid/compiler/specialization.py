@@ -15,7 +15,7 @@ from microgrid.compiler.arguments import FastLayout, Layout, Place, Variables, r
 from microgrid.compiler.request import GRADIENT, Request
 from microgrid.compiler.tiers import Code
 from microgrid.compiler.trace import Guards, Trace
-from microgrid.core.value import as_float
+from microgrid.core.operands import as_float
 from microgrid.errors import InvalidValueError
 from microgrid.util.pytree import Rebuild, flatten_like, only
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from microgrid._public import public
 from microgrid.core.arithmetic import PLAIN
 from microgrid.core.engine import Value, as_value, recorder
+from microgrid.core.operands import Deferred, as_float, is_number
 from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
-from microgrid.core.value import Deferred, ValueBase, as_float, is_number
+from microgrid.core.value import ValueBase
 
 if TYPE_CHECKING:  # the rule table brings them
     from microgrid.core.table import Operators

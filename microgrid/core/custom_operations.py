@@ -21,10 +21,10 @@ from weakref import WeakValueDictionary, ref
 from microgrid._public import public
 from microgrid.core.engine import Value
 from microgrid.core.functions import elementwise
+from microgrid.core.operands import as_float, as_operand
 from microgrid.core.rule import Pair, Region, Rule, letters_of
 from microgrid.core.rules import MANY, REAL
 from microgrid.core.strictness import described
-from microgrid.core.value import as_float, as_operand
 from microgrid.core.value_arithmetic import VALUE
 from microgrid.errors import InvalidValueError, OperationError
 

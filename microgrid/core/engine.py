@@ -14,9 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from microgrid.core.arithmetic import FLOAT
+from microgrid.core.operands import as_float, as_operand
 from microgrid.core.rule import Rule
 from microgrid.core.rules import EVERY_RULE
-from microgrid.core.value import as_float, as_operand
 from microgrid.errors import MicrogridError
 
 __all__ = ["Engine", "Value", "as_value", "engine", "recorder"]

@@ -8,9 +8,10 @@ from typing import Any
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.engine import Value, as_value, engine, recorder
 from microgrid.core.help import describe, document
+from microgrid.core.operands import Deferred, as_float, is_number
 from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
-from microgrid.core.value import Deferred, ValueBase, as_float, is_number
+from microgrid.core.value import ValueBase
 from microgrid.errors import InvalidValueError
 
 __all__ = ["FUNCTIONS", "elementwise"]

@@ -6,9 +6,8 @@ A node is any object with ``op`` (its rule, None for a leaf), ``parents``, ``par
 Reverse mode, in one paragraph. The *adjoint* of a node is the derivative of the output with respect to it. The
 output's own adjoint is 1. A node hands each of its parents its adjoint times the local derivative on the edge between
 them, and a parent's adjoint is the sum over its edges. Visiting children before parents makes each adjoint complete
-before it is handed on, so the whole gradient costs one pass: that is ``pullback``. ``pushforward`` runs the same
-products the other way, from one chosen direction in the leaves to the *tangent* of every node. What a choice didn't
-take is no edge in either.
+before it is handed on, so the whole gradient costs one pass: that is ``pullback``. What a choice didn't take is no
+edge in it. Forward mode is a replay on power series, in ``calculus/forward``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Any
 from microgrid.core.adjoints import Adjoints
 from microgrid.core.arithmetic import PLAIN
 
-__all__ = ["dependents", "evaluate", "local_partials", "pullback", "pushforward", "recorded", "topological_order"]
+__all__ = ["dependents", "evaluate", "local_partials", "pullback", "recorded", "topological_order"]
 
 Node = Any
 Partials = Callable[[Node], Sequence[Any]]
@@ -135,7 +134,7 @@ def local_partials(arithmetic: Any, values: Mapping[Node, Any]) -> Partials:
     Returns
     -------
     callable
-        From a node to its partials, as ``pullback`` and ``pushforward`` want it.
+        From a node to its partials, as ``pullback`` wants it.
     """
 
     def partials_of(node: Node) -> Sequence[Any]:
@@ -192,35 +191,3 @@ def pullback(
             edges = zip(node.parents, partials(node), strict=True)
             adjoints.hand_back(node, node.op, edges if through is None else [(x, d) for x, d in edges if x in through])
     return {node: adjoints.of(node) for node in (visited if wanted is None else wanted)}
-
-
-def pushforward(
-    root: Node, tangents: Mapping[Node, Any], partials: Partials = recorded, zero: Any = 0.0
-) -> dict[Node, Any]:
-    """Forward mode: the tangent of every node along one direction.
-
-    Parameters
-    ----------
-    root : node
-        The output.
-    tangents : mapping
-        The direction: a tangent for each node that moves. Other leaves stand still, and those whose tangent is 0.
-    partials : callable
-        From a node to its local derivatives, one per parent, which are numbers that Python can compare with 0.
-    zero : number
-        The tangent of a node that stands still.
-
-    Returns
-    -------
-    dict
-        The tangent of every node that the root depends on.
-    """
-    moving: dict[Node, Any] = {node: tangent for node, tangent in tangents.items() if tangent != 0.0}
-    order = topological_order(root)
-    for node in order:
-        if node.op is not None and node not in tangents:
-            edges = [edge for edge in zip(node.parents, partials(node), strict=True) if edge[0] in moving]
-            terms = [d * moving[parent] for parent, d in edges if not (d == 0.0 and node.op.choice)]
-            if terms:
-                moving[node] = sum(terms[1:], terms[0])
-    return {node: moving.get(node, zero) for node in (*tangents, *order)}

@@ -15,10 +15,11 @@ from weakref import WeakKeyDictionary
 from microgrid.core import _engine
 from microgrid.core.c_rules import built_from
 from microgrid.core.help import describe_method
+from microgrid.core.operands import as_float, as_operand
 from microgrid.core.rule import Rule
 from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
-from microgrid.core.value import ValueBase, as_float, as_operand, check_name
+from microgrid.core.value import ValueBase, check_name
 
 __all__ = ["NAME", "Value", "columns", "function", "make", "recorder", "start"]
 

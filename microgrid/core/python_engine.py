@@ -14,10 +14,11 @@ from typing import Any
 from microgrid._public import public
 from microgrid.core.arithmetic import FLOAT, PLAIN
 from microgrid.core.graph import topological_order
+from microgrid.core.operands import as_float, as_operand
 from microgrid.core.rule import Rule
 from microgrid.core.rules import RULES
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
-from microgrid.core.value import ValueBase, as_float, as_operand, check_name
+from microgrid.core.value import ValueBase, check_name
 
 __all__ = ["NAME", "Value", "as_method", "columns", "constant", "function", "make", "record", "recorder", "start"]
 

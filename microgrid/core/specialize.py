@@ -11,12 +11,13 @@ from functools import partial
 from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN
+from microgrid.core.operands import as_operand
 from microgrid.core.python_engine import Value, as_method, columns, constant, make, record
 from microgrid.core.rule import Rule
 from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.core.source import PYTHON, Source
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
-from microgrid.core.value import ValueBase, as_operand
+from microgrid.core.value import ValueBase
 
 __all__ = ["NAME", "Value", "backward", "columns", "function", "make", "recorder", "start", "zero_grad"]
 

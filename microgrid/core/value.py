@@ -1,13 +1,12 @@
 """What a Value is, whichever engine stores it: ``ValueBase``, which the engines' nodes derive from.
 
 An engine's class, ``python_engine.Value`` or the native one, adds where the numbers are kept, how an operation is
-recorded, and the sweeps; ``engine`` chooses it. Here too is what an operand may be besides a Value.
+recorded, and the sweeps; ``engine`` chooses it. What an operand may be besides a Value is in ``operands``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Complex, Number, Real
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from microgrid._public import public
@@ -21,12 +20,8 @@ else:
     Methods = object
 
 __all__ = [
-    "Deferred",
     "ValueBase",
-    "as_float",
-    "as_operand",
     "check_name",
-    "is_number",
     "named",
     "set_notebook_view",
     "set_numpy_functions",
@@ -285,66 +280,3 @@ def named(value: ValueBase, name: str) -> ValueBase:
         raise InvalidValueError(f"only a Value can be named, not {value!r}")
     value.name = check_name(name)
     return value
-
-
-# ---- operands ------------------------------------------------------------------------------------------------
-
-
-def as_float(number: Any) -> float:
-    """The number as a Python float, or an error that says what else it is."""
-    if type(number) is float:
-        return number
-    if type(number) is not int:  # asked first, because asking abstract classes is slow
-        _check_real(number)
-    try:
-        return float(number)
-    except OverflowError:
-        raise InvalidValueError("this integer is too large for a float (about 1.8e308): scale it first") from None
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InvalidValueError):  # a Value inside an array of no dimensions
-            raise
-        raise _not_real(number) from error
-
-
-def _check_real(number: Any) -> None:
-    if isinstance(number, ValueBase):
-        raise InvalidValueError("got a Value where a plain number is needed: use its .data, or the Value itself")
-    if isinstance(number, Complex) and not isinstance(number, Real):
-        raise InvalidValueError(f"a Value holds a real number, not the complex {number!r}: take .real or .imag")
-    if getattr(number, "ndim", 0):
-        raise InvalidValueError(
-            f"a Value holds one number, not an array of shape {number.shape}: make one Value per element"
-        )
-    if isinstance(number, str | bytes) or not hasattr(number, "__float__"):
-        raise _not_real(number)
-
-
-def _not_real(number: Any) -> InvalidValueError:
-    return InvalidValueError(f"a Value holds a real number, not {number!r} of type {type(number).__name__}")
-
-
-def is_number(operand: Any) -> bool:
-    """Whether the operand is a plain number; a complex one too, so that the error can say what to do."""
-    return isinstance(operand, Number)
-
-
-class Deferred:
-    """Something that is no node yet and is recorded as one where it is used as an operand: a comparison."""
-
-    __slots__ = ()
-
-    def record(self) -> ValueBase:
-        """The node that it stands for."""
-        raise NotImplementedError
-
-
-def as_operand(operand: Any) -> Any:
-    """The other side of an operator as a Value or a float; NotImplemented leaves the question to its own type."""
-    # These two are asked for by name, and first, because asking an abstract class is slow.
-    if type(operand) is int or type(operand) is float:
-        return as_float(operand)
-    if isinstance(operand, ValueBase):
-        return operand
-    if isinstance(operand, Deferred):
-        return operand.record()
-    return as_float(operand) if is_number(operand) else NotImplemented
