@@ -70,7 +70,7 @@ TEXTS: dict[str, Facts] = {
     "ndtr": ("0.5*erfc(-x/1.4142135623730951)", ("exp(-x**2*0.5)/sqrt(2*pi)",), (2.0,), (0.97725, 0.053991), 6),
     "log_ndtr": ("log(ndtr(x))", ("exp(-x**2/2)/sqrt(2*pi)/ndtr(x)",), (2.0,), (-0.023013, 0.055248), 6),
     "erfinv": ("erfinv(x)", ("0.5*sqrt(pi)*exp(erfinv(x)**2)",), (0.5,), (0.476936, 1.112585), 6),
-    "sinc": ("sin(pi*x)/(pi*x)", ("(cos(pi*x) - sinc(x))/x",), (2.0,), (0.0, 0.5), None),
+    "sinc": ("sin(pi*x)/(pi*x)", ("(cos(pi*x) - sinc(x))/x",), (0.5,), (0.63662, -1.27324), 6),
     "lgamma": ("lgamma(x)", ("digamma(x)",), (2.0,), (0.0, 0.422784), 6),
     "digamma": ("digamma(x)", ("trigamma(x)",), (2.0,), (0.422784, 0.644934), 6),
     "trigamma": ("trigamma(x)", ("polygamma(2, x)",), (2.0,), (0.644934, -0.404114), 6),

@@ -779,7 +779,7 @@ def erfinv(m: Any) -> Pair:
     return m.erfinv if m.exact else value, partials
 
 
-@rule("sinc", "\\operatorname{{sinc}}\\left({x}\\right)", Region(-3.0, 3.0, _TAILS),
+@rule("sinc", "\\operatorname{{sinc}}\\left({x}\\right)", Region(-1.3, 1.3, _TAILS),
       summary="The normalised sine cardinal sin(pi*x)/(pi*x), which is 1 at 0.")  # fmt: skip
 def sinc(m: Any) -> Pair:
     def value(x: Any) -> Any:
