@@ -14,7 +14,7 @@ operands' balls. A ball that is not finite says that nothing is known: a pole, o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -31,8 +31,8 @@ except ModuleNotFoundError as error:
     ) from error
 
 __all__ = [
-    *("BALL", "JUMP", "KINK", "SMOOTH", "UNDECIDED", "BallArithmetic", "ball", "between", "bounds"),
-    *("exact_fraction", "hull", "is_wide", "working_precision"),
+    *("BALL", "JUMP", "KINK", "SMOOTH", "UNDECIDED", "BallArithmetic", "arb", "ball", "between", "bounds"),
+    *("ctx", "exact_fraction", "hull", "is_wide", "working_precision"),
 ]
 
 Ball = Any
@@ -316,7 +316,7 @@ class BallArithmetic(Arithmetic):
     """
 
     def __init__(self) -> None:
-        super().__init__("ball", exact=True, pi=arb.pi(), inf=arb.pos_inf(), where=self._where)
+        super().__init__("ball", exact=True, inf=arb.pos_inf(), where=self._where)
         self.met = SMOOTH
         for name, function in _EXTENDED.items():
             setattr(self, name, _rising(function))
@@ -334,10 +334,6 @@ class BallArithmetic(Arithmetic):
     def pi(self) -> Ball:
         """π at the working precision."""
         return arb.pi()
-
-    @pi.setter
-    def pi(self, number: Ball) -> None:
-        """What every arithmetic is given once is here computed for the precision of the moment."""
 
     def bind(self, rule: Rule) -> Pair:
         """The rule's value and partials on balls, in a form that stays narrow where there is one."""
@@ -497,7 +493,7 @@ class BallArithmetic(Arithmetic):
         """The whole number nearest to x between 0 and x."""
         return self._steps(arb(x), math.trunc, lambda x: x != 0 and _is_whole(x))
 
-    def round(self, x: Any) -> Ball:
+    def rint(self, x: Any) -> Ball:
         """The whole number nearest to x; of two, the even one."""
         return self._steps(arb(x), lambda x: round(x), lambda x: x.denominator == 2)
 
@@ -517,7 +513,7 @@ class BallArithmetic(Arithmetic):
 
     def polygamma(self, order: Any, x: Any) -> Ball:
         """The derivative of digamma of that order."""
-        whole = self.round(order).unique_fmpz()
+        whole = self.rint(order).unique_fmpz()
         if whole is None or whole < 0 or not arb(x).is_finite():
             return arb.nan()
         if whole > _MOST_ORDER:
@@ -654,26 +650,12 @@ def _log_of_sum(xs: Sequence[Ball]) -> Ball:
     """The logarithm of the sum of exponentials, without overflow."""
     if not xs:
         return arb.nan()
-    peak = max([x.mid() for x in xs], key=lambda x: _Sorted(x)) if len(xs) > 1 else xs[0].mid()
-    if not peak.is_finite():
-        return arb.nan()
-    leading = next(place for place, x in enumerate(xs) if x.mid() == peak)
+    leading = 0
+    for place, x in enumerate(xs):
+        leading = place if x.mid() > xs[leading].mid() else leading
     top = xs[leading]
-    rest: Iterable[Ball] = [(x - top).exp() for place, x in enumerate(xs) if place != leading]
+    rest = [(x - top).exp() for place, x in enumerate(xs) if place != leading]
     return top + sum(rest, arb(0)).log1p()
-
-
-class _Sorted:
-    """Exact balls in their order."""
-
-    def __init__(self, x: Ball) -> None:
-        self.x = x
-
-    def __gt__(self, other: _Sorted) -> bool:
-        return bool(self.x > other.x)
-
-    def __lt__(self, other: _Sorted) -> bool:
-        return bool(self.x < other.x)
 
 
 def _sinc_slope(x: Ball, out: Ball) -> Ball:
