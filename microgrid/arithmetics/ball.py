@@ -6,7 +6,7 @@ operands' balls. A ball that is not finite says that nothing is known: a pole, o
 
 >>> from microgrid.arithmetics.ball import BALL, ball, between
 >>> print(BALL.sigmoid(ball(40.0)).str(15))
-[1.00000000000000 +/- 4.25e-18]
+[1.00000000000000 +/- 2.23e-16]
 >>> print(BALL.relu(between(-1.0, 1.0)).str(3))
 [+/- 1.01]
 """
@@ -31,8 +31,22 @@ except ModuleNotFoundError as error:
     ) from error
 
 __all__ = [
-    *("BALL", "JUMP", "KINK", "SMOOTH", "UNDECIDED", "BallArithmetic", "arb", "ball", "between", "bounds"),
-    *("ctx", "exact_fraction", "hull", "is_wide", "working_precision"),
+    "BALL",
+    "JUMP",
+    "KINK",
+    "SMOOTH",
+    "UNDECIDED",
+    "BallArithmetic",
+    "arb",
+    "ball",
+    "between",
+    "bounds",
+    "ctx",
+    "exact_fraction",
+    "hull",
+    "is_wide",
+    "meet",
+    "working_precision",
 ]
 
 Ball = Any
@@ -102,6 +116,14 @@ def exact_fraction(number: Ball) -> Fraction:
 def hull(x: Ball, y: Ball) -> Ball:
     """A ball that holds two."""
     return arb(x).union(arb(y))
+
+
+def meet(x: Ball, y: Ball) -> Ball:
+    """What two enclosures of one number have in common; the first where one of them is not finite."""
+    try:
+        return x.intersection(y) if x.is_finite() and y.is_finite() else x
+    except ValueError:
+        return x
 
 
 def is_wide(x: Ball) -> bool:
@@ -253,9 +275,9 @@ def _polygamma_of(order: int, x: Ball) -> Ball:
     if not x < 0:
         return arb.nan()
     pi, cotangent = arb.pi(), x.cot_pi()
-    powers = [arb(0), pi]  # the coefficients of the powers of cot πx
+    powers: list[Ball] = [arb(0), pi]  # the coefficients of the powers of cot πx
     for _ in range(order):
-        inner = [place * one for place, one in enumerate(powers)][1:]
+        inner: list[Ball] = [place * one for place, one in enumerate(powers)][1:]
         powers = [-pi * (one + two) for one, two in zip([*inner, 0, 0], [0, 0, *inner], strict=True)]
     total = arb(0)
     for coefficient in reversed(powers):
@@ -370,7 +392,8 @@ class BallArithmetic(Arithmetic):
     def equal(self, x: Any, y: Any) -> Any:
         """Likewise x == y."""
         x, y = arb(x), arb(y)
-        return self._tied(x, y, UNDECIDED if x.overlaps(y) and not x == y else bool(x == y))
+        is_same = bool(x == y)  # and not x != y, which Arb means as: disjoint
+        return self._tied(x, y, UNDECIDED if x.overlaps(y) and not is_same else is_same)
 
     def _tied(self, x: Ball, y: Ball, truth: Any) -> Any:
         """The truth. A choice between two numbers jumps where it changes."""
@@ -505,9 +528,9 @@ class BallArithmetic(Arithmetic):
         return self._remainder(x, y, self.floor(arb(x) / arb(y)), arb(0).union(arb(y)))
 
     def _remainder(self, x: Any, y: Any, quotient: Ball, everything: Ball) -> Ball:
-        """x - y·quotient, within what holds for every remainder."""
+        """The rest beside y·quotient, within what holds for every remainder."""
         rest = arb(x) - arb(y) * quotient
-        return rest if quotient.is_exact() or not rest.is_finite() else _meet(rest, everything)
+        return rest if quotient.is_exact() else meet(rest, everything)
 
     # ---- slopes whose definition is 0/0 or wide somewhere -----------------------------------------------------
 
@@ -638,14 +661,6 @@ def _whole_at(x: Ball, whole: Callable[[Fraction], int]) -> Ball:
     return arb(fmpz(whole(Fraction(int(mantissa), 1 << -int(exponent)))))
 
 
-def _meet(x: Ball, y: Ball) -> Ball:
-    """What two enclosures of one number have in common."""
-    try:
-        return x.intersection(y)
-    except ValueError:
-        return x
-
-
 def _log_of_sum(xs: Sequence[Ball]) -> Ball:
     """The logarithm of the sum of exponentials, without overflow."""
     if not xs:
@@ -674,4 +689,4 @@ def _sinc_slope(x: Ball, out: Ball) -> Ball:
 
 
 BALL = BallArithmetic()
-"""Real balls at the working precision of ``working_precision``. Rules run by exact formulas, never by approximations."""
+"""Real balls, at the precision that ``working_precision`` sets; rules run by exact formulas, not by approximations."""

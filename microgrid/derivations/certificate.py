@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 from microgrid._public import public
 from microgrid.core.changes import check_unchanged
 from microgrid.core.engine import Value
-from microgrid.core.graph import dependents, pullback, topological_order
+from microgrid.core.graph import pullback, topological_order
+from microgrid.core.strictness import described
 from microgrid.derivations.enclosures import (
     Enclosed,
     Enclosure,
@@ -17,7 +19,9 @@ from microgrid.derivations.enclosures import (
     ball_module,
     enclosure_of,
     node_described,
+    outward,
 )
+from microgrid.derivations.regions import RegionCertificate, certify_region
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.formulas.names import symbol_names
 from microgrid.util.tables import table
@@ -50,6 +54,8 @@ class Certificate:
         Which node loses the digits that can't be had; empty if all are there.
     kinks : tuple of str
         The nodes that lie on a kink: derivatives there are what the rule table's convention says, no limits.
+    name : str
+        What the value is called.
     """
 
     value: Enclosure
@@ -59,6 +65,7 @@ class Certificate:
     bits: int
     lost: str = ""
     kinks: tuple[str, ...] = ()
+    name: str = "f"
 
     def __bool__(self) -> bool:
         return not self.lost
@@ -66,9 +73,9 @@ class Certificate:
     @property
     def enclosures(self) -> dict[str, Enclosure]:
         """Every enclosure by what it is of: ``f``, ``df/dx``, ``d²f/dx dy``."""
-        first = {f"df/d{name}": one for name, one in self.gradient.items()}
-        second = {f"d²f/d{one} d{other}": found for (one, other), found in (self.hessian or {}).items()}
-        return {"f": self.value, **first, **second}
+        first = {f"d{self.name}/d{name}": one for name, one in self.gradient.items()}
+        second = {f"d²{self.name}/d{one} d{other}": found for (one, other), found in (self.hessian or {}).items()}
+        return {self.name: self.value, **first, **second}
 
     @property
     def ulp(self) -> float:
@@ -84,51 +91,79 @@ class Certificate:
 
 
 def _told_error(one: Enclosure) -> str:
-    return "" if one.recorded is None else f"{one.ulp:.3g} ulp" if one.ulp < 1e6 else f"{one.ulp:.1e} ulp"
+    return "" if one.recorded is None else f"{outward(one.ulp, 1, 3)} ulp"
 
 
-def certify_value(value: Value, digits: int, wrt: Iterable[Value] | None, hessian: bool) -> Certificate:
-    """The certificate of a recorded value."""
+def _certify_value(value: Value, digits: int, wrt: Iterable[Value] | None, hessian: bool) -> Certificate:
     if isinstance(digits, bool) or not isinstance(digits, int) or digits < 1:
         raise DataError(f"digits is a whole number from 1, not {digits!r}")
+    balls = ball_module()
     order = topological_order(value)
     names = symbol_names(order)
-    leaves = list(names) if wrt is None else list(wrt)
+    leaves = _leaves(order, names if wrt is None else wrt)
+    check_unchanged(order)
+    graph = GraphInBalls(value, leaves)
+    needed = int(digits * _BITS_PER_DIGIT)
+    bits = needed + _SPARE
+    found = _enclosed(graph, digits, bits, hessian)
+    while found.is_short and bits < needed + _MOST_BITS:
+        bits = min(2 * bits, needed + _MOST_BITS)
+        found = _enclosed(graph, digits, bits, hessian)
+    if not found.enclosures[0].is_bounded:
+        with balls.working_precision(bits):
+            raise DataError(_nowhere(graph, found.run))
+    eager = pullback(value, wanted=order)
+    recorded = [value.data, *[eager.get(leaf, 0.0) for leaf in leaves]]
+    first = [replace(one, recorded=own) for one, own in zip(found.enclosures, recorded, strict=False)]
+    labels = [names.get(leaf) or leaf.name or f"x{place}" for place, leaf in enumerate(leaves)]
+    pairs = [(one, other) for one in labels for other in labels]
+    return Certificate(
+        first[0],
+        dict(zip(labels, first[1:], strict=True)),
+        dict(zip(pairs, found.enclosures[len(first) :], strict=True)) if hessian else None,
+        digits,
+        bits,
+        "" if found.has_all else _lost(graph, found.run, digits),
+        tuple([node_described(graph.order[place]) for place in sorted(found.run.met)]),
+        value.name or "f",
+    )
+
+
+def _leaves(order: Sequence[Value], chosen: Iterable[Value]) -> list[Value]:
+    leaves, known = list(chosen), set(order)
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op is not None:
             raise InvalidValueError(f"wrt has leaves of the graph, not {leaf!r}")
+        if not math.isfinite(leaf.data):
+            raise DataError(f"the leaf {described(leaf)} is not finite, and an enclosure starts from finite numbers")
+        if leaf not in known:
+            raise DataError(f"wrt has {described(leaf)}, which is no leaf of the graph")
+    return leaves
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """The enclosures at one precision: of the value, the gradient and the Hessian, row by row."""
+
+    run: Enclosed
+    enclosures: list[Enclosure]
+    is_short: bool  # of digits, where more precision may help
+
+    @property
+    def has_all(self) -> bool:
+        """Whether every digit is there."""
+        return not self.is_short and all([one.is_bounded for one in self.enclosures])
+
+
+def _enclosed(graph: GraphInBalls, digits: int, bits: int, hessian: bool) -> _Attempt:
     balls = ball_module()
-    check_unchanged(order)
-    graph = GraphInBalls(value, leaves)
-    for leaf in leaves:
-        if not abs(leaf.data) < float("inf"):
-            raise DataError(f"the leaf {leaf.name or ''} = {leaf.data!r} is not finite: an enclosure needs finite numbers")
-    eager = pullback(value, wanted=order)
-    recorded = [eager.get(leaf, 0.0) for leaf in leaves]
-    numbers = [balls.ball(leaf.data) for leaf in leaves]
-    bits, most = int(digits * _BITS_PER_DIGIT) + _SPARE, int(digits * _BITS_PER_DIGIT) + _MOST_BITS
-    while True:
-        with balls.working_precision(bits):
-            enclosed = graph.differentiate(numbers)
-            slopes = graph.gradient(enclosed)
-            if not enclosed.values[graph.places[value]].is_finite():
-                raise DataError(_nowhere(graph, enclosed))
-            rows = graph.hessian(numbers) if hessian else []
-            found = [enclosed.values[graph.places[value]], *slopes, *[one for row in rows for one in row]]
-            short = any([one.is_finite() and one.rel_accuracy_bits() < digits * _BITS_PER_DIGIT for one in found])
-            floats = [value.data, *recorded, *[None] * (len(found) - 1 - len(slopes))]
-            enclosures = [enclosure_of(one, own, digits) for one, own in zip(found, floats, strict=True)]
-            short = short or any([one.agreed_digits() < digits for one in enclosures if one.is_bounded])
-            if not short or bits >= most:
-                lost = _lost(graph, enclosed, digits) if short or not all([one.is_bounded for one in enclosures]) else ""
-                break
-        bits = min(2 * bits, most)
-    labels = [names.get(leaf) or leaf.name or f"x{place}" for place, leaf in enumerate(leaves)]
-    gradient = dict(zip(labels, enclosures[1 : 1 + len(labels)], strict=True))
-    pairs = [(one, other) for one in labels for other in labels]
-    seconds = dict(zip(pairs, enclosures[1 + len(labels) :], strict=True)) if hessian else None
-    kinks = tuple([node_described(graph.order[place]) for place in sorted(enclosed.met)])
-    return Certificate(enclosures[0], gradient, seconds, digits, bits, lost, kinks)
+    with balls.working_precision(bits):
+        numbers = [balls.ball(leaf.data) for leaf in graph.inputs]
+        run = graph.differentiate(numbers)
+        found = [run.values[graph.places[graph.output]], *graph.gradient(run)]
+        found += [one for row in (graph.hessian(numbers) if hessian else []) for one in row]
+        enclosures = [enclosure_of(one, digits=digits) for one in found]
+    return _Attempt(run, enclosures, any([one.is_bounded and one.agreed_digits() < digits for one in enclosures]))
 
 
 def _nowhere(graph: GraphInBalls, enclosed: Enclosed) -> str:
@@ -153,5 +188,79 @@ def _lost(graph: GraphInBalls, enclosed: Enclosed, digits: int) -> str:
     return "the derivatives of second order cancel"
 
 
-def certify(value, *, digits=17, wrt=None, hessian=False):
-    return certify_value(value, digits, wrt, hessian)
+@overload
+def certify(
+    f: Value, *, digits: int = 17, wrt: Iterable[Value] | None = None, hessian: bool = False
+) -> Certificate: ...
+@overload
+def certify(
+    f: Callable[..., Any], region: Any, *, budget: int = 2_000_000, progress: bool | None = None
+) -> RegionCertificate: ...
+@public()
+def certify(
+    f: Any,
+    region: Any = None,
+    *,
+    digits: int = 17,
+    wrt: Iterable[Value] | None = None,
+    hessian: bool = False,
+    budget: int = 2_000_000,
+    progress: bool | None = None,
+) -> Certificate | RegionCertificate:
+    """Prove digits of a recorded value and of its derivatives, or bounds on a function over a whole region.
+
+    Everything is computed in balls that enclose the exact result (Arb: F. Johansson, IEEE Transactions on Computers 66,
+    2017), by the rule table. Leaves and constants count as the exact numbers that their floats are.
+
+    Parameters
+    ----------
+    f : Value or callable
+        A recorded value; or, with a region, a function of Values that returns one number.
+    region : object, optional
+        The arguments of ``f``: one argument, a tuple of them in order, or a dict by name. An ``Interval`` in the place
+        of a number is a coordinate; other numbers stay as they are.
+    digits : int, default 17
+        How many significant digits of each number are wanted. The precision is doubled until they are there.
+    wrt : iterable of Value, optional
+        The leaves to differentiate with respect to; by default all that are no constants.
+    hessian : bool, default False
+        Whether second derivatives are wanted too.
+    budget : int, default 2,000,000
+        Over a region: how many operations on balls may be spent, some hundred thousand a second.
+    progress : bool, optional
+        Over a region: whether a line of progress is shown; by default in terminals and notebooks, after a second.
+
+    Returns
+    -------
+    Certificate or RegionCertificate
+        True if everything that was asked is proven: all digits; a bound and the sign of each derivative. Otherwise it
+        says what is proven, and what resists where.
+
+    Raises
+    ------
+    DataError
+        If the value has no finite enclosure, a leaf is not finite or was changed since, the region has no Interval, or
+        f computes with numbers outside of its graph.
+    OperationError
+        If an operation of the user's own is written for floats alone.
+    MissingPackageError
+        Without python-flint.
+
+    Examples
+    --------
+    >>> from microgrid import Interval, Value, certify, exp
+    >>> x = Value(1e-9, name="x")
+    >>> print(certify((1 + x) - 1, digits=20))
+             proven digits             floats are off by at most
+      -----  ------------------------  -------------------------
+      f      1.0000000000000000623e-9                4.01e8 ulp
+      df/dx  1                                             0 ulp
+    >>> certificate = certify(lambda x: exp(x) * x, Interval(0.1, 2.0))
+    >>> certificate.signs["x"], certificate.is_smooth
+    ('positive', True)
+    """
+    if region is None:
+        if not isinstance(f, Value):
+            raise InvalidValueError(f"without a region, only a Value can be certified, not {f!r}")
+        return _certify_value(f, digits, wrt, hessian)
+    return certify_region(f, region, budget, progress)

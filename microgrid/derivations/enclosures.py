@@ -6,7 +6,7 @@ What is asked of them, at a point or over a region, stands in ``certificate`` an
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -19,7 +19,16 @@ from microgrid.core.graph import dependents, topological_order
 from microgrid.core.strictness import described, operands_described
 from microgrid.errors import DataError, OperationError
 
-__all__ = ["Enclosed", "Enclosure", "GraphInBalls", "ball_module", "enclosure_of", "node_described", "ulps_off"]
+__all__ = [
+    "Enclosed",
+    "Enclosure",
+    "GraphInBalls",
+    "ball_module",
+    "enclosure_of",
+    "node_described",
+    "outward",
+    "ulps_off",
+]
 
 Ball = Any
 Bound = Fraction | float
@@ -90,13 +99,12 @@ class Enclosure:
         return self.low <= number <= self.high
 
     def __str__(self) -> str:
-        if not self.is_bounded:
-            return f"between {_outward(self.low, -1)} and {_outward(self.high, 1)}"
-        for digits in range(self.digits, 0, -1):
-            texts = {_decimal(bound, digits) for bound in (self.low, self.high)}
-            if len(texts) == 1:
-                return texts.pop()
-        return f"between {_outward(self.low, -1)} and {_outward(self.high, 1)}"
+        digits = self.agreed_digits()
+        return _decimal(self.low, digits) if digits else "between {} and {}".format(*self.ends())
+
+    def ends(self) -> tuple[str, str]:
+        """Both bounds as decimal numbers of a few digits, rounded outwards."""
+        return outward(self.low, -1), outward(self.high, 1)
 
     def agreed_digits(self) -> int:
         """How many significant decimal digits, rounded, all numbers between the bounds share; at most ``digits``."""
@@ -147,10 +155,11 @@ def _decimal(number: Bound, digits: int) -> str:
     return str(text).lower().replace("e+", "e")
 
 
-def _outward(number: Bound, towards: int, digits: int = 6) -> str:
+def outward(number: Bound, towards: int, digits: int = 6) -> str:
     """A decimal number of a few digits that is not above a lower bound (towards -1), or not below an upper one."""
-    if isinstance(number, float):
+    if isinstance(number, float) and not math.isfinite(number):
         return repr(number)
+    number = Fraction(number)
     context = Context(prec=digits, rounding="ROUND_CEILING" if towards > 0 else "ROUND_FLOOR")
     return str(context.divide(Decimal(number.numerator), Decimal(number.denominator))).lower().replace("e+", "e")
 
@@ -194,7 +203,11 @@ class GraphInBalls:
     output : Value
         The output.
     inputs : sequence of Value
-        The leaves in whose place balls are put. Every other leaf is the exact number in it.
+        The leaves in whose place balls are put.
+    also : sequence of Value
+        Further nodes that are evaluated and not differentiated.
+    constant : callable, optional
+        The ball of any other leaf; by default the exact number in it.
 
     Raises
     ------
@@ -204,12 +217,21 @@ class GraphInBalls:
         If an operation of the user's own is written for floats alone.
     """
 
-    def __init__(self, output: Value, inputs: Sequence[Value]) -> None:
+    def __init__(
+        self,
+        output: Value,
+        inputs: Sequence[Value],
+        also: Sequence[Value] = (),
+        constant: Callable[[Value], Ball] | None = None,
+    ) -> None:
         self.output, self.inputs = output, list(inputs)
-        self.order = [*self.inputs, *[node for node in topological_order(output) if node not in set(inputs)]]
+        known = set(inputs)
+        self.order = [*self.inputs, *[node for node in topological_order(output, *also) if node not in known]]
+        self._constant = constant or (lambda leaf: ball_module().ball(leaf.data))
+        self.is_custom = any([node.op is not None and node.op.source is not None for node in self.order])
         self.places = {node: place for place, node in enumerate(self.order)}
         _check(self.order[len(self.inputs) :])
-        moving = dependents([output], self.inputs, self.order)
+        moving = dependents([output, *also], self.inputs, self.order)
         self._fixed = [place for place, node in enumerate(self.order) if node not in moving]
         self._steps = [
             (place, node.op, [self.places[parent] for parent in node.parents])
@@ -238,7 +260,7 @@ class GraphInBalls:
             for place in self._fixed:
                 node = self.order[place]
                 operands = [values[self.places[parent]] for parent in node.parents]
-                values[place] = balls.ball(node.data) if node.op is None else balls.BALL.bind(node.op)[0](*operands)
+                values[place] = self._constant(node) if node.op is None else balls.BALL.bind(node.op)[0](*operands)
             self._known = {bits: values}
         values = self._known[bits].copy()
         values[: len(self.inputs)] = numbers
