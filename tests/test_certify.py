@@ -345,3 +345,161 @@ def test_random_points_of_random_graphs_lie_in_the_enclosures_of_their_boxes(eve
                     assert holds(run.values[graph.places[output]], values[output]), (seed, xs)
                     for leaf, slope in zip(leaves, slopes, strict=True):
                         assert holds(slope, adjoints.get(leaf, mpmath.mpf(0))), (seed, xs, leaf)
+
+
+def checked(f: Any, region: Any, **options: Any) -> Any:
+    return certify(f, region, progress=False, **options)
+
+
+def test_signs_bounds_and_lipschitz_constants_are_proven_over_a_region() -> None:
+    certificate = checked(lambda x, y: microgrid.exp(x * y) + 3.0 * y, (Interval(0.5, 1.0), Interval(-1.0, 1.0)))
+    assert certificate.signs == {"x": "changes", "y": "positive"}
+    assert (certificate.monotone("x"), certificate.monotone("y")) == ("neither", "increasing")
+    assert certificate.is_smooth
+    assert certificate.share == 1.0
+    assert certificate.value.low <= math.exp(-1.0) - 3.0
+    assert certificate.value.high >= math.e + 3.0
+    assert float(certificate.value.high) == pytest.approx(math.e + 3.0, rel=0.02)
+    assert math.hypot(math.e, math.e + 3.0) <= certificate.lipschitz < 1.1 * math.hypot(math.e, math.e + 3.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_point_of_a_region_lies_outside_of_its_certificate(seed: int) -> None:
+    draw = random.Random(seed)
+    names = ("exp", "sin", "tanh", "softplus", "relu", "erf", "atan", "abs", "floor")
+    first, second, third = draw.sample(names, 3)
+
+    def f(x: Any, y: Any) -> Any:
+        inner = getattr(microgrid, first)(x * y) + getattr(microgrid, second)(x - 0.3)
+        return inner * y + getattr(microgrid, third)(inner)
+
+    regions = (Interval(-1.0, 0.7), Interval(0.2, 1.5))
+    certificate = checked(f, regions, budget=100_000)
+    for _ in range(200):
+        xs = [one.draw(draw) for one in regions]
+        x, y = Value(xs[0], "x"), Value(xs[1], "y")
+        output = f(x, y)
+        output.backward()
+        assert float(certificate.value.low) - 1e-12 <= output.data <= float(certificate.value.high) + 1e-12
+        for leaf in (x, y):
+            bounds_of = certificate.gradient[leaf.name or ""]
+            assert float(bounds_of.low) - 1e-12 <= leaf.grad <= float(bounds_of.high) + 1e-12
+
+
+def test_kinks_and_jumps_of_a_region_are_named() -> None:
+    certificate = checked(lambda x: microgrid.relu(x) + 2.0 * x, Interval(-1.0, 1.0))
+    assert certificate.kinks == ("relu, where x = 0",)
+    assert certificate.monotone("x") == "increasing"
+    assert 3.0 <= certificate.lipschitz < 3.001
+    certificate = checked(lambda x: microgrid.floor(x) - 2.0 * x, Interval(0.5, 1.5))
+    assert "floor" in certificate.kinks[0]
+    assert certificate.lipschitz == math.inf
+    assert certificate.monotone("x") == "undecided"
+
+
+def test_a_pole_is_told_with_the_box_that_resists_and_what_is_proven_besides() -> None:
+    certificate = checked(lambda x: 1.0 / x, Interval(-1.0, 1.0), budget=100_000)
+    assert not certificate
+    assert 0.99 < certificate.share < 1.0
+    assert "div" in certificate.undecided[0]
+    assert "y != 0" in certificate.undecided[0]
+    assert certificate.signs["x"] == "undecided"
+    assert certificate.lipschitz == math.inf
+
+
+def test_branches_in_python_are_recorded_on_each_side() -> None:
+    def f(x: Any) -> Any:
+        return x * x if x < 0.5 else 3.0 * x
+
+    certificate = checked(f, Interval(1.0, 2.0))
+    assert certificate.value.low <= 3.0
+    assert certificate
+    certificate = checked(f, Interval(0.1, 0.4))
+    assert float(certificate.value.high) == pytest.approx(0.16, rel=0.02)
+    assert "branches at" in checked(f, Interval(0.0, 1.0)).undecided[0]
+
+
+def test_a_region_that_makes_no_sense_is_told_in_a_sentence() -> None:
+    with pytest.raises(DataError, match="computed from the inputs outside of the graph"):
+        checked(lambda x: x * math.sin(x.data), Interval(0.0, 1.0))
+    with pytest.raises(DataError, match="no Interval"):
+        checked(lambda x: x * x, 1.0)
+    with pytest.raises(DataError, match="is made of finite numbers"):
+        checked(lambda x, y: x * y, (Interval(0.0, 1.0), math.nan))
+    with pytest.raises(DataError, match="the lower one first"):
+        checked(lambda x: x * x, Interval(1.0, 0.0))
+    with pytest.raises(DataError, match="budget is a whole number"):
+        checked(lambda x: x * x, Interval(0.0, 1.0), budget=0)
+    with pytest.raises(DataError, match="a larger budget"):
+        checked(lambda x: microgrid.sum([x * k for k in range(100)]), Interval(0.0, 1.0), budget=10)
+    with pytest.raises(InvalidValueError, match="takes a function"):
+        certify(Value(1.0), Interval(0.0, 1.0))  # type: ignore[call-overload]
+    with pytest.raises(InvalidValueError, match="a single number"):
+        checked(lambda x: [x, x], Interval(0.0, 1.0))
+    with pytest.raises(OperationError, match="written for floats alone"):
+        checked(microgrid.custom(lambda x: x * x, lambda out, x: out / x * 2.0, name="square"), Interval(0.0, 1.0))
+
+
+def test_a_spent_budget_says_what_was_proven_until_then() -> None:
+    certificate = checked(lambda x: microgrid.sin(50.0 * x) ** 2 + x, Interval(0.0, 1.0), budget=300)
+    assert not certificate or "changes" in certificate.signs.values()
+    certificate = checked(lambda x: microgrid.exp(x * x - x), Interval(0.4999, 5.0), budget=60)
+    assert "budget of 60 operations is spent" in certificate.undecided[-1]
+    assert certificate.value.high >= math.exp(20.0)
+
+
+def test_structures_of_intervals_and_names_are_arguments() -> None:
+    certificate = checked(lambda w, b: w[0] * w[1] + b, {"w": [Interval(1.0, 2.0), Interval(3.0, 4.0)], "b": 2})
+    assert certificate.signs == {"w[0]": "positive", "w[1]": "positive"}
+
+
+# ---- equality --------------------------------------------------------------------------------------------------
+
+
+def slope_of_a_sigmoid() -> tuple[Value, Value]:
+    w, x = Value(0.5, "w"), Value(2.0, "x")
+    a = microgrid.named(microgrid.sigmoid(w * x), "a")
+    return microgrid.gradients(a, w), w
+
+
+WX = {"w": Interval(-3.0, 3.0), "x": Interval(-2.0, 2.0)}
+
+
+@pytest.mark.parametrize("wrong", ["a*(1 + a)*x", "-a*(1 - a)*x", "a*(1 - a)*w", "a*(1 - a)*x*(1 + 1e-12)"])
+@pytest.mark.parametrize("over", [None, WX])
+def test_a_wrong_closed_form_is_refuted_with_proof(wrong: str, over: Any) -> None:
+    gradient, _ = slope_of_a_sigmoid()
+    proof = microgrid.prove(gradient, wrong, over=over)
+    assert proof.verdict == "refuted"
+    assert "proven in ball arithmetic" in proof.reason
+    assert proof.point is not None
+    if over is not None:
+        assert inside([proof.point["w"], proof.point["x"]], [WX["w"], WX["x"]])
+
+
+def test_a_right_closed_form_is_proved_over_a_region_too() -> None:
+    gradient, _ = slope_of_a_sigmoid()
+    assert microgrid.prove(gradient, "a*(1 - a)*x", over=WX)
+
+
+def test_what_sympy_cannot_simplify_is_bounded_over_the_region() -> None:
+    z = Value(0.3, "z")
+    left = microgrid.lgamma(z + 1.0) - microgrid.lgamma(z)
+    proof = microgrid.prove(left, "log(z)", over={z: Interval(1.0, 2.0)}, budget=20_000)
+    assert proof.verdict == "bounded"
+    assert not proof
+    assert proof.bound is not None
+    assert proof.bound < 1e-4
+    assert "not proven: that they are equal" in proof.reason
+
+
+def test_a_region_that_does_not_fit_a_claim_is_told() -> None:
+    z = Value(0.3, "z")
+    for over, match in (
+        ({"q": Interval(0.0, 1.0)}, "'q', which is no leaf"),
+        ({}, "no Interval for z"),
+        ({"z": 1.0}, "an Interval is needed"),
+        (Interval(0.0, 1.0), "a dict of Intervals"),
+    ):
+        with pytest.raises(DataError, match=match):
+            microgrid.prove(microgrid.exp(z), "1", over=over)  # type: ignore[arg-type]

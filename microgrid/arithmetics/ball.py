@@ -42,10 +42,12 @@ __all__ = [
     "between",
     "bounds",
     "ctx",
+    "decimal",
     "exact_fraction",
     "hull",
     "is_wide",
     "meet",
+    "of_fraction",
     "working_precision",
 ]
 
@@ -81,6 +83,16 @@ UNDECIDED = _Undecided()
 def ball(number: float) -> Ball:
     """A float as a ball of radius 0: exact."""
     return arb(number)
+
+
+def of_fraction(number: Fraction) -> Ball:
+    """A ball that holds a fraction."""
+    return arb(fmpz(number.numerator)) / arb(fmpz(number.denominator))
+
+
+def decimal(text: str) -> Ball:
+    """A ball that holds the number that is written: one tenth for 0.1."""
+    return of_fraction(Fraction(text))
 
 
 def between(low: float, high: float) -> Ball:

@@ -14,6 +14,7 @@ from typing import Any
 
 from microgrid.core.engine import Value
 from microgrid.derivations.enclosures import Enclosed, GraphInBalls, ball_module, enclosure_of
+from microgrid.errors import DataError
 from microgrid.util.progress import Progress
 from microgrid.util.wording import counted
 
@@ -130,7 +131,14 @@ class Search:
     def run(self) -> None:
         """Cut until nothing is left to be cut, or the budget is spent."""
         try:
-            self._push(self._look(self.region, self._record(self.region.center())))
+            whole = self._record(self.region.center())
+            least = 4 * len(whole.graph.order)
+            if least > self.budget:
+                raise DataError(
+                    f"one enclosure of a graph of {counted(len(whole.graph.order), 'node')} takes {least:,} operations, "
+                    f"and the budget is {self.budget:,}: a larger budget is needed to prove anything"
+                )
+            self._push(self._look(self.region, whole))
             while self.open and self.spent < self.budget:
                 _, _, found = heapq.heappop(self.open)
                 if self._wanted(found, self) is None or not self._can_be_cut(found):
