@@ -135,7 +135,7 @@ class Search:
             least = 4 * len(whole.graph.order)
             if least > self.budget:
                 raise DataError(
-                    f"one enclosure of a graph of {counted(len(whole.graph.order), 'node')} takes {least:,} operations, "
+                    f"one enclosure of a graph of {len(whole.graph.order):,} nodes takes {least:,} operations, "
                     f"and the budget is {self.budget:,}: a larger budget is needed to prove anything"
                 )
             self._push(self._look(self.region, whole))
