@@ -5,26 +5,38 @@ composed with the Taylor coefficients at x0, so that a coefficient of a rule's v
 and over a wide ball x0 it holds every Taylor coefficient at every point of the ball.
 
 >>> from microgrid.arithmetics.ball import ball
->>> from microgrid.arithmetics.ball_series import BALL_SERIES, variable
->>> print(BALL_SERIES.sigmoid(variable(ball(0.0), 3))[1].str(5))
+>>> from microgrid.arithmetics.ball_series import BALL_SERIES, variable, working_length
+>>> with working_length(3):
+...     print(BALL_SERIES.sigmoid(variable(ball(0.0), 3))[1].str(5))
 0.25000
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from microgrid.arithmetics.ball import BALL, SMOOTH, UNDECIDED, arb
+from microgrid.arithmetics.ball import BALL, SMOOTH, UNDECIDED, arb, ctx
 from microgrid.core.arithmetic import Arithmetic
 
-__all__ = ["BALL_SERIES", "first_of", "length_of", "variable"]
+__all__ = ["BALL_SERIES", "as_series", "first_of", "length_of", "variable", "working_length"]
 
 from flint import arb_series  # after the package's own check that it is installed
 
 Series = Any
 _TERMS = 100  # of sinc's power series, of which the rest is below 1e-220 up to 1
+
+
+@contextlib.contextmanager
+def working_length(length: int) -> Iterator[None]:
+    """Inside the block, series keep so many coefficients; Arb cuts them at a length of the whole process."""
+    before, ctx.cap = ctx.cap, length
+    try:
+        yield
+    finally:
+        ctx.cap = before
 
 
 def variable(x: Any, length: int) -> Series:
@@ -42,8 +54,12 @@ def length_of(*numbers: Any) -> int:
     return min([number.prec for number in numbers if isinstance(number, arb_series)], default=1)
 
 
-def _series(number: Any, length: int) -> Series:
-    return number if isinstance(number, arb_series) else arb_series([arb(number)], length)
+def as_series(number: Any, length: int) -> Series:
+    """A series; of a ball, a constant one, and one without any known coefficient if the ball is not finite."""
+    if isinstance(number, arb_series):
+        return number
+    constant = arb(number)
+    return arb_series([constant] if constant.is_finite() else [arb.nan()] * length, length)
 
 
 def _lifted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,15 +80,17 @@ def _own(name: str) -> Callable[[Any], Any]:
 def _composed(coefficients: Sequence[Any], x: Any) -> Any:
     """A function of a series by its Taylor coefficients at the series' first one."""
     length = length_of(x)
-    step = _series(x, length) - first_of(x)
-    total = _series(coefficients[-1], length)
+    step = as_series(x, length) - first_of(x)
+    total = as_series(coefficients[-1], length)
     for coefficient in coefficients[-2::-1]:
         total = total * step + coefficient
     return total
 
 
 def _nowhere(*numbers: Any) -> Any:
-    return _series(arb.nan(), length_of(*numbers))
+    """What says that nothing is known: of a series, about no coefficient."""
+    is_series = any([isinstance(number, arb_series) for number in numbers])
+    return as_series(arb.nan(), length_of(*numbers)) if is_series else arb.nan()
 
 
 _exp, _log, _sqrt, _atan = map(_own, ("exp", "log", "sqrt", "atan"))
@@ -95,7 +113,7 @@ def _atan2(x: Any, y: Any) -> Any:
 def _pow(x: Any, y: Any) -> Any:
     exponent = first_of(y)
     if length_of(y) == 1 and exponent.is_exact() and exponent.is_integer() and abs(exponent) < 1000:
-        return _series(x, length_of(x)) ** int(exponent.unique_fmpz())
+        return as_series(x, length_of(x)) ** int(exponent.unique_fmpz())
     return _exp(_log(x) * y) if first_of(x) > 0 else _nowhere(x, y)
 
 
@@ -104,9 +122,10 @@ def _polygamma(order: Any, x: Any) -> Any:
     whole, length = BALL.rint(first_of(order)).unique_fmpz(), length_of(x)
     if whole is None or not first_of(x) > 0:
         return _nowhere(x)
-    series = variable(first_of(x), length + int(whole) + 1).lgamma()
-    for _ in range(int(whole) + 1):
-        series = series.derivative()
+    with working_length(length + int(whole) + 1):
+        series = variable(first_of(x), length + int(whole) + 1).lgamma()
+        for _ in range(int(whole) + 1):
+            series = series.derivative()
     return _composed([series[place] for place in range(length)], x)
 
 
@@ -127,7 +146,7 @@ def _sinc(x: Any) -> Any:
     length, size = length_of(x), abs(first_of(x)).upper()
     if not size <= 1:
         return _nowhere(x)
-    square, total = x * x * arb.pi() ** 2, _series(0, length)
+    square, total = x * x * arb.pi() ** 2, as_series(0, length)
     for term in range(_TERMS, -1, -1):
         total = total * square + (-1) ** term / arb(math.factorial(2 * term + 1))
     # The coefficient k of the rest is at most the sum of C(2j, k)·π^2j/(2j + 1)! <= (2π)^2j/(2j + 1)! from j = 101 on.
@@ -142,7 +161,7 @@ def _piecewise(name: str) -> Callable[..., Any]:
     def of_series(*numbers: Any) -> Any:
         BALL.met = SMOOTH
         found = getattr(BALL, name)(*map(first_of, numbers))
-        return found if BALL.met == SMOOTH else arb.nan()
+        return found if BALL.met == SMOOTH else _nowhere(*numbers)
 
     return of_series
 

@@ -158,7 +158,7 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     summary, numbers = "check the derivatives of a formula", "a number for each free name, or a range LOW..HIGH"
     checking = _add_formula_command(commands, _check, summary, _CHECK_HELP, _CHECK_EXAMPLES, numbers)
-    references = ("auto", "complex step", "differences", "mpmath")
+    references = ("auto", "complex step", "differences", "mpmath", "ball")
     checking.add_argument("--reference", choices=references, help="the reference (%(default)s)")
     checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
     checking.add_argument("--tol", type=float, metavar="ERROR", help="the relative error allowed (%(default)s)")

@@ -102,9 +102,9 @@ class Enclosure:
         digits = self.agreed_digits()
         return _decimal(self.low, digits) if digits else "between {} and {}".format(*self.ends())
 
-    def ends(self) -> tuple[str, str]:
+    def ends(self, digits: int = 6) -> tuple[str, str]:
         """Both bounds as decimal numbers of a few digits, rounded outwards."""
-        return outward(self.low, -1), outward(self.high, 1)
+        return outward(self.low, -1, digits), outward(self.high, 1, digits)
 
     def agreed_digits(self) -> int:
         """How many significant decimal digits, rounded, all numbers between the bounds share; at most ``digits``."""
