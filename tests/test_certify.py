@@ -17,7 +17,7 @@ from graphs import random_graph, regular_graphs
 from helpers import Operands, beside_kinks, definition, difference, everyday, few_or_all, random_of, tails
 
 import microgrid
-from microgrid import DataError, Enclosure, Interval, InvalidValueError, OperationError, Value, certify
+from microgrid import DataError, Enclosure, Interval, InvalidValueError, OperationError, Value, certify, logistic
 from microgrid.arithmetics.ball import (
     BALL,
     JUMP,
@@ -31,11 +31,13 @@ from microgrid.arithmetics.ball import (
     working_precision,
 )
 from microgrid.arithmetics.mpmath import MPMATH
+from microgrid.core.arithmetic import FLOAT
 from microgrid.core.graph import evaluate, local_partials, pullback, topological_order
 from microgrid.core.rule import Rule
 from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.derivations.enclosures import GraphInBalls
 from microgrid.derivations.rule_bounds import bound_of_partial, is_refuted_at
+from microgrid.logistic.certified import bounds_over_z
 
 every_rule = pytest.mark.parametrize("name", EVERY_RULE)
 GAMMAS = [name for name in EVERY_RULE if "gamma" in name or "beta" in name]  # slow in mpmath, and far out for ever
@@ -572,3 +574,38 @@ def test_the_checkers_reference_by_balls_is_proven_and_catches_a_fault() -> None
     nearly = {"closed_form": lambda x: math.cos(x) * (1.0 + 1e-9), "reference": "ball", "tol": 1e-12}
     form = microgrid.check_gradients(microgrid.sin, 0.5, **nearly)  # type: ignore[arg-type]
     assert form.verdict == "wrong gradient"
+
+
+# ---- logistic regression ---------------------------------------------------------------------------------------
+
+
+def test_the_logistic_gradient_is_within_4_ulp_for_every_logit_at_once() -> None:
+    certificate = logistic.certify([[1.0, 2.0], [30.0, -2.0], [-800.0, 1.0]], [0, 1, 0], w=[1.0, 0.5], b=-1.0)
+    assert certificate.everywhere <= 4.0
+    assert certificate.worst <= 4.0
+    assert len(certificate.samples) == 3
+    assert "every float |z| <= 745" in str(certificate)
+    assert max(bound for _, bound in bounds_over_z("textbook", 0.0, 30.0)) > 1e3
+    assert logistic.certify([[800.0]], [1], w=[1.0], b=0.0, form="textbook").worst == math.inf
+
+
+def test_the_bound_over_the_logits_holds_for_the_floats() -> None:
+    draw = random.Random(5)
+    for label in (0.0, 1.0):
+        for form, farthest in (("logit", 745.0), ("textbook", 20.0)):
+            pieces = bounds_over_z(form, label, farthest)
+            for middle, bound in draw.sample(list(pieces), 60):
+                z = Value(middle + draw.uniform(-0.0625, 0.0625), "z")
+                graph = logistic.sample_loss([1.0], label, [1.0], 0.0, form=form)  # type: ignore[arg-type]
+                moved = evaluate([graph.loss], FLOAT, {graph.z: z.data})
+                slope = pullback(graph.loss, local_partials(FLOAT, moved), order=topological_order(graph.loss))[graph.z]
+                with mpmath.workdps(400):
+                    a = 1 / (1 + mpmath.exp(-mpmath.mpf(z.data)))
+                    unit = max(max(a, label) * mpmath.mpf(2) ** -52, mpmath.mpf(2) ** -1074)
+                    assert abs(mpmath.mpf(slope) - (a - label)) <= bound * unit
+
+
+def test_the_bounds_are_drawn() -> None:
+    axes = logistic.plot_bounds()
+    assert len(axes.lines) == 4
+    assert "ulp" in axes.get_ylabel()

@@ -1,7 +1,7 @@
 """What floats can give, bounded: an exact real number as a ball, and how far a float computed by the same steps may be.
 
 A rule runs in the form that floats take. Each sum, product and quotient is rounded to nearest, as IEEE 754 has it;
-``exp``, ``log``, ``log1p`` and ``expm1`` of the C library are taken to be right within 1 ulp, which nothing here proves.
+``exp``, ``log``, ``log1p`` and ``expm1`` of the C library are taken to be right within 1 ulp, which is not proven here.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ class Rounded:
         return Rounded(-self.exact, self.error)
 
     def __radd__(self, other: Any) -> Rounded:
-        return self + other
+        return _as_rounded(other) + self
 
     def __rmul__(self, other: Any) -> Rounded:
-        return self * other
+        return _as_rounded(other) * self
 
     def __rsub__(self, other: Any) -> Rounded:
-        return -self + other
+        return _as_rounded(other) - self
 
     def __rtruediv__(self, other: Any) -> Rounded:
         return _as_rounded(other) / self

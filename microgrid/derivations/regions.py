@@ -14,7 +14,7 @@ from microgrid._public import public
 from microgrid.core.comparison import decisions
 from microgrid.core.engine import Value, as_value
 from microgrid.derivations.boxes import Box, Found, Recorded, Search
-from microgrid.derivations.enclosures import Enclosure, GraphInBalls, ball_module
+from microgrid.derivations.enclosures import Enclosure, GraphInBalls, ball_module, outward
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.util.interval import Interval
 from microgrid.util.pytree import flatten
@@ -83,7 +83,9 @@ class RegionCertificate:
         rows = [("f", *self.value.ends(), "")]
         rows += [(f"df/d{name}", *one.ends(), self.signs[name]) for name, one in self.gradient.items()]
         lines = [table(("", "at least", "at most", "sign"), rows, "<>><")]
-        where = "everywhere in the region" if self.share == 1.0 else f"on {self.share:.4%} of the region"
+        where = "everywhere in the region"
+        if self.share < 1.0:
+            where = f"on all but {outward(1.0 - self.share, 1, 2)} of the region"
         lines += [f"proven {where}, with {counted(self.boxes, 'enclosure')}"]
         lines += ["no kink and no jump in the region"] if self.is_smooth else []
         lines += [f"there may be a kink or a jump: {kink}" for kink in self.kinks]
