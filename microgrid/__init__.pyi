@@ -16,7 +16,6 @@ from microgrid.calculus.transforms import jvp as jvp
 from microgrid.calculus.transforms import taylor as taylor
 from microgrid.calculus.transforms import value_and_grad as value_and_grad
 from microgrid.calculus.transforms import vjp as vjp
-from microgrid.checking import Interval as Interval
 from microgrid.checking import assert_gradients as assert_gradients
 from microgrid.checking import check_gradients as check_gradients
 from microgrid.compiler.api import Compiled as Compiled
@@ -34,10 +33,14 @@ from microgrid.core.rule import Region as Region
 from microgrid.core.strictness import strict as strict
 from microgrid.core.table import Array, Node, Number, Operand
 from microgrid.core.value import named as named
+from microgrid.derivations.certificate import Certificate as Certificate
+from microgrid.derivations.certificate import certify as certify
 from microgrid.derivations.derivation import Derivation as Derivation
 from microgrid.derivations.derivation import explain as explain
+from microgrid.derivations.enclosures import Enclosure as Enclosure
 from microgrid.derivations.proof import Proof as Proof
 from microgrid.derivations.proof import prove as prove
+from microgrid.derivations.regions import RegionCertificate as RegionCertificate
 from microgrid.drawing import Drawing as Drawing
 from microgrid.drawing import draw as draw
 from microgrid.drawing import draw_dot as draw_dot
@@ -60,14 +63,17 @@ from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
 from microgrid.program.program import Program as Program
+from microgrid.util.interval import Interval as Interval
 from microgrid.util.pytree import ravel as ravel
 
 __all__ = [
+    "Certificate",
     "Comparison",
     "Compiled",
     "DataError",
     "Derivation",
     "Drawing",
+    "Enclosure",
     "FormulaError",
     "GradientError",
     "Interval",
@@ -82,6 +88,7 @@ __all__ = [
     "Program",
     "Proof",
     "Region",
+    "RegionCertificate",
     "Value",
     "ValueArray",
     "abs",
@@ -98,6 +105,7 @@ __all__ = [
     "betaln",
     "cbrt",
     "ceil",
+    "certify",
     "check_gradients",
     "clip",
     "compile",

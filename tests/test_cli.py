@@ -33,6 +33,7 @@ def test_version_is_the_packages_own(capsys: pytest.CaptureFixture[str]) -> None
         (["--help"], ["demo", "draw", "check", "Exit status"]),
         (["check", "--help"], ["NAME=NUMBER", "LOW..HIGH", "examples:", "--order", "--seed N"]),
         (["explain", "--help"], ["--wrt NAME", "--format", "examples:"]),
+        (["certify", "--help"], ["NAME=NUMBER", "LOW..HIGH", "--digits N", "--budget N", "examples:"]),
         (["prove", "--help"], ["--wrt NAME", "--equals FORMULA", "refuted", "examples:"]),
         (["demo", "--help"], ["--out DIR", "closed form"]),
         (["draw", "--help"], ["NAME=NUMBER", "examples:", "softplus", "--output NAME", "--out FILE"]),
@@ -267,6 +268,28 @@ def test_wrong_input_to_check_is_told_in_one_line_with_status_2(
     assert message in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+# ---- certify ----------------------------------------------------------------------------------------------------
+
+
+def test_certify_prints_proven_digits_at_a_point(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["certify", "f = x - 0.1", "x=0.3", "--digits", "20"]) == 0
+    assert "0.19999999999999998335" in capsys.readouterr().out
+    assert main(["certify", "f = sin(x) - sin(x)", "x=0.3"]) == 1
+    assert "lost in" in capsys.readouterr().out
+
+
+def test_certify_proves_signs_over_ranges(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["certify", "f = exp(x)*y", "x=0..1", "y=2"]) == 0
+    output = capsys.readouterr().out
+    assert "positive" in output
+    assert "df/dy" not in output
+    assert main(["certify", "f = 1/x", "x=-1..1", "--budget", "9000"]) == 1
+    assert "y != 0" in capsys.readouterr().out
+    assert main(["certify", "f = 1/x", "x=2..1"]) == 2
+    assert main(["certify", "f = log(x)", "x=-1"]) == 2
+    assert "which is defined for x > 0" in capsys.readouterr().err
 
 
 # ---- explain and prove ----------------------------------------------------------------------------------------

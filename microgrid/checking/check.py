@@ -33,7 +33,7 @@ from microgrid.util.wording import counted
 
 __all__ = ["assert_gradients", "check_gradients"]
 
-Reference = Literal["auto", "complex step", "differences", "mpmath", "closed form"]
+Reference = Literal["auto", "complex step", "differences", "mpmath", "ball", "closed form"]
 Gradient = Callable[..., Any]
 
 _MANY = 500  # coordinates beyond which differences are taken along directions
@@ -108,8 +108,9 @@ def check_gradients(
     reference : str or callable, default "auto"
         "auto" takes the best that the point allows: the complex step, if every operation of the graph runs in complex
         numbers; mpmath in two precisions that must agree, if complex numbers overflow; otherwise extrapolated central
-        differences with an adaptive step. "complex step", "mpmath" and "differences" choose one of these. "closed
-        form" compares autodiff with the closed form. A callable is another library's gradient.
+        differences with an adaptive step. "complex step", "mpmath" and "differences" choose one of these. "ball" is an
+        enclosure in ball arithmetic, whose bound is a theorem, for what is smooth at the point. "closed form" compares
+        autodiff with the closed form. A callable is another library's gradient.
     order : {1, 2}, default 1
         2 checks second derivatives too, as gradients of the gradient's graph.
     tol : float, default 1e-6

@@ -1,8 +1,9 @@
 """References for the gradient of a recorded graph that use no rule's derivatives, and an estimate of rounding errors.
 
-The complex step replays the graph in complex numbers, and high precision replays it in mpmath's numbers: both use the
-rules' values alone. The rounding error is estimated as in Monte Carlo arithmetic (D. Stott Parker, 1997; after CESTAC,
-J. Vignes, 1974): the graph is replayed a few times with every operation's result perturbed by up to an ulp.
+The complex step replays the graph in complex numbers, high precision in mpmath's numbers, and the enclosure in power
+series of balls, whose bound is a theorem: all use the rules' values alone. The rounding error is estimated as in Monte
+Carlo arithmetic (D. Stott Parker, 1997; after CESTAC, J. Vignes, 1974): the graph is replayed a few times with every
+operation's result perturbed by up to an ulp.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ from microgrid.core.engine import Value
 from microgrid.core.graph import evaluate, local_partials, pullback
 from microgrid.core.rule import Pair, Rule
 
-__all__ = ["complex_step", "complex_step_of", "high_precision", "high_precision_of", "is_portable", "rounding"]
+__all__ = [
+    "complex_step",
+    "complex_step_of",
+    "enclosed",
+    "high_precision",
+    "high_precision_of",
+    "is_portable",
+    "rounding",
+]
 
 # The complex step relative to the operand. The square of the first is negligible for any function. If the result does
 # not change, the longer one distinguishes a derivative of 0 from one that underflows.
@@ -29,6 +38,7 @@ _FAINT = 2.0**-960  # an imaginary part below this has lost digits
 # ln(1 + e⁻⁷⁴⁵) needs 324 digits before its first significant one, and the step takes a third of all digits.
 _DIGITS = (800, 1200)
 _FEW_DIGITS = (60, 90)  # enough for most operations, and some 50 times as fast for the gamma function's family
+_BALL_BITS = (100, 400, 1600)
 _REPLAYS = 4
 _SAFETY = 8.0  # multiple of the spread of so few replays that counts as rounding
 _LAST_DIGITS = 2.0**-48  # relative error that any replay in floats may have
@@ -187,6 +197,33 @@ def _two_precisions(
     if is_growing or not math.isfinite(slope):
         return None
     return Estimate(slope, float(apart) + math.ulp(slope), f"mpmath at {both[0]} and {both[1]} digits")
+
+
+# ---- enclosures -----------------------------------------------------------------------------------------------
+
+
+def enclosed(recording: Recording, coordinate: int) -> Estimate | None:
+    """The derivative with respect to one input as a proven enclosure, by a power series of balls.
+
+    None if no precision gives a finite one. MissingPackageError without python-flint.
+    """
+    from microgrid.arithmetics.ball import arb, ball, bounds, working_precision
+    from microgrid.arithmetics.ball_series import BALL_SERIES, as_series, variable, working_length
+
+    slope = arb.nan()
+    for bits in _BALL_BITS:
+        with working_precision(bits), working_length(2):
+            given: Values = {leaf: ball(leaf.data) for leaf in recording.inputs}
+            given[recording.inputs[coordinate]] = variable(ball(recording.inputs[coordinate].data), 2)
+            values = evaluate([recording.output], BALL_SERIES, given, ball, recording.order)
+            slope = as_series(values[recording.output], 2)[1]
+            if slope.rel_accuracy_bits() > 60:
+                break
+    if not slope.is_finite():
+        return None
+    low, high = bounds(slope)
+    middle = 0.5 * low + 0.5 * high
+    return Estimate(middle, math.nextafter(max(high - middle, middle - low), math.inf), "ball arithmetic")
 
 
 def is_portable(recording: Recording) -> bool:

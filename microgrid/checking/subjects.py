@@ -16,7 +16,7 @@ from microgrid.checking.batches import NOTHING, sweep
 from microgrid.checking.differences import DIFFERENCES, Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
 from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, node_on_kink, single
-from microgrid.checking.references import complex_step, high_precision, is_portable, rounding
+from microgrid.checking.references import complex_step, enclosed, high_precision, is_portable, rounding
 from microgrid.checking.report import Judgement, Verdict
 from microgrid.checking.verdicts import agreement, by_values
 from microgrid.core.engine import Value
@@ -146,7 +146,7 @@ class PlainFunction(_Lines):
 
     def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # Function's signature
         """By central differences, the only reference that needs values alone."""
-        if name in ("complex step", "mpmath"):
+        if name in ("complex step", "mpmath", "ball"):
             return Estimate(math.nan, math.inf, f"{name}, for which there is no graph")
         return differentiate(self.along(coordinate), self.numbers[coordinate])
 
@@ -249,8 +249,9 @@ class RecordedFunction(_Lines):
     def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:
         """By the graph, replayed in another arithmetic, if it represents the function; otherwise by differences."""
         makers = {"complex step": complex_step, "mpmath": high_precision}
+        makers |= {"ball": enclosed} if name == "ball" else {}
         swept = self._sweep.gradient and self._sweep.gradient[coordinate]
-        if swept and self._can_be_replayed and name not in ("mpmath", "differences"):
+        if swept and self._can_be_replayed and name not in ("mpmath", "ball", "differences"):
             is_exact = self._sweep.is_confirmed and swept.bound <= tol * abs(swept.value)
             if is_exact or agreement(got, swept, tol) is Verdict.RIGHT:
                 return swept

@@ -21,10 +21,12 @@ from microgrid.checking.points import Point
 from microgrid.cli import demo
 from microgrid.cli.timing import timings
 from microgrid.compiler.api import compile  # noqa: A004  # microgrid's own is meant
-from microgrid.core.engine import Value
+from microgrid.core.engine import Value, as_value
 from microgrid.core.functions import FUNCTIONS
+from microgrid.derivations.certificate import Certificate, certify
 from microgrid.derivations.derivation import explain
 from microgrid.derivations.proof import prove
+from microgrid.derivations.regions import RegionCertificate
 from microgrid.drawing import draw
 from microgrid.errors import DataError, FormulaError, MicrogridError, MissingPackageError
 from microgrid.formulas.parse import Formula, parse, plain, recorded_on, spelled
@@ -82,6 +84,15 @@ examples:
       {_NUMBERS}
   microgrid explain 'L = (w*x - y)**2' --wrt w --format latex
 """
+_CERTIFY_HELP = """\
+Print the value of a formula and its derivatives with respect to every name in it with proven digits, and how far floats
+are off; or, if a name has a range, proven bounds, signs and kinks over the whole region.
+"""
+_CERTIFY_EXAMPLES = """\
+examples:
+  microgrid certify 'f = (x*y + sin(x))**2' x=0.5 y=2 --digits 30
+  microgrid certify 'f = log(1 + exp(x*y)) + y' x=0.5..1 y=-1..2
+"""
 _PROVE_EXAMPLES = f"""\
 The verdict is proved, refuted (with a point where the two differ) or undecided.
 
@@ -106,6 +117,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     _add_check(commands)
     _add_explain(commands)
     _add_prove(commands)
+    _add_certify(commands)
     _add_compile(commands)
     return parser, commands.choices
 
@@ -158,7 +170,7 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     summary, numbers = "check the derivatives of a formula", "a number for each free name, or a range LOW..HIGH"
     checking = _add_formula_command(commands, _check, summary, _CHECK_HELP, _CHECK_EXAMPLES, numbers)
-    references = ("auto", "complex step", "differences", "mpmath")
+    references = ("auto", "complex step", "differences", "mpmath", "ball")
     checking.add_argument("--reference", choices=references, help="the reference (%(default)s)")
     checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
     checking.add_argument("--tol", type=float, metavar="ERROR", help="the relative error allowed (%(default)s)")
@@ -183,6 +195,18 @@ def _add_prove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     proving = _add_formula_command(commands, _prove, summary, _described(summary), _PROVE_EXAMPLES, _NUMBERS_OPTIONAL)
     proving.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
     proving.add_argument("--equals", metavar="FORMULA", required=True, help="the closed form, in the formula's names")
+
+
+def _add_certify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary, numbers = (
+        "prove digits of a formula and its derivatives",
+        "a number for each free name, or a range LOW..HIGH",
+    )
+    certifying = _add_formula_command(commands, _certify, summary, _CERTIFY_HELP, _CERTIFY_EXAMPLES, numbers)
+    certifying.add_argument("--digits", type=int, default=17, metavar="N", help="at a point: how many (%(default)s)")
+    certifying.add_argument(
+        "--budget", type=int, default=2_000_000, metavar="N", help="over ranges: the most operations (%(default)s)"
+    )
 
 
 def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -274,6 +298,24 @@ def _prove(arguments: argparse.Namespace) -> int:
     print(f"d{output.name}/d{wrt.name} = {arguments.equals.strip()}")
     print(proof)
     return 0 if proof else 1
+
+
+def _certify(arguments: argparse.Namespace) -> int:
+    formula = parse(arguments.formula, arguments.output)
+    at = _numbers(arguments.numbers, _number_or_range)
+    formula.check_inputs(at)
+    certificate: Certificate | RegionCertificate
+    if any([isinstance(number, Interval) for number in at.values()]):
+
+        def f(**inputs: Any) -> Value:
+            return formula.record_on({name: as_value(number) for name, number in inputs.items()})[formula.output]
+
+        certificate = certify(f, at, budget=arguments.budget)
+    else:
+        output = formula.record(**at)[formula.output]
+        certificate = certify(output, digits=arguments.digits)
+    print(certificate)
+    return 0 if certificate else 1
 
 
 def _compile(arguments: argparse.Namespace) -> int:

@@ -1089,7 +1089,7 @@ def clip(m: Any) -> Pair:
             inside = m.where(m.less(x, y), 0.0, m.where(m.less(z, x), 0.0, 1.0 - (at_low + at_high)))
             crossed = m.where(m.less(z, y), 1.0, 0.0)  # the ends are
             by_high = m.where(m.less(z, x), 1.0, m.where(m.less(x, y), crossed, at_high))
-            return inside, m.where(m.less(x, y), 1.0 - crossed, at_low), by_high
+            return inside, m.where(m.less(x, y), 1.0 - crossed, m.where(m.less(z, x), 0.0, at_low)), by_high
         raised = m.maximum(x, y)
         kept = _share(m, z, raised)
         return _share(m, x, y) * kept, _share(m, y, x) * kept, _share(m, raised, z)

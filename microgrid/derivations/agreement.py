@@ -10,8 +10,10 @@ from typing import Any
 
 from microgrid.core.engine import Value
 from microgrid.derivations.claim import Claim
+from microgrid.derivations.claim_in_balls import ClaimInBalls
 from microgrid.formulas.high_precision import mpmath_package
 from microgrid.formulas.sympy import sympy_package
+from microgrid.util.interval import Interval
 
 __all__ = ["DIGITS", "Difference", "at_random_points", "on_borders"]
 
@@ -29,14 +31,22 @@ class Difference:
     values: tuple[float, float]
 
 
-def at_random_points(claim: Claim) -> tuple[int, Difference | None]:
-    """The number of random points at which the two sides agree, and the first point at which they don't."""
+def at_random_points(
+    claim: Claim, balls: ClaimInBalls | None, region: Mapping[Value, Interval] | None = None
+) -> tuple[int, Difference | None]:
+    """The number of random points at which the two sides agree, and the first point at which they don't.
+
+    The points are drawn from the region, if there is one. In ball arithmetic, a difference is a proof.
+    """
     draw = random.Random("microgrid")
     agreed = 0
     for attempt in range(_TRIES if claim.names else 1):
         width = (2.0, 0.9, 0.5)[attempt % 3]  # narrow ones for domains such as that of asin
-        point = {node: _coordinate(draw, width, node in claim.positive) for node in claim.names}
-        verdict = _agree_at(claim, point)
+        if region is None:
+            point = {node: _coordinate(draw, width, node in claim.positive) for node in claim.names}
+        else:
+            point = {node: side.draw(draw) for node, side in region.items()}
+        verdict = _agree_at(claim, balls, point)
         if isinstance(verdict, Difference):
             return agreed, verdict
         agreed += verdict is True
@@ -46,7 +56,7 @@ def at_random_points(claim: Claim) -> tuple[int, Difference | None]:
 
 
 def on_borders(
-    claim: Claim, symbols: Mapping[Value, Any], borders: Sequence[Any]
+    claim: Claim, balls: ClaimInBalls | None, symbols: Mapping[Value, Any], borders: Sequence[Any]
 ) -> tuple[list[Any], Difference | None]:
     """The borders on which one side alone has a value, or nothing could be compared; and where they differ on one.
 
@@ -57,7 +67,7 @@ def on_borders(
     unseen: list[Any] = []
     for border in borders:
         points = list(_points_on(claim, symbols, border, draw))
-        verdicts = [_agree_at(claim, point) for point in points]
+        verdicts = [_agree_at(claim, balls, point) for point in points]
         different = [one for one in verdicts if isinstance(one, Difference)]
         if different:
             return unseen, different[0]
@@ -94,8 +104,11 @@ def _coordinate(draw: random.Random, width: float, positive: bool) -> float:
     return size if positive or draw.random() < 0.5 else -size
 
 
-def _agree_at(claim: Claim, point: Mapping[Value, Any]) -> bool | Difference | None:
+def _agree_at(claim: Claim, balls: ClaimInBalls | None, point: Mapping[Value, Any]) -> bool | Difference | None:
     """True if both sides are equal at a point, where they differ if not; None if that can't be decided."""
+    if balls is not None:
+        found = balls.agree_at(point)
+        return Difference({node: float(x) for node, x in point.items()}, found) if isinstance(found, tuple) else found
     (low, low_other), (high, high_other) = [claim.values_at(point, digits) for digits in DIGITS]
     if low is None or low_other is None or high is None or high_other is None:
         return None

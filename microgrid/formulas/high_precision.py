@@ -9,7 +9,7 @@ from typing import Any
 from microgrid._public import public
 from microgrid.core.engine import Value
 from microgrid.core.graph import evaluate
-from microgrid.errors import DataError
+from microgrid.errors import DataError, MissingPackageError
 from microgrid.formulas.names import check_is_value
 
 __all__ = ["Precise", "mpmath_package", "precise"]
@@ -66,8 +66,9 @@ class Precise:
 def precise(value: Value, digits: int = 50) -> Precise:
     """A recorded value computed again in high precision, and its rounding error.
 
-    The graph is replayed at the exact numbers in its leaves, with more and more digits until the first ``digits`` of
-    the result no longer change.
+    The graph is replayed at the exact numbers in its leaves, in ball arithmetic until the first ``digits`` are proven.
+    Without python-flint, or where no precision proves them (at a jump, or for a result of 0), mpmath replays it with
+    more and more digits until they no longer change.
 
     Parameters
     ----------
@@ -104,6 +105,9 @@ def precise(value: Value, digits: int = 50) -> Precise:
     if isinstance(digits, bool) or not isinstance(digits, int) or digits < 1:
         raise DataError(f"digits is a whole number from 1, not {digits!r}")
     mpmath = mpmath_package()
+    proven = _proven(value, digits)
+    if proven is not None:
+        return Precise(proven, digits, value.data)
     before, working = None, digits + 15
     while True:
         with mpmath.workdps(working):
@@ -112,6 +116,26 @@ def precise(value: Value, digits: int = 50) -> Precise:
         if agreed and (now or working > _MOST_DIGITS):
             return Precise(now, digits, value.data)
         before, working = now, 2 * working
+
+
+def _proven(value: Value, digits: int) -> Any:
+    """The value by ball arithmetic, as a number of mpmath; None where that doesn't prove the digits."""
+    try:
+        from microgrid.arithmetics.ball import BALL, ball, working_precision
+    except MissingPackageError:
+        return None
+    bits = 4 * digits + 32
+    while bits <= 4 * _MOST_DIGITS:
+        with working_precision(bits):
+            found = evaluate([value], BALL, {}, constant=ball)[value]
+            if not found.is_finite():
+                return None
+            if found.rel_accuracy_bits() > 3.33 * digits + 6:
+                mantissa, exponent = map(int, found.mid().man_exp())
+                with mpmath_package().workprec(bits):
+                    return mpmath_package().ldexp(mantissa, exponent)
+        bits *= 2
+    return None
 
 
 def _replayed(value: Value) -> Any:

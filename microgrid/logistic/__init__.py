@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from microgrid.logistic.certified import LogisticCertificate, certify, plot_bounds
 from microgrid.logistic.checks import check
 from microgrid.logistic.closed_forms import Agreement, components, mean_gradient
 from microgrid.logistic.descent import Step, gradient_descent
@@ -13,12 +14,15 @@ __all__ = [
     "Agreement",
     "DatasetLoss",
     "Form",
+    "LogisticCertificate",
     "SampleLoss",
     "Step",
+    "certify",
     "check",
     "components",
     "dataset_loss",
     "gradient_descent",
     "mean_gradient",
+    "plot_bounds",
     "sample_loss",
 ]
