@@ -123,15 +123,11 @@ class Drawing:
         MissingPackageError, OutputError
             As ``svg`` does, and if there is no Typst.
         """
-        return self._png(self.dpi)
-
-    def _png(self, dpi: float, *, warn: bool = True) -> bytes:
         from microgrid.drawing.raster import png_of, warn_of_missing_letters
 
         svg = self.svg()
-        if warn:
-            warn_of_missing_letters(svg)
-        return png_of(svg, dpi)
+        warn_of_missing_letters(svg)
+        return png_of(svg, self.dpi)
 
     def pdf(self) -> bytes:
         """The picture as PDF, of its own size, with text as text.
@@ -271,14 +267,22 @@ class Drawing:
         return self._bundle(repr(self), "", include, exclude)
 
     def _bundle(self, text: str, heading: str, include: Any, exclude: Any) -> dict[str, Any]:
-        from microgrid.drawing.notebook import bundle, wanted
+        from functools import partial
 
-        picture = self.picture if self.engine is None else None
-        narrow = picture.svg_for_a_phone if picture and picture.direction is None else None
+        from microgrid.drawing.notebook import bundle, wanted
+        from microgrid.drawing.raster import png_of
+
+        pictures = [self]
+        if self.picture is not None and self.engine is None:
+            pictures = [replace(self, picture=picture) for picture in self.picture.for_a_notebook()]
         return bundle(
-            text, wanted(include, exclude), self.svg, narrow, lambda: self._png(144.0, warn=False),
-            self.description or self.title, heading,
-        )  # fmt: skip
+            text,
+            wanted(include, exclude),
+            lambda: [one.svg() for one in pictures],
+            partial(png_of, dpi=144.0),
+            self.description or self.title,
+            heading,
+        )
 
 
 _CONTENTS: dict[str, Callable[[Drawing], bytes]] = {
@@ -358,7 +362,7 @@ def draw(
     highlight: Any = (),
     groups: Mapping[str, Iterable[Value]] | None = None,
     max_nodes: int = 200,
-    width: float = 900.0,
+    width: float | None = None,
     rankdir: str | None = None,
     engine: str | None = None,
     font_size: float = 12.0,
@@ -380,7 +384,7 @@ def draw(
     highlight: Any = (),
     groups: Mapping[str, Iterable[Value]] | None = None,
     max_nodes: int = 200,
-    width: float = 900.0,
+    width: float | None = None,
     rankdir: str | None = None,
     engine: str | None = None,
     font_size: float = 12.0,
@@ -402,7 +406,7 @@ def draw(
     highlight: Any = (),
     groups: Mapping[str, Iterable[Value]] | None = None,
     max_nodes: int = 200,
-    width: float = 900.0,
+    width: float | None = None,
     rankdir: str | None = None,
     engine: str | None = None,
     font_size: float = 12.0,
@@ -444,9 +448,10 @@ def draw(
     max_nodes : int, default 200
         The most nodes to draw. A larger graph is drawn in part, with a note: long lists of operands show their first
         three and their last, and the graph is followed backwards from the output as long as whole levels fit.
-    width : float, default 900
-        The width of the page in pixels. A graph that is too wide for it is cut into rows where a single value crosses,
-        and below 640 it is drawn from top to bottom. Graphviz, which draws large graphs, does not heed it.
+    width : float, optional
+        The width of the page in pixels: by default 900, and in a notebook that of its column. A graph that is too wide
+        is cut into rows where a single value crosses, and below 640 it is drawn from top to bottom. Graphviz, which
+        draws large graphs, does not heed it.
     rankdir : {"LR", "TB"}, optional
         From left to right, or from top to bottom; by default as the width has it.
     engine : {"graphviz", "dot", "graphviz-pure"}, optional
@@ -484,13 +489,13 @@ def draw(
     from microgrid.drawing.contents import Contents, Layers
     from microgrid.drawing.dot import dot_text
     from microgrid.drawing.figure import drawn, figure
-    from microgrid.drawing.picture import LARGEST, Picture
+    from microgrid.drawing.picture import LARGEST, PAGE, Picture
     from microgrid.drawing.series import backward_steps, path_of
 
     _check_node(value)
     if not isinstance(max_nodes, int) or max_nodes < 1:
         raise DataError(f"max_nodes is a whole number from 1, not {max_nodes!r}")
-    for name, size in (("width", width), ("font_size", font_size), ("dpi", dpi)):
+    for name, size in (("width", PAGE if width is None else width), ("font_size", font_size), ("dpi", dpi)):
         if not isinstance(size, int | float) or isinstance(size, bool) or not 0 < size < 1e5:
             raise DataError(f"{name} is a positive number, not {size!r}")
     if engine is not None:

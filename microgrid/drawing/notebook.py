@@ -2,12 +2,13 @@
 
 Untrusted front ends strip scripts and inline SVG from HTML, and show it even so before any picture beside it. So the
 HTML begins with an ``<img>`` that holds the picture; where scripts run, one puts inline SVG with tooltips in its place,
-from top to bottom in a narrow column.
+in the layout that fits the column.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import sys
 from collections.abc import Callable, Collection
 from html import escape
@@ -20,12 +21,15 @@ __all__ = ["bundle", "is_terminal", "wanted"]
 _KINDS = ("text/html", "image/png")
 _SCRIPT = """<script>
 for (const image of document.querySelectorAll("img.microgrid-drawing")) {
-  const room = image.parentElement.clientWidth, wide = image.src.split(",")[1];
-  const data = room && room < 640 && image.dataset.narrow || wide;
-  const text = new TextDecoder().decode(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)));
-  const svg = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+  const room = image.parentElement.clientWidth;
+  const read = (data) => new DOMParser().parseFromString(
+    new TextDecoder().decode(Uint8Array.from(atob(data), (c) => c.charCodeAt(0))), "image/svg+xml").documentElement;
+  const all = [image.src.split(",")[1], ...(image.dataset.others || "").split(" ").filter(Boolean)].map(read);
+  const wide = (svg) => +svg.getAttribute("width");
+  // The widest that fits, or else the narrowest.
+  const svg = all.sort((a, b) => wide(b) - wide(a)).find((one) => wide(one) <= room * 1.12) || all.at(-1);
   svg.style.cssText = "max-width:100%;height:auto";
-  image.replaceWith(svg);
+  image.replaceWith(document.importNode(svg, true));
 }
 </script>"""
 
@@ -47,37 +51,38 @@ def wanted(include: Collection[str] | None, exclude: Collection[str] | None) -> 
 
 
 def bundle(
-    text: str, kinds: Collection[str], svg: Callable[[], str], narrow: Callable[[], str] | None,
-    png: Callable[[], bytes], description: str, heading: str = "",
-) -> dict[str, Any]:  # fmt: skip
+    text: str,
+    kinds: Collection[str],
+    svgs: Callable[[], list[str]],
+    png: Callable[[str], bytes],
+    description: str,
+    heading: str = "",
+) -> dict[str, Any]:
     """The MIME bundle of a picture: its text, and of the kinds those that can be made.
 
-    ``narrow`` is the picture for a narrow column, if there is another; ``heading`` is a line of text above it.
+    ``svgs`` gives the picture, and after it others for columns of other widths; ``png`` makes pixels of the first;
+    ``heading`` is a line of text above.
     """
     found: dict[str, Any] = {"text/plain": text}
     if not kinds:
         return found
     try:
-        if "text/html" in kinds:
-            found["text/html"] = _html(svg(), narrow() if narrow else "", description, heading)
+        pictures = svgs()
     except (MissingPackageError, OutputError) as error:
         return {"text/plain": f"{text}\n{error}"}
-    try:
-        if "image/png" in kinds:
-            found["image/png"] = png()
-    except MissingPackageError:
-        pass  # the HTML has the picture
+    if "text/html" in kinds:
+        found["text/html"] = _html(pictures, description, heading)
+    if "image/png" in kinds:
+        with contextlib.suppress(MissingPackageError):  # the HTML has the picture
+            found["image/png"] = png(pictures[0])
     return found
 
 
-def _html(svg: str, narrow: str, description: str, heading: str) -> str:
+def _html(svgs: list[str], description: str, heading: str) -> str:
     above = f"<pre>{escape(heading)}</pre>\n" if heading else ""
-    other = f' data-narrow="{_encoded(narrow)}"' if narrow else ""
+    first, *others = [base64.b64encode(svg.encode()).decode() for svg in svgs]
+    more = f' data-others="{" ".join(others)}"' if others else ""
     return (
         f'{above}<img class="microgrid-drawing" style="max-width:100%;height:auto" alt="{escape(description)}" '
-        f'src="data:image/svg+xml;base64,{_encoded(svg)}"{other}>\n{_SCRIPT}'
+        f'src="data:image/svg+xml;base64,{first}"{more}>\n{_SCRIPT}'
     )
-
-
-def _encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()

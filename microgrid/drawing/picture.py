@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from microgrid.drawing.figure import Figure
 from microgrid.drawing.svg import Moment, svg_text
-from microgrid.layout import Layout, lay_out
+from microgrid.layout import NARROW, Layout, lay_out
 
-__all__ = ["LARGEST", "Picture"]
+__all__ = ["LARGEST", "PAGE", "Picture"]
 
 LARGEST = 120
 """The most nodes in the package's own layout; Graphviz, which is quicker, places the nodes of larger drawings."""
 
+PAGE, COLUMN, PHONE = 900.0, 740.0, 390.0
+"""The widths of a page, of a notebook's column beside a side bar, and of a phone, in pixels."""
+
 _TEXT_SIZE = 12.0
-_PHONE = 390.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Picture:
     """A figure with the choices of ``draw``; the layout is computed when it is first needed."""
 
     figure: Figure
-    width: float = 900.0
+    width: float | None = None  # by default a page's, in a notebook a column's
     direction: Literal["right", "down"] | None = None
     font_size: float = _TEXT_SIZE
     transparent: bool = False
@@ -37,16 +39,23 @@ class Picture:
 
     def layout(self) -> Layout:
         """The places of everything."""
-        return _layout(self.figure, self.width / self.scale, self.direction)
+        return self._fitting(self.width or PAGE)
+
+    def _fitting(self, width: float) -> Layout:
+        direction = self.direction or ("down" if width < NARROW else "right")  # large text doesn't turn it
+        return _layout(self.figure, width / self.scale, direction)
 
     def svg(self) -> str:
         """The picture as one ``<svg>`` element."""
         return svg_text(self.figure, self.layout(), scale=self.scale, transparent=self.transparent, moment=self.moment)
 
-    def svg_for_a_phone(self) -> str:
-        """The same from top to bottom."""
-        layout = _layout(self.figure, _PHONE, "down")
-        return svg_text(self.figure, layout, scale=self.scale, transparent=self.transparent, moment=self.moment)
+    def for_a_notebook(self) -> list[Picture]:
+        """The picture for a notebook's column, and others for the widths at which there are better ones."""
+        if self.width is not None:
+            return [self]
+        column = replace(self, width=COLUMN)
+        others = [replace(self, width=PAGE), replace(self, width=PHONE)]
+        return [column] + [other for other in others if other.layout() != column.layout()]
 
     def tikz(self) -> str:
         """The picture as a ``tikzpicture``."""

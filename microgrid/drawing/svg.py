@@ -18,7 +18,7 @@ __all__ = ["FONTS", "Moment", "escaped", "escaped_once", "legend_rows", "pieces"
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _COLOURS = {"value": FORWARD, "gradient": BACKWARD, "terms": BACKWARD, "partial": BACKWARD}
 _HIGHLIGHT = "#d6336c"
-_LEGEND_SIZE, _LEGEND_ROW, _LEAST_WIDTH = 10.0, 18.0, 230.0
+_LEGEND_SIZE, _LEGEND_ROW, _LEAST_WIDTH = 10.0, 18.0, 330.0
 _DROP = 0.35  # of a text's size: from the middle of a line of text to its base line
 
 _NO_LETTER = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")  # what XML has no place for

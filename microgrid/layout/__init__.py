@@ -5,7 +5,7 @@
 each other (``routes``). What the numbers mean, colours, and the writing of pictures are not here.
 """
 
-from microgrid.layout.layout import lay_out
+from microgrid.layout.layout import NARROW, lay_out
 from microgrid.layout.shapes import Box, Edge, Frame, Group, Label, Layout, Node
 
-__all__ = ["Box", "Edge", "Frame", "Group", "Label", "Layout", "Node", "lay_out"]
+__all__ = ["NARROW", "Box", "Edge", "Frame", "Group", "Label", "Layout", "Node", "lay_out"]

@@ -12,9 +12,11 @@ from microgrid.layout.shapes import Frame, Group, Layout, Node
 from microgrid.layout.stretch import place_across, place_along
 from microgrid.layout.vertices import Listed, Vertex, leaves_in_a_list, single
 
-__all__ = ["lay_out"]
+__all__ = ["NARROW", "lay_out"]
 
-_NARROW = 640.0  # narrower pages are read from top to bottom
+NARROW = 640.0
+"""Narrower pages are read from top to bottom."""
+
 _SHRINK = 1.12  # a graph may be this much wider than the page: it is shown at 89 % of its size
 _MARGIN = 10.0
 _BETWEEN_ROWS = 22.0
@@ -51,7 +53,7 @@ def lay_out(
     ('right', [0, 1, 2], 2)
     """
     if direction is None:
-        direction = "down" if width < _NARROW else "right"
+        direction = "down" if width < NARROW else "right"
     everything = range(len(nodes))
     around = _groups_of(nodes, groups)
     if direction == "down":
@@ -104,7 +106,7 @@ def _cut(nodes: Sequence[Node], part: Collection[int], again: int | None) -> tup
         before = _ancestors(nodes, node, again)
         if all([uses[member] <= before for member in before if member != node]):
             longest = max(depth[node], depth[output] - depth[node] + 1)
-            if longest < least:
+            if longest <= least:
                 found, least = (node, before), longest
     return found
 

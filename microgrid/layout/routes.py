@@ -19,7 +19,7 @@ __all__ = ["route"]
 Point = tuple[float, float]
 
 _SIDE = 6.0  # from the members of a frame to its sides
-_APART = 9.0  # between the ends of edges at one shape
+_APART = 13.0  # between the ends of edges at one shape
 _ARROW = 8.0
 _FARTHEST = 220.0  # of a label from the arrow, along its edge
 

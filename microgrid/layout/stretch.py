@@ -20,6 +20,7 @@ _GAP = 8  # between neighbours in a rank
 _PADDING = 8  # between a frame and its members
 _CHANNEL = 20.0  # between two ranks, for edges that change their height
 _ARROW = 8.0
+_BESIDE = 24.0  # for edges between the same two to come apart before their labels
 
 
 def _across(graph: Ranked, vertex: int, direction: str) -> tuple[int, int]:
@@ -140,6 +141,7 @@ def _frame_edges(graph: Ranked, direction: str) -> list[float]:
 def _pitch(graph: Ranked, rank: int, after: float, before: float, direction: str) -> float:
     """The distance of a rank from the one before it."""
     bent, needed = 0, 0.0
+    times = Counter([(link.tail, link.head) for link in graph.links])
     for link in graph.links:
         for tail, head in pairwise(link.chain):
             if graph.rank[head] != rank:
@@ -147,7 +149,8 @@ def _pitch(graph: Ranked, rank: int, after: float, before: float, direction: str
             one, two = graph.vertices[tail], graph.vertices[head]
             bent += (one.y if direction == "right" else one.x) != (two.y if direction == "right" else two.x)
             if not two.is_bend:
-                needed = max(needed, _needed(graph, link, tail, head, direction))
+                beside = _BESIDE if times[link.tail, link.head] > 1 else 0.0
+                needed = max(needed, _needed(graph, link, tail, head, direction) + beside)
     channel = _CHANNEL + min(1.5 * bent, 24) if bent else 6.0
     return max(after + before + channel, needed)
 
