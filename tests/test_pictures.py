@@ -135,6 +135,7 @@ def test_hostile_names_are_text_and_nothing_else(name: str, width: int) -> None:
     assert page.count("<script>") == page.count("</script>") == 1
     assert len(re.findall(r"<\w+", page.partition("<script>")[0])) == 1
     assert drawing.tikz().count(r"\end{tikzpicture}") == 1
+    assert all([re.fullmatch(r" +n\d+.*(\]|\)|\}|n\d+)", line) for line in drawing.mermaid().splitlines()[1:]])
 
 
 def test_svg_has_presentation_attributes_only() -> None:
@@ -253,7 +254,7 @@ def test_what_graphviz_lays_out_says_what_it_does_not_have() -> None:
     total = microgrid.sum([Value(float(index), "x") * 2.0 for index in range(150)])
     with pytest.raises(DataError, match=r"no font_size: draw fewer nodes \(max_nodes\)"):
         draw(total, font_size=20, max_nodes=1000)
-    with pytest.raises(DataError, match="TikZ is written in the package's own layout"):
+    with pytest.raises(DataError, match="TikZ is written from the package's own figure"):
         draw(total, max_nodes=1000).tikz()
 
 
@@ -262,7 +263,13 @@ def test_what_graphviz_lays_out_says_what_it_does_not_have() -> None:
 
 @pytest.mark.parametrize(
     ("suffix", "start"),
-    [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("tikz", b"% \\usepackage"), ("tex", b"% \\usepackage")],
+    [
+        ("png", b"\x89PNG"),
+        ("pdf", b"%PDF"),
+        ("tikz", b"% \\usepackage"),
+        ("tex", b"% \\usepackage"),
+        ("mmd", b"flowchart LR"),
+    ],
 )
 def test_pictures_are_saved_in_many_formats(tmp_path: Path, suffix: str, start: bytes) -> None:
     path = drawn_textbook().save(tmp_path / f"graph.{suffix}")

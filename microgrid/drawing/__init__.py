@@ -159,13 +159,33 @@ class Drawing:
         Raises
         ------
         DataError
-            If Graphviz lays the drawing out.
+            If Graphviz draws it, since it is large or an engine was given.
         """
+        return self._own("TikZ").tikz()
+
+    def mermaid(self) -> str:
+        """The graph as a Mermaid flowchart, which GitHub and many documentation tools draw.
+
+        Returns
+        -------
+        str
+            Every node with its name and numbers, and every edge with its local derivative.
+
+        Raises
+        ------
+        DataError
+            As ``tikz`` does.
+        """
+        from microgrid.drawing.mermaid import mermaid_text
+
+        return mermaid_text(self._own("Mermaid").figure)
+
+    def _own(self, what: str) -> Picture:
         if self.picture is None or self.engine is not None:
             raise DataError(
-                "TikZ is written in the package's own layout: choose no engine, and fewer nodes (max_nodes)"
+                f"{what} is written from the package's own figure: give no engine, and fewer nodes (max_nodes)"
             )
-        return self.picture.tikz()
+        return self.picture
 
     def to_graphviz(self) -> graphviz.Source:
         """The drawing as an object of the graphviz package, with its ``render``, ``view`` and ``pipe``.
@@ -192,7 +212,8 @@ class Drawing:
         Parameters
         ----------
         path : str or path
-            The path, whose suffix chooses the format: ``.svg``, ``.png``, ``.pdf``, ``.tikz``, ``.tex`` or ``.dot``.
+            The path, whose suffix chooses the format: ``.svg``, ``.png``, ``.pdf``, ``.tikz``, ``.tex``, ``.mmd``
+            (Mermaid) or ``.dot``.
 
         Returns
         -------
@@ -230,7 +251,7 @@ class Drawing:
         ----------
         filename : str or path, default "graph"
             The file without its suffix.
-        format : {"svg", "png", "pdf", "tikz", "tex", "dot"}, optional
+        format : {"svg", "png", "pdf", "tikz", "tex", "mmd", "dot"}, optional
             By default the drawing's own.
 
         Returns
@@ -292,10 +313,11 @@ _CONTENTS: dict[str, Callable[[Drawing], bytes]] = {
     "pdf": Drawing.pdf,
     "tikz": lambda drawing: drawing.tikz().encode(),
     "tex": lambda drawing: drawing.tikz().encode(),
+    "mmd": lambda drawing: drawing.mermaid().encode(),
 }
 
 
-@public()
+@public("microgrid.drawing")
 class Series(tuple[Drawing, ...]):
     """The drawings of the steps of a backward pass, in order; a notebook shows them below each other.
 
