@@ -78,6 +78,7 @@ __all__ = [
     "draw_dot",
     "engine",
     "explain",
+    "from_json",
     "from_sympy",
     "grad",
     "gradients",
@@ -99,6 +100,8 @@ __all__ = [
     "strict",
     "taylor",
     "to_c",
+    "to_json",
+    "to_networkx",
     "to_numpy",
     "to_python",
     "to_sympy",
@@ -129,6 +132,7 @@ _LATER = {
     "derivations.proof": ("Proof", "prove"),
     "formulas.high_precision": ("Precise", "precise"),
     "util.pytree": ("ravel",),
+    "formulas.json": ("from_json", "to_json", "to_networkx"),
     "formulas.sympy": ("from_sympy", "latex", "to_sympy"),
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names}

@@ -56,6 +56,9 @@ from microgrid.errors import OutputError as OutputError
 from microgrid.errors import PerformanceWarning as PerformanceWarning
 from microgrid.formulas.high_precision import Precise as Precise
 from microgrid.formulas.high_precision import precise as precise
+from microgrid.formulas.json import from_json as from_json
+from microgrid.formulas.json import to_json as to_json
+from microgrid.formulas.json import to_networkx as to_networkx
 from microgrid.formulas.source_code import to_c as to_c
 from microgrid.formulas.source_code import to_numpy as to_numpy
 from microgrid.formulas.source_code import to_python as to_python
@@ -134,6 +137,7 @@ __all__ = [
     "floordiv",
     "fma",
     "fmod",
+    "from_json",
     "from_sympy",
     "gamma",
     "grad",
@@ -193,6 +197,8 @@ __all__ = [
     "tanh",
     "taylor",
     "to_c",
+    "to_json",
+    "to_networkx",
     "to_numpy",
     "to_python",
     "to_sympy",

@@ -357,9 +357,9 @@ def test_functions_of_cells_are_told_by_their_cell(monkeypatch: pytest.MonkeyPat
         parent_header={"metadata": {"cellId": "abc"}},
     )
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    assert link_to(space["f"]) == ("Cell In[4], line 1", "#cell-id=abc")
+    assert link_to(space["f"]) == ("cell In[4], line 1", "#cell-id=abc")
     shell.execution_count = 5
-    assert link_to(space["f"]) == ("Cell In[4], line 1", "")
+    assert link_to(space["f"]) == ("cell In[4], line 1", "")
     link = link_to(check_gradients)
     assert link is not None
     assert link.words.startswith("check.py:")

@@ -42,7 +42,7 @@ def link_to(function: Callable[..., Any]) -> Link | None:
     path, line = Path(code.co_filename), code.co_firstlineno
     cell = _cell(code.co_filename)
     if cell is not None:
-        return Link(f"Cell {cell[0]}, line {line}", cell[1])
+        return Link(f"cell {cell[0]}, line {line}", cell[1])
     if not path.is_file():
         return Link(f"{path.name}:{line}", "")
     here = Path.cwd()

@@ -103,8 +103,9 @@ class Derivation(Steps):
     def __repr__(self) -> str:
         return f"<Derivation of {self.name}: {paths_counted(self.path_count)}, {self.value!r}>"
 
-    def _repr_html_(self) -> str:
-        return self.html()
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002  # IPython's
+        # In text rather than displayed, so that it stands at the left.
+        return {"text/latex": f"$\\displaystyle {self.latex()}$", "text/plain": self.text()}
 
 
 @public()
@@ -126,7 +127,7 @@ def explain(output: Value, *, wrt: Value, using: Iterable[Value] = ()) -> Deriva
     Returns
     -------
     Derivation
-        Prints as text, and is shown as HTML by a notebook.
+        Prints as text, and is typeset by a notebook.
 
     Raises
     ------

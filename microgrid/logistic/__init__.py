@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microgrid.logistic.certified import LogisticCertificate, certify, plot_bounds
 from microgrid.logistic.checks import check
-from microgrid.logistic.closed_forms import Agreement, components, mean_gradient
+from microgrid.logistic.closed_forms import Agreement, Agreements, components, mean_gradient
 from microgrid.logistic.descent import Step, gradient_descent
 from microgrid.logistic.graph import DatasetLoss, Form, SampleLoss, dataset_loss, sample_loss
 from microgrid.logistic.graph import _restore_dataset as _restore_dataset  # by these names pickles restore losses
@@ -12,6 +12,7 @@ from microgrid.logistic.graph import _restore_sample as _restore_sample
 
 __all__ = [
     "Agreement",
+    "Agreements",
     "DatasetLoss",
     "Form",
     "LogisticCertificate",

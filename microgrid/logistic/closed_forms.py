@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
+from typing import Any
 
 from microgrid._public import public
 from microgrid.core.arithmetic import FLOAT
@@ -12,9 +14,11 @@ from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import pullback
 from microgrid.logistic.graph import DatasetLoss, SampleLoss
+from microgrid.util.tables import table
 
-__all__ = ["Agreement", "components", "mean_gradient"]
+__all__ = ["Agreement", "Agreements", "components", "mean_gradient"]
 
+_HEADER = ["derivative", "formula", "autodiff", "closed form", "ulp"]
 _sigmoid = FUNCTIONS["sigmoid"]
 
 
@@ -75,7 +79,43 @@ class Agreement:
 
 
 @public("microgrid.logistic")
-def components(graph: SampleLoss) -> list[Agreement]:
+class Agreements(list[Agreement]):
+    """Rows of ``Agreement``; they print as a table, and a notebook shows one.
+
+    Examples
+    --------
+    >>> from microgrid import logistic
+    >>> print(logistic.components(logistic.sample_loss(x=[1.0], y=1, w=[0.0], b=0.0)))
+      derivative  formula                autodiff  closed form  ulp
+      ----------  ---------------------  --------  -----------  ---
+      dL/da       (1 - y)/(1 - a) - y/a      -2.0         -2.0    0
+      da/dz       a(1 - a)                   0.25         0.25    0
+      dL/dz       a - y                      -0.5         -0.5    0
+      dz/dw1      x1                          1.0          1.0    0
+      dz/db       1                           1.0          1.0    0
+      dL/dw1      (a - y)·x1                 -0.5         -0.5    0
+      dL/db       a - y                      -0.5         -0.5    0
+    """
+
+    __slots__ = ()
+
+    def _cells(self) -> list[list[str]]:
+        return [[row.name, row.formula, repr(row.autodiff), repr(row.closed_form), f"{row.ulp:g}"] for row in self]
+
+    def __str__(self) -> str:
+        return table(_HEADER, self._cells(), "<<>>>")
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002  # as IPython calls it
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        rows = [("th", _HEADER), *[("td", cells) for cells in self._cells()]]
+        lines = [[f'<{tag} style="text-align:left">{escape(cell)}</{tag}>' for cell in cells] for tag, cells in rows]
+        return f"<table>{''.join(['<tr>' + ''.join(line) + '</tr>' for line in lines])}</table>"
+
+
+@public("microgrid.logistic")
+def components(graph: SampleLoss) -> Agreements:
     """The five components of the gradient and the final products, each by autodiff and by its closed form.
 
     Every value by autodiff is an adjoint of the recorded graph: of L, of a, or of z. Every closed form is evaluated in
@@ -90,9 +130,9 @@ def components(graph: SampleLoss) -> list[Agreement]:
 
     Returns
     -------
-    list of Agreement
-        dL/da, da/dz, dL/dz, the dz/dw_i, dz/db, the dL/dw_i, dL/db, with the names of the leaves and in the order of
-        the weights.
+    Agreements
+        A list of ``Agreement`` that prints as a table: dL/da, da/dz, dL/dz, the dz/dw_i, dz/db, the dL/dw_i, dL/db,
+        with the names of the leaves and in the order of the weights.
 
     Examples
     --------
@@ -106,7 +146,7 @@ def components(graph: SampleLoss) -> list[Agreement]:
     """
     a, y, residual = graph.a.data, graph.y.data, graph.a.data - graph.y.data
     of_loss, of_a, of_z = pullback(graph.loss), pullback(graph.a), pullback(graph.z)
-    rows = []
+    rows = Agreements()
     if graph.form == "textbook":
         # One of the two is 0, since y is 0 or 1, so that nothing cancels.
         if_zero, if_one = FLOAT.div(1.0 - y, 1.0 - a), FLOAT.div(y, a)
@@ -124,7 +164,7 @@ def components(graph: SampleLoss) -> list[Agreement]:
 
 
 @public("microgrid.logistic")
-def mean_gradient(graph: DatasetLoss) -> list[Agreement]:
+def mean_gradient(graph: DatasetLoss) -> Agreements:
     """The gradient of the mean loss, by autodiff and by the mean of the closed forms.
 
     The closed forms are summed exactly. Near the minimum of the loss the terms cancel, so judge autodiff, which rounds
@@ -138,8 +178,8 @@ def mean_gradient(graph: DatasetLoss) -> list[Agreement]:
 
     Returns
     -------
-    list of Agreement
-        dL/dw_i for every weight, and dL/db.
+    Agreements
+        A list of ``Agreement``: dL/dw_i for every weight, and dL/db.
     """
     adjoints = pullback(graph.loss)
     weighted = [
@@ -147,10 +187,12 @@ def mean_gradient(graph: DatasetLoss) -> list[Agreement]:
         for index, (weight, x) in enumerate(zip(graph.w, graph.samples[0].x, strict=True))
     ]
     ones = [1.0] * len(graph.samples)
-    return [
-        _mean_agreement(graph.samples, formula, leaf, adjoints[leaf], factors)
-        for formula, leaf, factors in (*weighted, ("mean (a - y)", graph.b, ones))
-    ]
+    return Agreements(
+        [
+            _mean_agreement(graph.samples, formula, leaf, adjoints[leaf], factors)
+            for formula, leaf, factors in (*weighted, ("mean (a - y)", graph.b, ones))
+        ]
+    )
 
 
 def _mean_agreement(
