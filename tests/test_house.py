@@ -18,7 +18,7 @@ FLOORS = (
     ("_public", "_version"),
     ("errors",),
     ("core", "util"),
-    ("arithmetics", "program", "nn"),
+    ("arithmetics", "program", "nn", "layout"),
     ("arrays",),
     ("calculus", "formulas", "drawing"),
     ("compiler", "derivations"),

@@ -1,0 +1,225 @@
+"""``lay_out``: a graph from left to right, cut into rows where it is too wide, or from top to bottom."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from microgrid.layout.ranks import Link, ranked
+from microgrid.layout.routes import route
+from microgrid.layout.shapes import Frame, Group, Layout, Node
+from microgrid.layout.stretch import place_across, place_along
+from microgrid.layout.vertices import Listed, Vertex, leaves_in_a_list, single
+
+__all__ = ["lay_out"]
+
+_NARROW = 640.0  # narrower pages are read from top to bottom
+_SHRINK = 1.12  # a graph may be this much wider than the page: it is shown at 89 % of its size
+_MARGIN = 10.0
+_BETWEEN_ROWS = 22.0
+_LARGEST = 400  # nodes among which a place to cut is searched for
+
+
+def lay_out(
+    nodes: Sequence[Node], *, width: float = 900.0, direction: str | None = None, groups: Sequence[Group] = ()
+) -> Layout:
+    """Lay a graph out for a page.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        Parents before children; the last is the output.
+    width : float, default 900
+        The width of the page, in pixels. A graph that is too wide for it is cut into rows where a single value
+        crosses, which stands again at the beginning of the next row.
+    direction : {"right", "down"}, optional
+        From left to right or from top to bottom; by default from top to bottom on a page below 640 pixels.
+    groups : sequence of Group
+        Nodes to be framed. What isn't a member stays outside of the frame.
+
+    Returns
+    -------
+    Layout
+        The places of everything. It may be wider than the page: a picture is then scaled, or scrolled.
+
+    Examples
+    --------
+    >>> graph = [Node("w"), Node("x"), Node("×", (0, 1), name="w·x", value="1", partials=("2", "0.5"))]
+    >>> layout = lay_out(graph)
+    >>> layout.direction, [box.node for box in layout.boxes], len(layout.edges)
+    ('right', [0, 1, 2], 2)
+    """
+    if direction is None:
+        direction = "down" if width < _NARROW else "right"
+    everything = range(len(nodes))
+    around = _groups_of(nodes, groups)
+    if direction == "down":
+        return _finished([_row(nodes, everything, direction, around, None)], direction, groups)
+    return _finished(_rows(nodes, everything, width, around, None), direction, groups)
+
+
+def _groups_of(nodes: Sequence[Node], groups: Sequence[Group]) -> list[tuple[int, ...]]:
+    """The groups around each node, outermost first."""
+    order = sorted(range(len(groups)), key=lambda index: (-len(groups[index].members), index))
+    return [tuple([index for index in order if node in groups[index].members]) for node in range(len(nodes))]
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------
+
+
+def _rows(
+    nodes: Sequence[Node], part: Collection[int], width: float, around: list[tuple[int, ...]], again: int | None
+) -> list[Layout]:
+    """The rows of a part of the graph; ``again`` is the node that its first row begins with a second time."""
+    row = _row(nodes, part, "right", around, again)
+    if row.width <= width * _SHRINK or len(part) > _LARGEST:
+        return [row]
+    cut = _cut(nodes, part, again)
+    if cut is None:
+        return [row]
+    at, before = cut
+    first = _rows(nodes, sorted(before), width, around, again)
+    second = _rows(nodes, [at, *sorted(set(part) - before - {again})], width, around, at)
+    if max([piece.width for piece in [*first, *second]]) > row.width * 0.85:
+        return [row]  # two rows that are hardly narrower than one would only be higher
+    return first + second
+
+
+def _cut(nodes: Sequence[Node], part: Collection[int], again: int | None) -> tuple[int, set[int]] | None:
+    """The node whose ancestors are used by nothing else in this part, and they; the one that halves the part best."""
+    inside = sorted(part)
+    uses: dict[int, set[int]] = defaultdict(set)
+    depth: dict[int, int] = {}
+    for node in inside:
+        parents = () if node == again else nodes[node].parents
+        depth[node] = 1 + max([depth[parent] for parent in parents], default=0)
+        for parent in parents:
+            uses[parent].add(node)
+    output = inside[-1]
+    found, least = None, depth[output]
+    for node in inside[:-1]:
+        if node == again or not nodes[node].parents:
+            continue
+        before = _ancestors(nodes, node, again)
+        if all([uses[member] <= before for member in before if member != node]):
+            longest = max(depth[node], depth[output] - depth[node] + 1)
+            if longest < least:
+                found, least = (node, before), longest
+    return found
+
+
+def _ancestors(nodes: Sequence[Node], node: int, again: int | None) -> set[int]:
+    found, stack = {node}, [node]
+    while stack:
+        current = stack.pop()
+        for parent in () if current == again else nodes[current].parents:
+            if parent not in found:
+                found.add(parent)
+                stack.append(parent)
+    return found
+
+
+def _row(
+    nodes: Sequence[Node], part: Collection[int], direction: str, around: list[tuple[int, ...]], again: int | None
+) -> Layout:
+    vertices, links = _vertices(nodes, sorted(part), direction, around, again)
+    graph = ranked(vertices, links)
+    frames = place_across(graph, direction)
+    place_along(graph, direction)
+    return route(graph, frames, direction)
+
+
+def _vertices(
+    nodes: Sequence[Node], part: Sequence[int], direction: str, around: list[tuple[int, ...]], again: int | None
+) -> tuple[list[Vertex], list[Link]]:
+    listed = _lists(nodes, part, again)
+    top = _leaves_at_the_top(nodes, part) if direction == "down" else set()
+    at: dict[int, int] = {}
+    vertices: list[Vertex] = []
+    links: list[Link] = []
+    in_a_list = {leaf.leaf for leaves in listed.values() for leaf in leaves}
+    for index in part:
+        if index in in_a_list:
+            continue
+        node, repeated = nodes[index], index == again
+        edges = () if repeated else node.parents
+        extra = []
+        if index in listed and not repeated:
+            leaves = listed[index]
+            extra.append((len(vertices), leaves))
+            vertices.append(leaves_in_a_list(leaves))
+            vertices[-1].group = around[leaves[0].leaf]
+        at[index] = len(vertices)
+        shown = replace(node, parents=edges) if repeated else node
+        vertices.append(single(index, shown, direction, above=index in top, again=repeated))
+        vertices[-1].group = () if repeated else around[index]
+        for edge, parent in enumerate(edges):
+            if parent in at:
+                text = node.partials[edge] if edge < len(node.partials) else ""
+                links.append(Link(at[parent], at[index], index, edge, text))
+        for vertex, leaves in extra:
+            edges_of_list = tuple([leaf.edge for leaf in leaves])
+            links.append(Link(vertex, at[index], index, edges_of_list[0], "", edges_of_list))
+    return vertices, links
+
+
+def _lists(nodes: Sequence[Node], part: Sequence[int], again: int | None) -> dict[int, list[Listed]]:
+    """For each node with several leaves of its own, those that stand in a list."""
+    uses: dict[int, int] = defaultdict(int)
+    for index in part:
+        for parent in () if index == again else nodes[index].parents:
+            uses[parent] += 1
+    found = {}
+    for index in part:
+        own = [
+            Listed(parent, nodes[parent], index, nodes[index], edge)
+            for edge, parent in enumerate(() if index == again else nodes[index].parents)
+            if nodes[parent].listed and uses[parent] == 1
+        ]
+        if len(own) > 1:
+            found[index] = own
+    return found
+
+
+def _leaves_at_the_top(nodes: Sequence[Node], part: Sequence[int]) -> set[int]:
+    """The leaves of the first rank."""
+    distance: dict[int, int] = defaultdict(int)
+    for index in reversed(part):
+        for parent in nodes[index].parents:
+            distance[parent] = max(distance[parent], distance[index] + 1)
+    last = max(distance.values(), default=0)
+    return {index for index in part if distance[index] == last and not nodes[index].parents}
+
+
+# ---- the whole ------------------------------------------------------------------------------------------------
+
+
+def _finished(rows: list[Layout], direction: str, groups: Sequence[Group]) -> Layout:
+    """The rows below each other, with a margin around."""
+    whole = Layout(direction, rows=len(rows))
+    y = _MARGIN
+    for row in rows:
+        _append(whole, row, _MARGIN, y, groups)
+        whole.width = max(whole.width, row.width + 2 * _MARGIN)
+        y += row.height + _BETWEEN_ROWS
+    whole.height = y - _BETWEEN_ROWS + _MARGIN
+    return whole
+
+
+def _append(whole: Layout, row: Layout, x: float, y: float, groups: Sequence[Group]) -> None:
+    def moved(point: tuple[float, float]) -> tuple[float, float]:
+        return round(point[0] + x, 1), round(point[1] + y, 1)
+
+    for box in row.boxes:
+        px, py = moved((box.x, box.y))
+        whole.boxes.append(replace(box, x=px, y=py))
+    for label in row.labels:
+        px, py = moved((label.x, label.y))
+        whole.labels.append(replace(label, x=px, y=py))
+    for edge in row.edges:
+        curves = tuple([(moved(a), moved(b), moved(c)) for a, b, c in edge.curves])
+        whole.edges.append(replace(edge, start=moved(edge.start), curves=curves))
+    for frame in row.frames:
+        px, py = moved((frame.x, frame.y))
+        whole.frames.append(Frame(frame.group, groups[frame.group].name, px, py, frame.width, frame.height))

@@ -1,0 +1,236 @@
+"""Ranks and orders: in which column each thing stands, and in which order within it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+from microgrid.layout.vertices import Vertex, bend
+
+__all__ = ["Link", "Ranked", "ranked"]
+
+_SWEEPS = 12
+
+
+class Link:
+    """An edge from one vertex to another, and the vertices of its bends between them."""
+
+    __slots__ = ("chain", "edge", "listed", "node", "tail", "text")
+
+    def __init__(
+        self, tail: int, head: int, node: int, edge: int, text: str = "", listed: tuple[int, ...] = ()
+    ) -> None:
+        self.tail, self.chain = tail, [tail, head]
+        self.node, self.edge, self.text, self.listed = node, edge, text, listed
+
+    @property
+    def head(self) -> int:
+        """The vertex that the edge leads to."""
+        return self.chain[-1]
+
+
+class Ranked:
+    """Vertices in their ranks, each rank in its order. Every piece of an edge leads from one rank to the next."""
+
+    def __init__(self, vertices: list[Vertex], links: list[Link], rank: list[int]) -> None:
+        self.vertices, self.links, self.rank = vertices, links, rank
+        self.ranks: list[list[int]] = [[] for _ in range(max(rank, default=0) + 1)]
+
+    def pieces(self) -> list[tuple[int, int]]:
+        """The pieces of all edges between adjacent ranks."""
+        return [pair for link in self.links for pair in pairwise(link.chain)]
+
+
+def ranked(vertices: list[Vertex], links: list[Link]) -> Ranked:
+    """Rank vertices by their longest way to the output, so that a leaf stands right before its use, and order them.
+
+    ``vertices`` are given with parents before children, the output last; bends are appended.
+    """
+    distance = [0] * len(vertices)
+    into: dict[int, list[Link]] = defaultdict(list)
+    for link in links:
+        into[link.head].append(link)
+    for head in range(len(vertices) - 1, -1, -1):
+        for link in into[head]:
+            distance[link.tail] = max(distance[link.tail], distance[head] + 1)
+    last = max(distance, default=0)
+    graph = Ranked(vertices, links, [last - far for far in distance])
+    for link in links:
+        _add_bends(graph, link)
+    spacers = _add_spacers(graph)
+    _first_order(graph, into, spacers)
+    _improve(graph)
+    return graph
+
+
+def _add_bends(graph: Ranked, link: Link) -> None:
+    tail, head = link.chain
+    group = _common(graph.vertices[tail].group, graph.vertices[head].group)
+    chain = [tail]
+    for rank in range(graph.rank[tail] + 1, graph.rank[head]):
+        chain.append(len(graph.vertices))
+        graph.vertices.append(bend(group))
+        graph.rank.append(rank)
+    link.chain = [*chain, head]
+
+
+def _add_spacers(graph: Ranked) -> list[int]:
+    """An empty member of a group in each rank that its frame spans without one, so that others stay outside."""
+    members: dict[tuple[int, ...], set[int]] = defaultdict(set)
+    for vertex, rank in zip(graph.vertices, graph.rank, strict=True):
+        for depth in range(1, len(vertex.group) + 1):
+            members[vertex.group[:depth]].add(rank)
+    added = []
+    for group in sorted(members, key=len, reverse=True):
+        for rank in range(min(members[group]), max(members[group])):
+            if rank not in members[group]:
+                added.append(len(graph.vertices))
+                graph.vertices.append(bend(group))
+                graph.rank.append(rank)
+                for depth in range(1, len(group)):
+                    members[group[:depth]].add(rank)
+    return added
+
+
+def _common(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    depth = 0
+    while depth < min(len(first), len(second)) and first[depth] == second[depth]:
+        depth += 1
+    return first[:depth]
+
+
+def _first_order(graph: Ranked, into: dict[int, list[Link]], spacers: list[int]) -> None:
+    """The order in which a walk from the output meets the vertices: operands from top to bottom."""
+    seen: set[int] = set()
+    for root in range(len(graph.vertices) - 1, -1, -1):
+        stack = [] if graph.vertices[root].is_bend else [root]
+        while stack:
+            vertex = stack.pop()
+            if vertex in seen:
+                continue
+            seen.add(vertex)
+            graph.ranks[graph.rank[vertex]].append(vertex)
+            behind = []
+            for link in into[vertex]:
+                for passed in reversed(link.chain[1:-1]):
+                    graph.ranks[graph.rank[passed]].append(passed)
+                behind.append(link.tail)
+            stack += reversed(behind)
+    for vertex in spacers:
+        graph.ranks[graph.rank[vertex]].append(vertex)
+
+
+def _improve(graph: Ranked) -> None:
+    """Sweep to and fro, each rank by the middle of its neighbours, and keep the order with the fewest crossings."""
+    before: dict[int, list[int]] = defaultdict(list)
+    after: dict[int, list[int]] = defaultdict(list)
+    for tail, head in graph.pieces():
+        before[head].append(tail)
+        after[tail].append(head)
+    groups: dict[tuple[int, ...], int] = {}
+    for rank in graph.ranks:
+        for vertex in rank:
+            for depth in range(1, len(graph.vertices[vertex].group) + 1):
+                groups.setdefault(graph.vertices[vertex].group[:depth], len(groups))
+    graph.ranks = [_by_group(graph, rank, list(range(len(rank))), groups) for rank in graph.ranks]
+    best, fewest = [rank.copy() for rank in graph.ranks], _crossings(graph, after)
+    for sweep in range(_SWEEPS):
+        if not fewest:
+            break
+        backwards = sweep % 2 == 0
+        others = after if backwards else before
+        for at in reversed(range(len(graph.ranks))) if backwards else range(len(graph.ranks)):
+            place = {vertex: spot for rank in graph.ranks for spot, vertex in enumerate(rank)}
+            row = graph.ranks[at]
+            keys = [_middle([place[other] for other in others[vertex]], place[vertex]) for vertex in row]
+            graph.ranks[at] = _by_group(graph, row, keys, groups)
+        _swap_neighbours(graph, before, after)
+        count = _crossings(graph, after)
+        if count < fewest:
+            best, fewest = [rank.copy() for rank in graph.ranks], count
+    graph.ranks = best
+
+
+def _middle(places: list[int], otherwise: int) -> float:
+    places.sort()
+    half = len(places) // 2
+    if not places:
+        return otherwise
+    return places[half] if len(places) % 2 else (places[half - 1] + places[half]) / 2
+
+
+def _by_group(
+    graph: Ranked, row: list[int], keys: Sequence[float], groups: dict[tuple[int, ...], int], depth: int = 0
+) -> list[int]:
+    """A rank sorted by keys, in which the members of a group stand together, and groups in the same order everywhere.
+
+    The order of the groups at one depth is that of their numbers; what is in no group stands where its key says.
+    """
+    blocks: dict[tuple[int, ...], list[tuple[float, int]]] = {}
+    free: list[tuple[float, int]] = []
+    for key, vertex in zip(keys, row, strict=True):
+        group = graph.vertices[vertex].group
+        if len(group) > depth:
+            blocks.setdefault(group[: depth + 1], []).append((key, vertex))
+        else:
+            free.append((key, vertex))
+    free.sort(key=lambda pair: pair[0])
+    result: list[int] = []
+    waiting = iter(free)
+    pending = next(waiting, None)
+    for group in sorted(blocks, key=groups.__getitem__):
+        inside = blocks[group]
+        mean = sum([key for key, _ in inside]) / len(inside)
+        while pending is not None and pending[0] <= mean:
+            result.append(pending[1])
+            pending = next(waiting, None)
+        result += _by_group(graph, [v for _, v in inside], [k for k, _ in inside], groups, depth + 1)
+    while pending is not None:
+        result.append(pending[1])
+        pending = next(waiting, None)
+    return result
+
+
+def _swap_neighbours(graph: Ranked, before: dict[int, list[int]], after: dict[int, list[int]]) -> None:
+    place = {vertex: at for row in graph.ranks for at, vertex in enumerate(row)}
+    for row in graph.ranks:
+        for at in range(len(row) - 1):
+            first, second = row[at], row[at + 1]
+            if graph.vertices[first].group != graph.vertices[second].group:
+                continue
+            now = sum([_inversions(place, side[first], side[second]) for side in (before, after)])
+            then = sum([_inversions(place, side[second], side[first]) for side in (before, after)])
+            if then < now:
+                row[at], row[at + 1] = second, first
+                place[first], place[second] = at + 1, at
+
+
+def _inversions(place: dict[int, int], first: list[int], second: list[int]) -> int:
+    return sum([place[a] > place[b] for a in first for b in second])
+
+
+def _crossings(graph: Ranked, after: dict[int, list[int]]) -> int:
+    place = {vertex: at for row in graph.ranks for at, vertex in enumerate(row)}
+    total = 0
+    for row in graph.ranks:
+        ends = [place[head] for vertex in row for head in sorted(after[vertex], key=place.__getitem__)]
+        total += _count_inversions(ends)
+    return total
+
+
+def _count_inversions(numbers: list[int]) -> int:
+    """The pairs that stand in the wrong order, by merging."""
+    if len(numbers) < 2:
+        return 0
+    half = len(numbers) // 2
+    left, right = numbers[:half], numbers[half:]
+    count = _count_inversions(left) + _count_inversions(right)
+    left.sort()
+    right.sort()
+    at = 0
+    for number in right:
+        while at < len(left) and left[at] <= number:
+            at += 1
+        count += len(left) - at
+    return count

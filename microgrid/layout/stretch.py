@@ -1,0 +1,160 @@
+"""Coordinates: across the ranks by least stretch, with frames around groups, and along them by what has to fit."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+from math import ceil
+
+from microgrid.layout.ranks import Link, Ranked
+from microgrid.layout.simplex import Constraint, positions
+from microgrid.layout.vertices import LABEL, LINE
+from microgrid.util.labels import width
+
+__all__ = ["Bounds", "place_across", "place_along"]
+
+Bounds = dict[int, tuple[float, float]]
+"""For each group, where its frame begins and ends across the ranks."""
+
+_GAP = 8  # between neighbours in a rank
+_PADDING = 8  # between a frame and its members
+_CHANNEL = 20.0  # between two ranks, for edges that change their height
+_ARROW = 8.0
+
+
+def _across(graph: Ranked, vertex: int, direction: str) -> tuple[int, int]:
+    """The room before and after a vertex's centre, across the ranks."""
+    thing = graph.vertices[vertex]
+    before, after = (thing.up, thing.down) if direction == "right" else (thing.left, thing.right)
+    return ceil(before), ceil(after)
+
+
+def place_across(graph: Ranked, direction: str) -> Bounds:
+    """Set the coordinate of each vertex across the ranks; the frames' are returned."""
+    groups = sorted({group for vertex in graph.vertices for group in vertex.group})
+    count = len(graph.vertices)
+    begins = {group: count + 2 * at for at, group in enumerate(groups)}
+    constraints = [*_separations(graph, direction, begins), *_stretches(graph, count + 2 * len(groups))]
+    variables = 1 + max([max(constraint.tail, constraint.head) for constraint in constraints], default=0)
+    # One variable before all others connects the problem.
+    everything = [Constraint(variables, variable, 0) for variable in range(variables)]
+    at = positions(variables + 1, constraints + everything)
+    used = min([at[v] - _across(graph, v, direction)[0] for v in range(count)] + [at[v] for v in begins.values()])
+    for vertex, place in zip(graph.vertices, at, strict=False):
+        if direction == "right":
+            vertex.y = place - used
+        else:
+            vertex.x = place - used
+    return {group: (at[begin] - used, at[begin + 1] - used) for group, begin in begins.items()}
+
+
+def _separations(graph: Ranked, direction: str, begins: dict[int, int]) -> list[Constraint]:
+    """What keeps neighbours apart, members inside their frames, and all others outside."""
+    found = []
+    inner: dict[int, set[int]] = defaultdict(set)  # the frames directly inside a frame
+    title = ceil(LINE) if direction == "right" else 0
+    for row in graph.ranks:
+        for first, second in pairwise(row):
+            found += _between(graph, first, second, direction, begins)
+        for vertex in row:
+            group = graph.vertices[vertex].group
+            if group:
+                before, after = _across(graph, vertex, direction)
+                found.append(Constraint(begins[group[-1]], vertex, before + _PADDING + title))
+                found.append(Constraint(vertex, begins[group[-1]] + 1, after + _PADDING))
+            for outer, within in pairwise(group):
+                inner[outer].add(within)
+    for outer, frames in inner.items():
+        for frame in sorted(frames):
+            found.append(Constraint(begins[outer], begins[frame], _PADDING + title))
+            found.append(Constraint(begins[frame] + 1, begins[outer] + 1, _PADDING))
+    # A frame is drawn together.
+    return found + [Constraint(begin, begin + 1, 0, 1) for begin in begins.values()]
+
+
+def _between(graph: Ranked, first: int, second: int, direction: str, begins: dict[int, int]) -> list[Constraint]:
+    one, two = graph.vertices[first].group, graph.vertices[second].group
+    depth = 0
+    while depth < min(len(one), len(two)) and one[depth] == two[depth]:
+        depth += 1
+    # Between vertices, or between the frames that hold only one of them.
+    tail = begins[one[depth]] + 1 if len(one) > depth else first
+    head = begins[two[depth]] if len(two) > depth else second
+    length = _GAP + (0 if tail != first else _across(graph, first, direction)[1])
+    return [Constraint(tail, head, length + (0 if head != second else _across(graph, second, direction)[0]))]
+
+
+def _stretches(graph: Ranked, variable: int) -> list[Constraint]:
+    """For each piece of an edge the cost of its stretch: a variable that is before both of its ends."""
+    uses = Counter([link.tail for link in graph.links])
+    inner = {link.head for link in graph.links}
+    operands = Counter([link.head for link in graph.links if link.tail in inner])
+    found = []
+    for link in graph.links:
+        for tail, head in pairwise(link.chain):
+            bends = graph.vertices[tail].is_bend + graph.vertices[head].is_bend
+            weight = (2, 4, 16)[bends]
+            if not bends and link.tail in inner and uses[link.tail] == operands[link.head] == 1:
+                weight *= 4  # a chain
+            found += [Constraint(variable, tail, 0, weight), Constraint(variable, head, 0, weight)]
+            variable += 1
+    return found
+
+
+def place_along(graph: Ranked, direction: str) -> None:
+    """Set the coordinate of each vertex along the ranks."""
+    before, after = [0.0] * len(graph.ranks), [0.0] * len(graph.ranks)
+    for rank, row in enumerate(graph.ranks):
+        for vertex in row:
+            thing = graph.vertices[vertex]
+            ahead, behind = (thing.left, thing.right) if direction == "right" else (thing.up, thing.down)
+            before[rank], after[rank] = max(before[rank], ahead), max(after[rank], behind)
+    edges = _frame_edges(graph, direction)
+    at = before[0] + edges[0]
+    for rank, row in enumerate(graph.ranks):
+        if rank:
+            at += _pitch(graph, rank, after[rank - 1], before[rank], direction) + edges[rank]
+        for vertex in row:
+            if direction == "right":
+                graph.vertices[vertex].x = at
+            else:
+                graph.vertices[vertex].y = at
+
+
+def _frame_edges(graph: Ranked, direction: str) -> list[float]:
+    """The room before each rank for the sides of frames that begin there, or ended before."""
+    spans: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for vertex, rank in zip(graph.vertices, graph.rank, strict=True):
+        for depth in range(1, len(vertex.group) + 1):
+            spans[vertex.group[:depth]].append(rank)
+    room = [0.0] * (len(graph.ranks) + 1)
+    begin, end = Counter[int](), Counter[int]()
+    for group, ranks in spans.items():
+        begin[min(ranks)] = max(begin[min(ranks)], len(group))
+        end[max(ranks) + 1] = max(end[max(ranks) + 1], len(group))
+    for rank in range(len(room)):
+        room[rank] = 10.0 * (begin[rank] + end[rank]) + (begin[rank] * LINE if direction == "down" else 0.0)
+    return room
+
+
+def _pitch(graph: Ranked, rank: int, after: float, before: float, direction: str) -> float:
+    """The distance of a rank from the one before it."""
+    bent, needed = 0, 0.0
+    for link in graph.links:
+        for tail, head in pairwise(link.chain):
+            if graph.rank[head] != rank:
+                continue
+            one, two = graph.vertices[tail], graph.vertices[head]
+            bent += (one.y if direction == "right" else one.x) != (two.y if direction == "right" else two.x)
+            if not two.is_bend:
+                needed = max(needed, _needed(graph, link, tail, head, direction))
+    channel = _CHANNEL + min(1.5 * bent, 24) if bent else 6.0
+    return max(after + before + channel, needed)
+
+
+def _needed(graph: Ranked, link: Link, tail: int, head: int, direction: str) -> float:
+    one, two = graph.vertices[tail], graph.vertices[head]
+    if direction == "down":
+        return one.half_height + two.half_height + LINE + 2 * _ARROW
+    text = link.text
+    return one.half_width + two.half_width + (width(text, LABEL) + 10 if text else 14) + _ARROW

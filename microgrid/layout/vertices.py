@@ -1,0 +1,158 @@
+"""The things that are placed: a node with the texts around it, a list of leaves, or the bend of a long edge.
+
+Each has its texts at fixed places relative to its centre, and so the room that it needs on each side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from microgrid.layout.shapes import Box, Label, Node
+from microgrid.util.labels import shortened, width
+
+__all__ = ["LABEL", "LINE", "Listed", "Vertex", "bend", "leaves_in_a_list", "single"]
+
+NAME, NUMBER, LABEL, SYMBOL = 11.0, 12.0, 10.0, 13.0
+"""The sizes of texts."""
+
+LINE = 14.0
+"""The height of a line of text."""
+
+_ROW = 19.0
+_CIRCLE, _LEAF = 32.0, (34.0, 26.0)
+_WIDEST_NAME = 66.0
+_BREAKS = "·-−+/_, "  # after which a name may be broken; after the first rather than after others
+
+
+class Listed(NamedTuple):
+    """A leaf in a list, and the edge to its only child."""
+
+    leaf: int
+    node: Node
+    child: int
+    child_node: Node
+    edge: int
+
+
+@dataclass(slots=True)
+class Vertex:
+    """One thing to place. ``left``, ``up``, ``right`` and ``down`` are the room it needs around its centre."""
+
+    labels: list[Label] = field(default_factory=list)  # at their places relative to the centre
+    boxes: list[Box] = field(default_factory=list)
+    half_width: float = 0.0  # of the shape alone
+    half_height: float = 0.0
+    left: float = 0.0
+    right: float = 0.0
+    up: float = 0.0
+    down: float = 0.0
+    is_bend: bool = False
+    x: float = 0.0
+    y: float = 0.0
+    group: tuple[int, ...] = ()  # the frames around it, outermost first
+
+    def measure(self) -> Vertex:
+        """Set the room that the shape and the labels need."""
+        self.left = self.right = self.half_width
+        self.up = self.down = self.half_height
+        for label in self.labels:
+            self.left = max(self.left, -label.left)
+            self.right = max(self.right, label.left + label.width)
+            self.up = max(self.up, label.height / 2 - label.y)
+            self.down = max(self.down, label.y + label.height / 2)
+        return self
+
+
+def bend(group: tuple[int, ...]) -> Vertex:
+    """Where a long edge passes a rank."""
+    return Vertex(left=4, right=4, up=5, down=5, is_bend=True, group=group)
+
+
+def single(index: int, node: Node, direction: str, *, above: bool, again: bool = False) -> Vertex:
+    """A node with its texts around it.
+
+    From left to right, name and value stand above and the gradient below. From top to bottom all stand on the right,
+    or above for the leaves at the top (``above``).
+    """
+    is_leaf = not node.parents
+    symbol = shortened(node.symbol, 18)
+    wide, tall = _size(node, symbol)
+    vertex = Vertex(half_width=wide / 2, half_height=tall / 2)
+    vertex.boxes.append(Box(index, node.shape, 0, 0, wide, tall, again))
+    middle = 2.0 if node.shape == "cylinder" else 0.0
+    vertex.labels.append(Label("symbol", index, symbol, 0, middle, width(symbol, SYMBOL), SYMBOL, again=again))
+    names = _name_lines(node.name, one=direction == "down")
+    before = [("name", text, NAME) for text in names] + [("value", node.value, NUMBER)] * bool(node.value)
+    after = [("gradient", node.gradient, NUMBER)] * bool(node.gradient)
+    after += [("terms", text, LABEL) for text in node.terms]
+    if direction == "down" and is_leaf and above:
+        before, after = before + after, []
+    if direction == "down" and not (is_leaf and above):
+        lines = before + after
+        y, x, anchor = -LINE * (len(lines) - 1) / 2, wide / 2 + 5, "start"
+        for kind, text, size in lines:
+            vertex.labels.append(_label(kind, index, text, x, y, size, anchor, again))
+            y += LINE
+        return vertex.measure()
+    y = -tall / 2 - 3 - LINE / 2 - (2 if node.shape == "cylinder" else 0)
+    for kind, text, size in reversed(before):
+        vertex.labels.append(_label(kind, index, text, 0, y, size, "middle", again))
+        y -= LINE
+    y = tall / 2 + 3 + LINE / 2
+    for kind, text, size in after:
+        vertex.labels.append(_label(kind, index, text, 0, y, size, "middle", again))
+        y += LINE
+    return vertex.measure()
+
+
+def _label(kind: str, index: int, text: str, x: float, y: float, size: float, anchor: str, again: bool) -> Label:
+    room = width(text, size) * (1.08 if kind == "name" else 1.0)
+    return Label(kind, index, text, x, y, room, size, anchor, again=again)
+
+
+def _size(node: Node, symbol: str) -> tuple[float, float]:
+    room = width(symbol, SYMBOL) + 12
+    if node.shape == "circle":
+        # Tall enough for its edges to end apart.
+        return max(_CIRCLE, room), max(_CIRCLE, 9.0 * min(len(node.parents), 24))
+    if node.shape == "pill":
+        return max(_CIRCLE, room), 28.0
+    return max(_LEAF[0], room), _LEAF[1]
+
+
+def _name_lines(name: str, *, one: bool) -> list[str]:
+    """A name as one or two lines, broken where a reader would, and shortened to what they hold."""
+    if not name:
+        return []
+    if one or width(name, NAME) <= _WIDEST_NAME:
+        return [shortened(name, 18)]
+    places = [at for at in range(1, len(name)) if name[at - 1] in _BREAKS and width(name[:at], NAME) <= _WIDEST_NAME]
+    best = max([at for at in places if name[at - 1] == "·"], default=max(places, default=0))
+    if not best:
+        return [shortened(name, 12)]
+    return [name[:best].rstrip(), shortened(name[best:].strip(), 12)]
+
+
+def leaves_in_a_list(leaves: Sequence[Listed]) -> Vertex:
+    """Leaves as the rows of one list: symbol, value, gradient, and the local derivative on the way to their child."""
+    table = []
+    for leaf in leaves:
+        node, partials = leaf.node, leaf.child_node.partials
+        partial = partials[leaf.edge] if leaf.edge < len(partials) else ""
+        table.append([shortened(node.symbol, 12), node.value, node.gradient, partial])
+    kinds = (("symbol", SYMBOL), ("value", NUMBER), ("gradient", NUMBER), ("partial", LABEL))
+    rooms = [max([width(row[k], size) for row in table]) for k, (_, size) in enumerate(kinds)]
+    total = sum([room + 8 for room in rooms if room]) + 6
+    vertex = Vertex(half_width=total / 2, half_height=_ROW * len(table) / 2)
+    for number, (leaf, row) in enumerate(zip(leaves, table, strict=True)):
+        y = (number - (len(table) - 1) / 2) * _ROW
+        vertex.boxes.append(Box(leaf.leaf, "row", 0, y, total, _ROW))
+        x = 7 - total / 2
+        for text, room, (kind, size) in zip(row, rooms, kinds, strict=True):
+            if text:
+                owner, edge = (leaf.child, leaf.edge) if kind == "partial" else (leaf.leaf, None)
+                vertex.labels.append(Label(kind, owner, text, x, y, room, size, "start", edge))
+            x += room + 8 if room else 0
+    return vertex.measure()
