@@ -83,6 +83,12 @@ class Module:
         return []
 
 
+def _prefix_names(model: Module, where: str) -> None:
+    """Tell the parameters of one part of a model from those of the others, in drawings and messages."""
+    for parameter in model.parameters():
+        parameter.name = f"{where}, {parameter.name}"
+
+
 class Neuron(Module):
     """A weighted sum of its inputs plus a bias, followed by relu unless it is linear.
 
@@ -100,8 +106,8 @@ class Neuron(Module):
     Attributes
     ----------
     w : list of Value
-        The weights, named w1, w2, ...; drawn from the uniform distribution on (-1, 1) by the ``random`` module, so
-        that ``random.seed`` makes them reproducible.
+        The weights, named w1, w2, ... (in a layer "neuron 1, w1", in an MLP "layer 1, neuron 1, w1"); drawn from the
+        uniform distribution on (-1, 1) by the ``random`` module, so that ``random.seed`` makes them reproducible.
     b : Value
         The bias, initially 0.
 
@@ -184,6 +190,9 @@ class Layer(Module):
         self.nin = _size(nin, "inputs")
         self.nout = _size(nout, "neurons in a layer")
         self.neurons = [Neuron(self.nin, **kwargs) for _ in range(self.nout)]
+        if self.nout > 1:
+            for number, neuron in enumerate(self.neurons, 1):
+                _prefix_names(neuron, f"neuron {number}")
 
     def __call__(self, x: Iterable[Any]) -> Any:
         """The outputs for one sample, a list of Values or plain numbers."""
@@ -251,6 +260,8 @@ class MLP(Module):
         sizes = [self.nin, *self.nouts]
         last = len(self.nouts) - 1
         self.layers = [Layer(sizes[i], sizes[i + 1], nonlin=i != last) for i in range(len(self.nouts))]
+        for number, layer in enumerate(self.layers, 1):
+            _prefix_names(layer, f"layer {number}")
 
     def __call__(self, x: Iterable[Any]) -> Any:
         """The outputs of the last layer for one sample, a list of Values or plain numbers."""

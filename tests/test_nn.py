@@ -62,7 +62,13 @@ def test_parameters_come_in_order_and_are_the_nodes_themselves() -> None:
     nodes = [p for layer in model.layers for neuron in layer.neurons for p in [*neuron.w, neuron.b]]
     assert [id(p) for p in model.parameters()] == [id(p) for p in nodes]
     assert len(model.parameters()) == 3 * (2 + 1) + 1 * (3 + 1)
-    assert [p.name for p in model.layers[0].neurons[0].parameters()] == ["w1", "w2", "b"]
+    assert [p.name for p in model.layers[0].neurons[1].parameters()] == [
+        "layer 1, neuron 2, w1",
+        "layer 1, neuron 2, w2",
+        "layer 1, neuron 2, b",
+    ]
+    assert [p.name for p in model.layers[1].parameters()] == ["layer 2, w1", "layer 2, w2", "layer 2, w3", "layer 2, b"]
+    assert [p.name for p in Neuron(1).parameters()] == ["w1", "b"]
     assert Module().parameters() == []
 
 

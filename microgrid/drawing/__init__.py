@@ -1,28 +1,39 @@
 """Pictures of recorded graphs: ``draw(value)`` returns a ``Drawing``, which a notebook shows and which can be saved.
 
-``excerpt`` chooses the part of the graph to draw, ``dot`` writes it as DOT text, and ``render`` runs Graphviz on the
-text, not before the picture is needed.
+``excerpt`` chooses the part of the graph to draw, ``contents`` has what is said about it, and ``figure`` makes of it
+the nodes that the room ``layout`` places. ``picture`` holds a figure and its look, ``svg`` and ``tikz`` write it, and
+``raster`` makes pixels of it. ``dot`` writes DOT text, by which Graphviz (``render``) draws what is large. ``notebook``
+has what notebooks are given, ``series`` the steps of a backward pass. Nothing is laid out before a picture is needed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from microgrid._public import public
 from microgrid.core.engine import Value
+from microgrid.core.graph import topological_order
 from microgrid.core.value import set_notebook_view
-from microgrid.errors import DataError, InvalidValueError, MissingPackageError, OutputError
+from microgrid.errors import DataError, InvalidValueError, OutputError
 from microgrid.util.atomic_write import write
+from microgrid.util.labels import one_line
+from microgrid.util.restoring import restore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import graphviz
+
+    from microgrid.drawing.figure import Drawn
+    from microgrid.drawing.picture import Picture
+    from microgrid.layout import Group
+
 # The modules of this room are imported inside functions, to keep ``import microgrid`` quick.
 
-__all__ = ["Drawing", "draw", "draw_dot"]
+__all__ = ["Drawing", "Series", "draw", "draw_dot"]
 
 
 @public()
@@ -34,13 +45,19 @@ class Drawing:
     ----------
     dot : str
         The drawing as DOT text.
-    engine : {"dot", "graphviz-pure"}, optional
-        The Graphviz command that renders it. By default the system's ``dot`` if there is one, otherwise
-        ``graphviz-pure``, which ``pip install 'microgrid-autodiff[draw]'`` installs.
-    format : {"svg", "png", "dot"}, default "svg"
-        The format that ``render`` writes, and that a notebook shows.
+    engine : {"graphviz", "dot", "graphviz-pure"}, optional
+        The Graphviz command that renders it: "graphviz" is the system's ``dot`` if there is one, otherwise
+        ``graphviz-pure``. By default small graphs have a layout of the package's own, and large ones Graphviz's.
+    format : {"svg", "png", "pdf", "tikz", "dot"}, default "svg"
+        The format that ``render`` writes.
     title : str, default "a computational graph"
-        The text for screen readers, and the drawing's representation as text.
+        The drawing's representation as text.
+    description : str, optional
+        The text for screen readers.
+    dpi : float, default 192
+        The pixels per inch of a PNG; 96 is the size of the SVG on a screen.
+    picture : Picture, optional
+        What the package's own layout is made from.
 
     Examples
     --------
@@ -49,7 +66,7 @@ class Drawing:
     >>> drawing = draw(x * x)
     >>> drawing
     <Drawing: the graph of out, 2 nodes>
-    >>> drawing.dot.count("◄ 3")  # the local derivative, on each of the two edges
+    >>> drawing.svg().count("◄ 3")  # the local derivative, on each of the two edges
     2
     """
 
@@ -57,6 +74,12 @@ class Drawing:
     engine: str | None = None
     format: str = "svg"
     title: str = "a computational graph"
+    description: str = ""
+    dpi: float = 192.0
+    picture: Picture | None = None
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        restore(self, state)
 
     @property
     def source(self) -> str:
@@ -77,16 +100,18 @@ class Drawing:
         Raises
         ------
         MissingPackageError
-            If there is no layout engine; the message says what to install.
+            If the drawing is large and there is no Graphviz; the message says what to install.
         OutputError
-            If the layout engine fails; the message has its error output.
+            If Graphviz fails; the message has its error output.
         """
+        if self.picture is not None and self.engine is None:
+            return self.picture.svg()
         from microgrid.drawing.render import render_svg
 
-        return render_svg(self.dot, self.engine, description=self.title)
+        return render_svg(self.dot, self.engine, description=self.description or self.title)
 
     def png(self) -> bytes:
-        """The picture as PNG, at two pixels per point; a drawing of thousands of nodes and edges at one.
+        """The picture as PNG, at ``dpi``. A warning tells of letters that no font of the machine has.
 
         Returns
         -------
@@ -96,11 +121,74 @@ class Drawing:
         Raises
         ------
         MissingPackageError, OutputError
-            As ``svg`` does.
+            As ``svg`` does, and if there is no Typst.
         """
-        from microgrid.drawing.render import render_png
+        return self._png(self.dpi)
 
-        return render_png(self.dot, self.engine)
+    def _png(self, dpi: float, *, warn: bool = True) -> bytes:
+        from microgrid.drawing.raster import png_of, warn_of_missing_letters
+
+        svg = self.svg()
+        if warn:
+            warn_of_missing_letters(svg)
+        return png_of(svg, dpi)
+
+    def pdf(self) -> bytes:
+        """The picture as PDF, of its own size, with text as text.
+
+        Returns
+        -------
+        bytes
+            The file's contents.
+
+        Raises
+        ------
+        MissingPackageError, OutputError
+            As ``png`` does.
+        """
+        from microgrid.drawing.raster import pdf_of, warn_of_missing_letters
+
+        svg = self.svg()
+        warn_of_missing_letters(svg)
+        return pdf_of(svg)
+
+    def tikz(self) -> str:
+        r"""The picture as a ``tikzpicture`` for a LaTeX document, which its first line tells the packages of.
+
+        Returns
+        -------
+        str
+            LaTeX; ``\input`` it.
+
+        Raises
+        ------
+        DataError
+            If Graphviz lays the drawing out.
+        """
+        if self.picture is None or self.engine is not None:
+            raise DataError(
+                "TikZ is written in the package's own layout: choose no engine, and fewer nodes (max_nodes)"
+            )
+        return self.picture.tikz()
+
+    def to_graphviz(self) -> graphviz.Source:
+        """The drawing as an object of the graphviz package, with its ``render``, ``view`` and ``pipe``.
+
+        Where the system has no ``dot``, the package is told to run ``graphviz-pure``.
+
+        Returns
+        -------
+        graphviz.Source
+            The DOT text.
+
+        Raises
+        ------
+        MissingPackageError
+            If the package is not installed.
+        """
+        from microgrid.drawing.render import graphviz_package
+
+        return graphviz_package().Source(self.dot, format=self.format if self.format in ("svg", "png", "pdf") else None)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the drawing to a file, atomically.
@@ -108,7 +196,7 @@ class Drawing:
         Parameters
         ----------
         path : str or path
-            The path, whose suffix chooses the format: ``.svg``, ``.png`` or ``.dot``.
+            The path, whose suffix chooses the format: ``.svg``, ``.png``, ``.pdf``, ``.tikz``, ``.tex`` or ``.dot``.
 
         Returns
         -------
@@ -120,7 +208,7 @@ class Drawing:
         OutputError
             If the suffix is unknown, or the file can't be written.
         MissingPackageError, OutputError
-            As ``svg`` does; ``.dot`` needs no layout engine.
+            As ``svg`` and ``png`` do; ``.dot`` needs no layout.
 
         Examples
         --------
@@ -140,13 +228,13 @@ class Drawing:
         return path
 
     def render(self, filename: str | os.PathLike[str] = "graph", format: str | None = None) -> str:  # noqa: A002
-        """Write the drawing to ``filename`` plus the format's suffix, as in micrograd's notebooks.
+        """Write the drawing to ``filename`` plus the format's suffix, as the graphviz package does.
 
         Parameters
         ----------
         filename : str or path, default "graph"
             The file without its suffix.
-        format : {"svg", "png", "dot"}, optional
+        format : {"svg", "png", "pdf", "tikz", "tex", "dot"}, optional
             By default the drawing's own.
 
         Returns
@@ -180,22 +268,126 @@ class Drawing:
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, Any]:
         """The picture for a notebook or, if it can't be rendered, text that says why and what to install."""
-        kind = "image/png" if self.format == "png" else "image/svg+xml"
-        if kind in (exclude or ()) or (include and kind not in include):
-            return {"text/plain": repr(self)}
-        try:
-            return {kind: self.png() if self.format == "png" else self.svg(), "text/plain": repr(self)}
-        except (MissingPackageError, OutputError) as error:
-            return {"text/plain": f"{self!r}\n{error}"}
+        return self._bundle(repr(self), "", include, exclude)
+
+    def _bundle(self, text: str, heading: str, include: Any, exclude: Any) -> dict[str, Any]:
+        from microgrid.drawing.notebook import bundle, wanted
+
+        picture = self.picture if self.engine is None else None
+        narrow = picture.svg_for_a_phone if picture and picture.direction is None else None
+        return bundle(
+            text, wanted(include, exclude), self.svg, narrow, lambda: self._png(144.0, warn=False),
+            self.description or self.title, heading,
+        )  # fmt: skip
 
 
 _CONTENTS: dict[str, Callable[[Drawing], bytes]] = {
     "svg": lambda drawing: drawing.svg().encode(),
     "png": Drawing.png,
     "dot": lambda drawing: drawing.dot.encode(),
+    "pdf": Drawing.pdf,
+    "tikz": lambda drawing: drawing.tikz().encode(),
+    "tex": lambda drawing: drawing.tikz().encode(),
 }
 
 
+@public()
+class Series(tuple[Drawing, ...]):
+    """The drawings of the steps of a backward pass, in order; a notebook shows them below each other.
+
+    Examples
+    --------
+    >>> from microgrid import Value, draw
+    >>> steps = draw(Value(3.0, name="x") * 2, steps=True)
+    >>> for drawing in steps:
+    ...     print(drawing.title)
+    the values, before the backward pass
+    the pass begins with ∂out/∂out = 1
+    out hands incoming × local to its operands
+    """
+
+    __slots__ = ()
+
+    def save(self, path: str | os.PathLike[str]) -> list[Path]:
+        """Write each drawing to a file of its own: for steps.svg these are steps_00.svg, steps_01.svg and so on.
+
+        Parameters
+        ----------
+        path : str or path
+            A path, whose suffix chooses the format as in ``Drawing.save``.
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        MissingPackageError, OutputError
+            As ``Drawing.save`` does.
+        """
+        from pathlib import Path
+
+        path, digits = Path(path), max(2, len(str(len(self) - 1)))
+        return [one.save(path.with_stem(f"{path.stem}_{at:0{digits}d}")) for at, one in enumerate(self)]
+
+    def __repr__(self) -> str:
+        return f"<Series of {len(self)} drawings: {self[0].description.partition(';')[0]}>"
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        parts = [one._bundle(one.title, one.title, include, exclude) for one in self]  # noqa: SLF001  # its own drawings
+        found = {"text/plain": "\n".join([part["text/plain"] for part in parts])}
+        if all(["text/html" in part for part in parts]):
+            found["text/html"] = "\n".join([part["text/html"] for part in parts])
+        return found
+
+
+@overload
+def draw(
+    value: Value,
+    *,
+    parameters: Any = (),
+    data: Any = (),
+    values: bool = True,
+    gradients: bool | Literal["grad"] = True,
+    partials: bool = True,
+    legend: bool = True,
+    blanks: str | Collection[str] = (),
+    highlight: Any = (),
+    groups: Mapping[str, Iterable[Value]] | None = None,
+    max_nodes: int = 200,
+    width: float = 900.0,
+    rankdir: str | None = None,
+    engine: str | None = None,
+    font_size: float = 12.0,
+    dpi: float = 192.0,
+    transparent: bool = False,
+    steps: Literal[True],
+) -> Series: ...
+@overload
+def draw(
+    value: Value,
+    *,
+    parameters: Any = (),
+    data: Any = (),
+    values: bool = True,
+    gradients: bool | Literal["grad"] = True,
+    partials: bool = True,
+    legend: bool = True,
+    blanks: str | Collection[str] = (),
+    highlight: Any = (),
+    groups: Mapping[str, Iterable[Value]] | None = None,
+    max_nodes: int = 200,
+    width: float = 900.0,
+    rankdir: str | None = None,
+    engine: str | None = None,
+    font_size: float = 12.0,
+    dpi: float = 192.0,
+    transparent: bool = False,
+    steps: Literal[False] = False,
+) -> Drawing: ...
 @public()
 def draw(
     value: Value,
@@ -203,21 +395,29 @@ def draw(
     parameters: Any = (),
     data: Any = (),
     values: bool = True,
-    gradients: bool = True,
+    gradients: bool | Literal["grad"] = True,
     partials: bool = True,
     legend: bool = True,
+    blanks: str | Collection[str] = (),
+    highlight: Any = (),
+    groups: Mapping[str, Iterable[Value]] | None = None,
     max_nodes: int = 200,
-    rankdir: str = "LR",
+    width: float = 900.0,
+    rankdir: str | None = None,
     engine: str | None = None,
-) -> Drawing:
+    font_size: float = 12.0,
+    dpi: float = 192.0,
+    transparent: bool = False,
+    steps: bool = False,
+) -> Drawing | Series:
     """Draw the graph of a value: what it was computed from, and how derivatives flow back through it.
 
     An operation is a circle, with its name and value above, in blue. Below, in vermilion and marked by ∂, is the
     derivative of the drawn value with respect to the node; the sum over two or three paths is written out, and of more
     paths the number is shown. Each edge has its local derivative, marked by ◄, near the operation that it is a
-    derivative of. The shape of a leaf shows its role: parameters are boxes, data are cylinders, constants are dashed,
-    other inputs are rounded. The drawn value has a double outline. In the signs for a derivative, (…) replaces a long
-    name of the node, and ∂/∂x is the derivative of a value with a long name.
+    derivative of. The shape of a leaf shows its role: parameters are boxes, data are cylinders, other inputs are
+    rounded; a constant stands in the circle that uses it. The drawn value has a double outline. A node without a name
+    shows a short formula.
 
     Parameters
     ----------
@@ -228,32 +428,51 @@ def draw(
         graph are ignored.
     values : bool, default True
         Show each node's value.
-    gradients : bool, default True
+    gradients : bool or "grad", default True
         Show the derivative of ``value`` with respect to each node. It is computed for the drawing: ``backward`` need
-        not have been called, and no ``grad`` is read or changed.
+        not have been called, and no ``grad`` is read or changed. ``"grad"`` shows each node's own ``grad``.
     partials : bool, default True
         Show the local derivative on each edge.
     legend : bool, default True
         Explain the marks below the graph.
+    blanks : {"values", "gradients", "partials"} or several of them, default ()
+        Show "?" in place of these numbers, for a handout. Leaves keep their values, and tooltips don't tell either.
+    highlight : Value or several, default ()
+        Stress a path: these nodes and the edges between them; of one node every path to the output.
+    groups : mapping of str to iterable of Value, optional
+        Frames around nodes, by their names: a neuron, a layer, a sample. They are disjoint or inside each other.
     max_nodes : int, default 200
         The most nodes to draw. A larger graph is drawn in part, with a note: long lists of operands show their first
         three and their last, and the graph is followed backwards from the output as long as whole levels fit.
-    rankdir : {"LR", "TB"}, default "LR"
-        From left to right, or from top to bottom with values on the left of nodes and gradients on the right.
-    engine : str, optional
-        The Graphviz command; see ``Drawing``.
+    width : float, default 900
+        The width of the page in pixels. A graph that is too wide for it is cut into rows where a single value crosses,
+        and below 640 it is drawn from top to bottom. Graphviz, which draws large graphs, does not heed it.
+    rankdir : {"LR", "TB"}, optional
+        From left to right, or from top to bottom; by default as the width has it.
+    engine : {"graphviz", "dot", "graphviz-pure"}, optional
+        Lay out by Graphviz; see ``Drawing``. By default graphs of up to 120 drawn nodes have a layout of their own.
+    font_size : float, default 12
+        The size of numbers in pixels; everything grows with it.
+    dpi : float, default 192
+        The pixels per inch of a PNG.
+    transparent : bool, default False
+        Leave the background out.
+    steps : bool, default False
+        Draw the backward pass step by step: the values, the output's 1, and what each operation hands to its operands.
 
     Returns
     -------
-    Drawing
-        A drawing with ``save``, ``svg``, ``png`` and ``dot``; notebooks show it.
+    Drawing or Series
+        A drawing with ``save``, ``svg``, ``png``, ``pdf``, ``tikz``, ``to_graphviz`` and ``dot``, or one for each step;
+        notebooks show it.
 
     Raises
     ------
     InvalidValueError
-        If ``value`` is not a Value, or ``parameters`` or ``data`` holds anything but Values.
+        If ``value`` is not a Value, or ``parameters``, ``data``, ``highlight`` or ``groups`` holds anything but Values.
     DataError
-        If ``max_nodes``, ``rankdir`` or ``engine`` is invalid.
+        If another argument is invalid, groups overlap, or a node of ``highlight`` is not in the graph. The layout by
+        Graphviz has no frames, steps, stress, font size or transparent background, and says so.
 
     Examples
     --------
@@ -262,43 +481,82 @@ def draw(
     >>> draw(named(sigmoid(w * x), "a"), parameters=[w], data=[x])
     <Drawing: the graph of a, 4 nodes>
     """
-    from microgrid.drawing.dot import Layers, dot_text
+    from microgrid.drawing.contents import Contents, Layers
+    from microgrid.drawing.dot import dot_text
+    from microgrid.drawing.figure import drawn, figure
+    from microgrid.drawing.picture import LARGEST, Picture
+    from microgrid.drawing.series import backward_steps, path_of
 
     _check_node(value)
     if not isinstance(max_nodes, int) or max_nodes < 1:
         raise DataError(f"max_nodes is a whole number from 1, not {max_nodes!r}")
+    for name, size in (("width", width), ("font_size", font_size), ("dpi", dpi)):
+        if not isinstance(size, int | float) or isinstance(size, bool) or not 0 < size < 1e5:
+            raise DataError(f"{name} is a positive number, not {size!r}")
     if engine is not None:
         from microgrid.drawing.render import check_command
 
         check_command(engine)
-    dot, title = dot_text(
+    if rankdir is not None:
+        _check_choice("rankdir", rankdir, ("LR", "TB"))
+    if gradients not in (True, False, "grad"):
+        raise DataError(f'gradients is True, False or "grad", not {gradients!r}')
+    contents = Contents(
         value,
-        layers=Layers(values=values, gradients=gradients, partials=partials, legend=legend),
-        parameters=_nodes("parameters", parameters),
-        data=_nodes("data", data),
-        max_nodes=max_nodes,
-        rankdir=_check_choice("rankdir", rankdir, ("LR", "TB")),
+        Layers(values, bool(gradients), partials, legend, gradients == "grad", _blanks(blanks)),
+        _nodes("parameters", parameters),
+        _nodes("data", data),
+        max_nodes,
     )
-    return Drawing(dot, engine, title=title)
+    stressed = _nodes("highlight", highlight)
+    drawing = Drawing(
+        dot_text(contents, rankdir or "LR"), engine, title=contents.title(), description=contents.description(), dpi=dpi
+    )
+    things = drawn(contents)
+    if engine is not None or len(things) > LARGEST:
+        given = {"highlight": stressed, "groups": groups, "steps": steps, "transparent": transparent}
+        given["font_size"] = font_size != 12.0
+        _check_none_given([name for name, is_given in given.items() if is_given], engine)
+        return drawing
+    shown = figure(contents, things, _groups(things, groups or {}))
+    direction: Any = {"LR": "right", "TB": "down", None: None}[rankdir]
+    picture = Picture(shown, width, direction, font_size, transparent)
+    if steps:
+        return Series(
+            [
+                replace(drawing, title=title, picture=replace(picture, moment=moment))
+                for title, moment in backward_steps(contents, things)
+            ]
+        )
+    moment = path_of(contents, things, stressed) if stressed else None
+    return replace(drawing, picture=replace(picture, moment=moment))
 
 
 @public()
-def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002
-    """Draw a graph as ``draw`` does, with the name and the arguments of micrograd's notebooks.
+def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> graphviz.Digraph:  # noqa: A002
+    """Draw a graph with the graphviz package, with the name, the arguments and the result of micrograd's notebooks.
 
     Parameters
     ----------
     root : Value
         The output.
-    format : {"svg", "png", "dot"}, default "svg"
-        The format that the drawing's ``render`` writes.
+    format : {"svg", "png", "pdf", "dot"}, default "svg"
+        The format that the result's ``render`` and ``pipe`` write.
     rankdir : {"LR", "TB"}, default "LR"
         From left to right or from top to bottom.
 
     Returns
     -------
-    Drawing
-        A drawing; notebooks show it.
+    graphviz.Digraph
+        With ``render``, ``view``, ``pipe`` and ``source``; notebooks show it. Where the system has no ``dot``, the
+        package is told to run ``graphviz-pure``.
+
+    Raises
+    ------
+    MissingPackageError
+        If the graphviz package is not installed.
+    DataError
+        If an argument is invalid.
 
     Examples
     --------
@@ -306,8 +564,40 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> Drawing: 
     >>> draw_dot(Value(1.0) + Value(2.0), format="png").format
     'png'
     """
-    drawing = draw(root, rankdir=rankdir)
-    return Drawing(drawing.dot, format=_check_choice("format", format, _CONTENTS), title=drawing.title)
+    from microgrid.drawing.render import graphviz_package
+
+    _check_choice("format", format, ("svg", "png", "pdf", "dot"))
+    lines = draw(root, rankdir=_check_choice("rankdir", rankdir, ("LR", "TB"))).dot.splitlines(keepends=True)
+    package = graphviz_package()
+    return package.Digraph(format=format, graph_attr={"rankdir": rankdir}, body=lines[1:-1])
+
+
+def _check_none_given(options: Sequence[str], engine: str | None) -> None:
+    """Refuse options that Graphviz's layout does not heed."""
+    if options:
+        why = "choose no engine" if engine else "draw fewer nodes (max_nodes)"
+        raise DataError(f"Graphviz lays this drawing out, and it has no {', '.join(options)}: {why}")
+
+
+def _blanks(given: str | Collection[str]) -> frozenset[str]:
+    names = [given] if isinstance(given, str) else list(given)
+    return frozenset([_check_choice("blanks", name, ("values", "gradients", "partials")) for name in names])
+
+
+def _groups(things: Sequence[Drawn], given: Mapping[str, Iterable[Value]]) -> tuple[Group, ...]:
+    """The frames as the layout takes them; nodes that aren't drawn are left out of them."""
+    from microgrid.layout import Group
+
+    at = {thing.node: index for index, thing in enumerate(things)}
+    groups: list[Group] = []
+    for name, members in given.items():
+        inside = frozenset([at[node] for node in _nodes("groups", members) if node in at])
+        for other in groups:
+            if inside & other.members and not (inside <= other.members or other.members <= inside):
+                raise DataError(f"groups {other.name!r} and {name!r} overlap: put one inside the other")
+        if inside:
+            groups.append(Group(one_line(name), inside))
+    return tuple(groups)
 
 
 _READ = ("op", "parents", "partials", "data", "name", "is_constant")  # the attributes that a drawing reads
@@ -344,11 +634,18 @@ def _check_choice(what: str, chosen: str, choices: Iterable[str]) -> str:
     return chosen
 
 
+_SHOWN_WHOLE = 60  # nodes of a Value's picture in a notebook
+
+
 def _notebook_view(value: Value, include: Any, exclude: Any) -> dict[str, Any]:
-    """A Value's diagram; without a layout engine, what to install."""
-    bundle = draw(value)._repr_mimebundle_(include, exclude)
-    text = repr(value) if len(bundle) > 1 else f"{value!r}\n{bundle['text/plain']}"
-    return bundle | {"text/plain": text}
+    """A Value as its text above its picture, a leaf as its text; after ``backward`` gradients are the nodes' own."""
+    from microgrid.drawing.notebook import wanted
+
+    if value.op is None or not wanted(include, exclude):
+        return {"text/plain": repr(value)}
+    own = any([node.grad != 0.0 for node in topological_order(value)])
+    drawing = draw(value, gradients="grad" if own else True, max_nodes=_SHOWN_WHOLE)
+    return drawing._bundle(repr(value), repr(value), include, exclude)  # noqa: SLF001  # its own class
 
 
 set_notebook_view(_notebook_view)

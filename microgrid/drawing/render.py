@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -11,15 +12,19 @@ import sysconfig
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from microgrid.drawing.dot import LOCAL
 from microgrid.errors import DataError, MissingPackageError, OutputError
 from microgrid.util.labels import width
 
-__all__ = ["COMMANDS", "check_command", "find_command", "render_png", "render_svg"]
+__all__ = ["COMMANDS", "ENGINES", "check_command", "find_command", "graphviz_package", "render_png", "render_svg"]
 
 COMMANDS = ("dot", "graphviz-pure")
 """The commands that can lay a graph out, in order of preference."""
+
+ENGINES = ("graphviz", *COMMANDS)
+"""What users give as ``engine``; "graphviz" is the first command that there is."""
 
 TIMEOUT = 120.0
 """The seconds after which a command is stopped."""
@@ -34,9 +39,9 @@ _NOTES = ("no value for width of", "no hard-coded metrics")  # warnings about te
 
 
 def check_command(name: str) -> None:
-    """Raise a DataError unless the command, which users give as ``engine``, is one of ``COMMANDS``."""
-    if name not in COMMANDS:
-        raise DataError(f"engine is one of {', '.join(COMMANDS)}, or None for the first one found, not {name!r}")
+    """Raise a DataError unless the command, which users give as ``engine``, is one of ``ENGINES``."""
+    if name not in ENGINES:
+        raise DataError(f"engine is one of {', '.join(ENGINES)}, or None for the package's own layout, not {name!r}")
 
 
 def find_command(name: str | None = None) -> str:
@@ -54,6 +59,8 @@ def find_command(name: str | None = None) -> str:
     """
     if name is not None:
         check_command(name)
+    if name == "graphviz":
+        name = None
     for command in [name] if name else COMMANDS:
         found = shutil.which(command) or (shutil.which(command, path=_scripts()) if command != "dot" else None)
         if found:
@@ -62,6 +69,27 @@ def find_command(name: str | None = None) -> str:
         f"there is no {name or 'layout engine'} to render the graph with: pip install 'microgrid-autodiff[draw]', "
         "or install Graphviz (https://graphviz.org) and have its command dot on the PATH"
     )
+
+
+def graphviz_package() -> Any:
+    """The graphviz package; where the system has no ``dot``, told to run the one that there is.
+
+    Raises
+    ------
+    MissingPackageError
+        If it is not installed.
+    """
+    try:
+        import graphviz
+        from graphviz.backend import dot_command
+    except ImportError:
+        raise MissingPackageError(
+            "the graphviz package is not installed: pip install 'microgrid-autodiff[draw]'"
+        ) from None
+    if shutil.which("dot") is None and str(dot_command.DOT_BINARY) == "dot":
+        with contextlib.suppress(MissingPackageError):  # the package then says that there is no Graphviz
+            dot_command.DOT_BINARY = Path(find_command("graphviz-pure"))
+    return graphviz
 
 
 def _scripts() -> str:

@@ -23,7 +23,7 @@ LINE = 14.0
 _ROW = 19.0
 _CIRCLE, _LEAF = 32.0, (34.0, 26.0)
 _WIDEST_NAME = 66.0
-_BREAKS = "·-−+/_, "  # after which a name may be broken; after the first rather than after others
+_BREAKS = "·-−+/_ "  # after which a name may be broken; after the first rather than after others
 
 
 class Listed(NamedTuple):
@@ -137,11 +137,14 @@ def _name_lines(name: str, *, one: bool) -> list[str]:
 
 def leaves_in_a_list(leaves: Sequence[Listed]) -> Vertex:
     """Leaves as the rows of one list: symbol, value, gradient, and the local derivative on the way to their child."""
+    names = {leaf.node.name for leaf in leaves}
+    heading = names.pop() if len(names) == 1 else ""
     table = []
     for leaf in leaves:
         node, partials = leaf.node, leaf.child_node.partials
         partial = partials[leaf.edge] if leaf.edge < len(partials) else ""
-        table.append([shortened(node.symbol, 12), node.value, node.gradient, partial])
+        symbol = node.symbol if heading or not node.name else f"{node.name}, {node.symbol}"
+        table.append([shortened(symbol, 24), node.value, node.gradient, partial])
     kinds = (("symbol", SYMBOL), ("value", NUMBER), ("gradient", NUMBER), ("partial", LABEL))
     rooms = [max([width(row[k], size) for row in table]) for k, (_, size) in enumerate(kinds)]
     total = sum([room + 8 for room in rooms if room]) + 6
@@ -155,4 +158,7 @@ def leaves_in_a_list(leaves: Sequence[Listed]) -> Vertex:
                 owner, edge = (leaf.child, leaf.edge) if kind == "partial" else (leaf.leaf, None)
                 vertex.labels.append(Label(kind, owner, text, x, y, room, size, "start", edge))
             x += room + 8 if room else 0
+    if heading:
+        y = -vertex.half_height - 3 - LINE / 2
+        vertex.labels.append(_label("name", leaves[0].leaf, shortened(heading, 30), 0, y, NAME, "middle", False))
     return vertex.measure()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 
 __all__ = ["html", "number", "one_line", "quoted", "shortened", "width"]
@@ -11,16 +12,16 @@ _BROAD = frozenset("mwMW@%—…∑◄►")
 
 
 def number(x: float) -> str:
-    """A number with four significant digits, or all digits before the point; "0" only for 0.
+    """A number with four significant digits, or all digits before the point; "0" only for 0, "-0.0" for -0.0.
 
     Whole numbers below ten million, and the integer part of others between ten thousand and a million, are written out.
     ``float`` parses every text, to the rounded number.
 
     >>> [number(x) for x in (0.1 + 0.2, 569.0, 12345.6, 1e-12, -0.0, float("nan"))]
-    ['0.3', '569', '12346', '1e-12', '0', 'nan']
+    ['0.3', '569', '12346', '1e-12', '-0.0', 'nan']
     """
     if x == 0.0:
-        return "0"  # of either sign
+        return "0" if math.copysign(1.0, x) > 0 else "-0.0"
     if (x.is_integer() and abs(x) < 1e7) or 1e4 <= abs(x) < 1e6:
         return f"{x:.0f}"
     mantissa, e, exponent = f"{x:.4g}".partition("e")
