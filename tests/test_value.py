@@ -603,19 +603,12 @@ def test_micrograds_names_work() -> None:
     assert x._prev == ()
 
 
-def test_a_notebook_shows_a_value_as_its_diagram_and_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Picture:
-        def __init__(self, value: Value) -> None:
-            self.bundle = {"text/plain": "drawn"} | ({"image/svg+xml": "<svg/>"} if value.name else {})
-
-        def _repr_mimebundle_(self, include: Any, exclude: Any) -> dict[str, str]:
-            return dict(self.bundle)
-
-    monkeypatch.setattr("microgrid.drawing.draw", Picture)
-    drawn = Value(1.0, "v")
-    assert drawn._repr_mimebundle_() == {"image/svg+xml": "<svg/>", "text/plain": repr(drawn)}
-    # Without a layout engine there is only the picture's text, which says what to install.
-    assert Value(1.0)._repr_mimebundle_()["text/plain"] == "Value(data=1.0, grad=0.0)\ndrawn"
+def test_a_notebook_shows_a_value_as_its_text_above_its_picture_and_a_leaf_as_text() -> None:
+    x = Value(3.0, "x")
+    bundle = (x * x)._repr_mimebundle_()
+    assert bundle["text/plain"] == "Value(data=9.0, grad=0.0)"
+    assert bundle["text/html"].startswith("<pre>Value(data=9.0, grad=0.0)</pre>\n<img ")
+    assert x._repr_mimebundle_() == {"text/plain": repr(x)}
 
 
 # ---- copies and pickles ---------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from microgrid.drawing.look import BACK, BACKWARD, FORWARD, INK, LINE, ROLES, SO
 from microgrid.layout import Box, Edge, Label, Layout
 from microgrid.util.labels import width
 
-__all__ = ["FONTS", "Moment", "escaped", "legend_rows", "pieces", "svg_text", "text_of"]
+__all__ = ["FONTS", "Moment", "escaped", "escaped_once", "legend_rows", "pieces", "svg_text", "text_of"]
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _COLOURS = {"value": FORWARD, "gradient": BACKWARD, "terms": BACKWARD, "partial": BACKWARD}
