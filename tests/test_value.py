@@ -1,6 +1,6 @@
 """Value: recording, backward, operators, comparisons, names, copies, strictness, and bad input."""
 
-# ruff: noqa: ARG002, SIM300  # a stand-in takes what the real one takes; operands are tried on either side
+# ruff: noqa: SIM300  # a stand-in takes what the real one takes; operands are tried on either side
 
 from __future__ import annotations
 
