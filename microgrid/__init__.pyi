@@ -59,6 +59,8 @@ from microgrid.formulas.source_code import to_python as to_python
 from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
+from microgrid.pages import Page as Page
+from microgrid.pages import step_through as step_through
 from microgrid.program.program import Program as Program
 from microgrid.util.pytree import ravel as ravel
 
@@ -77,6 +79,7 @@ __all__ = [
     "NonFiniteError",
     "OperationError",
     "OutputError",
+    "Page",
     "PerformanceWarning",
     "Precise",
     "Program",
@@ -178,6 +181,7 @@ __all__ = [
     "softmax",
     "softplus",
     "sqrt",
+    "step_through",
     "strict",
     "sub",
     "sum",

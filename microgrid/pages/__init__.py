@@ -1,0 +1,13 @@
+"""Pages that show backpropagation: ``step_through(value)`` gives one HTML file, for any recorded graph.
+
+``graph`` reads what was recorded, ``picture`` writes it as SVG in the places that ``layout`` found, and ``page`` puts
+the file together. Its numbers are computed in the browser by the rule table written in JavaScript; the page's own
+script and style are in ``assets``.
+"""
+
+from __future__ import annotations
+
+from microgrid.pages.page import Page
+from microgrid.pages.stepping import step_through
+
+__all__ = ["Page", "step_through"]

@@ -1,0 +1,175 @@
+"""What a page knows of a recorded graph: its nodes in order, their names, roles and symbols, and its adjoints.
+
+How the graph is laid out and written is elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from microgrid.core.changes import check_unchanged
+from microgrid.core.engine import Value
+from microgrid.core.graph import pullback, topological_order
+from microgrid.core.plain_text import derivatives
+from microgrid.core.rule import EVERY_RULE, Rule
+from microgrid.errors import InvalidValueError
+from microgrid.util.labels import number, one_line, shortened
+
+__all__ = ["Recorded", "nodes_of", "read", "slopes_of"]
+
+_LONGEST = 500  # characters of a name
+_LONGEST_FORMULA = 48
+_TAKES_A_CONSTANT = {"add", "sub", "mul", "div", "power", "pow"}  # whose symbol may take a constant operand in
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recorded graph as a page shows it. Nodes are known by their places in ``order``."""
+
+    order: list[Value]  # parents before children; the last is the output
+    parents: list[tuple[int, ...]]
+    names: list[str]
+    kinds: list[str]  # operation, parameter, data, input or constant
+    symbols: list[str]  # what stands in the shape
+    shown: list[tuple[int, ...]]  # of each node, which of its operands have an edge: not the constants in its symbol
+    adjoints: list[float]
+    children: list[list[tuple[int, int]]] = field(default_factory=list)  # pairs of a child and the operand's place
+
+    @property
+    def root(self) -> int:
+        """The output's place."""
+        return len(self.order) - 1
+
+    @property
+    def drawn(self) -> list[int]:
+        """The nodes with a place in the picture: all but the constants that stand in symbols."""
+        used = {self.parents[node][edge] for node, edges in enumerate(self.shown) for edge in edges}
+        return [node for node in range(len(self.order)) if node in used or node == self.root]
+
+    def rules(self) -> list[Rule]:
+        """The distinct rules in order of first use."""
+        return list(dict.fromkeys([node.op for node in self.order if node.op is not None]))
+
+    @property
+    def runs(self) -> bool:
+        """Whether the page can compute the graph anew: a user's own operation may be in Python alone."""
+        return all([rule.portable and rule.source is None for rule in self.rules()])
+
+
+def nodes_of(what: str, given: Any) -> list[Value]:
+    """The leaves of a role: one, several, or a model's parameters."""
+    if isinstance(given, Value):
+        return [given]
+    method = getattr(given, "parameters", None)
+    try:
+        nodes = list(method() if callable(method) else given)
+    except TypeError:
+        raise InvalidValueError(
+            f"{what} is a Value, several of them, or a model with a method parameters, not {given!r}"
+        ) from None
+    for node in nodes:
+        if not isinstance(node, Value):
+            raise InvalidValueError(f"{what} has {node!r} of type {type(node).__name__} in it: give Values")
+    return nodes
+
+
+def read(value: Value, parameters: Iterable[Value] = (), data: Iterable[Value] = ()) -> Recorded:
+    """Read a recorded graph.
+
+    Raises
+    ------
+    InvalidValueError
+        If ``value`` is not a Value.
+    DataError
+        If a leaf's ``data`` was changed since the graph was recorded.
+    """
+    if not isinstance(value, Value):
+        raise InvalidValueError(f"only the graph of a Value can be stepped through, not {value!r}")
+    order = topological_order(value)
+    check_unchanged(order)
+    place = {node: index for index, node in enumerate(order)}
+    parents = [tuple([place[parent] for parent in node.parents]) for node in order]
+    children: list[list[tuple[int, int]]] = [[] for _ in order]
+    for child, operands in enumerate(parents):
+        for edge, parent in enumerate(operands):
+            children[parent].append((child, edge))
+    names = _names(order, parents)
+    adjoints = pullback(value, order=order)
+    kinds = _kinds(order, set(parameters), set(data))
+    symbols, shown = _symbols(order, parents, names)
+    return Recorded(order, parents, names, kinds, symbols, shown, [float(adjoints[node]) for node in order], children)
+
+
+def _kinds(order: Sequence[Value], parameters: Collection[Value], data: Collection[Value]) -> list[str]:
+    def kind(node: Value) -> str:
+        if node.op is not None:
+            return "operation"
+        if node.is_constant:
+            return "constant"
+        return "parameter" if node in parameters else "data" if node in data else "input"
+
+    return [kind(node) for node in order]
+
+
+def _names(order: Sequence[Value], parents: Sequence[Sequence[int]]) -> list[str]:
+    """The nodes' own names; a constant's number; a short formula for a result without a name."""
+    names: list[str] = []
+    unnamed = 0
+    for node, operands in zip(order, parents, strict=True):
+        if node.name:
+            names.append(shortened(one_line(node.name), _LONGEST))
+        elif node.op is None:
+            unnamed += not node.is_constant
+            names.append(number(node.data) if node.is_constant else f"v{unnamed}")
+        else:
+            names.append(_formula(node.op, [names[operand] for operand in operands]))
+    return names
+
+
+def _formula(rule: Rule, operands: Sequence[str]) -> str:
+    def atom(text: str) -> str:
+        return f"({text})" if " " in text or text.startswith("-") else text
+
+    if rule.name in ("add", "sub", "mul", "div"):
+        sign = {"add": " + ", "sub": " - ", "mul": "·", "div": "/"}[rule.name]
+        tight = rule.name != "add"
+        left = operands[0] if rule.name in ("add", "sub") else atom(operands[0])
+        text = f"{left}{sign}{atom(operands[1]) if tight else operands[1]}"
+    elif rule.name in ("pow", "power"):
+        text = f"{atom(operands[0])}^{atom(operands[1])}"
+    elif rule.name == "neg":
+        text = f"-{atom(operands[0])}"
+    else:
+        text = f"{rule.name}({', '.join(operands)})"
+    return shortened(text, _LONGEST_FORMULA)
+
+
+def _symbols(
+    order: Sequence[Value], parents: Sequence[tuple[int, ...]], names: Sequence[str]
+) -> tuple[list[str], list[tuple[int, ...]]]:
+    """What stands in each shape, and the operands that have an edge: a constant stands in the circle, as in 1−."""
+    symbols, shown = [], []
+    for index, node in enumerate(order):
+        edges = tuple(range(len(parents[index])))
+        symbol = names[index] if node.op is None else one_line(node.op.symbol or node.op.name)
+        if node.op is not None and node.op.name in _TAKES_A_CONSTANT:
+            first, second = [order[parent].is_constant for parent in parents[index]]
+            if first is not second:
+                constant, edges = (names[parents[index][0 if first else 1]], (1,) if first else (0,))
+                if node.op.name in ("power", "pow"):
+                    symbol = f"{constant}^" if first else f"^{constant}"
+                else:
+                    symbol = f"{constant}{symbol}" if first else f"{symbol}{constant}"
+        symbols.append(shortened(symbol, 18))
+        shown.append(edges)
+    return symbols, shown
+
+
+def slopes_of(rule: Rule) -> list[str]:
+    """The formulas of a rule's local derivatives, one for each operand; none where they are long."""
+    if rule.name not in EVERY_RULE or EVERY_RULE[rule.name] is not rule or rule.arity is None:
+        return []
+    texts = derivatives(rule)
+    return texts if max(map(len, texts), default=99) <= 24 else []
