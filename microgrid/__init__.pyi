@@ -60,6 +60,7 @@ from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
 from microgrid.pages import Page as Page
+from microgrid.pages import animate as animate
 from microgrid.pages import step_through as step_through
 from microgrid.program.program import Program as Program
 from microgrid.util.pytree import ravel as ravel
@@ -91,6 +92,7 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "animate",
     "asin",
     "asinh",
     "assert_gradients",

@@ -425,3 +425,114 @@ def test_first_paint_and_a_slider_move_are_quick(browser: Any, tmp_path: Path) -
     print(f"{len(topological_order(out))} nodes: first paint after {paint:.0f} ms, a slider's move {moves:.1f} ms")
     assert paint < 10_000  # a page that hangs fails; the numbers are for reading
     assert moves < 1_000
+
+
+# ---- training -------------------------------------------------------------------------------------------------
+
+SAMPLES = [
+    (-0.07, -0.728, 0),
+    (-0.357, -0.717, 0),
+    (0.609, 0.331, 1),
+    (0.271, 1.501, 1),
+    (0.2, -0.4, 0),
+    (-0.1, 0.4, 1),
+]
+
+
+def trained(steps: int, rate: float) -> list[list[float]]:
+    """The parameters at each step, from graphs that Python records."""
+    at = [0.5, -0.25, 0.1]
+    history = [at]
+    for _ in range(steps):
+        sums = [0.0, 0.0, 0.0]
+        for *x, y in SAMPLES:
+            graph = logistic.sample_loss(x, y, at[:2], at[2])
+            graph.loss.backward()
+            sums = [total + leaf.grad for total, leaf in zip(sums, (*graph.w, graph.b), strict=True)]
+        at = [number - rate * (total / len(SAMPLES)) for number, total in zip(at, sums, strict=True)]
+        history.append(at)
+    return history
+
+
+def leaves_in_the_page(tab: Any) -> dict[str, float]:
+    tab.click("[data-mode=move]")
+    rows = tab.locator("[data-leaf]").all()
+    return {row.locator("b").inner_text(): float(row.locator("input[type=number]").input_value()) for row in rows}
+
+
+@needs_chromium
+def test_training_in_the_page_reaches_pythons_parameters(browser: Any, tmp_path: Path) -> None:
+    tab = opened(browser, page_of_the_loss(samples=SAMPLES, rate=2.0), tmp_path)
+    tab.click("[data-mode=train]")
+    for _ in range(25):
+        tab.click("#onestep")
+    assert "after 25 steps" in tab.inner_text("#lossnow")
+    history = trained(25, 2.0)
+    assert shown_number(history[-1][0]) in tab.inner_text("#parameters")
+    found = leaves_in_the_page(tab)
+    for name, wanted in zip(("w1", "w2", "b"), history[-1], strict=True):
+        assert found[name] == float(f"{wanted:.8g}")
+    tab.click("[data-mode=step]")  # that very backward pass
+    moved = logistic.sample_loss(SAMPLES[0][:2], SAMPLES[0][2], history[-1][:2], history[-1][2])
+    moved.loss.backward()
+    assert shown_number(moved.w[0].grad) in numbers(tab, "g").values()
+    assert tab.faults == []
+
+
+@needs_chromium
+def test_a_sample_is_chosen_and_its_graph_is_shown(browser: Any, tmp_path: Path) -> None:
+    tab = opened(browser, page_of_the_loss(samples=SAMPLES), tmp_path)
+    assert "one sample, × 6" in tab.text_content("svg.wide .frame")
+    tab.click("[data-mode=train]")
+    tab.locator("#samples").focus()
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
+    assert "sample 3 of 6, y = 1" in tab.inner_text("#linked")
+    assert "0.609" in numbers(tab, "v").values()
+    tab.click("#worst")
+    losses = [logistic.sample_loss(x, y, [0.5, -0.25], 0.1).loss.data for *x, y in SAMPLES]
+    assert f"sample {losses.index(max(losses)) + 1} of 6" in tab.inner_text("#linked")
+    tab.click("#run")
+    tab.wait_for_function("/after [3-9]/.test(document.getElementById('lossnow').textContent)")
+    tab.click("#run")
+    assert tab.faults == []
+
+
+@needs_chromium
+def test_a_recorded_run_is_shown_step_by_step(browser: Any, tmp_path: Path) -> None:
+    graph = loss_of_a_sample()
+    history = trained(5, 1.0)
+    roles: dict[str, Any] = {"parameters": [*graph.w, graph.b], "data": [*graph.x, graph.y]}
+    page = microgrid.animate(graph.loss, history, samples=SAMPLES, **roles)
+    tab = opened(browser, page, tmp_path)
+    tab.locator("#at").fill("4")
+    assert "after 4 steps" in tab.inner_text("#lossnow")
+    assert f"w1 = {shown_number(history[4][0])}" in tab.inner_text("#parameters")
+    by_name = [dict(zip(("w1", "w2", "b"), step, strict=True)) for step in history]
+    assert microgrid.animate(graph.loss, by_name, samples=SAMPLES, **roles).html == page.html
+
+
+def test_what_training_needs_is_asked_for() -> None:
+    graph = loss_of_a_sample()
+    data = [*graph.x, graph.y]
+    for options, message in (
+        ({"parameters": [graph.b], "data": data, "samples": []}, "samples is empty"),
+        ({"parameters": [graph.b], "data": data, "samples": [(1.0, 2.0)]}, "sample 0 has 2 numbers, and data has 3"),
+        ({"parameters": [graph.b], "data": data, "samples": [(1.0, 2.0, math.nan)]}, "not finite"),
+        ({"data": data, "samples": SAMPLES}, "nothing to train"),
+        ({"parameters": [graph.b], "data": data, "samples": SAMPLES, "rate": -1.0}, "rate is a positive number"),
+        ({"parameters": [graph.b], "data": [*data, Value(1.0, "q")], "samples": [(1, 2, 0, 1)]}, "not in the graph"),
+    ):
+        with pytest.raises(DataError, match=message):
+            step_through(graph.loss, **options)
+    with pytest.raises(DataError, match=r"step 1 of the run has 2 numbers for 1 parameter"):
+        microgrid.animate(graph.loss, [[1.0], [1.0, 2.0]], parameters=graph.b, data=data, samples=SAMPLES)
+
+
+@pytest.mark.parametrize(("form", "named_as", "threshold"), [("textbook", "a", 0.5), ("logit", "z", 0.0)])
+def test_what_the_model_predicts_is_found(form: Any, named_as: str, threshold: float) -> None:
+    graph = logistic.sample_loss([-0.07, -0.728], 0, [0.5, -0.25], 0.1, form=form)
+    page = step_through(graph.loss, parameters=[*graph.w, graph.b], data=[*graph.x, graph.y], samples=SAMPLES)
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', page.html)[0])
+    assert data["nodes"][data["training"]["prediction"]]["n"] == named_as
+    assert data["training"]["threshold"] == threshold

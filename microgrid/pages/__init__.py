@@ -8,6 +8,6 @@ script and style are in ``assets``.
 from __future__ import annotations
 
 from microgrid.pages.page import Page
-from microgrid.pages.stepping import step_through
+from microgrid.pages.stepping import animate, step_through
 
-__all__ = ["Page", "step_through"]
+__all__ = ["Page", "animate", "step_through"]

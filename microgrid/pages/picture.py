@@ -148,7 +148,7 @@ class _Picture:
         name = escape(graph.names[node])
         return (
             f'<g class="n {kind}{" again" if box.again else ""}" data-n="{node}" role="button" tabindex="-1" '
-            f'aria-label="{name}{told}"><title>{name}</title>{inside}{texts}</g>'
+            f'aria-label="{name}{told}">{inside}{texts}</g>'
         )
 
     def _label(self, label: Label, node: int) -> str:

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 from microgrid._public import public
 from microgrid.core.engine import Value
+from microgrid.errors import DataError
 from microgrid.pages.graph import Recorded, nodes_of, read
 from microgrid.pages.page import Page, assemble, numbers_table
 from microgrid.pages.picture import laid_out, svg
+from microgrid.pages.training import plate, run_of, training_data
 from microgrid.util.labels import shortened
 from microgrid.util.wording import counted
 
-__all__ = ["page_of", "step_through"]
+__all__ = ["animate", "page_of", "step_through"]
 
 _WIDTHS = {"wide": 1128.0, "middle": 760.0, "narrow": 366.0}
+_COLOURS = re.compile(r' (?:fill|stroke)="#\w+"')  # which the page's style sheet has, for both themes
 _MOST_FOR_EACH_WIDTH = 70
 _LARGEST_IN_TABLE = 300
 
 
 @public()
-def step_through(value: Value, *, parameters: Any = (), data: Any = (), title: str | None = None) -> Page:
+def step_through(
+    value: Value,
+    *,
+    parameters: Any = (),
+    data: Any = (),
+    samples: Iterable[Any] | None = None,
+    rate: float = 1.0,
+    title: str | None = None,
+) -> Page:
     """Step through a graph, forward and backward, on a page of its own.
 
     The page opens with all numbers shown. ``next`` and ``back``, the arrow keys or a click on a node go through the
@@ -36,6 +49,12 @@ def step_through(value: Value, *, parameters: Any = (), data: Any = (), title: s
         The output.
     parameters, data : Value, iterable of Value, or model, default ()
         The leaves that are parameters or data. A model is an object with a method ``parameters``.
+    samples : iterable of rows, optional
+        With samples the page trains: ``value`` is the loss of one sample, and gradient descent moves the parameters
+        against the mean gradient over the samples. A row has a number for each of ``data``, in their order, or is a
+        mapping from their names.
+    rate : float, default 1.0
+        The learning rate that training begins with.
     title : str, optional
         By default the output's name.
 
@@ -49,7 +68,7 @@ def step_through(value: Value, *, parameters: Any = (), data: Any = (), title: s
     InvalidValueError
         If ``value`` is not a Value, or ``parameters`` or ``data`` holds anything but Values.
     DataError
-        If a leaf's ``data`` was changed since the graph was recorded.
+        If a leaf's ``data`` was changed since the graph was recorded, or the samples don't fit ``data``.
 
     Examples
     --------
@@ -61,18 +80,79 @@ def step_through(value: Value, *, parameters: Any = (), data: Any = (), title: s
     >>> "https:" in page.html
     False
     """
-    graph = read(value, nodes_of("parameters", parameters), nodes_of("data", data))
-    return page_of(graph, title)
+    leaves = nodes_of("data", data)
+    graph = read(value, nodes_of("parameters", parameters), leaves)
+    heading = f"step through {graph.names[graph.root]}" if title is None else title
+    if samples is None:
+        return page_of(graph, heading)
+    training = training_data(graph, _of_the_graph(graph, leaves), samples, rate)
+    return page_of(graph, heading, {"training": training})
 
 
-def page_of(graph: Recorded, title: str | None = None) -> Page:
-    """The page of a graph that was read."""
-    name = shortened(title or graph.names[graph.root], 120)
-    heading = f"step through {name}" if title is None else name
-    pictures, first = _pictures(graph, heading, ())
+@public()
+def animate(
+    value: Value,
+    run: Iterable[Any],
+    *,
+    parameters: Any,
+    data: Any,
+    samples: Iterable[Any],
+    title: str | None = None,
+) -> Page:
+    """Show a training run that was recorded in Python, step by step, on the page of ``step_through``.
+
+    Parameters
+    ----------
+    value : Value
+        The loss of one sample.
+    run : iterable
+        The parameters' numbers at each step: in the order of ``parameters``, or as a mapping from their names.
+    parameters, data, samples, title
+        As for ``step_through``.
+
+    Returns
+    -------
+    Page
+        It opens at the first step of the run.
+
+    Raises
+    ------
+    InvalidValueError, DataError
+        As ``step_through`` does; also if a step doesn't fit ``parameters``.
+
+    Examples
+    --------
+    >>> from microgrid import Value, animate
+    >>> w, x, y = Value(0.0, "w"), Value(1.0, "x"), Value(2.0, "y")
+    >>> loss = (w * x - y) ** 2
+    >>> animate(loss, [[0.0], [1.0], [1.5]], parameters=[w], data=[x, y], samples=[(1.0, 2.0), (2.0, 3.0)])
+    <Page: a run of 3 steps>
+    """
+    moved, leaves = nodes_of("parameters", parameters), nodes_of("data", data)
+    graph = read(value, moved, leaves)
+    steps = run_of(graph, _of_the_graph(graph, moved), run)
+    training = training_data(graph, _of_the_graph(graph, leaves), samples, 1.0, steps)
+    heading = f"a run of {counted(len(steps), 'step')}" if title is None else title
+    return page_of(graph, heading, {"training": training, "mode": "train"})
+
+
+def _of_the_graph(graph: Recorded, leaves: Sequence[Value]) -> Sequence[Value]:
+    there = set(graph.order)
+    for leaf in leaves:
+        if leaf not in there:
+            raise DataError(f"{leaf!r} is not in the graph of {graph.names[graph.root]}: leave it out")
+    return leaves
+
+
+def page_of(graph: Recorded, title: str, data: Mapping[str, Any] = MappingProxyType({})) -> Page:
+    """The page of a graph that was read; ``data`` is what its script needs besides."""
+    heading = shortened(title, 120)
+    training = data.get("training")
+    groups = [plate(graph, len(training["samples"]))] if training else []
+    pictures, first = _pictures(graph, heading, groups)
     note = "" if graph.runs else _frozen(graph)
     below = numbers_table(graph) if len(graph.order) <= _LARGEST_IN_TABLE else ""
-    html = assemble(graph, pictures, heading, data={}, note=note, below=below)
+    html = assemble(graph, pictures, heading, data=data, note=note, below=below)
     return Page(html, first, heading)
 
 
@@ -82,12 +162,13 @@ def _pictures(graph: Recorded, title: str, groups: Sequence[tuple[str, Collectio
     widest = laid_out(graph, _WIDTHS["wide"], groups)
     first = svg(graph, widest, told)
     if widest.width > 1.6 * _WIDTHS["wide"] or len(graph.order) > _MOST_FOR_EACH_WIDTH:
-        return first.replace('class="g"', 'class="g wide middle narrow right large"', 1), first
+        only = first.replace('class="g"', 'class="g wide middle narrow right large"', 1)
+        return _COLOURS.sub("", only), first
     marked = [first.replace('class="g"', f'class="g wide {widest.direction}"', 1)]
     for name in ("middle", "narrow"):
         layout = laid_out(graph, _WIDTHS[name], groups)
         marked.append(svg(graph, layout, told).replace('class="g"', f'class="g {name} {layout.direction}"', 1))
-    return "\n".join(marked), first
+    return _COLOURS.sub("", "\n".join(marked)), first
 
 
 def _frozen(graph: Recorded) -> str:

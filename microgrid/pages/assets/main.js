@@ -2,8 +2,10 @@
 let mode = "";
 const MODES = { step: { title: "step through" } };
 if (G.runs && LEAVES.length) MODES.move = Object.assign(sliders, { title: "move numbers" });
+if (T) MODES.train = training;
 
 function choose(next) {
+  MODES[mode]?.hide?.();
   mode = next;
   play(false);
   view.step = mode === "step" ? view.step : STEPS.length - 1;
