@@ -186,7 +186,7 @@ def test_each_step_shows_what_python_has_and_nothing_before_its_time(browser: An
 
 @needs_chromium
 def test_keys_clicks_links_and_the_slider_go_to_steps(browser: Any, tmp_path: Path) -> None:
-    tab = opened(browser, page_of_the_loss(), tmp_path, link="#step=22")
+    tab = opened(browser, page_of_the_loss(), tmp_path, link="#step=22", bypass_csp=True)
 
     def says() -> str:
         return str(tab.inner_text("#say"))
@@ -481,7 +481,7 @@ def test_training_in_the_page_reaches_pythons_parameters(browser: Any, tmp_path:
 
 @needs_chromium
 def test_a_sample_is_chosen_and_its_graph_is_shown(browser: Any, tmp_path: Path) -> None:
-    tab = opened(browser, page_of_the_loss(samples=SAMPLES), tmp_path)
+    tab = opened(browser, page_of_the_loss(samples=SAMPLES), tmp_path, bypass_csp=True)
     assert "one sample, × 6" in tab.text_content("svg.wide .frame")
     tab.click("[data-mode=train]")
     tab.locator("#samples").focus()

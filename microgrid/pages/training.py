@@ -135,7 +135,8 @@ def run_of(graph: Recorded, parameters: Sequence[Value], run: Iterable[Any]) -> 
         )
         if len(numbers) != len(parameters):
             raise DataError(
-                f"step {index} of the run has {counted(len(numbers), 'number')} for {counted(len(parameters), 'parameter')}"
+                f"step {index} of the run has {counted(len(numbers), 'number')} for "
+                f"{counted(len(parameters), 'parameter')}"
             )
         row = [as_value(number).data for number in numbers]
         if not all([math.isfinite(number) for number in row]):
