@@ -59,8 +59,11 @@ from microgrid.formulas.source_code import to_python as to_python
 from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
+from microgrid.pages import Exercise as Exercise
 from microgrid.pages import Page as Page
+from microgrid.pages import Verdict as Verdict
 from microgrid.pages import animate as animate
+from microgrid.pages import exercise as exercise
 from microgrid.pages import step_through as step_through
 from microgrid.program.program import Program as Program
 from microgrid.util.pytree import ravel as ravel
@@ -71,6 +74,7 @@ __all__ = [
     "DataError",
     "Derivation",
     "Drawing",
+    "Exercise",
     "FormulaError",
     "GradientError",
     "Interval",
@@ -88,6 +92,7 @@ __all__ = [
     "Region",
     "Value",
     "ValueArray",
+    "Verdict",
     "abs",
     "acos",
     "acosh",
@@ -123,6 +128,7 @@ __all__ = [
     "erfc",
     "erfcx",
     "erfinv",
+    "exercise",
     "exp",
     "exp2",
     "explain",

@@ -536,3 +536,119 @@ def test_what_the_model_predicts_is_found(form: Any, named_as: str, threshold: f
     data = json.loads(re.findall(r'id="data">(.*?)</script>', page.html)[0])
     assert data["nodes"][data["training"]["prediction"]]["n"] == named_as
     assert data["training"]["threshold"] == threshold
+
+
+# ---- exercises ------------------------------------------------------------------------------------------------
+
+ANSWERS = [  # to ∂L/∂a, ∂L/∂z, ∂L/∂w1: what is typed, and what the verdict says
+    ("a", "(1-y)/(1-a) - y/a", "right"),
+    ("a", "(1-y)/(1-a)", "a path is missing: the one through log a"),
+    ("a", "y/a - (1-y)/(1-a)", "the sign is turned round"),
+    ("z", "a - y", "right"),
+    ("z", "sigmoid(w1*x1 + w2*x2 + b) − y", "right"),
+    ("z", "y - a", "the sign is turned round"),
+    ("z", "2*(a - y)", "a factor of 2 too much"),
+    ("z", "0.5614", "right"),
+    ("z", "-0.5614", "the sign is turned round"),
+    ("z", "0.2", "not equal"),
+    ("z", "0.5614 + 0*a", "a stale value"),
+    ("w1", "(a-y)*x1", "right"),
+    ("w1", "(a - y)·x1", "right"),
+    ("w1", "x1", "that is the local derivative of w1·x1 alone"),
+    ("w1", "a-y", "that is what arrives at w1·x1: the local derivative is missing"),
+    ("w1", "(a-y)*w1", "that takes the derivative by x1, the other operand"),
+    ("w1", "-2*(a-y)*x1", "a factor of −2 too much"),
+    ("z", "a-y^2", "right at these numbers only"),  # any number may be a label
+    ("w1", "w2", "not equal"),
+]
+UNREADABLE = [
+    ("z", "alert(1)", "no number is called alert"),
+    ("z", "constructor", "no number is called constructor"),
+    ("z", "a y", "write w*x, not w x"),
+    ("z", "(a - y", "without its )"),
+    ("z", "a -", "too early"),
+]
+
+
+def exercise_on_the_loss(hide: Any = ("a", "z", "w1")) -> microgrid.Exercise:
+    graph = loss_of_a_sample()
+    return microgrid.exercise(graph.loss, hide, parameters=[*graph.w, graph.b], data=[*graph.x, graph.y])
+
+
+@needs_chromium
+def test_typed_answers_are_judged_on_the_page(browser: Any, tmp_path: Path) -> None:
+    page = exercise_on_the_loss()
+    tab = opened(browser, page, tmp_path)
+    order = topological_order(page.graph.order[-1])
+    rows = {order[page.graph.names.index(name)].name: index for index, name in enumerate(("a", "z", "w1"))}
+    for name, typed, verdict in [*ANSWERS, *UNREADABLE]:
+        row = tab.locator(".task").nth(rows[name])
+        row.locator("input").fill(typed)
+        row.locator("input").press("Enter")
+        said = row.locator("[role=status]").inner_text()
+        assert verdict in said, (name, typed, said)
+        assert said.startswith("✓" if verdict == "right" else "✗" if (name, typed, verdict) in ANSWERS else "…")
+    assert "3 of 3" in tab.inner_text("#score")
+    assert tab.faults == []
+
+
+def test_typed_answers_are_judged_in_python() -> None:
+    task = exercise_on_the_loss()
+    assert task.asked == ("∂L/∂a", "∂L/∂z", "∂L/∂w1")
+    for name, typed, verdict in ANSWERS:
+        found = task.judge(name, typed.replace("^", "**").replace("·", "*"))
+        assert bool(found) == (verdict == "right"), (name, typed, str(found))
+        assert verdict.replace("−", "-") in str(found), (name, typed, str(found))
+    assert task.judge("∂L/∂z", "a - y").reason == "proved equal"
+    assert task.judge("z", 0.5614)
+    for name, typed, _ in UNREADABLE:
+        with pytest.raises(microgrid.FormulaError):
+            task.judge(name, typed)
+    with pytest.raises(DataError, match="is not asked for"):
+        task.judge("b", 1.0)
+
+
+def test_what_is_hidden_is_not_given_away_by_a_neighbour() -> None:
+    page = exercise_on_the_loss(["z"])
+    places = {name: str(index) for index, name in enumerate(page.graph.names)}
+    for name in (
+        "z",
+        "b",
+        "w1·x1",
+        "w2·x2",
+        "-z",
+    ):  # what the sum and the minus hand on without changing more than a sign
+        assert re.search(rf'data-g="{places[name]}"[^>]*>\?<', page.picture), name
+    assert re.search(rf'data-g="{places["a"]}"[^>]*>2.28<', page.picture)
+    assert "0.5614</text>" in page.picture  # a itself, which happens to be as large: y is 0
+    visible = re.sub(r"<script.*?</script>", "", page.html, flags=re.DOTALL)
+    assert "<table" not in visible
+
+
+@pytest.mark.parametrize("hide", ["gradients", "partials", "steps", None])
+def test_everything_that_can_be_hidden_has_a_right_answer(hide: Any) -> None:
+    task = exercise_on_the_loss(hide)
+    graph = task.graph
+    adjoints = pullback(graph.order[-1])
+    for symbol, key in zip(task.asked, task.tasks, strict=True):
+        node, _, edge = key[1:].partition(".")
+        value = graph.order[int(node)]
+        truth = {"v": value.data, "g": adjoints[value], "d": value.partials[int(edge)] if edge else 0.0}[key[0]]
+        assert task.judge(symbol, truth)
+        assert not task.judge(symbol, truth + 0.7)
+
+
+def test_a_sheet_has_blanks_and_on_request_answers() -> None:
+    task = exercise_on_the_loss()
+    blank, solved = task.sheet().html, task.sheet(solutions=True).html
+    assert "<script" not in solved
+    assert blank.count("class='blank'") == 3
+    assert blank.count(">?<") > 3
+    assert "∂L/∂w1 = −0.0393" not in blank
+    assert "∂L/∂w1 = −0.0393" in solved
+    with pytest.raises(DataError, match="nothing of this graph is left"):
+        microgrid.exercise(Value(1.0, name="x"))
+    with pytest.raises(DataError, match="which is to be hidden"):
+        exercise_on_the_loss(["q"])
+    with pytest.raises(DataError, match="hide is 'gradients'"):
+        exercise_on_the_loss("everything")

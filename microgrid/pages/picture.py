@@ -75,18 +75,22 @@ def _goes_into_lists(graph: Recorded, node: int) -> bool:
     return all([rule is not None and rule.arity is None for rule in rules])
 
 
-def svg(graph: Recorded, layout: Layout, title: str) -> str:
-    """The graph with all values, gradients and local derivatives."""
+def svg(graph: Recorded, layout: Layout, title: str, hidden: Collection[str] = ()) -> str:
+    """The graph with all values, gradients and local derivatives.
+
+    ``hidden`` are those that are shown as ?: "v5", the value of node 5, "g5", its gradient, "d7.0", the derivative of
+    node 7 by its first operand.
+    """
     size = f'viewBox="0 0 {layout.width:g} {layout.height:g}" width="{layout.width:g}" height="{layout.height:g}"'
     told = f'role="group" aria-label="{escape(title)}" font-family="system-ui, DejaVu Sans, sans-serif"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="g" {size} {told}>'
     background = f'<rect class="bg" width="100%" height="100%" fill="{_BACKGROUND}"/>'
-    return "\n".join([head, background, *_Picture(graph, layout).parts(), "</svg>"])
+    return "\n".join([head, background, *_Picture(graph, layout, hidden).parts(), "</svg>"])
 
 
 class _Picture:
-    def __init__(self, graph: Recorded, layout: Layout) -> None:
-        self.graph, self.layout = graph, layout
+    def __init__(self, graph: Recorded, layout: Layout, hidden: Collection[str]) -> None:
+        self.graph, self.layout, self.hidden = graph, layout, hidden
         self.drawn = graph.drawn
 
     def parts(self) -> Iterator[str]:
@@ -129,7 +133,8 @@ class _Picture:
     def _partial(self, label: Label) -> str:
         node = self.drawn[label.node]
         edge = self.graph.shown[node][label.edge or 0]
-        text = _ARROW[self.layout.direction] + shown_number(self.graph.order[node].partials[edge], _DIGITS_ON_EDGE)
+        number = shown_number(self.graph.order[node].partials[edge], _DIGITS_ON_EDGE)
+        text = _ARROW[self.layout.direction] + self._unless_hidden(f"d{node}.{edge}", number)
         return _text("pt", label.x, label.y, label.size, label.anchor, _BACKWARD, text, f'data-d="{node}.{edge}"')
 
     def _node(self, box: Box, labels: Sequence[Label]) -> str:
@@ -143,8 +148,7 @@ class _Picture:
             bigger = Box(box.node, box.shape, box.x, box.y, box.width + 6, box.height + 6)
             inside = _SHAPES[box.shape](bigger, f'fill="none" stroke="{line}"') + inside
         texts = "".join([self._label(label, node) for label in labels])
-        told = "" if kind == "constant" else f" = {shown_number(graph.order[node].data)}, gradient "
-        told += "" if kind == "constant" else shown_number(graph.adjoints[node])
+        told = "" if kind == "constant" else f" = {self._value(node)}, gradient {self._gradient(node)}"
         name = escape(graph.names[node])
         return (
             f'<g class="n {kind}{" again" if box.again else ""}" data-n="{node}" role="button" tabindex="-1" '
@@ -152,13 +156,21 @@ class _Picture:
         )
 
     def _label(self, label: Label, node: int) -> str:
-        value = self.graph.order[node].data
         if label.kind == "value":
-            return self._number("v", label, _FORWARD, shown_number(value), f'data-v="{node}"')
+            return self._number("v", label, _FORWARD, self._value(node), f'data-v="{node}"')
         if label.kind == "gradient":
-            return self._number("gr", label, _BACKWARD, shown_number(self.graph.adjoints[node]), f'data-g="{node}"')
+            return self._number("gr", label, _BACKWARD, self._gradient(node), f'data-g="{node}"')
         style = ("nm", _INK) if label.kind == "name" else ("sy", _INK)
         return _text(style[0], label.x, label.y, label.size, label.anchor, style[1], label.text)
+
+    def _value(self, node: int) -> str:
+        return self._unless_hidden(f"v{node}", shown_number(self.graph.order[node].data))
+
+    def _gradient(self, node: int) -> str:
+        return self._unless_hidden(f"g{node}", shown_number(self.graph.adjoints[node]))
+
+    def _unless_hidden(self, key: str, text: str) -> str:
+        return "?" if key in self.hidden else text
 
     def _number(self, style: str, label: Label, colour: str, text: str, data: str) -> str:
         return _text(style, label.x, label.y, label.size, label.anchor, colour, text, data)

@@ -14,6 +14,7 @@ from microgrid.errors import DataError
 from microgrid.pages.graph import Recorded, nodes_of, read
 from microgrid.pages.page import Page, assemble, numbers_table
 from microgrid.pages.picture import laid_out, svg
+from microgrid.pages.tasks import described, hidden_by, proposed
 from microgrid.pages.training import plate, run_of, training_data
 from microgrid.util.labels import shortened
 from microgrid.util.wording import counted
@@ -83,10 +84,11 @@ def step_through(
     leaves = nodes_of("data", data)
     graph = read(value, nodes_of("parameters", parameters), leaves)
     heading = f"step through {graph.names[graph.root]}" if title is None else title
-    if samples is None:
-        return page_of(graph, heading)
-    training = training_data(graph, _of_the_graph(graph, leaves), samples, rate)
-    return page_of(graph, heading, {"training": training})
+    tasks = proposed(graph) if graph.runs else []
+    more: dict[str, Any] = {"exercise": described(graph, tasks)} if tasks else {}
+    if samples is not None:
+        more["training"] = training_data(graph, _of_the_graph(graph, leaves), samples, rate)
+    return page_of(graph, heading, more)
 
 
 @public()
@@ -149,25 +151,29 @@ def page_of(graph: Recorded, title: str, data: Mapping[str, Any] = MappingProxyT
     heading = shortened(title, 120)
     training = data.get("training")
     groups = [plate(graph, len(training["samples"]))] if training else []
-    pictures, first = _pictures(graph, heading, groups)
+    only = data.get("mode") == "exercise"
+    hidden = hidden_by(graph, data["exercise"]["asked"]) if only else set()
+    pictures, first = _pictures(graph, heading, groups, hidden)
     note = "" if graph.runs else _frozen(graph)
-    below = numbers_table(graph) if len(graph.order) <= _LARGEST_IN_TABLE else ""
+    below = numbers_table(graph) if len(graph.order) <= _LARGEST_IN_TABLE and not only else ""
     html = assemble(graph, pictures, heading, data=data, note=note, below=below)
     return Page(html, first, heading)
 
 
-def _pictures(graph: Recorded, title: str, groups: Sequence[tuple[str, Collection[int]]]) -> tuple[str, str]:
+def _pictures(
+    graph: Recorded, title: str, groups: Sequence[tuple[str, Collection[int]]], hidden: Collection[str]
+) -> tuple[str, str]:
     """The graph laid out for three widths, and the picture for the widest."""
     told = f"the graph of {title}, {counted(len(graph.order), 'node')}"
     widest = laid_out(graph, _WIDTHS["wide"], groups)
-    first = svg(graph, widest, told)
+    first = svg(graph, widest, told, hidden)
     if widest.width > 1.6 * _WIDTHS["wide"] or len(graph.order) > _MOST_FOR_EACH_WIDTH:
         only = first.replace('class="g"', 'class="g wide middle narrow right large"', 1)
         return _COLOURS.sub("", only), first
     marked = [first.replace('class="g"', f'class="g wide {widest.direction}"', 1)]
     for name in ("middle", "narrow"):
         layout = laid_out(graph, _WIDTHS[name], groups)
-        marked.append(svg(graph, layout, told).replace('class="g"', f'class="g {name} {layout.direction}"', 1))
+        marked.append(svg(graph, layout, told, hidden).replace('class="g"', f'class="g {name} {layout.direction}"', 1))
     return _COLOURS.sub("", "\n".join(marked)), first
 
 

@@ -3,6 +3,8 @@ let mode = "";
 const MODES = { step: { title: "step through" } };
 if (G.runs && LEAVES.length) MODES.move = Object.assign(sliders, { title: "move numbers" });
 if (T) MODES.train = training;
+if (G.exercise) MODES.exercise = exercises;
+if (G.only) for (const key in MODES) if (key !== G.only) delete MODES[key];
 
 function choose(next) {
   MODES[mode]?.hide?.();
@@ -30,6 +32,7 @@ get("tabs").hidden = Object.keys(MODES).length < 2;
 function fromLink() {
   const step = /step=(\d+)/.exec(location.hash);
   if (!step) return;
+  if (!MODES.step) return;
   if (mode !== "step") choose("step");
   go(+step[1]);
 }
@@ -41,7 +44,7 @@ addEventListener("resize", () => {
   band = now;
 });
 
-choose(Object.hasOwn(MODES, G.mode) ? G.mode : "step");
+choose(Object.hasOwn(MODES, G.mode) ? G.mode : Object.keys(MODES)[0]);
 fromLink();
 
 // In a notebook's frame: its height is told, and the notebook's theme is taken.
