@@ -25,6 +25,7 @@ from microgrid.core.rule import Region
 from microgrid.core.strictness import strict
 from microgrid.core.value import named
 from microgrid.core.value import set_numpy_functions as _set_numpy_functions
+from microgrid.core.value import set_pages as _set_pages
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -54,6 +55,7 @@ __all__ = [
     "GradientError",
     "Interval",
     "InvalidValueError",
+    "Marked",
     "MicrogridError",
     "MissingPackageError",
     "NonFiniteError",
@@ -67,7 +69,6 @@ __all__ = [
     "Region",
     "Value",
     "ValueArray",
-    "Verdict",
     "animate",
     "assert_gradients",
     "check_gradients",
@@ -122,7 +123,7 @@ _LATER = {
     "checking": ("Interval", "assert_gradients", "check_gradients"),
     "compiler.api": ("Compiled", "compile"),
     "derivations.derivation": ("Derivation", "explain"),
-    "pages": ("Exercise", "Page", "Verdict", "animate", "exercise", "step_through"),
+    "pages": ("Exercise", "Marked", "Page", "animate", "exercise", "step_through"),
     "core.custom_operations": ("custom",),
     "program.program": ("Program",),
     "derivations.proof": ("Proof", "prove"),
@@ -150,6 +151,7 @@ sys.modules.update(dict.fromkeys([f"microgrid.{name}" for name in _FORMER], sys.
 
 
 _set_numpy_functions(lambda: importlib.import_module("microgrid.arrays.values"))
+_set_pages(lambda: importlib.import_module("microgrid.pages"))
 
 
 def __getattr__(name: str) -> Any:

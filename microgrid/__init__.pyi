@@ -60,8 +60,8 @@ from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
 from microgrid.pages import Exercise as Exercise
+from microgrid.pages import Marked as Marked
 from microgrid.pages import Page as Page
-from microgrid.pages import Verdict as Verdict
 from microgrid.pages import animate as animate
 from microgrid.pages import exercise as exercise
 from microgrid.pages import step_through as step_through
@@ -79,6 +79,7 @@ __all__ = [
     "GradientError",
     "Interval",
     "InvalidValueError",
+    "Marked",
     "MicrogridError",
     "MissingPackageError",
     "NonFiniteError",
@@ -92,7 +93,6 @@ __all__ = [
     "Region",
     "Value",
     "ValueArray",
-    "Verdict",
     "abs",
     "acos",
     "acosh",

@@ -7,8 +7,8 @@ script and style are in ``assets``.
 
 from __future__ import annotations
 
-from microgrid.pages.exercises import Exercise, Verdict, exercise
+from microgrid.pages.exercises import Exercise, Marked, exercise
 from microgrid.pages.page import Page
 from microgrid.pages.stepping import animate, step_through
 
-__all__ = ["Exercise", "Page", "Verdict", "animate", "exercise", "step_through"]
+__all__ = ["Exercise", "Marked", "Page", "animate", "exercise", "step_through"]

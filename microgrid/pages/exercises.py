@@ -24,7 +24,7 @@ from microgrid.pages.picture import laid_out, shown_number, svg
 from microgrid.pages.stepping import page_of
 from microgrid.pages.tasks import described, hidden_by, parts_of, proposed
 
-__all__ = ["Exercise", "Verdict", "exercise"]
+__all__ = ["Exercise", "Marked", "exercise"]
 
 _NUMBER_TOLERANCE, _FORMULA_TOLERANCE = 2e-3, 1e-9
 _POINTS = 5
@@ -32,7 +32,7 @@ _POINTS = 5
 
 @public()
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Marked:
     """Whether an answer is right, and why.
 
     Parameters
@@ -76,7 +76,7 @@ class Exercise(Page):
         """What is hidden: ∂L/∂w1 for a gradient, ∂z/∂w1 for a local derivative, a node's name for its value."""
         return tuple([_symbol(self.graph, task) for task in self.tasks])
 
-    def judge(self, which: Value | str, answer: float | str) -> Verdict:
+    def judge(self, which: Value | str, answer: float | str) -> Marked:
         """Judge an answer: a number, or a formula in the names of the graph's nodes, in any equivalent form.
 
         A number is compared to three digits. A formula is proved equal (``prove``) or compared at random points where
@@ -91,7 +91,7 @@ class Exercise(Page):
 
         Returns
         -------
-        Verdict
+        Marked
             True if it is right.
 
         Raises
@@ -332,7 +332,7 @@ def _mistakes_on_paths(graph: Recorded, node: int) -> Iterator[tuple[str, _Wante
                 yield told, _share((child, other))
 
 
-def _judge(graph: Recorded, task: str, answer: float | str) -> Verdict:
+def _judge(graph: Recorded, task: str, answer: float | str) -> Marked:
     number = _as_number(answer)
     if number is not None:
         recorded = _State(graph, {})
@@ -347,15 +347,15 @@ def _judge(graph: Recorded, task: str, answer: float | str) -> Verdict:
         here = _State(graph, {}, [formula])
         if _near(here.extra[0], next(_candidates(graph, task))[1](here), _NUMBER_TOLERANCE):
             reason = "right at these numbers only, not at others (a stale value, where a number stands for a name)"
-            return Verdict(False, reason) if verdict.reason == "not equal" else verdict
+            return Marked(False, reason) if verdict.reason == "not equal" else verdict
         return verdict
     try:
         proof = prove(_truth_as_graph(graph, task), formula)
     except MissingPackageError:
         return verdict
     if proof.verdict == "refuted":
-        return Verdict(False, f"not equal everywhere: {proof.reason}")
-    return Verdict(True, "proved equal") if proof else verdict
+        return Marked(False, f"not equal everywhere: {proof.reason}")
+    return Marked(True, "proved equal") if proof else verdict
 
 
 def _as_number(answer: float | str) -> float | None:
@@ -410,9 +410,7 @@ def _near(x: float, y: float, tolerance: float) -> bool:
     return abs(x - y) <= tolerance * max(abs(x), abs(y), 1e-9 if tolerance > 1e-6 else 1e-12)
 
 
-def _compared(
-    graph: Recorded, task: str, points: Sequence[tuple[_State, float]], tolerance: float, how: str
-) -> Verdict:
+def _compared(graph: Recorded, task: str, points: Sequence[tuple[_State, float]], tolerance: float, how: str) -> Marked:
     def equal(wanted: _Wanted, factor: float = 1.0) -> bool:
         return all([_near(answer, factor * wanted(state), tolerance) for state, answer in points])
 
@@ -421,19 +419,19 @@ def _compared(
 
     (_, truth), *mistakes = _candidates(graph, task)
     if equal(truth):
-        return Verdict(True, how)
+        return Marked(True, how)
     if tells(truth) and equal(truth, -1.0):
-        return Verdict(False, "the sign is turned round")
+        return Marked(False, "the sign is turned round")
     for name, wanted in mistakes:
         if tells(wanted) and equal(wanted):
-            return Verdict(False, name)
+            return Marked(False, name)
     # Of a single number only the factors 2 and 1/2 are told: any two numbers have some factor.
     factors = [answer / truth(state) for state, answer in points if truth(state) != 0.0]
     is_known = len(factors) > 1 or any([_near(factors[0], known, tolerance) for known in (2.0, 0.5)] if factors else [])
     if is_known and len(factors) == len(points) and all([_near(factor, factors[0], tolerance) for factor in factors]):
-        return Verdict(False, f"a factor of {factors[0]:.4g} too much")
+        return Marked(False, f"a factor of {factors[0]:.4g} too much")
     for name, wanted in mistakes:
         for factor, more in ((-1.0, "the sign is turned round"), (2.0, "a factor of 2 too much")):
             if tells(wanted) and equal(wanted, factor):
-                return Verdict(False, f"{name}; and {more}")
-    return Verdict(False, "not equal")
+                return Marked(False, f"{name}; and {more}")
+    return Marked(False, "not equal")

@@ -14,14 +14,14 @@ from microgrid.core.engine import Value
 from microgrid.core.graph import pullback, topological_order
 from microgrid.core.plain_text import derivatives
 from microgrid.core.rule import EVERY_RULE, Rule
+from microgrid.drawing.contents import short_formula
+from microgrid.drawing.figure import with_constants
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import number, one_line, shortened
 
 __all__ = ["Recorded", "nodes_of", "read", "slopes_of"]
 
 _LONGEST = 500  # characters of a name
-_LONGEST_FORMULA = 48
-_TAKES_A_CONSTANT = {"add", "sub", "mul", "div", "power", "pow"}  # whose symbol may take a constant operand in
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def read(value: Value, parameters: Iterable[Value] = (), data: Iterable[Value] =
     for child, operands in enumerate(parents):
         for edge, parent in enumerate(operands):
             children[parent].append((child, edge))
-    names = _names(order, parents)
+    names = _names(order)
     adjoints = pullback(value, order=order)
     kinds = _kinds(order, set(parameters), set(data))
     symbols, shown = _symbols(order, parents, names)
@@ -113,37 +113,19 @@ def _kinds(order: Sequence[Value], parameters: Collection[Value], data: Collecti
     return [kind(node) for node in order]
 
 
-def _names(order: Sequence[Value], parents: Sequence[Sequence[int]]) -> list[str]:
+def _names(order: Sequence[Value]) -> list[str]:
     """The nodes' own names; a constant's number; a short formula for a result without a name."""
-    names: list[str] = []
+    names: dict[Value, str] = {}
     unnamed = 0
-    for node, operands in zip(order, parents, strict=True):
+    for node in order:
         if node.name:
-            names.append(shortened(one_line(node.name), _LONGEST))
+            names[node] = shortened(one_line(node.name), _LONGEST)
         elif node.op is None:
             unnamed += not node.is_constant
-            names.append(number(node.data) if node.is_constant else f"v{unnamed}")
+            names[node] = number(node.data) if node.is_constant else f"v{unnamed}"
         else:
-            names.append(_formula(node.op, [names[operand] for operand in operands]))
-    return names
-
-
-def _formula(rule: Rule, operands: Sequence[str]) -> str:
-    def atom(text: str) -> str:
-        return f"({text})" if " " in text or text.startswith("-") else text
-
-    if rule.name in ("add", "sub", "mul", "div"):
-        sign = {"add": " + ", "sub": " - ", "mul": "·", "div": "/"}[rule.name]
-        tight = rule.name != "add"
-        left = operands[0] if rule.name in ("add", "sub") else atom(operands[0])
-        text = f"{left}{sign}{atom(operands[1]) if tight else operands[1]}"
-    elif rule.name in ("pow", "power"):
-        text = f"{atom(operands[0])}^{atom(operands[1])}"
-    elif rule.name == "neg":
-        text = f"-{atom(operands[0])}"
-    else:
-        text = f"{rule.name}({', '.join(operands)})"
-    return shortened(text, _LONGEST_FORMULA)
+            names[node] = short_formula(node, names)
+    return list(names.values())
 
 
 def _symbols(
@@ -152,18 +134,14 @@ def _symbols(
     """What stands in each shape, and the operands that have an edge: a constant stands in the circle, as in 1−."""
     symbols, shown = [], []
     for index, node in enumerate(order):
-        edges = tuple(range(len(parents[index])))
-        symbol = names[index] if node.op is None else one_line(node.op.symbol or node.op.name)
-        if node.op is not None and node.op.name in _TAKES_A_CONSTANT:
-            first, second = [order[parent].is_constant for parent in parents[index]]
-            if first is not second:
-                constant, edges = (names[parents[index][0 if first else 1]], (1,) if first else (0,))
-                if node.op.name in ("power", "pow"):
-                    symbol = f"{constant}^" if first else f"^{constant}"
-                else:
-                    symbol = f"{constant}{symbol}" if first else f"{symbol}{constant}"
+        edges = range(len(parents[index]))
+        symbol = None if node.op is None else with_constants(node)
+        if symbol is None:
+            symbol = names[index] if node.op is None else one_line(node.op.symbol or node.op.name)
+            shown.append(tuple(edges))
+        else:
+            shown.append(tuple([edge for edge in edges if not order[parents[index][edge]].is_constant]))
         symbols.append(shortened(symbol, 18))
-        shown.append(edges)
     return symbols, shown
 
 

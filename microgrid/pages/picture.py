@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from html import escape
 
+from microgrid.drawing.look import BACKWARD, FORWARD, INK, LINE, ROLES, SOFT
 from microgrid.layout import Box, Edge, Group, Label, Layout, Node, lay_out
 from microgrid.pages.graph import Recorded
 from microgrid.pages.quick import lay_out_quickly
@@ -17,16 +18,7 @@ from microgrid.util.labels import number
 
 __all__ = ["laid_out", "shown_number", "svg"]
 
-_INK, _SOFT, _LINE, _BACKGROUND = "#1f2933", "#5b6672", "#8793a1", "#ffffff"
-_FORWARD, _BACKWARD = "#0067a8", "#b8440b"  # blue and vermilion, distinguishable with any colour vision; 5:1 on white
-_LOOKS = {  # the fill, the outline and its width
-    "operation": ("#f4f6f8", _SOFT, 1.2),
-    "parameter": ("#fdf0cd", "#a87b12", 2.0),
-    "data": ("#dff1ea", "#3b8267", 1.2),
-    "input": ("#ffffff", _SOFT, 1.2),
-    "constant": ("#ffffff", _SOFT, 1.2),
-    "output": ("#efe4f5", "#7c4a93", 1.2),
-}
+_BACKGROUND = "#ffffff"
 _ROOM_ON_NODE, _ROOM_ON_EDGE = "-0.0000", "-0.000"  # what is kept free for numbers that change
 _DIGITS_ON_EDGE = 3
 _MOST_WITH_SHORT_EDGES = 70  # the layout that keeps edges short takes seconds beyond a hundred nodes
@@ -97,8 +89,8 @@ class _Picture:
         for frame in self.layout.frames:
             yield (
                 f'<g class="frame"><rect x="{frame.x:g}" y="{frame.y:g}" width="{frame.width:g}" '
-                f'height="{frame.height:g}" rx="10" fill="none" stroke="{_LINE}" stroke-dasharray="5 4"/>'
-                f"{_text('frame', frame.x + 10, frame.y + 14, 11, 'start', _SOFT, frame.name)}</g>"
+                f'height="{frame.height:g}" rx="10" fill="none" stroke="{LINE}" stroke-dasharray="5 4"/>'
+                f"{_text('frame', frame.x + 10, frame.y + 14, 11, 'start', SOFT, frame.name)}</g>"
             )
         for edge in self.layout.edges:
             yield self._edge(edge)
@@ -126,8 +118,8 @@ class _Picture:
         head = f"M{x:.1f},{y:.1f}L{x - 7 * dx - 3.4 * dy:.1f},{y - 7 * dy + 3.4 * dx:.1f}"
         head += f"L{x - 7 * dx + 3.4 * dy:.1f},{y - 7 * dy - 3.4 * dx:.1f}z"
         return (
-            f'<g class="e" data-e="{ids}"><path d="{edge.path}" fill="none" stroke="{_LINE}" stroke-width="1.3"/>'
-            f'<path class="head" d="{head}" fill="{_LINE}"/></g>'
+            f'<g class="e" data-e="{ids}"><path d="{edge.path}" fill="none" stroke="{LINE}" stroke-width="1.3"/>'
+            f'<path class="head" d="{head}" fill="{LINE}"/></g>'
         )
 
     def _partial(self, label: Label) -> str:
@@ -135,15 +127,16 @@ class _Picture:
         edge = self.graph.shown[node][label.edge or 0]
         number = shown_number(self.graph.order[node].partials[edge], _DIGITS_ON_EDGE)
         text = _ARROW[self.layout.direction] + self._unless_hidden(f"d{node}.{edge}", number)
-        return _text("pt", label.x, label.y, label.size, label.anchor, _BACKWARD, text, f'data-d="{node}.{edge}"')
+        return _text("pt", label.x, label.y, label.size, label.anchor, BACKWARD, text, f'data-d="{node}.{edge}"')
 
     def _node(self, box: Box, labels: Sequence[Label]) -> str:
         graph, node = self.graph, self.drawn[box.node]
         kind = "output" if node == graph.root and graph.parents[node] else graph.kinds[node]
-        fill, line, pen = _LOOKS[kind]
+        look = ROLES[kind]
+        fill, line, pen = look.fill, look.line, look.pen
         again = ' stroke-dasharray="3 3"' if box.again or kind == "constant" else ""
-        look = f'fill="{fill}" stroke="{line}" stroke-width="{pen:g}"{again}'
-        inside = _SHAPES[box.shape](box, look)
+        paint = f'fill="{fill}" stroke="{line}" stroke-width="{pen:g}"{again}'
+        inside = _SHAPES[box.shape](box, paint)
         if kind == "output" and not box.again:
             bigger = Box(box.node, box.shape, box.x, box.y, box.width + 6, box.height + 6)
             inside = _SHAPES[box.shape](bigger, f'fill="none" stroke="{line}"') + inside
@@ -157,10 +150,10 @@ class _Picture:
 
     def _label(self, label: Label, node: int) -> str:
         if label.kind == "value":
-            return self._number("v", label, _FORWARD, self._value(node), f'data-v="{node}"')
+            return self._number("v", label, FORWARD, self._value(node), f'data-v="{node}"')
         if label.kind == "gradient":
-            return self._number("gr", label, _BACKWARD, self._gradient(node), f'data-g="{node}"')
-        style = ("nm", _INK) if label.kind == "name" else ("sy", _INK)
+            return self._number("gr", label, BACKWARD, self._gradient(node), f'data-g="{node}"')
+        style = ("nm", INK) if label.kind == "name" else ("sy", INK)
         return _text(style[0], label.x, label.y, label.size, label.anchor, style[1], label.text)
 
     def _value(self, node: int) -> str:
