@@ -80,7 +80,7 @@ def test_step_writes_a_page_and_opens_it_on_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) or True)
+    monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) is None)
     monkeypatch.chdir(tmp_path)
     assert main(["step", LOGISTIC, *NUMBERS]) == 0
     assert opened == []

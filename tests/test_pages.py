@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -652,3 +653,62 @@ def test_a_sheet_has_blanks_and_on_request_answers() -> None:
         exercise_on_the_loss(["q"])
     with pytest.raises(DataError, match="hide is 'gradients'"):
         exercise_on_the_loss("everything")
+
+
+# ---- large graphs ---------------------------------------------------------------------------------------------
+
+
+@needs_chromium
+def test_a_sum_over_samples_is_one_sample_that_trains_on_all(browser: Any, tmp_path: Path) -> None:
+    data = logistic.dataset_loss([row[:2] for row in SAMPLES * 2], [row[2] for row in SAMPLES * 2], [0.5, -0.25], 0.1)
+    tab = opened(browser, step_through(named(data.loss, "mean L")), tmp_path)
+    assert "One of 12 equal samples" in tab.inner_text("#note")
+    assert "× 12" in tab.text_content("svg.wide .frame")
+    tab.click("[data-mode=train]")
+    assert f"mean L after 0 steps: {shown_number(data.loss.data)}" in tab.inner_text("#lossnow")
+    data.loss.backward()
+    assert f"mean gradient {shown_number(data.w[0].grad)}" in tab.inner_text("#parameters")
+
+
+def test_samples_are_found_in_chains_of_additions_and_only_where_they_are_equal() -> None:
+    w = Value(0.5, name="w")
+    rows = [(Value(float(k), name="x"), Value(2.0 * k, name="y")) for k in range(10)]
+    total: Any = 0.0
+    for x, y in rows:
+        total = total + (w * x - y) ** 2
+    assert "One of 10 equal samples" in step_through(total).html
+    assert "equal samples" not in step_through(total + w).html
+    assert "equal samples" not in step_through(microgrid.sum([w * x for x, _ in rows[:4]])).html
+    assert "equal samples" not in step_through(microgrid.sum([x for x, _ in rows])).html
+
+
+@needs_chromium
+def test_a_graph_that_is_too_large_shows_what_is_near_the_output(browser: Any, tmp_path: Path) -> None:
+    x = Value(0.5, name="x")
+    y = x
+    for _ in range(6000):
+        y = y * 1.0001
+    tab = opened(browser, step_through(named(y, "end")), tmp_path)
+    assert "of 12,001 nodes are shown" in tab.inner_text("#note")
+    assert shown_number(y.data) in numbers(tab, "v").values()
+    for _ in range(4):
+        tab.click("#back")
+    assert "hands on incoming × local" in tab.inner_text("#say")
+    wide = microgrid.sum([Value(float(k), name=f"x{k}") for k in range(6000)])
+    assert "and 5,996 operands" in step_through(wide).html
+
+
+@pytest.mark.trials
+@pytest.mark.parametrize("shape", ["chain", "wide"])
+def test_a_million_nodes_are_summarised(shape: str) -> None:
+    x = Value(0.5, name="x")
+    y: Any = x
+    if shape == "chain":
+        for _ in range(500_000):
+            y = y * 1.0000001
+    else:
+        y = microgrid.sum([Value(1.0) for _ in range(1_000_000)])
+    start = time.perf_counter()
+    page = step_through(y)
+    print(f"{shape} of a million nodes: {time.perf_counter() - start:.1f} s")
+    assert len(page.html) < 300_000

@@ -11,16 +11,19 @@ from typing import Any
 
 from microgrid.core.changes import check_unchanged
 from microgrid.core.engine import Value
-from microgrid.core.graph import pullback, topological_order
+from microgrid.core.graph import pullback
 from microgrid.core.plain_text import derivatives
 from microgrid.core.rule import EVERY_RULE, Rule
 from microgrid.drawing.contents import short_formula
+from microgrid.drawing.excerpt import excerpt
 from microgrid.drawing.figure import with_constants
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import number, one_line, shortened
+from microgrid.util.wording import counted
 
 __all__ = ["Recorded", "nodes_of", "read", "slopes_of"]
 
+_MOST, _MOST_IN_PART = 5000, 150  # nodes that are shown whole, and of a larger graph
 _LONGEST = 500  # characters of a name
 
 
@@ -35,7 +38,10 @@ class Recorded:
     symbols: list[str]  # what stands in the shape
     shown: list[tuple[int, ...]]  # of each node, which of its operands have an edge: not the constants in its symbol
     adjoints: list[float]
-    children: list[list[tuple[int, int]]] = field(default_factory=list)  # pairs of a child and the operand's place
+    children: list[list[tuple[int, int]]]  # pairs of a child and the operand's place
+    partials: list[list[float]]  # of each node, one for each of parents
+    left_out: dict[int, str] = field(default_factory=dict)  # at nodes with operands that aren't shown, what is missing
+    total: int = 0  # nodes of the whole graph
 
     @property
     def root(self) -> int:
@@ -55,7 +61,7 @@ class Recorded:
     @property
     def runs(self) -> bool:
         """Whether the page can compute the graph anew: a user's own operation may be in Python alone."""
-        return all([rule.portable and rule.source is None for rule in self.rules()])
+        return not self.left_out and all([rule.portable and rule.source is None for rule in self.rules()])
 
 
 def nodes_of(what: str, given: Any) -> list[Value]:
@@ -76,7 +82,7 @@ def nodes_of(what: str, given: Any) -> list[Value]:
 
 
 def read(value: Value, parameters: Iterable[Value] = (), data: Iterable[Value] = ()) -> Recorded:
-    """Read a recorded graph.
+    """Read a recorded graph; of one with more than 5,000 nodes, a neighbourhood of the output.
 
     Raises
     ------
@@ -87,19 +93,34 @@ def read(value: Value, parameters: Iterable[Value] = (), data: Iterable[Value] =
     """
     if not isinstance(value, Value):
         raise InvalidValueError(f"only the graph of a Value can be stepped through, not {value!r}")
-    order = topological_order(value)
+    found = excerpt(value, _MOST_IN_PART if _has_more_than(_MOST, value) else _MOST)
+    order = list(found.nodes)
     check_unchanged(order)
     place = {node: index for index, node in enumerate(order)}
-    parents = [tuple([place[parent] for parent in node.parents]) for node in order]
+    parents = [tuple([place[node.parents[index]] for index in found.nodes[node]]) for node in order]
     children: list[list[tuple[int, int]]] = [[] for _ in order]
     for child, operands in enumerate(parents):
         for edge, parent in enumerate(operands):
             children[parent].append((child, edge))
     names = _names(order)
-    adjoints = pullback(value, order=order)
+    first = found.order.index(order[0])  # what comes before has no share in the adjoints of what is shown
+    adjoints = pullback(value, order=found.order[first:])
     kinds = _kinds(order, set(parameters), set(data))
     symbols, shown = _symbols(order, parents, names)
-    return Recorded(order, parents, names, kinds, symbols, shown, [float(adjoints[node]) for node in order], children)
+    gaps = {place[node]: f"… and {counted(gap.operands, 'operand')}" for node, gap in found.gaps.items()}
+    numbers = [float(adjoints[node]) for node in order]
+    slopes = [[node.partials[index] for index in found.nodes[node]] for node in order]
+    return Recorded(order, parents, names, kinds, symbols, shown, numbers, children, slopes, gaps, found.total)
+
+
+def _has_more_than(count: int, value: Value) -> bool:
+    seen, stack = {value}, [value]
+    while stack and len(seen) <= count:
+        for parent in stack.pop().parents:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return len(seen) > count
 
 
 def _kinds(order: Sequence[Value], parameters: Collection[Value], data: Collection[Value]) -> list[str]:

@@ -170,7 +170,9 @@ def _described(graph: Recorded) -> dict[str, Any]:
         else:
             node |= {"o": value.op.name, "s": graph.symbols[index], "p": graph.parents[index]}
             if not runs:
-                node["d"] = [sent(partial) for partial in value.partials]
+                node["d"] = [sent(partial) for partial in graph.partials[index]]
+        if graph.left_out:
+            node["g"] = sent(graph.adjoints[index])
         nodes.append(node)
     rules = graph.rules()
     return {
@@ -208,7 +210,7 @@ def numbers_table(graph: Recorded) -> str:
 def _sum_over_paths(graph: Recorded, index: int) -> str:
     terms = []
     for child, edge in reversed(graph.children[index]):
-        local = graph.order[child].partials[edge]
+        local = graph.partials[child][edge]
         rule = graph.order[child].op
         if local or not (rule and rule.choice):
             terms.append(f"{shown_number(graph.adjoints[child])} × {shown_number(local)}")

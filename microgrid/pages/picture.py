@@ -55,7 +55,7 @@ def _node(graph: Recorded, node: int, place: dict[int, int]) -> Node:
         graph.names[node] if is_operation else "",
         "" if constant else max(shown_number(value.data), _ROOM_ON_NODE, key=len),
         "" if constant else max(shown_number(graph.adjoints[node]), _ROOM_ON_NODE, key=len),
-        (),
+        (graph.left_out[node],) if node in graph.left_out else (),
         tuple(["◂" + _ROOM_ON_EDGE for _ in graph.shown[node]]),
         not is_operation and _goes_into_lists(graph, node),
     )
@@ -125,7 +125,7 @@ class _Picture:
     def _partial(self, label: Label) -> str:
         node = self.drawn[label.node]
         edge = self.graph.shown[node][label.edge or 0]
-        number = shown_number(self.graph.order[node].partials[edge], _DIGITS_ON_EDGE)
+        number = shown_number(self.graph.partials[node][edge], _DIGITS_ON_EDGE)
         text = _ARROW[self.layout.direction] + self._unless_hidden(f"d{node}.{edge}", number)
         return _text("pt", label.x, label.y, label.size, label.anchor, BACKWARD, text, f'data-d="{node}.{edge}"')
 
@@ -153,8 +153,8 @@ class _Picture:
             return self._number("v", label, FORWARD, self._value(node), f'data-v="{node}"')
         if label.kind == "gradient":
             return self._number("gr", label, BACKWARD, self._gradient(node), f'data-g="{node}"')
-        style = ("nm", INK) if label.kind == "name" else ("sy", INK)
-        return _text(style[0], label.x, label.y, label.size, label.anchor, style[1], label.text)
+        style = {"name": "nm", "terms": "more"}.get(label.kind, "sy")
+        return _text(style, label.x, label.y, label.size, label.anchor, INK, label.text)
 
     def _value(self, node: int) -> str:
         return self._unless_hidden(f"v{node}", shown_number(self.graph.order[node].data))

@@ -87,6 +87,7 @@ def _apart(nodes: Sequence[Node], heights: list[float]) -> list[float]:
 def _texts(index: int, node: Node, x: float, y: float) -> list[Label]:
     lines = [("name", shortened(node.name, 14), 11.0, y - 33.0), ("value", node.value, 12.0, y - 21.0)]
     lines += [("symbol", shortened(node.symbol, 12), 13.0, y), ("gradient", node.gradient, 12.0, y + 22.0)]
+    lines += [("terms", text, 10.0, y + 35.0) for text in node.terms[:1]]
     return [Label(kind, index, text, x, at, width(text, size), size) for kind, text, size, at in lines if text]
 
 

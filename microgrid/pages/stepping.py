@@ -14,6 +14,7 @@ from microgrid.errors import DataError
 from microgrid.pages.graph import Recorded, nodes_of, read
 from microgrid.pages.page import Page, assemble, numbers_table
 from microgrid.pages.picture import laid_out, svg
+from microgrid.pages.samples import Samples, samples_of
 from microgrid.pages.tasks import described, hidden_by, proposed
 from microgrid.pages.training import plate, run_of, training_data
 from microgrid.util.labels import shortened
@@ -81,14 +82,32 @@ def step_through(
     >>> "https:" in page.html
     False
     """
-    leaves = nodes_of("data", data)
-    graph = read(value, nodes_of("parameters", parameters), leaves)
+    leaves, moved = nodes_of("data", data), nodes_of("parameters", parameters)
+    many = samples_of(value) if samples is None and isinstance(value, Value) else None
+    if many is not None:
+        return _page_of_samples(value, many, moved, rate, title)
+    graph = read(value, moved, leaves)
     heading = f"step through {graph.names[graph.root]}" if title is None else title
     tasks = proposed(graph) if graph.runs else []
     more: dict[str, Any] = {"exercise": described(graph, tasks)} if tasks else {}
     if samples is not None:
         more["training"] = training_data(graph, _of_the_graph(graph, leaves), samples, rate)
     return page_of(graph, heading, more)
+
+
+def _page_of_samples(value: Value, many: Samples, moved: Sequence[Value], rate: float, title: str | None) -> Page:
+    """The page of one sample of a sum over samples, which trains on all of them."""
+    parameters = [leaf for leaf in moved if leaf in set(many.shared)] or many.shared
+    name = shortened(value.name or "the output", 60)
+    note = f"One of {len(many.rows):,} equal samples, whose losses {name} is made of."
+    heading = f"step through one sample of {name}" if title is None else title
+    if not parameters:
+        return page_of(read(many.first, (), many.own), heading, note=note)
+    graph = read(many.first, parameters, many.own)
+    more: dict[str, Any] = {"exercise": described(graph, tasks)} if (tasks := proposed(graph)) else {}
+    if graph.runs:
+        more["training"] = training_data(graph, many.own, many.rows, rate)
+    return page_of(graph, heading, more, note=note)
 
 
 @public()
@@ -146,7 +165,7 @@ def _of_the_graph(graph: Recorded, leaves: Sequence[Value]) -> Sequence[Value]:
     return leaves
 
 
-def page_of(graph: Recorded, title: str, data: Mapping[str, Any] = MappingProxyType({})) -> Page:
+def page_of(graph: Recorded, title: str, data: Mapping[str, Any] = MappingProxyType({}), *, note: str = "") -> Page:
     """The page of a graph that was read; ``data`` is what its script needs besides."""
     heading = shortened(title, 120)
     training = data.get("training")
@@ -154,9 +173,9 @@ def page_of(graph: Recorded, title: str, data: Mapping[str, Any] = MappingProxyT
     only = data.get("mode") == "exercise"
     hidden = hidden_by(graph, data["exercise"]["asked"]) if only else set()
     pictures, first = _pictures(graph, heading, groups, hidden)
-    note = "" if graph.runs else _frozen(graph)
+    told = escape(note) if graph.runs else _frozen(graph)
     below = numbers_table(graph) if len(graph.order) <= _LARGEST_IN_TABLE and not only else ""
-    html = assemble(graph, pictures, heading, data=data, note=note, below=below)
+    html = assemble(graph, pictures, heading, data=data, note=told, below=below)
     return Page(html, first, heading)
 
 
@@ -164,7 +183,7 @@ def _pictures(
     graph: Recorded, title: str, groups: Sequence[tuple[str, Collection[int]]], hidden: Collection[str]
 ) -> tuple[str, str]:
     """The graph laid out for three widths, and the picture for the widest."""
-    told = f"the graph of {title}, {counted(len(graph.order), 'node')}"
+    told = f"the graph of {title}, {counted(graph.total, 'node')}"
     widest = laid_out(graph, _WIDTHS["wide"], groups)
     first = svg(graph, widest, told, hidden)
     if widest.width > 1.6 * _WIDTHS["wide"] or len(graph.order) > _MOST_FOR_EACH_WIDTH:
@@ -178,5 +197,10 @@ def _pictures(
 
 
 def _frozen(graph: Recorded) -> str:
+    if graph.left_out:
+        return (
+            f"{len(graph.order):,} of {graph.total:,} nodes are shown, those near the output, with the numbers that "
+            "were recorded; … says what is left out."
+        )
     own = sorted({rule.name for rule in graph.rules() if rule.source is not None or not rule.portable})
     return f"The numbers are those that were recorded: {escape(', '.join(own))} can't be computed in a browser."

@@ -35,9 +35,9 @@ def covers(graph: Recorded, task: str) -> set[str]:
     found, stack = {start}, [start]
     while stack:
         node = stack.pop()
-        near = [child for child, edge in _only(graph, node) if abs(graph.order[child].partials[edge]) == 1.0]
+        near = [child for child, edge in _only(graph, node) if abs(graph.partials[child][edge]) == 1.0]
         for edge, parent in enumerate(graph.parents[node]):
-            if len(graph.children[parent]) == 1 and abs(graph.order[node].partials[edge]) == 1.0:
+            if len(graph.children[parent]) == 1 and abs(graph.partials[node][edge]) == 1.0:
                 near.append(parent)
         for other in near:
             if other not in found and other != graph.root and graph.kinds[other] != "constant":

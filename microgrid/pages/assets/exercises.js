@@ -174,10 +174,8 @@ const exercises = {
   },
   onNode(i) { get("below").querySelector(`[data-task="g${i}"] input, [data-task="v${i}"] input`)?.focus(); },
   // What follows from a hidden number by a factor of 1 or -1 is hidden with it.
+  before() { view.hidden = new Set([...this.open].flatMap((task) => [task, ...(G.exercise.covers[task] || [])])); },
   update() {
-    view.hidden = new Set([...this.open].flatMap((task) => [task, ...(G.exercise.covers[task] || [])]));
-    paint();
-    paintTable();
     put(get("score"), `${G.exercise.asked.length - this.open.size} of ${G.exercise.asked.length}`);
   },
 };

@@ -16,13 +16,24 @@ function stateOf(leaves) {
   return state;
 }
 
-function forward(values, last = ROOT) {
+function forward(values, last = ROOT, operations = OPERATIONS) {
   if (!G.runs) return values[last];
-  for (const i of OPERATIONS) {
+  for (const i of operations) {
     if (i > last) break;
     values[i] = R[N[i].o].value(N[i].p.map((parent) => values[parent]));
   }
   return values[last];
+}
+
+// The operations that depend on a leaf: what has to be computed anew when it alone moves.
+const dependents = new Map();
+function madeOf(leaf) {
+  if (!dependents.has(leaf)) {
+    const found = new Set([leaf]);
+    for (const i of OPERATIONS) if (N[i].p.some((parent) => found.has(parent))) found.add(i);
+    dependents.set(leaf, OPERATIONS.filter((i) => found.has(i)));
+  }
+  return dependents.get(leaf);
 }
 
 // A branch that wasn't taken hands nothing back: an edge of a choice whose partial is 0.
@@ -33,6 +44,13 @@ function backward(state) {
   const { values } = state;
   const gradients = (state.gradients = new Array(N.length).fill(0));
   const reached = (state.reached = new Array(N.length).fill(false));
+  if (N[ROOT].g !== undefined) {
+    // A part of a graph: what has arrived came also by ways that aren't shown.
+    state.gradients = N.map((node) => number(node.g));
+    state.reached.fill(true);
+    for (const i of OPERATIONS) state.partials[i] = N[i].d.map(number);
+    return;
+  }
   gradients[ROOT] = 1;
   reached[ROOT] = true;
   for (const i of OPERATIONS) state.partials[i] = null;
@@ -40,7 +58,7 @@ function backward(state) {
     const i = OPERATIONS[k], operands = N[i].p;
     const partials = (state.partials[i] = G.runs
       ? R[N[i].o].partials(values[i], operands.map((parent) => values[parent]))
-      : N[i].d);
+      : N[i].d.map(number));
     if (!reached[i]) continue;
     operands.forEach((parent, edge) => {
       if (!isThere(state, i, edge)) return;

@@ -40,7 +40,10 @@ addEventListener("hashchange", fromLink);
 let band = "";
 addEventListener("resize", () => {
   const now = innerWidth < 640 ? "narrow" : innerWidth < 850 ? "middle" : "wide";
-  if (now !== band) update();
+  if (now !== band) {
+    onScreen = null;
+    update();
+  }
   band = now;
 });
 

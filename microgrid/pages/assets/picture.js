@@ -14,7 +14,8 @@ const parts = pictures.map((svg) => ({
   partials: byAttribute(svg, "d"),
   edges: byAttribute(svg, "e"),
 }));
-const visible = () => parts.filter((part) => part.svg.getClientRects().length);
+let onScreen = null; // asking the browser costs a layout
+const visible = () => (onScreen ??= parts.filter((part) => part.svg.getClientRects().length));
 
 function put(element, text) {
   const node = element.firstChild;
@@ -34,7 +35,7 @@ function valueText(i) {
 
 function gradientText(i) {
   if (view.hidden.has(`g${i}`)) return "?";
-  if (whole_graph()) return shown(state.gradients[i]);
+  if (whole_graph() || (N[i].g !== undefined && children[i].some(([child]) => view.step >= backwardStep[child]))) return shown(state.gradients[i]);
   if (i === ROOT) return view.step >= SEED ? "1" : "";
   const arrived = children[i].filter(([child]) => view.step >= backwardStep[child]);
   if (!arrived.length) return "";
@@ -51,6 +52,7 @@ function partialText(child, edge, arrow) {
 }
 
 function paint() {
+  tellLater();
   const step = STEPS[view.step], current = whole_graph() ? -1 : step.i;
   for (const part of visible()) {
     const arrow = part.svg.classList.contains("down") ? "▴" : "◂";
@@ -64,8 +66,6 @@ function paint() {
       for (const element of elements) {
         mark(element, "current", +key === current);
         mark(element, "chosen", view.chosen.has(+key));
-        const label = `${nameOf(+key)}${N[+key].c ? "" : ` = ${valueText(+key) || "not yet"}, gradient ${gradientText(+key) || "not yet"}`}`;
-        if (element.getAttribute("aria-label") !== label) element.setAttribute("aria-label", label);
       }
     for (const [key, elements] of part.edges) {
       const on = +key.split(".")[0] === current;
@@ -75,6 +75,20 @@ function paint() {
       }
     }
   }
+}
+
+// What a screen reader is told of each node follows when the numbers have come to rest.
+let resting = 0;
+function tellLater() {
+  clearTimeout(resting);
+  resting = setTimeout(() => {
+    for (const part of visible())
+      for (const [key, elements] of part.nodes)
+        for (const element of elements) {
+          const numbers = N[+key].c ? "" : ` = ${valueText(+key) || "not yet"}, gradient ${gradientText(+key) || "not yet"}`;
+          element.setAttribute("aria-label", nameOf(+key) + numbers);
+        }
+  }, 250);
 }
 
 // A table that Python wrote has the same numbers as text.

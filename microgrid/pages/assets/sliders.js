@@ -56,9 +56,8 @@ const sliders = {
     get("below").querySelector(`[data-leaf="${i}"] input`)?.focus();
     update();
   },
+  before() { view.chosen = new Set([this.chosen]); },
   update() {
-    view.chosen = new Set([this.chosen]);
-    paint();
     for (const row of get("below").querySelectorAll("[data-leaf]")) {
       const i = +row.dataset.leaf, [range, typed] = row.querySelectorAll("input"), x = state.values[i];
       if (+range.min > x) range.min = x;
@@ -76,11 +75,11 @@ const sliders = {
     const svg = get("below").querySelector(".plot"), [, curve, tangent] = svg.querySelectorAll("path");
     const slider = get("below").querySelector(`[data-leaf="${i}"] input`);
     const low = Math.min(+slider.min, Number.isFinite(x) ? x - 0.5 : 0), high = Math.max(+slider.max, Number.isFinite(x) ? x + 0.5 : 0);
-    const values = state.values.slice(), xs = [], ys = [];
+    const values = state.values.slice(), xs = [], ys = [], below = madeOf(i);
     for (let k = 0; k <= 80; k++) {
       values[i] = low + ((high - low) * k) / 80;
       xs.push(values[i]);
-      ys.push(forward(values));
+      ys.push(forward(values, ROOT, below));
     }
     const frame = frameOf(xs, ys, 400, 190, Number.isFinite(out) ? out : undefined, Number.isFinite(out) ? out : undefined), wing = (high - low) / 6;
     curve.setAttribute("d", frame.path);
@@ -97,7 +96,7 @@ const sliders = {
 // The derivative by differences of several widths, each improved once (Richardson); where two agree best is taken.
 function byDifferences(i) {
   const values = state.values.slice(), x = values[i], scale = Math.max(1, Math.abs(x));
-  const at = (shift) => { values[i] = x + shift; return forward(values); };
+  const below = madeOf(i), at = (shift) => { values[i] = x + shift; return forward(values, ROOT, below); };
   const central = (h) => (at(h) - at(-h)) / (2 * h);
   let best = NaN, least = Infinity;
   for (let h = 0.02 * scale; h > 1e-7 * scale; h /= 4) {

@@ -46,7 +46,7 @@ function contribution(i, parent, edge) {
 // Where paths meet: the sum, with dots for what has not arrived yet.
 function sumSoFar(parent) {
   const paths = arrivals(parent);
-  if (paths.length < 2) return "";
+  if (paths.length < 2 || N[ROOT].g !== undefined) return "";
   const arrived = paths.filter(([child]) => view.step >= backwardStep[child]);
   const terms = arrived.filter(([child, edge]) => isThere(state, child, edge))
     .map(([child, edge]) => shown(state.partials[child][edge] * state.gradients[child]));
@@ -64,6 +64,7 @@ function say() {
 }
 
 function update() {
+  MODES[mode].before?.();
   paint();
   paintTable();
   if (mode === "step") {

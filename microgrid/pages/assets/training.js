@@ -178,9 +178,8 @@ const training = {
     }
     return path;
   },
+  before() { view.chosen = new Set(T.data); },
   update() {
-    view.chosen = new Set(T.data);
-    paint();
     this.paintSamples();
     const { loss, gradient, parameters } = this.now(), losses = this.history.map((step) => step.loss);
     const frame = frameOf([0, Math.max(losses.length - 1, 20)], [0, Math.max(...losses.filter(Number.isFinite), 0)], 400, 100);
