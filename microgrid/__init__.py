@@ -25,6 +25,7 @@ from microgrid.core.rule import Region
 from microgrid.core.strictness import strict
 from microgrid.core.value import named
 from microgrid.core.value import set_numpy_functions as _set_numpy_functions
+from microgrid.core.value import set_pages as _set_pages
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -51,15 +52,18 @@ __all__ = [
     "Derivation",
     "Drawing",
     "Enclosure",
+    "Exercise",
     "FormulaError",
     "GradientError",
     "Interval",
     "InvalidValueError",
+    "Marked",
     "MicrogridError",
     "MissingPackageError",
     "NonFiniteError",
     "OperationError",
     "OutputError",
+    "Page",
     "PerformanceWarning",
     "Precise",
     "Program",
@@ -68,6 +72,7 @@ __all__ = [
     "RegionCertificate",
     "Value",
     "ValueArray",
+    "animate",
     "assert_gradients",
     "certify",
     "check_gradients",
@@ -77,6 +82,7 @@ __all__ = [
     "draw",
     "draw_dot",
     "engine",
+    "exercise",
     "explain",
     "from_json",
     "from_sympy",
@@ -97,6 +103,7 @@ __all__ = [
     "prove",
     "ravel",
     "softmax",
+    "step_through",
     "strict",
     "taylor",
     "to_c",
@@ -127,6 +134,7 @@ _LATER = {
     "derivations.regions": ("RegionCertificate",),
     "util.interval": ("Interval",),
     "derivations.derivation": ("Derivation", "explain"),
+    "pages": ("Exercise", "Marked", "Page", "animate", "exercise", "step_through"),
     "core.custom_operations": ("custom",),
     "program.program": ("Program",),
     "derivations.proof": ("Proof", "prove"),
@@ -155,6 +163,7 @@ sys.modules.update(dict.fromkeys([f"microgrid.{name}" for name in _FORMER], sys.
 
 
 _set_numpy_functions(lambda: importlib.import_module("microgrid.arrays.values"))
+_set_pages(lambda: importlib.import_module("microgrid.pages"))
 
 
 def __getattr__(name: str) -> Any:

@@ -65,6 +65,12 @@ from microgrid.formulas.source_code import to_python as to_python
 from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
+from microgrid.pages import Exercise as Exercise
+from microgrid.pages import Marked as Marked
+from microgrid.pages import Page as Page
+from microgrid.pages import animate as animate
+from microgrid.pages import exercise as exercise
+from microgrid.pages import step_through as step_through
 from microgrid.program.program import Program as Program
 from microgrid.util.interval import Interval as Interval
 from microgrid.util.pytree import ravel as ravel
@@ -77,15 +83,18 @@ __all__ = [
     "Derivation",
     "Drawing",
     "Enclosure",
+    "Exercise",
     "FormulaError",
     "GradientError",
     "Interval",
     "InvalidValueError",
+    "Marked",
     "MicrogridError",
     "MissingPackageError",
     "NonFiniteError",
     "OperationError",
     "OutputError",
+    "Page",
     "PerformanceWarning",
     "Precise",
     "Program",
@@ -98,6 +107,7 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "animate",
     "asin",
     "asinh",
     "assert_gradients",
@@ -129,6 +139,7 @@ __all__ = [
     "erfc",
     "erfcx",
     "erfinv",
+    "exercise",
     "exp",
     "exp2",
     "explain",
@@ -190,6 +201,7 @@ __all__ = [
     "softmax",
     "softplus",
     "sqrt",
+    "step_through",
     "strict",
     "sub",
     "sum",

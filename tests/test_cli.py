@@ -77,6 +77,24 @@ def test_draw_names_the_picture_after_the_output(tmp_path: Path, monkeypatch: py
     assert [path.name for path in tmp_path.iterdir()] == ["area.svg"]
 
 
+def test_step_writes_a_page_and_opens_it_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) is None)
+    monkeypatch.chdir(tmp_path)
+    assert main(["step", LOGISTIC, *NUMBERS]) == 0
+    assert opened == []
+    assert main(["step", "f = x**2", "x=3", "--open", "--out", "page.html"]) == 0
+    assert opened == [(tmp_path / "page.html").as_uri()]
+    assert capsys.readouterr().out.splitlines()[-1] == "a page to step through f is in page.html"
+    assert "<title>step through L</title>" in (tmp_path / "L.html").read_text(encoding="utf-8")
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    assert main(["step", "f = x**2", "--open"]) == 0
+    assert "no browser was found" in capsys.readouterr().err
+    assert main(["step", "f = x**2", "--out", "page.pdf"]) == 2
+
+
 def test_draw_differentiates_the_output_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["draw", "a = x**2; b = x**3", "x=2", "--output", "b", "--out", str(tmp_path / "b.dot")]) == 0
     assert "db/d(name)" in capsys.readouterr().out

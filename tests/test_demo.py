@@ -23,6 +23,7 @@ PICTURES = [
     "logistic_graph_from_logit.png",
     "logistic_graph_from_logit.svg",
     "loss_curve.png",
+    "step_through.html",
 ]
 
 
@@ -31,6 +32,7 @@ def test_the_demo_compares_fits_and_leaves_its_pictures(tmp_path: Path) -> None:
     assert demo.run(tmp_path / "pictures", said.append, steps=40, progress=False)
     text = "\n".join(said)
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == PICTURES
+    assert said[-1].splitlines()[1].strip() == str(tmp_path / "pictures" / "step_through.html")  # named first
     assert all(str(tmp_path / "pictures" / name) in text for name in PICTURES)
     for row in ("dL/da", "da/dz", "dL/dz", "dz/dw1", "dz/dw2", "dz/db", "dL/dw1", "dL/dw2", "dL/db"):
         assert f"  {row} " in text

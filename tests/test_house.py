@@ -23,7 +23,7 @@ FLOORS = (
     ("calculus", "formulas", "drawing"),
     ("compiler", "derivations"),
     ("checking",),
-    ("logistic",),
+    ("logistic", "pages"),
     ("the face", "testing"),
     ("cli",),  # and __main__, by which python -m runs it
 )

@@ -240,6 +240,7 @@ def test_every_attribute_of_a_value_is_known_to_type_checkers() -> None:
         "op",
         "parents",
         "partials",
+        "step_through",
         "zero_grad",
     }
     (methods,) = [

@@ -19,6 +19,7 @@ from microgrid import logistic
 from microgrid.drawing import Drawing, draw
 from microgrid.drawing.render import find_command
 from microgrid.errors import MissingPackageError, OutputError
+from microgrid.pages import step_through
 from microgrid.util.atomic_write import write
 from microgrid.util.tables import table
 
@@ -76,9 +77,12 @@ def run(folder: Path, say: Callable[[str], None] = print, *, steps: int = STEPS,
     check = logistic.check(data.X, data.y, history[-1].w, history[-1].b, tolerance=LOGIT_TOLERANCE)
     say(f"Every component of every sample at the end\n  {check}")
     _make(folder)
-    written = _draw_graphs(data, folder)
+    written = [_write_page(data, folder), *_draw_graphs(data, folder)]
     written += [_plot_descent(history, folder), _plot_boundary(data, history[-1], folder)]
-    say("Pictures:\n" + "\n".join(f"  {path}" for path in written))
+    say(
+        "A page to step through, move and train (open it in a browser), and pictures:\n"
+        + "\n".join(f"  {path}" for path in written)
+    )
     return sample_agrees and descent_agrees and bool(check)
 
 
@@ -192,6 +196,22 @@ def agreement_table(rows: Sequence[logistic.Agreement]) -> str:
 
 
 # ---- pictures -------------------------------------------------------------------------------------------------
+
+
+_ON_THE_PAGE = 60  # samples: enough to see the boundary move
+
+
+def _write_page(data: Data, folder: Path) -> Path:
+    graph = sample_graph(data, "textbook")
+    rows = zip(data.X[:_ON_THE_PAGE].tolist(), data.y[:_ON_THE_PAGE].tolist(), strict=True)
+    page = step_through(
+        graph.loss,
+        parameters=(*graph.w, graph.b),
+        data=(*graph.x, graph.y),
+        samples=[(*row, label) for row, label in rows],
+        title=f"logistic loss of one tumour: {data.features[0]} x1, {data.features[1]} x2",
+    )
+    return page.save(folder / "step_through.html")
 
 
 def _draw_graphs(data: Data, folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 import textwrap
+import webbrowser
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from microgrid.derivations.regions import RegionCertificate
 from microgrid.drawing import draw
 from microgrid.errors import DataError, FormulaError, MicrogridError, MissingPackageError
 from microgrid.formulas.parse import Formula, parse, plain, recorded_on, spelled
+from microgrid.pages import step_through
 from microgrid.util.tables import table
 from microgrid.util.wording import counted
 
@@ -65,6 +67,12 @@ examples:
   microgrid draw 'f = (x*y + sin(x))**2' x=0.5 y=2
   microgrid draw '{_LOGISTIC}' \\
       {_NUMBERS} --out logistic.svg
+"""
+_STEP_EXAMPLES = f"""\
+examples:
+  microgrid step 'f = (x*y + sin(x))**2' x=0.5 y=2 --open
+  microgrid step '{_LOGISTIC}' \\
+      {_NUMBERS} --out logistic.html
 """
 _COMPILE_HELP = """\
 Compile a formula and its derivatives with respect to every name in it to machine code; print the code, and the value
@@ -114,6 +122,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_draw(commands)
+    _add_step(commands)
     _add_check(commands)
     _add_explain(commands)
     _add_prove(commands)
@@ -165,6 +174,13 @@ def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     drawing.add_argument(
         "--out", type=Path, metavar="FILE", help="picture to write: .svg, .png or .dot (the output's name, .svg)"
     )
+
+
+def _add_step(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "write a page that steps through a formula, forward and backward"
+    stepping = _add_formula_command(commands, _step, summary, _described(summary), _STEP_EXAMPLES, _NUMBERS_OPTIONAL)
+    stepping.add_argument("--out", type=Path, metavar="FILE", help="page to write (the output's name, .html)")
+    stepping.add_argument("--open", action="store_true", help="open it in the browser")
 
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -244,6 +260,20 @@ def _draw(arguments: argparse.Namespace) -> int:
         print(numbers)  # they need nothing that lays out graphs
         raise
     print(f"{numbers}\ndrawn in {path}")
+    return 0
+
+
+def _step(arguments: argparse.Namespace) -> int:
+    formula = parse(arguments.formula, arguments.output)
+    numbers = _numbers_or_default(arguments, formula)
+    _say_defaults(arguments, numbers)
+    nodes = formula.record(**numbers)
+    parameters = [node for node in nodes.values() if node.op is None]
+    page = step_through(nodes[formula.output], parameters=parameters)
+    path = page.save(arguments.out or Path(f"{formula.output}.html"))
+    print(f"a page to step through {formula.output} is in {path}")
+    if arguments.open and not webbrowser.open(path.resolve().as_uri()):
+        print("microgrid: no browser was found to open it", file=sys.stderr)
     return 0
 
 

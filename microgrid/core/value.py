@@ -25,6 +25,7 @@ __all__ = [
     "named",
     "set_notebook_view",
     "set_numpy_functions",
+    "set_pages",
 ]
 
 
@@ -184,6 +185,12 @@ class ValueBase(Methods):
                 "with it, microgrid.ValueArray(z)[y], or take int(y.data) for a fixed place"
             )
 
+    def step_through(self, **options: Any) -> Any:
+        """The page that steps through this graph: ``microgrid.step_through(self, **options)``."""
+        if _load_pages is None:
+            raise InvalidValueError("the page of a Value comes with the package: import microgrid")
+        return _load_pages().step_through(self, **options)
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """What a notebook shows for a Value as a cell's last line: its view, if a room above brought one."""
         return {"text/plain": repr(self)} if _view is None else _view(self, include, exclude)
@@ -223,6 +230,15 @@ def set_notebook_view(view: Callable[[ValueBase, Any, Any], dict[str, Any]]) -> 
     """
     global _view  # registered once, on import
     _view = view
+
+
+_load_pages: Callable[[], Any] | None = None
+
+
+def set_pages(load: Callable[[], Any]) -> None:
+    """Register how the module with ``step_through`` is imported; the face does, since nothing here knows pages."""
+    global _load_pages  # registered once, on import
+    _load_pages = load
 
 
 def check_name(name: str | None) -> str | None:

@@ -13,7 +13,7 @@ from microgrid.drawing.excerpt import Excerpt, excerpt
 from microgrid.util.labels import number, one_line, shortened
 from microgrid.util.wording import counted
 
-__all__ = ["LONGEST_NAME", "Adjoint", "Contents", "Layers", "in_parentheses", "is_fixed"]
+__all__ = ["LONGEST_NAME", "Adjoint", "Contents", "Layers", "in_parentheses", "is_fixed", "short_formula"]
 
 Node = Any
 
@@ -202,11 +202,11 @@ def _names(root: Node, shown: Excerpt) -> dict[Node, str]:
             elif node is root:
                 names[node] = "out"
             else:
-                names[node] = _formula(node, names) if node.op else next(free)
+                names[node] = short_formula(node, names) if node.op else next(free)
     return names
 
 
-def _formula(node: Node, names: Mapping[Node, str]) -> str:
+def short_formula(node: Node, names: Mapping[Node, str]) -> str:
     """One operation in the names of its operands, the longest of which give way to … until it is short."""
     operands = [names.get(parent, "…") for parent in node.parents[:4]]
     for longest in (_LONGEST_FORMULA, 6, 3):

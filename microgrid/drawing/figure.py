@@ -14,7 +14,7 @@ from microgrid.layout import Group, Node
 from microgrid.util.labels import number, one_line
 from microgrid.util.wording import counted
 
-__all__ = ["Drawn", "Figure", "drawn", "figure"]
+__all__ = ["Drawn", "Figure", "drawn", "figure", "with_constants"]
 
 Value = Any
 
@@ -57,7 +57,7 @@ def drawn(contents: Contents) -> list[Drawn]:
     symbols: dict[Value, str] = {}
     for node in contents.excerpt.nodes:
         if node.op is not None and node not in contents.excerpt.gaps:
-            symbol = _with_constants(node)
+            symbol = with_constants(node)
             if symbol is not None:
                 symbols[node] = symbol
     operands = {
@@ -82,7 +82,7 @@ def drawn(contents: Contents) -> list[Drawn]:
     return things
 
 
-def _with_constants(node: Value) -> str | None:
+def with_constants(node: Value) -> str | None:
     """The symbol of an operation of one operand and constants, or None if it takes no such form or is too long."""
     if node.op.arity in (None, 1) or sum([not parent.is_constant for parent in node.parents]) != 1:
         return None

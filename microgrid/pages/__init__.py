@@ -1,0 +1,14 @@
+"""Pages that show backpropagation: ``step_through(value)`` gives one HTML file, for any recorded graph.
+
+``graph`` reads what was recorded, ``picture`` writes it as SVG in the places that ``layout`` found, and ``page`` puts
+the file together. Its numbers are computed in the browser by the rule table written in JavaScript; the page's own
+script and style are in ``assets``.
+"""
+
+from __future__ import annotations
+
+from microgrid.pages.exercises import Exercise, Marked, exercise
+from microgrid.pages.page import Page
+from microgrid.pages.stepping import animate, step_through
+
+__all__ = ["Exercise", "Marked", "Page", "animate", "exercise", "step_through"]

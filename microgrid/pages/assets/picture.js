@@ -1,0 +1,147 @@
+// The pictures that Python wrote, one for each width: this puts numbers into them and marks what is looked at.
+const pictures = [...document.querySelectorAll("svg.g")];
+const byAttribute = (root, attribute) => {
+  const found = new Map();
+  for (const element of root.querySelectorAll(`[data-${attribute}]`))
+    for (const key of element.dataset[attribute].split(" ")) found.set(key, [...(found.get(key) || []), element]);
+  return found;
+};
+const parts = pictures.map((svg) => ({
+  svg,
+  nodes: byAttribute(svg, "n"),
+  values: byAttribute(svg, "v"),
+  gradients: byAttribute(svg, "g"),
+  partials: byAttribute(svg, "d"),
+  edges: byAttribute(svg, "e"),
+}));
+let onScreen = null; // asking the browser costs a layout
+const visible = () => (onScreen ??= parts.filter((part) => part.svg.getClientRects().length));
+
+function put(element, text) {
+  const node = element.firstChild;
+  if (!node) element.textContent = text;
+  else if (node.data !== text) node.data = text;
+}
+function mark(element, name, on) { if (element.classList.contains(name) !== on) element.classList.toggle(name, on); }
+
+// What is known of each number at a step; "" is not yet, "?" is hidden by an exercise.
+const view = { step: STEPS.length - 1, chosen: new Set(), hidden: new Set() };
+const whole_graph = () => view.step === STEPS.length - 1;
+
+function valueText(i) {
+  if (view.hidden.has(`v${i}`)) return "?";
+  return !N[i].o || view.step >= forwardStep[i] ? shown(state.values[i]) : "";
+}
+
+function gradientText(i) {
+  if (view.hidden.has(`g${i}`)) return "?";
+  if (whole_graph() || (N[i].g !== undefined && children[i].some(([child]) => view.step >= backwardStep[child]))) return shown(state.gradients[i]);
+  if (i === ROOT) return view.step >= SEED ? "1" : "";
+  const arrived = children[i].filter(([child]) => view.step >= backwardStep[child]);
+  if (!arrived.length) return "";
+  const rest = arrived.length < children[i].length ? " + …" : "";
+  const terms = arrived.filter(([child, edge]) => isThere(state, child, edge));
+  if (!terms.length) return rest ? "0 + …" : "0";
+  if (!rest) return shown(state.gradients[i]);
+  return shown(terms.map(([child, edge]) => state.partials[child][edge] * state.gradients[child]).reduce((a, b) => a + b)) + rest;
+}
+
+function partialText(child, edge, arrow) {
+  if (view.hidden.has(`d${child}.${edge}`)) return `${arrow}?`;
+  return view.step >= backwardStep[child] ? arrow + shown(state.partials[child][edge], 3) : "";
+}
+
+function paint() {
+  tellLater();
+  const step = STEPS[view.step], current = whole_graph() ? -1 : step.i;
+  for (const part of visible()) {
+    const arrow = part.svg.classList.contains("down") ? "▴" : "◂";
+    for (const [key, elements] of part.values) for (const element of elements) put(element, valueText(+key));
+    for (const [key, elements] of part.gradients) for (const element of elements) put(element, gradientText(+key));
+    for (const [key, elements] of part.partials) {
+      const [child, edge] = key.split(".").map(Number);
+      for (const element of elements) put(element, partialText(child, edge, arrow));
+    }
+    for (const [key, elements] of part.nodes)
+      for (const element of elements) {
+        mark(element, "current", +key === current);
+        mark(element, "chosen", view.chosen.has(+key));
+      }
+    for (const [key, elements] of part.edges) {
+      const on = +key.split(".")[0] === current;
+      for (const element of elements) {
+        mark(element, "forward", on && step.kind === "forward");
+        mark(element, "backward", on && step.kind === "backward");
+      }
+    }
+  }
+}
+
+// What a screen reader is told of each node follows when the numbers have come to rest.
+let resting = 0;
+function tellLater() {
+  clearTimeout(resting);
+  resting = setTimeout(() => {
+    for (const part of visible())
+      for (const [key, elements] of part.nodes)
+        for (const element of elements) {
+          const numbers = N[+key].c ? "" : ` = ${valueText(+key) || "not yet"}, gradient ${gradientText(+key) || "not yet"}`;
+          element.setAttribute("aria-label", nameOf(+key) + numbers);
+        }
+  }, 250);
+}
+
+// A table that Python wrote has the same numbers as text.
+const table = document.getElementById("numbers");
+const cells = table && { values: byAttribute(table, "v"), gradients: byAttribute(table, "g"), sums: byAttribute(table, "s") };
+function paintTable() {
+  if (!table || !table.closest("details").open) return;
+  for (const [key, [cell]] of cells.values) put(cell, shown(state.values[+key]));
+  for (const [key, [cell]] of cells.gradients) put(cell, view.hidden.has(`g${key}`) ? "?" : shown(state.gradients[+key]));
+  for (const [key, [cell]] of cells.sums) put(cell, view.hidden.size ? "" : sumText(+key));
+}
+function sumText(i) {
+  const terms = arrivals(i).filter(([child, edge]) => isThere(state, child, edge));
+  const texts = terms.slice(0, 8).map(([child, edge]) => `${shown(state.gradients[child])} × ${shown(state.partials[child][edge])}`);
+  return texts.join(" + ") + (terms.length > 8 ? ` + … (${terms.length} paths)` : "");
+}
+if (table) table.closest("details").addEventListener("toggle", paintTable);
+
+// Keyboard: one node is a tab stop, the arrow keys go on to the others.
+function rove(svg) {
+  const nodes = [...svg.querySelectorAll(".n")];
+  if (nodes.length) nodes[nodes.length - 1].tabIndex = 0;
+  svg.addEventListener("keydown", (event) => {
+    const at = nodes.indexOf(event.target);
+    if (at < 0) return;
+    if (event.key === "Enter" || event.key === " ") onNode(+nodes[at].dataset.n);
+    else {
+      const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!move) return;
+      const to = nodes[(at + move + nodes.length) % nodes.length];
+      nodes[at].tabIndex = -1;
+      to.tabIndex = 0;
+      to.focus();
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  svg.addEventListener("click", (event) => {
+    const node = event.target.closest(".n");
+    if (node) onNode(+node.dataset.n);
+  });
+}
+for (const { svg } of parts) rove(svg);
+
+// An edge that is looked at tells its contribution.
+get("graph").addEventListener("pointerover", (event) => {
+  const edge = event.target.closest("[data-d], [data-e]");
+  if (!edge || view.hidden.size) return;
+  const keys = (edge.dataset.d || edge.dataset.e).split(" ");
+  const title = edge.querySelector("title") || edge.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "title"));
+  title.textContent = keys.map((key) => {
+    const [child, k] = key.split(".").map(Number), parent = N[child].p[k];
+    const product = isThere(state, child, k) ? shown(state.partials[child][k] * state.gradients[child]) : "0, not chosen";
+    return `${nameOf(parent)} → ${nameOf(child)}: incoming ${shown(state.gradients[child])} × local ${shown(state.partials[child][k])} = ${product}`;
+  }).join("\n");
+});

@@ -1,0 +1,119 @@
+// Move numbers: a slider for each leaf, the output along the chosen leaf with its tangent, and a check by differences.
+const SVG = "http://www.w3.org/2000/svg";
+function draw(tag, attributes, parent) {
+  const element = document.createElementNS(SVG, tag);
+  for (const key in attributes) element.setAttribute(key, attributes[key]);
+  parent?.append(element);
+  return element;
+}
+
+// A curve through points as a path, broken where a number is not finite, in a frame of these sizes.
+function frameOf(xs, ys, width, height, low = Infinity, high = -Infinity) {
+  const finite = ys.filter(Number.isFinite);
+  const bottom = Math.min(low, ...finite), top = Math.max(high, ...finite);
+  const span = top - bottom > 1e-12 * Math.max(1, Math.abs(top)) ? top - bottom : 1, from = xs[0], to = xs[xs.length - 1];
+  const X = (x) => ((x - from) / (to - from || 1)) * width;
+  const Y = (y) => height - ((y - (finite.length ? bottom : 0)) / span) * height;
+  let path = "", pen = "M";
+  xs.forEach((x, k) => {
+    if (!Number.isFinite(ys[k])) return (pen = "M");
+    path += `${pen}${X(x).toFixed(1)},${Y(ys[k]).toFixed(1)}`;
+    pen = "L";
+  });
+  return { X, Y, path, bottom, top };
+}
+
+const sliders = {
+  chosen: LEAVES.find((i) => N[i].k === "parameter") ?? LEAVES[0],
+  show() {
+    const rows = LEAVES.map((i) => {
+      const binary = N[i].k === "data" && (recordedLeaves[i] === 0 || recordedLeaves[i] === 1);
+      const reach = Math.max(3, Math.abs(recordedLeaves[i]) || 0), at = Number.isFinite(recordedLeaves[i]) ? recordedLeaves[i] : 0;
+      const [low, high] = binary ? [0, 1] : [at - reach, at + reach];
+      return `<div class="leaf" data-leaf="${i}"><b title="${escaped(nameOf(i))}">${escaped(nameOf(i))}</b>` +
+        `<input type="range" min="${low}" max="${high}" step="any" aria-label="${escaped(nameOf(i))}">` +
+        `<input type="number" step="any" aria-label="${escaped(nameOf(i))}, typed">` +
+        `<span class="B" title="gradient"></span></div>`;
+    });
+    get("below").innerHTML = `<div class="two"><div><div class="leaves">${rows.join("")}</div><div class="bar">` +
+      `<button id="check">check with finite differences</button><button id="reset">reset</button></div>` +
+      `<p id="checked" role="status"></p></div><div class="card"><b id="plotted"></b>` +
+      `<svg class="plot" viewBox="-6 -6 412 202" role="img" aria-labelledby="plotted"><path class="axis" d="M0,190H400"/>` +
+      `<path class="curve"/><path class="tangent"/><circle class="here" r="5"/></svg><p class="quiet" id="range"></p></div></div>`;
+    for (const row of get("below").querySelectorAll("[data-leaf]")) {
+      const i = +row.dataset.leaf, [range, typed] = row.querySelectorAll("input");
+      const set = (x) => { if (x !== "" && Number.isFinite(+x)) { this.chosen = i; setLeaf(i, +x); } };
+      range.oninput = () => set(range.value);
+      typed.onchange = () => set(typed.value);
+      range.onfocus = typed.onfocus = () => { this.chosen = i; update(); };
+    }
+    get("reset").onclick = () => { state = stateOf(recordedLeaves); get("checked").textContent = ""; update(); };
+    get("check").onclick = check;
+  },
+  onNode(i) {
+    if (N[i].o || N[i].c) return;
+    this.chosen = i;
+    get("below").querySelector(`[data-leaf="${i}"] input`)?.focus();
+    update();
+  },
+  before() { view.chosen = new Set([this.chosen]); },
+  update() {
+    for (const row of get("below").querySelectorAll("[data-leaf]")) {
+      const i = +row.dataset.leaf, [range, typed] = row.querySelectorAll("input"), x = state.values[i];
+      if (+range.min > x) range.min = x;
+      if (+range.max < x) range.max = x;
+      if (Number.isFinite(x)) {
+        if (+range.value !== x) range.value = x;
+        if (document.activeElement !== typed) typed.value = +x.toPrecision(8);
+      }
+      put(row.lastElementChild, shown(state.gradients[i]));
+    }
+    this.plot();
+  },
+  plot() {
+    const i = this.chosen, x = state.values[i], out = state.values[ROOT], tilt = state.gradients[i];
+    const svg = get("below").querySelector(".plot"), [, curve, tangent] = svg.querySelectorAll("path");
+    const slider = get("below").querySelector(`[data-leaf="${i}"] input`);
+    const low = Math.min(+slider.min, Number.isFinite(x) ? x - 0.5 : 0), high = Math.max(+slider.max, Number.isFinite(x) ? x + 0.5 : 0);
+    const values = state.values.slice(), xs = [], ys = [], below = madeOf(i);
+    for (let k = 0; k <= 80; k++) {
+      values[i] = low + ((high - low) * k) / 80;
+      xs.push(values[i]);
+      ys.push(forward(values, ROOT, below));
+    }
+    const frame = frameOf(xs, ys, 400, 190, Number.isFinite(out) ? out : undefined, Number.isFinite(out) ? out : undefined), wing = (high - low) / 6;
+    curve.setAttribute("d", frame.path);
+    const fits = [x, out, tilt].every(Number.isFinite);
+    tangent.setAttribute("d", fits ? `M${frame.X(x - wing)},${frame.Y(out - wing * tilt)}L${frame.X(x + wing)},${frame.Y(out + wing * tilt)}` : "");
+    const here = svg.querySelector(".here");
+    here.setAttribute("cx", fits ? frame.X(x) : -99);
+    here.setAttribute("cy", fits ? frame.Y(out) : -99);
+    put(get("plotted"), `${nameOf(ROOT)} along ${nameOf(i)}: ${shown(out)} at ${shown(x)}, slope ${shown(tilt)}`);
+    put(get("range"), `${nameOf(i)} from ${shown(low)} to ${shown(high)}; ${nameOf(ROOT)} from ${shown(frame.bottom)} to ${shown(frame.top)}; dashed: the tangent`);
+  },
+};
+
+// The derivative by differences of several widths, each improved once (Richardson); where two agree best is taken.
+function byDifferences(i) {
+  const values = state.values.slice(), x = values[i], scale = Math.max(1, Math.abs(x));
+  const below = madeOf(i), at = (shift) => { values[i] = x + shift; return forward(values, ROOT, below); };
+  const central = (h) => (at(h) - at(-h)) / (2 * h);
+  let best = NaN, least = Infinity;
+  for (let h = 0.02 * scale; h > 1e-7 * scale; h /= 4) {
+    const wide = central(h), narrow = central(h / 2), improved = narrow + (narrow - wide) / 3;
+    if (Math.abs(improved - narrow) < least) [best, least] = [improved, Math.abs(improved - narrow)];
+  }
+  return best;
+}
+
+function check() {
+  const rows = LEAVES.map((i) => ({ i, found: byDifferences(i), size: Math.max(1, Math.abs(state.gradients[i])) }));
+  const off = (row) => Math.abs(row.found - state.gradients[row.i]) / row.size;
+  const wrong = rows.filter((row) => !(off(row) < 1e-6));
+  const worst = rows.reduce((a, row) => Math.max(a, off(row) || 0), 0);
+  get("checked").className = wrong.length ? "bad" : "good";
+  get("checked").textContent = wrong.length
+    ? `✗ ${listed(wrong.map((row) => `${nameOf(row.i)}: ${shown(row.found)} by differences, ${shown(state.gradients[row.i])} by backpropagation`), 4)} ` +
+      "(at a kink or a pole the two may differ)"
+    : `✓ ${rows.length} of ${rows.length} agree (largest difference ${worst.toExponential(1)})`;
+}

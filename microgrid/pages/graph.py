@@ -1,0 +1,174 @@
+"""What a page knows of a recorded graph: its nodes in order, their names, roles and symbols, and its adjoints.
+
+How the graph is laid out and written is elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from microgrid.core.changes import check_unchanged
+from microgrid.core.engine import Value
+from microgrid.core.graph import pullback
+from microgrid.core.plain_text import derivatives
+from microgrid.core.rule import EVERY_RULE, Rule
+from microgrid.drawing.contents import short_formula
+from microgrid.drawing.excerpt import excerpt
+from microgrid.drawing.figure import with_constants
+from microgrid.errors import InvalidValueError
+from microgrid.util.labels import number, one_line, shortened
+from microgrid.util.wording import counted
+
+__all__ = ["Recorded", "nodes_of", "read", "slopes_of"]
+
+_MOST, _MOST_IN_PART = 5000, 150  # nodes that are shown whole, and of a larger graph
+_LONGEST = 500  # characters of a name
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recorded graph as a page shows it. Nodes are known by their places in ``order``."""
+
+    order: list[Value]  # parents before children; the last is the output
+    parents: list[tuple[int, ...]]
+    names: list[str]
+    kinds: list[str]  # operation, parameter, data, input or constant
+    symbols: list[str]  # what stands in the shape
+    shown: list[tuple[int, ...]]  # of each node, which of its operands have an edge: not the constants in its symbol
+    adjoints: list[float]
+    children: list[list[tuple[int, int]]]  # pairs of a child and the operand's place
+    partials: list[list[float]]  # of each node, one for each of parents
+    left_out: dict[int, str] = field(default_factory=dict)  # at nodes with operands that aren't shown, what is missing
+    total: int = 0  # nodes of the whole graph
+
+    @property
+    def root(self) -> int:
+        """The output's place."""
+        return len(self.order) - 1
+
+    @property
+    def drawn(self) -> list[int]:
+        """The nodes with a place in the picture: all but the constants that stand in symbols."""
+        used = {self.parents[node][edge] for node, edges in enumerate(self.shown) for edge in edges}
+        return [node for node in range(len(self.order)) if node in used or node == self.root]
+
+    def rules(self) -> list[Rule]:
+        """The distinct rules in order of first use."""
+        return list(dict.fromkeys([node.op for node in self.order if node.op is not None]))
+
+    @property
+    def runs(self) -> bool:
+        """Whether the page can compute the graph anew: a user's own operation may be in Python alone."""
+        return not self.left_out and all([rule.portable and rule.source is None for rule in self.rules()])
+
+
+def nodes_of(what: str, given: Any) -> list[Value]:
+    """The leaves of a role: one, several, or a model's parameters."""
+    if isinstance(given, Value):
+        return [given]
+    method = getattr(given, "parameters", None)
+    try:
+        nodes = list(method() if callable(method) else given)
+    except TypeError:
+        raise InvalidValueError(
+            f"{what} is a Value, several of them, or a model with a method parameters, not {given!r}"
+        ) from None
+    for node in nodes:
+        if not isinstance(node, Value):
+            raise InvalidValueError(f"{what} has {node!r} of type {type(node).__name__} in it: give Values")
+    return nodes
+
+
+def read(value: Value, parameters: Iterable[Value] = (), data: Iterable[Value] = ()) -> Recorded:
+    """Read a recorded graph; of one with more than 5,000 nodes, a neighbourhood of the output.
+
+    Raises
+    ------
+    InvalidValueError
+        If ``value`` is not a Value.
+    DataError
+        If a leaf's ``data`` was changed since the graph was recorded.
+    """
+    if not isinstance(value, Value):
+        raise InvalidValueError(f"only the graph of a Value can be stepped through, not {value!r}")
+    found = excerpt(value, _MOST_IN_PART if _has_more_than(_MOST, value) else _MOST)
+    order = list(found.nodes)
+    check_unchanged(order)
+    place = {node: index for index, node in enumerate(order)}
+    parents = [tuple([place[node.parents[index]] for index in found.nodes[node]]) for node in order]
+    children: list[list[tuple[int, int]]] = [[] for _ in order]
+    for child, operands in enumerate(parents):
+        for edge, parent in enumerate(operands):
+            children[parent].append((child, edge))
+    names = _names(order)
+    first = found.order.index(order[0])  # what comes before has no share in the adjoints of what is shown
+    adjoints = pullback(value, order=found.order[first:])
+    kinds = _kinds(order, set(parameters), set(data))
+    symbols, shown = _symbols(order, parents, names)
+    gaps = {place[node]: f"… and {counted(gap.operands, 'operand')}" for node, gap in found.gaps.items()}
+    numbers = [float(adjoints[node]) for node in order]
+    slopes = [[node.partials[index] for index in found.nodes[node]] for node in order]
+    return Recorded(order, parents, names, kinds, symbols, shown, numbers, children, slopes, gaps, found.total)
+
+
+def _has_more_than(count: int, value: Value) -> bool:
+    seen, stack = {value}, [value]
+    while stack and len(seen) <= count:
+        for parent in stack.pop().parents:
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return len(seen) > count
+
+
+def _kinds(order: Sequence[Value], parameters: Collection[Value], data: Collection[Value]) -> list[str]:
+    def kind(node: Value) -> str:
+        if node.op is not None:
+            return "operation"
+        if node.is_constant:
+            return "constant"
+        return "parameter" if node in parameters else "data" if node in data else "input"
+
+    return [kind(node) for node in order]
+
+
+def _names(order: Sequence[Value]) -> list[str]:
+    """The nodes' own names; a constant's number; a short formula for a result without a name."""
+    names: dict[Value, str] = {}
+    unnamed = 0
+    for node in order:
+        if node.name:
+            names[node] = shortened(one_line(node.name), _LONGEST)
+        elif node.op is None:
+            unnamed += not node.is_constant
+            names[node] = number(node.data) if node.is_constant else f"v{unnamed}"
+        else:
+            names[node] = short_formula(node, names)
+    return list(names.values())
+
+
+def _symbols(
+    order: Sequence[Value], parents: Sequence[tuple[int, ...]], names: Sequence[str]
+) -> tuple[list[str], list[tuple[int, ...]]]:
+    """What stands in each shape, and the operands that have an edge: a constant stands in the circle, as in 1−."""
+    symbols, shown = [], []
+    for index, node in enumerate(order):
+        edges = range(len(parents[index]))
+        symbol = None if node.op is None else with_constants(node)
+        if symbol is None:
+            symbol = names[index] if node.op is None else one_line(node.op.symbol or node.op.name)
+            shown.append(tuple(edges))
+        else:
+            shown.append(tuple([edge for edge in edges if not order[parents[index][edge]].is_constant]))
+        symbols.append(shortened(symbol, 18))
+    return symbols, shown
+
+
+def slopes_of(rule: Rule) -> list[str]:
+    """The formulas of a rule's local derivatives, one for each operand; none where they are long."""
+    if rule.name not in EVERY_RULE or EVERY_RULE[rule.name] is not rule or rule.arity is None:
+        return []
+    texts = derivatives(rule)
+    return texts if max(map(len, texts), default=99) <= 24 else []

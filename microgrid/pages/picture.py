@@ -1,0 +1,207 @@
+"""A recorded graph as SVG, for a page: with presentation attributes, so that it is complete wherever it stands.
+
+Where things are is decided in ``layout``. The page finds what it changes by ``data-`` attributes: ``data-n`` a node's
+group, ``data-v`` its value, ``data-g`` its gradient, ``data-e`` an edge and ``data-d`` the local derivative on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from html import escape
+
+from microgrid.drawing.look import BACKWARD, FORWARD, INK, LINE, ROLES, SOFT
+from microgrid.layout import Box, Edge, Group, Label, Layout, Node, lay_out
+from microgrid.pages.graph import Recorded
+from microgrid.pages.quick import lay_out_quickly
+from microgrid.util.labels import number
+
+__all__ = ["laid_out", "shown_number", "svg"]
+
+_BACKGROUND = "#ffffff"
+_ROOM_ON_NODE, _ROOM_ON_EDGE = "-0.0000", "-0.000"  # what is kept free for numbers that change
+_DIGITS_ON_EDGE = 3
+_MOST_WITH_SHORT_EDGES = 70  # the layout that keeps edges short takes seconds beyond a hundred nodes
+_ARROW = {"right": "◂", "down": "▴"}
+
+
+def shown_number(x: float, digits: int = 4) -> str:
+    """A number as the page shows it: a minus sign that is one, and the sign of a zero."""
+    if x == 0.0:
+        return "−0" if math.copysign(1.0, x) < 0.0 else "0"
+    text = number(x) if digits == 4 else number(float(f"{x:.{digits}g}"))
+    return {"inf": "∞", "-inf": "−∞"}.get(repr(x), text.replace("-", "−"))
+
+
+def laid_out(graph: Recorded, width: float, groups: Sequence[tuple[str, Collection[int]]] = ()) -> Layout:
+    """The graph's layout for a column of so many pixels; its nodes are those of ``graph.drawn``."""
+    drawn = graph.drawn
+    place = {node: index for index, node in enumerate(drawn)}
+    framed = [Group(name, frozenset([place[node] for node in members if node in place])) for name, members in groups]
+    nodes = [_node(graph, node, place) for node in drawn]
+    if len(nodes) > _MOST_WITH_SHORT_EDGES:
+        return lay_out_quickly(nodes)
+    return lay_out(nodes, width=width, groups=framed)
+
+
+def _node(graph: Recorded, node: int, place: dict[int, int]) -> Node:
+    value, is_operation = graph.order[node], graph.order[node].op is not None
+    symbol, constant = graph.symbols[node], value.is_constant
+    shape = ("pill" if len(symbol) > 4 else "circle") if is_operation else "box"
+    return Node(
+        symbol,
+        tuple([place[graph.parents[node][edge]] for edge in graph.shown[node]]),
+        "cylinder" if graph.kinds[node] == "data" else shape,
+        graph.names[node] if is_operation else "",
+        "" if constant else max(shown_number(value.data), _ROOM_ON_NODE, key=len),
+        "" if constant else max(shown_number(graph.adjoints[node]), _ROOM_ON_NODE, key=len),
+        (graph.left_out[node],) if node in graph.left_out else (),
+        tuple(["◂" + _ROOM_ON_EDGE for _ in graph.shown[node]]),
+        not is_operation and _goes_into_lists(graph, node),
+    )
+
+
+def _goes_into_lists(graph: Recorded, node: int) -> bool:
+    """Whether a leaf is an element of sums and the like alone, where it may stand in a list with the others."""
+    rules = [graph.order[child].op for child, _ in graph.children[node]]
+    return all([rule is not None and rule.arity is None for rule in rules])
+
+
+def svg(graph: Recorded, layout: Layout, title: str, hidden: Collection[str] = ()) -> str:
+    """The graph with all values, gradients and local derivatives.
+
+    ``hidden`` are those that are shown as ?: "v5", the value of node 5, "g5", its gradient, "d7.0", the derivative of
+    node 7 by its first operand.
+    """
+    size = f'viewBox="0 0 {layout.width:g} {layout.height:g}" width="{layout.width:g}" height="{layout.height:g}"'
+    told = f'role="group" aria-label="{escape(title)}" font-family="system-ui, DejaVu Sans, sans-serif"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="g" {size} {told}>'
+    background = f'<rect class="bg" width="100%" height="100%" fill="{_BACKGROUND}"/>'
+    return "\n".join([head, background, *_Picture(graph, layout, hidden).parts(), "</svg>"])
+
+
+class _Picture:
+    def __init__(self, graph: Recorded, layout: Layout, hidden: Collection[str]) -> None:
+        self.graph, self.layout, self.hidden = graph, layout, hidden
+        self.drawn = graph.drawn
+
+    def parts(self) -> Iterator[str]:
+        for frame in self.layout.frames:
+            yield (
+                f'<g class="frame"><rect x="{frame.x:g}" y="{frame.y:g}" width="{frame.width:g}" '
+                f'height="{frame.height:g}" rx="10" fill="none" stroke="{LINE}" stroke-dasharray="5 4"/>'
+                f"{_text('frame', frame.x + 10, frame.y + 14, 11, 'start', SOFT, frame.name)}</g>"
+            )
+        for edge in self.layout.edges:
+            yield self._edge(edge)
+        for box, labels in self._nodes():
+            yield self._node(box, labels)
+        for label in self.layout.labels:
+            if label.kind == "partial":
+                yield self._partial(label)
+
+    def _nodes(self) -> Iterator[tuple[Box, list[Label]]]:
+        labels: dict[tuple[int, bool], list[Label]] = {}
+        for label in self.layout.labels:
+            if label.kind != "partial":
+                labels.setdefault((label.node, label.again), []).append(label)
+        for box in self.layout.boxes:
+            yield box, labels.get((box.node, box.again), [])
+
+    def _edge(self, edge: Edge) -> str:
+        node = self.drawn[edge.node]
+        edges = [self.graph.shown[node][index] for index in edge.listed or (edge.edge,)]
+        ids = " ".join([f"{node}.{index}" for index in edges])
+        (_, (x1, y1), (x, y)) = edge.curves[-1]
+        far = math.hypot(x - x1, y - y1) or 1.0
+        dx, dy = (x - x1) / far, (y - y1) / far
+        head = f"M{x:.1f},{y:.1f}L{x - 7 * dx - 3.4 * dy:.1f},{y - 7 * dy + 3.4 * dx:.1f}"
+        head += f"L{x - 7 * dx + 3.4 * dy:.1f},{y - 7 * dy - 3.4 * dx:.1f}z"
+        return (
+            f'<g class="e" data-e="{ids}"><path d="{edge.path}" fill="none" stroke="{LINE}" stroke-width="1.3"/>'
+            f'<path class="head" d="{head}" fill="{LINE}"/></g>'
+        )
+
+    def _partial(self, label: Label) -> str:
+        node = self.drawn[label.node]
+        edge = self.graph.shown[node][label.edge or 0]
+        number = shown_number(self.graph.partials[node][edge], _DIGITS_ON_EDGE)
+        text = _ARROW[self.layout.direction] + self._unless_hidden(f"d{node}.{edge}", number)
+        return _text("pt", label.x, label.y, label.size, label.anchor, BACKWARD, text, f'data-d="{node}.{edge}"')
+
+    def _node(self, box: Box, labels: Sequence[Label]) -> str:
+        graph, node = self.graph, self.drawn[box.node]
+        kind = "output" if node == graph.root and graph.parents[node] else graph.kinds[node]
+        look = ROLES[kind]
+        fill, line, pen = look.fill, look.line, look.pen
+        again = ' stroke-dasharray="3 3"' if box.again or kind == "constant" else ""
+        paint = f'fill="{fill}" stroke="{line}" stroke-width="{pen:g}"{again}'
+        inside = _SHAPES[box.shape](box, paint)
+        if kind == "output" and not box.again:
+            bigger = Box(box.node, box.shape, box.x, box.y, box.width + 6, box.height + 6)
+            inside = _SHAPES[box.shape](bigger, f'fill="none" stroke="{line}"') + inside
+        texts = "".join([self._label(label, node) for label in labels])
+        told = "" if kind == "constant" else f" = {self._value(node)}, gradient {self._gradient(node)}"
+        name = escape(graph.names[node])
+        return (
+            f'<g class="n {kind}{" again" if box.again else ""}" data-n="{node}" role="button" tabindex="-1" '
+            f'aria-label="{name}{told}">{inside}{texts}</g>'
+        )
+
+    def _label(self, label: Label, node: int) -> str:
+        if label.kind == "value":
+            return self._number("v", label, FORWARD, self._value(node), f'data-v="{node}"')
+        if label.kind == "gradient":
+            return self._number("gr", label, BACKWARD, self._gradient(node), f'data-g="{node}"')
+        style = {"name": "nm", "terms": "more"}.get(label.kind, "sy")
+        return _text(style, label.x, label.y, label.size, label.anchor, INK, label.text)
+
+    def _value(self, node: int) -> str:
+        return self._unless_hidden(f"v{node}", shown_number(self.graph.order[node].data))
+
+    def _gradient(self, node: int) -> str:
+        return self._unless_hidden(f"g{node}", shown_number(self.graph.adjoints[node]))
+
+    def _unless_hidden(self, key: str, text: str) -> str:
+        return "?" if key in self.hidden else text
+
+    def _number(self, style: str, label: Label, colour: str, text: str, data: str) -> str:
+        return _text(style, label.x, label.y, label.size, label.anchor, colour, text, data)
+
+
+def _text(style: str, x: float, y: float, size: float, anchor: str, colour: str, text: str, data: str = "") -> str:
+    bold = ' font-weight="600"' if style == "nm" else ""
+    return (
+        f'<text class="{style}" {data} x="{x:g}" y="{y + size * 0.35:.1f}" font-size="{size:g}" '
+        f'text-anchor="{anchor}" fill="{colour}"{bold}>{escape(text)}</text>'
+    )
+
+
+def _ellipse(box: Box, look: str) -> str:
+    return f'<ellipse cx="{box.x:g}" cy="{box.y:g}" rx="{box.width / 2:g}" ry="{box.height / 2:g}" {look}/>'
+
+
+def _rounded(radius: float) -> Callable[[Box, str], str]:
+    def shape(box: Box, look: str) -> str:
+        x, y = box.x - box.width / 2, box.y - box.height / 2
+        return f'<rect x="{x:g}" y="{y:g}" width="{box.width:g}" height="{box.height:g}" rx="{radius:g}" {look}/>'
+
+    return shape
+
+
+def _cylinder(box: Box, look: str) -> str:
+    left, right, top, bottom = box.x - box.width / 2, box.x + box.width / 2, box.y - 9, box.y + 11
+    half = box.width / 2
+    return (
+        f'<path d="M{left:g},{top:g}A{half:g},5 0 0 1 {right:g},{top:g}V{bottom:g}A{half:g},5 0 0 1 {left:g},'
+        f'{bottom:g}ZM{left:g},{top:g}A{half:g},5 0 0 0 {right:g},{top:g}" {look}/>'
+    )
+
+
+_SHAPES: dict[str, Callable[[Box, str], str]] = {
+    "circle": _ellipse,
+    "pill": _rounded(14),
+    "box": _rounded(3),
+    "row": _rounded(0),
+    "cylinder": _cylinder,
+}

@@ -1,0 +1,90 @@
+"""Sums over samples: of many equal graphs on one another's parameters, one is shown and the others are its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from microgrid.core.engine import Value
+from microgrid.core.graph import topological_order
+
+__all__ = ["Samples", "samples_of"]
+
+_FEWEST = 8  # equal parts that are worth a plate
+
+
+class Samples(NamedTuple):
+    """A sum over samples: the graph of the first one, what all share, and each one's own leaves."""
+
+    first: Value
+    shared: list[Value]
+    own: list[Value]  # the first sample's own leaves
+    rows: list[list[float]]  # for each sample, the numbers of its own leaves
+    total: Value  # the sum
+
+
+def samples_of(value: Value) -> Samples | None:
+    """The samples of a loss: operands of one sum that are the same graph on leaves of their own; None if it has none.
+
+    Parameters
+    ----------
+    value : Value
+        The sum, or a function of the sum alone, such as the mean.
+    """
+    total = value
+    while total.op is not None and total.op.name not in ("sum", "add"):
+        operands = [parent for parent in total.parents if not parent.is_constant]
+        if len(operands) != 1:
+            return None
+        (total,) = operands
+    terms = list(_terms(total))
+    if len(terms) < _FEWEST or terms[0].op is None:
+        return None
+    orders = [topological_order(term) for term in terms[:2]]
+    shared = {leaf for leaf in orders[0] if leaf.op is None} & {leaf for leaf in orders[1] if leaf.op is None}
+    shape, own = _shape(terms[0], shared)
+    rows = [[leaf.data for leaf in own]]
+    seen = set(own)
+    for term in terms[1:]:
+        other_shape, others = _shape(term, shared)
+        if other_shape != shape or not seen.isdisjoint(others):
+            return None
+        seen.update(others)
+        rows.append([leaf.data for leaf in others])
+    if not own:
+        return None
+    return Samples(terms[0], [leaf for leaf in orders[0] if leaf in shared and not leaf.is_constant], own, rows, total)
+
+
+def _terms(total: Value) -> Iterator[Value]:
+    """The operands of a sum: of one node, or of a chain of additions such as Python's own sum makes."""
+    if total.op is not None and total.op.name == "sum":
+        yield from total.parents
+        return
+    found: list[Value] = []
+    while total.op is not None and total.op.name == "add":
+        first, second = total.parents
+        found.append(second)
+        total = first
+    found.append(total)
+    yield from [term for term in reversed(found) if not (term.is_constant and term.data == 0.0)]
+
+
+def _shape(term: Value, shared: set[Value]) -> tuple[list[object], list[Value]]:
+    """A graph as a list that is equal for equal graphs, and the leaves that are not shared."""
+    order = topological_order(term)
+    place: dict[Value, int] = {}
+    shape: list[object] = []
+    own: list[Value] = []
+    for node in order:
+        place[node] = len(shape)
+        if node.op is not None:
+            shape.append((node.op.name, tuple([place[parent] for parent in node.parents])))
+        elif node.is_constant:
+            shape.append(("constant", node.data))
+        elif node in shared:
+            shape.append(node)
+        else:
+            shape.append(("own", len(own)))
+            own.append(node)
+    return shape, own

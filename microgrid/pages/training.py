@@ -1,0 +1,153 @@
+"""What a page needs to train: the samples, what of them is label and feature, and what the model predicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from microgrid.core.engine import Value, as_value
+from microgrid.errors import DataError
+from microgrid.pages.graph import Recorded
+from microgrid.pages.page import sent
+from microgrid.util.wording import counted
+
+__all__ = ["plate", "run_of", "training_data"]
+
+_LABELS = ("y", "t", "label", "target")
+
+
+def training_data(
+    graph: Recorded,
+    data: Sequence[Value],
+    samples: Iterable[Any],
+    rate: float,
+    run: Sequence[Sequence[float]] | None = None,
+) -> dict[str, Any]:
+    """The part of the page's JSON that training reads.
+
+    Raises
+    ------
+    DataError
+        If a sample doesn't have a number for each data leaf, there are none, or there is no parameter.
+    """
+    if not graph.runs:
+        raise DataError("a page can't train through an operation of one's own, which is in Python alone")
+    if "parameter" not in graph.kinds:
+        raise DataError("there is nothing to train: give the leaves that training moves as parameters=[...]")
+    rows = [_row(index, sample, data) for index, sample in enumerate(samples)]
+    if not rows:
+        raise DataError("samples is empty: give one row for each sample, with a number for each of data")
+    if not (isinstance(rate, int | float) and math.isfinite(rate) and rate > 0.0):
+        raise DataError(f"rate is a positive number, not {rate!r}")
+    place = {node: index for index, node in enumerate(graph.order)}
+    leaves = [place[leaf] for leaf in data]
+    label = _label(graph, leaves)
+    features = [index for index in range(len(leaves)) if index != label]
+    prediction = _prediction(graph, [leaves[index] for index in features], leaves[label] if label is not None else None)
+    targets = {row[label] for row in rows} if label is not None else set()
+    threshold = 0.0
+    if prediction is not None and targets <= {0.0, 1.0} and _is_a_probability(graph, prediction):
+        threshold = 0.5
+    return {
+        "samples": [[sent(number) for number in row] for row in rows],
+        "data": leaves,
+        "label": label,
+        "features": features,
+        "prediction": graph.root if prediction is None else prediction,
+        "threshold": threshold,
+        "binary": len(targets) == 2,
+        "rate": rate,
+        "run": run,
+    }
+
+
+def _row(index: int, sample: Any, data: Sequence[Value]) -> list[float]:
+    names = [leaf.name for leaf in data]
+    numbers = [sample[name] for name in names if name in sample] if isinstance(sample, Mapping) else list(sample)
+    if len(numbers) != len(data):
+        raise DataError(
+            f"sample {index} has {counted(len(numbers), 'number')}, and data has {len(data)}: give one for each of "
+            f"{', '.join([name or 'a leaf' for name in names])}, in this order"
+        )
+    row = [as_value(number).data for number in numbers]
+    if not all([math.isfinite(number) for number in row]):
+        raise DataError(f"sample {index} has a number that is not finite: {row}")
+    return row
+
+
+def _label(graph: Recorded, leaves: Sequence[int]) -> int | None:
+    """Which of the data is the label: the one with a label's name, else the last of several."""
+    for index, leaf in enumerate(leaves):
+        if graph.names[leaf] in _LABELS:
+            return index
+    return len(leaves) - 1 if len(leaves) > 1 else None
+
+
+def _descendants(graph: Recorded, leaves: Iterable[int]) -> set[int]:
+    found = set(leaves)
+    for index, parents in enumerate(graph.parents):
+        if not found.isdisjoint(parents):
+            found.add(index)
+    return found
+
+
+def _prediction(graph: Recorded, features: Sequence[int], label: int | None) -> int | None:
+    """The last node that every way from the features to the output passes and that doesn't depend on the label.
+
+    One that the user named goes before others.
+    """
+    below = _descendants(graph, features)
+    by_label = _descendants(graph, [] if label is None else [label])
+    # In a sweep an edge is open from its parent to its child: a node that closes all open ones is passed by every way.
+    last_use = [max([child for child, _ in children], default=graph.root) for children in graph.children]
+    reach, found, named = -1, None, None
+    for index in range(len(graph.order)):
+        if index in below:
+            if index >= reach and graph.parents[index] and index not in by_label and index > max(features):
+                found = index
+                named = index if graph.order[index].name else named
+            reach = max(reach, last_use[index])
+    return found if named is None else named
+
+
+def _is_a_probability(graph: Recorded, node: int) -> bool:
+    """Whether a prediction is one from 0 to 1: made by the logistic function, or between 0 and 1 as recorded."""
+    value = graph.order[node]
+    made = value.op.name if value.op else ""
+    return made in ("sigmoid", "ndtr") or (made == "div" and 0.0 < value.data < 1.0)
+
+
+def run_of(graph: Recorded, parameters: Sequence[Value], run: Iterable[Any]) -> list[list[float]]:
+    """A recorded run as the parameters' numbers at each step, in the order of the graph.
+
+    Raises
+    ------
+    DataError
+        If a step doesn't have a number for each parameter, or there is none.
+    """
+    place = {node: index for index, node in enumerate(parameters)}
+    order = [place[node] for node, kind in zip(graph.order, graph.kinds, strict=True) if kind == "parameter"]
+    steps = []
+    for index, step in enumerate(run):
+        numbers = (
+            [step[leaf.name] for leaf in parameters if leaf.name in step] if isinstance(step, Mapping) else list(step)
+        )
+        if len(numbers) != len(parameters):
+            raise DataError(
+                f"step {index} of the run has {counted(len(numbers), 'number')} for "
+                f"{counted(len(parameters), 'parameter')}"
+            )
+        row = [as_value(number).data for number in numbers]
+        if not all([math.isfinite(number) for number in row]):
+            raise DataError(f"step {index} of the run has a number that is not finite: {row}")
+        steps.append([row[index] for index in order])
+    if not steps:
+        raise DataError("the run is empty: give the parameters' numbers at each step")
+    return steps
+
+
+def plate(graph: Recorded, count: int) -> tuple[str, set[int]]:
+    """The frame around what belongs to one sample: the data, and all that depends on them."""
+    data = [index for index, kind in enumerate(graph.kinds) if kind == "data"]
+    return f"one sample, × {count:,}", _descendants(graph, data)
