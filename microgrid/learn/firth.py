@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
@@ -42,6 +42,7 @@ class FirthObjective:
     block: Block
     weight: float
     free: Any = None
+    is_newton: ClassVar[bool] = False  # the information is not the Hessian of the penalised loss
     passes: float = field(default=0.0, init=False)
     hessians: float = field(default=0.0, init=False)
 

@@ -23,7 +23,8 @@ SOLVERS = ("auto", "newton", "lbfgs")
 _DENSE = 2000  # parameters up to which a Hessian is factored
 _MEMORY = 10  # pairs of L-BFGS
 _SAMPLES = (0.01, 0.1)
-_ROWS_EACH = 100  # rows that a sample has for each parameter, at least
+_ROWS_EACH = 16  # rows that a sample has for each parameter, at least
+_CHEAP = 100  # parameters up to which a Hessian of a sample costs no more than some steps
 _SMALL = 100_000_000  # operations of a Hessian up to which it is computed at each step
 _ROUNDING = 8 * numpy.finfo(float).eps  # a gradient, in the objective's scale, that rounding alone makes
 _SINGULAR = 1e-13  # curvature in the scale of a unit diagonal that counts as none
@@ -202,11 +203,11 @@ def minimize(
     if solver == "lbfgs":
         return _by_scipy(objective, theta, goal or _Goal.at(objective, origin, tol), max_iter, watch)
     is_dense = objective.size <= _DENSE
-    is_newton = solver == "newton" or objective.rows * objective.size**2 <= _SMALL
+    is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
     metric = None
     counted = [objective]
     for fraction in _SAMPLES if is_dense and solver == "auto" else ():
-        is_worth = objective.rows * min(fraction, 0.1) >= _ROWS_EACH * objective.size
+        is_worth = objective.rows * fraction >= _ROWS_EACH * objective.size
         part = objective.sample(fraction) if is_worth else None
         if part is not None:
             counted.append(part)
@@ -263,7 +264,7 @@ def _on_sample(part: Any, theta: Any, tol: float) -> tuple[Any, Metric, _Goal]:
             break
         is_slow = t < 1.0 or numpy.abs(found.slopes).max() > 0.2 * numpy.abs(state.slopes).max()
         state = found
-        if is_slow:
+        if is_slow and part.size <= _CHEAP:
             metric = Metric.of(part.hessian(state.theta))
             state.pairs.clear()
     return state.theta, Metric.of(part.hessian(state.theta)), goal

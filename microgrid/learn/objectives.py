@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy
 
@@ -20,6 +20,7 @@ __all__ = ["Block", "InMemory", "Linear", "Model", "Objective", "Source", "added
 _COMPILED = 10_000_000  # numbers in a block from which machine code pays, though it takes 0.3 s to make
 _NARROW = 250  # columns up to which the compiled loss reads rows faster than BLAS
 _NARROW_HESSIAN = 100  # likewise for the compiled Hessian
+_ROWS_OF_HESSIAN = 10  # for each of many parameters
 _CHUNK = 8192  # rows that are converted or weighted at once
 _NEIGHBOURS = 64  # rows of a sample that lie side by side
 
@@ -154,7 +155,7 @@ class Linear:
         self.size = logits * self.width
 
     def _is_compiled(self, block: Block, most: int) -> bool:
-        if self.width > most or block.rows * self.width < _COMPILED or not isinstance(block.X, numpy.ndarray):
+        if self.width > most or block.rows * self.size < _COMPILED or not isinstance(block.X, numpy.ndarray):
             return False
         try:
             import llvmlite  # noqa: F401  # only asked whether it is there
@@ -214,6 +215,9 @@ class Linear:
 
     def hessian(self, theta: Any, block: Block) -> Any:
         """Compiled for one logit and few columns; otherwise by BLAS, from the probabilities."""
+        if self.logits > 1 and not theta.any():  # every class is as probable in every row
+            own = _gram(self, block) * (1.0 / self.logits)
+            return numpy.kron(numpy.eye(self.logits) - 1.0 / self.logits, own)
         if self.logits == 1 and self._is_compiled(block, _NARROW_HESSIAN):
             return numpy.asarray(
                 compiled_loss(1, self.columns, block.weight is not None).hessian(*self._arguments(theta, block))
@@ -289,6 +293,7 @@ class Objective:
     rows: int
     logits: int = 1
     share: float = 1.0
+    is_newton: ClassVar[bool] = True  # whether the Hessian is that of the objective
     passes: float = field(default=0.0, init=False)
     hessians: float = field(default=0.0, init=False)
 
@@ -307,11 +312,22 @@ class Objective:
         )
 
     def hessian(self, theta: Any) -> Any:
-        """The second derivatives, made regular in directions that change nothing."""
-        self.hessians += self.share
-        found = self.information(theta) / self.weight
+        """The second derivatives, made regular in directions that change nothing; of many parameters, of some rows.
+
+        It is what steps are measured by, and not what estimates' errors are computed from.
+        """
+        few = self._few
+        self.hessians += few.share
+        found = few.information(theta) / few.weight
         found[numpy.diag_indices(self.size)] += self.penalty
         return found + _shared(found, self.logits) if self.logits > 1 else found
+
+    @functools.cached_property
+    def _few(self) -> Objective:
+        """As many rows as second derivatives of so many parameters are worth."""
+        enough = _ROWS_OF_HESSIAN * self.size
+        part = self.sample(enough / self.rows) if self.size > _NARROW_HESSIAN and self.rows > 1.5 * enough else None
+        return part or self
 
     def information(self, theta: Any) -> Any:
         """The Hessian of the sum of losses, without a penalty."""
@@ -332,7 +348,15 @@ class Objective:
         if source is None:
             return None
         rows, weight = source.total(_size)
-        return Objective(self.model, source, weight, self.penalty, rows, self.logits, share=rows / self.rows)
+        return Objective(self.model, source, weight, self.penalty, rows, self.logits, share=self.share * rows / self.rows)
+
+
+def _gram(model: Linear, block: Block) -> Any:
+    found = numpy.zeros((model.width, model.width))
+    for chunk in block.chunks():
+        rows = model.extended(chunk.X)
+        found += rows.T @ (rows if chunk.weight is None else rows * chunk.weight[:, None])
+    return found
 
 
 def _shared(hessian: Any, logits: int) -> Any:
