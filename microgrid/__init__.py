@@ -87,6 +87,7 @@ __all__ = [
     "mean",
     "named",
     "norm",
+    "objective",
     "precise",
     "prod",
     "prove",
@@ -120,6 +121,7 @@ _LATER = {
     "program.program": ("Program",),
     "derivations.proof": ("Proof", "prove"),
     "formulas.high_precision": ("Precise", "precise"),
+    "learn.boosting": ("objective",),
     "util.pytree": ("ravel",),
     "formulas.sympy": ("from_sympy", "latex", "to_sympy"),
 }

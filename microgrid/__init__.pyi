@@ -59,6 +59,7 @@ from microgrid.formulas.source_code import to_python as to_python
 from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
+from microgrid.learn.boosting import objective as objective
 from microgrid.program.program import Program as Program
 from microgrid.util.pytree import ravel as ravel
 
@@ -161,6 +162,7 @@ __all__ = [
     "ndtr",
     "neg",
     "norm",
+    "objective",
     "polygamma",
     "pow",
     "precise",

@@ -29,8 +29,17 @@ from sklearn.preprocessing import StandardScaler
 import microgrid
 from microgrid.core.graph import topological_order
 from microgrid.errors import DataError
-from microgrid.learn import CollinearityWarning, LogisticRegression, SeparationWarning, losses, minimize, objectives
+from microgrid.learn import (
+    CollinearityWarning,
+    LogisticRegression,
+    SeparationWarning,
+    fit_graph,
+    losses,
+    minimize,
+    objectives,
+)
 from microgrid.learn.inference import CovarianceType
+from microgrid.learn.minimize import Solver
 
 DATA = Path(__file__).parent / "data"
 
@@ -642,3 +651,215 @@ def test_without_scikit_learn_the_extra_is_named() -> None:
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "pip install 'microgrid-autodiff[learn]'" in run.stdout
+
+
+# ---- graphs of the user's own ---------------------------------------------------------------------------------
+
+
+def counts(rows: int = 400) -> tuple[Any, Any]:
+    X = drawn(rows, 2)[0]
+    return X, numpy.random.default_rng(1).poisson(numpy.exp(X @ [0.4, -0.3] + 0.2)) * 1.0
+
+
+def poisson(p: Any, x: Any, y: Any) -> Any:
+    z = microgrid.dot(p["w"], x) + p["b"]
+    return microgrid.exp(z) - y * z + microgrid.lgamma(y + 1.0)
+
+
+def test_poisson_regression_is_that_of_statsmodels() -> None:
+    X, y = counts()
+    constant = statsmodels.api.add_constant(X, prepend=False)
+    other = statsmodels.api.Poisson(y, constant).fit(disp=0, tol=1e-14, maxiter=100)
+    fit = fit_graph(poisson, (X, y), {"w": [0.0, 0.0], "b": 0.0})
+    assert fit.names == ("w[0]", "w[1]", "b")
+    mine = fit.inference()
+    numpy.testing.assert_allclose(mine.estimates, other.params, rtol=1e-8)
+    numpy.testing.assert_allclose(mine.standard_errors, other.bse, rtol=1e-8)
+    assert mine.log_likelihood == pytest.approx(other.llf, rel=1e-10)
+    assert mine.aic == pytest.approx(other.aic, rel=1e-10)
+    white = statsmodels.stats.sandwich_covariance.cov_white_simple(other, use_correction=False)
+    numpy.testing.assert_allclose(
+        fit.inference(cov_type="HC0").standard_errors, numpy.sqrt(numpy.diag(white)), rtol=1e-8
+    )
+    assert "w[0]" in str(fit.summary())
+    assert fit.graph.data == pytest.approx(-other.model.loglikeobs(other.params)[0], rel=1e-8)
+    assert fit.parameters["b"] == mine.estimates[2]
+
+
+def test_weights_of_a_graph_are_repetitions() -> None:
+    X, y = counts(60)
+    times = numpy.random.default_rng(2).integers(0, 3, 60)
+    fit = fit_graph(poisson, (X, y), {"w": [0.0, 0.0], "b": 0.0}, sample_weight=times)
+    other = fit_graph(poisson, (X.repeat(times, axis=0), y.repeat(times)), {"w": [0.0, 0.0], "b": 0.0})
+    for cov_type in get_args(CovarianceType):
+        mine, theirs = fit.inference(cov_type=cov_type), other.inference(cov_type=cov_type)
+        numpy.testing.assert_allclose(mine.estimates, theirs.estimates, rtol=1e-9)
+        numpy.testing.assert_allclose(mine.standard_errors, theirs.standard_errors, rtol=1e-9)
+
+
+def test_negative_binomial_regression_is_that_of_statsmodels() -> None:
+    X, _ = counts()
+    y = numpy.random.default_rng(3).negative_binomial(2, 2 / (2 + numpy.exp(X @ [0.4, -0.3] + 0.5))) * 1.0
+
+    def loss(p: Any, x: Any, y: Any) -> Any:
+        size, z = microgrid.exp(-p["log_alpha"]), microgrid.dot(p["w"], x) + p["b"]
+        total = microgrid.logsumexp([z, microgrid.log(size)])
+        constant = microgrid.lgamma(y + size) - microgrid.lgamma(size) - microgrid.lgamma(y + 1.0)
+        return -(constant + size * (microgrid.log(size) - total) + y * (z - total))
+
+    other = statsmodels.api.NegativeBinomial(y, statsmodels.api.add_constant(X, prepend=False)).fit(disp=0, maxiter=200)
+    fit = fit_graph(loss, (X, y), {"w": [0.0, 0.0], "b": 0.0, "log_alpha": 0.0})
+    assert fit.convergence.converged
+    found = [*fit.parameters["w"], fit.parameters["b"], numpy.exp(fit.parameters["log_alpha"])]
+    numpy.testing.assert_allclose(found, other.params, rtol=1e-3)
+    assert -fit.convergence.loss * 400 >= other.llf - 1e-9
+
+
+def test_robust_and_ordinal_and_focal_losses_are_fitted() -> None:
+    X, _ = counts()
+    random = numpy.random.default_rng(4)
+    y = X @ [1.0, -2.0] + 0.5 + random.standard_t(2, 400)
+
+    def huber(p: Any, x: Any, y: Any) -> Any:
+        r = y - microgrid.dot(p[:2], x) - p[2]
+        return microgrid.where(abs(r) < 1.345, r * r / 2, 1.345 * (abs(r) - 1.345 / 2))
+
+    fit = fit_graph(huber, (X, y), [0.0, 0.0, 0.0])
+    constant = numpy.c_[X, numpy.ones(400)]
+    r = y - constant @ fit.parameters
+    numpy.testing.assert_allclose(constant.T @ numpy.clip(r, -1.345, 1.345) / 400, 0.0, atol=1e-7)
+    grades = numpy.digitize(y, [-1.0, 1.0]) * 1.0
+
+    def ordinal(p: Any, x: Any, grade: Any) -> Any:
+        z, low = microgrid.dot(p["w"], x), p["cut"]
+        high = low + microgrid.exp(p["log_gap"])
+        middle = microgrid.log(microgrid.sigmoid(high - z) - microgrid.sigmoid(low - z))
+        ends = microgrid.where(grade < 0.5, microgrid.softplus(z - low), microgrid.softplus(high - z))
+        return microgrid.where(abs(grade - 1.0) < 0.5, -middle, ends)
+
+    from statsmodels.miscmodels.ordinal_model import OrderedModel
+
+    fit = fit_graph(ordinal, (X, grades), {"w": [0.0, 0.0], "cut": -1.0, "log_gap": 0.0})
+    other = OrderedModel(grades, X, distr="logit").fit(method="newton", disp=0)
+    numpy.testing.assert_allclose(
+        [*fit.parameters["w"], fit.parameters["cut"], fit.parameters["log_gap"]], other.params, rtol=1e-6
+    )
+
+    def focal(p: Any, x: Any, y: Any) -> Any:
+        margin = (2.0 * y - 1.0) * (microgrid.dot(p[:2], x) + p[2])
+        return microgrid.sigmoid(-margin) ** 2 * microgrid.softplus(-margin)
+
+    labels = (y > 0.5) * 1.0
+    fit = fit_graph(focal, (X, labels), [0.0, 0.0, 0.0])
+    assert fit.convergence.converged
+    assert ((constant @ fit.parameters > 0) == (labels > 0)).mean() > 0.8
+
+
+def test_the_solvers_of_a_graph_agree() -> None:
+    X, y = counts()
+    start = {"w": [0.0, 0.0], "b": 0.0}
+    first, *others = (fit_graph(poisson, (X, y), start, solver=solver) for solver in get_args(Solver))
+    for other in others:
+        numpy.testing.assert_allclose(other.estimates, first.estimates, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (([1.0, 2.0], [1.0]), {}, "rows: as many in each"),
+        (([1.0, numpy.nan], [1.0, 1.0]), {}, "array 0 of the data contains NaN"),
+        ((["a", "b"], [1.0, 1.0]), {}, "numbers are needed"),
+        (([1.0, 2.0], [1.0, 1.0]), {"solver": "adam"}, "not 'adam'"),
+        (([1.0, 2.0], [1.0, 1.0]), {"sample_weight": [1.0]}, "2 rows"),
+        (([1.0, 2.0], [1.0, 1.0]), {"sample_weight": [1.0, -1.0]}, "from 0"),
+        (([0.0, 2.0], [1.0, 1.0]), {}, "the mean loss at the start is"),
+    ],
+)
+def test_bad_data_of_a_graph_are_told(data: Any, options: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        fit_graph(lambda p, x, y: y * microgrid.log(p * x), data, 1.0, **options)
+
+
+def test_a_fit_of_a_graph_that_did_not_converge_says_so() -> None:
+    X, y = counts()
+    with pytest.warns(ConvergenceWarning, match="max_iter=1"):
+        fit = fit_graph(poisson, (X, y), {"w": [0.0, 0.0], "b": 0.0}, max_iter=1)
+    with pytest.raises(DataError, match="has not converged"):
+        fit.summary()
+
+
+# ---- gradient boosting ----------------------------------------------------------------------------------------
+
+
+def logistic_loss(score: Any, y: Any) -> Any:
+    return microgrid.softplus(score) - y * score
+
+
+def softmax_loss(scores: Any, y: Any) -> Any:
+    chosen = [microgrid.where(abs(y - k) < 0.5, score, 0.0) for k, score in enumerate(scores)]
+    return microgrid.logsumexp(scores) - sum(chosen[1:], chosen[0])
+
+
+def test_an_objective_gives_gradient_and_hessian() -> None:
+    objective = microgrid.objective(logistic_loss)
+    y, score = numpy.array([0.0, 1.0, 1.0]), numpy.array([-1.0, 0.5, 30.0])
+    a = 1.0 / (1.0 + numpy.exp(-score))
+    gradient, hessian = objective(y, score)
+    numpy.testing.assert_allclose(gradient, a - y, rtol=1e-12)
+    numpy.testing.assert_allclose(hessian, numpy.exp(-score) / (1.0 + numpy.exp(-score)) ** 2, rtol=1e-12)
+    weighted, _ = objective(y, score, sample_weight=numpy.array([1.0, 2.0, 3.0]))
+    numpy.testing.assert_allclose(weighted, gradient * [1.0, 2.0, 3.0])
+    assert objective.check(y[:2], score[:2])
+    several = microgrid.objective(softmax_loss, outputs=3)
+    scores = numpy.random.default_rng(0).normal(size=(4, 3))
+    a = numpy.exp(scores) / numpy.exp(scores).sum(axis=1, keepdims=True)
+    gradient, hessian = several(numpy.array([0, 1, 2, 1]), scores)
+    numpy.testing.assert_allclose(gradient, a - numpy.eye(3)[[0, 1, 2, 1]], rtol=1e-12)
+    numpy.testing.assert_allclose(hessian, a * (1.0 - a), rtol=1e-12)
+    with pytest.raises(DataError, match="outputs="):
+        objective(y, scores)
+    with pytest.raises(DataError, match="not 0"):
+        microgrid.objective(logistic_loss, outputs=0)
+    with pytest.raises(DataError, match="not finite in row 1, of score"):
+        microgrid.objective(lambda score, y: microgrid.log(score) * y)(y, numpy.array([1.0, -1.0, 1.0]))
+
+
+def test_xgboost_trains_with_an_objective_as_with_its_own() -> None:
+    xgboost = pytest.importorskip("xgboost")
+    X, y = drawn(300, 3)
+    weight = numpy.linspace(0.5, 2.0, 300)
+    data = xgboost.DMatrix(X, y, weight=weight)
+    options = {"max_depth": 3, "base_score": 0.5, "eta": 0.3, "nthread": 1}
+    own = xgboost.train({**options, "objective": "binary:logistic"}, data, 5)
+    mine = xgboost.train({**options, "base_score": 0.0}, data, 5, obj=microgrid.objective(logistic_loss))
+    numpy.testing.assert_allclose(
+        mine.predict(data, output_margin=True), own.predict(data, output_margin=True), atol=1e-4
+    )
+    model = xgboost.XGBClassifier(n_estimators=5, objective=microgrid.objective(logistic_loss), nthread=1)
+    assert model.fit(X, y, sample_weight=weight).score(X, y) > 0.7
+    X, y = drawn(300, 3, 3)
+    data = xgboost.DMatrix(X, y)
+    options = {"max_depth": 3, "num_class": 3, "nthread": 1, "base_score": 0.0}
+    scores = xgboost.train(options, data, 5, obj=microgrid.objective(softmax_loss, outputs=3))
+    scores = scores.predict(data, output_margin=True)
+    assert (numpy.asarray(scores).reshape(300, 3).argmax(axis=1) == y).mean() > 0.6
+
+
+def test_lightgbm_trains_with_an_objective_as_with_its_own() -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    X, y = drawn(300, 3)
+    weight = numpy.linspace(0.5, 2.0, 300)
+    options = {"verbose": -1, "num_threads": 1, "deterministic": True, "boost_from_average": False}
+    own = lightgbm.train({**options, "objective": "binary"}, lightgbm.Dataset(X, y, weight=weight), 5)
+    mine = lightgbm.train(
+        {**options, "objective": microgrid.objective(logistic_loss)}, lightgbm.Dataset(X, y, weight=weight), 5
+    )
+    numpy.testing.assert_allclose(mine.predict(X), own.predict(X, raw_score=True), atol=1e-4)
+    model = lightgbm.LGBMClassifier(
+        n_estimators=5, objective=microgrid.objective(logistic_loss), verbose=-1, n_jobs=1, boost_from_average=False
+    ).fit(X, y, sample_weight=weight)
+    assert ((model.predict(X, raw_score=True) > 0) == (y > 0)).mean() > 0.7
+    X, y = drawn(300, 3, 3)
+    several = {**options, "num_class": 3, "objective": microgrid.objective(softmax_loss, outputs=3)}
+    scores = lightgbm.train(several, lightgbm.Dataset(X, y), 5).predict(X)
+    assert (scores.argmax(axis=1) == y).mean() > 0.6

@@ -12,17 +12,22 @@ except ImportError as _error:
         "microgrid.learn needs scikit-learn and SciPy: pip install 'microgrid-autodiff[learn]'"
     ) from _error
 
+from microgrid.learn.boosting import BoostingObjective
 from microgrid.learn.estimator import LogisticRegression
+from microgrid.learn.graph_fit import GraphFit, fit_graph
 from microgrid.learn.inference import Inference, Summary
 from microgrid.learn.minimize import Convergence
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning
 
 __all__ = [
+    "BoostingObjective",
     "CollinearityWarning",
     "Convergence",
     "Finding",
+    "GraphFit",
     "Inference",
     "LogisticRegression",
     "SeparationWarning",
     "Summary",
+    "fit_graph",
 ]

@@ -10,7 +10,6 @@ from typing import Any, Literal, Self
 import numpy
 import scipy.special
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -24,7 +23,7 @@ from microgrid.errors import DataError
 from microgrid.learn.firth import FirthObjective
 from microgrid.learn.inference import CovarianceType, Evidence, Inference, Summary
 from microgrid.learn.losses import sample_loss
-from microgrid.learn.minimize import SOLVERS, Convergence, minimize
+from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import Block, InMemory, Linear, Objective, Source
 from microgrid.learn.progress import Bar
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning, diagnose
@@ -32,6 +31,7 @@ from microgrid.learn.separation import CollinearityWarning, Finding, SeparationW
 __all__ = ["LogisticRegression"]
 
 _EXAMINED = 100_000_000  # operations that an examination may cost at the end of every fit
+_SOME = 20_000  # rows that tell roughly how large errors are
 _SETTLED = 1e-3  # last step of a parameter, relative to it and to its error, beyond which it is examined in any case
 
 
@@ -101,7 +101,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         class_weight: Any = None,
         tol: float = 1e-8,
         max_iter: int = 100,
-        solver: Literal["auto", "newton", "lbfgs"] = "auto",
+        solver: Solver = "auto",
         warm_start: bool = False,
         bias_reduction: Literal["firth"] | None = None,
         verbose: int = 0,
@@ -281,7 +281,9 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             return False
         if not report.converged:
             return True
-        error = 1.0 / numpy.sqrt(numpy.maximum(objective.diagonal(self._theta), 1e-300) * report.rows)
+        some = objective.sample(_SOME / report.rows) if report.rows > _SOME else None
+        curvature = (some or objective).diagonal(self._theta)
+        error = 1.0 / numpy.sqrt(numpy.maximum(curvature, 1e-300) * report.rows)
         return bool((numpy.abs(step) > _SETTLED * (numpy.abs(self._theta) + error)).any())
 
     def _warn(self) -> None:
@@ -289,10 +291,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             kind = CollinearityWarning if finding.kind == "collinear columns" else SeparationWarning
             warnings.warn(str(finding), kind, stacklevel=4)
         is_told = any(["separation" in finding.kind for finding in self.diagnosis_])
-        if not self.convergence_.converged and not is_told:
-            warnings.warn(
-                f"{self.convergence_}\n  raise max_iter or tol, or look at diagnosis_", ConvergenceWarning, stacklevel=4
-            )
+        if not is_told:
+            self.convergence_.warn(stacklevel=4)
 
     # ---- predicting -------------------------------------------------------------------------------------------
 

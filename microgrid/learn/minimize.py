@@ -7,19 +7,22 @@ scale of the Hessian's own, so that it doesn't depend on the units of the featur
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy
 import scipy.linalg
 import scipy.optimize
+from sklearn.exceptions import ConvergenceWarning
 
 from microgrid._public import public
 
-__all__ = ["SOLVERS", "Convergence", "Metric", "Watch", "minimize"]
+__all__ = ["SOLVERS", "Convergence", "Metric", "Solver", "Watch", "minimize"]
 
-SOLVERS = ("auto", "newton", "lbfgs")
+Solver = Literal["auto", "newton", "lbfgs"]
+SOLVERS = get_args(Solver)
 _DENSE = 2000  # parameters up to which a Hessian is factored
 _MEMORY = 10  # pairs of L-BFGS
 _SAMPLES = (0.01, 0.1)
@@ -69,6 +72,12 @@ class Convergence:
     hessians: float
     rows: int
 
+    def warn(self, stacklevel: int) -> None:
+        """Warn unless the fit converged."""
+        if not self.converged:
+            said = f"{self}\n  raise max_iter or tol, or look at what was fitted"
+            warnings.warn(said, ConvergenceWarning, stacklevel=stacklevel + 1)
+
     def __str__(self) -> str:
         said = "converged" if self.converged else "not converged"
         return (
@@ -109,7 +118,7 @@ class Metric:
         """The factors of a matrix, or of a diagonal."""
         diagonal = hessian if hessian.ndim == 1 else numpy.diag(hessian)
         # A parameter without curvature stays where it is: it has no gradient either.
-        scale = numpy.sqrt(numpy.where(diagonal > 0.0, diagonal, 1.0))
+        scale = numpy.sqrt(numpy.where(diagonal != 0.0, numpy.abs(diagonal), 1.0))
         scaled = hessian / numpy.outer(scale, scale) if hessian.ndim > 1 else None
         if scaled is None or not numpy.isfinite(scaled).all():
             return cls(scale, lambda g: g / scale / scale)
@@ -120,8 +129,9 @@ class Metric:
         except numpy.linalg.LinAlgError:
             pass
         values, vectors = numpy.linalg.eigh(scaled)
-        kept = values > _SINGULAR * values[-1]
-        half = vectors[:, kept] / numpy.sqrt(values[kept])
+        sizes = numpy.abs(values)  # of a loss that isn't convex here, for a step downhill in any case
+        kept = sizes > _SINGULAR * sizes.max()
+        half = vectors[:, kept] / numpy.sqrt(sizes[kept])
         return cls(scale, lambda g: half @ (half.T @ (g / scale)) / scale, is_singular=True)
 
 

@@ -48,6 +48,11 @@ class Block:
         """How many there are."""
         return int(self.y.shape[0])
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether there are enough rows of each class to say something of it."""
+        return min(int(numpy.count_nonzero(column)) for column in (*self.y.T, *(1.0 - self.y).T)) >= 10
+
     def pick(self, rows: Any) -> Block:
         """Some of the rows."""
         return Block(self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows])
@@ -107,19 +112,19 @@ def added(parts: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
 class InMemory:
     """One block in memory."""
 
-    block: Block
+    block: Any
 
     @property
     def rows(self) -> int:
         """How many there are."""
-        return self.block.rows
+        return int(self.block.rows)
 
     @property
-    def first(self) -> Block:
+    def first(self) -> Any:
         """The first row."""
         return self.block.pick(slice(0, 1))
 
-    def total(self, task: Callable[[Block], tuple[Any, ...]]) -> tuple[Any, ...]:
+    def total(self, task: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
         """What the function gives for the block."""
         return task(self.block)
 
@@ -131,8 +136,7 @@ class InMemory:
             return None
         rows = (numpy.arange(count)[:, None] * step + numpy.arange(_NEIGHBOURS)).ravel()
         part = self.block.pick(rows)
-        rarest = min(numpy.count_nonzero(column) for column in (*part.y.T, *(1.0 - part.y).T))
-        return InMemory(part) if rarest >= 10 else None  # fewer say nothing of their class
+        return InMemory(part) if part.is_telling else None
 
 
 class Linear:
@@ -348,7 +352,9 @@ class Objective:
         if source is None:
             return None
         rows, weight = source.total(_size)
-        return Objective(self.model, source, weight, self.penalty, rows, self.logits, share=self.share * rows / self.rows)
+        return Objective(
+            self.model, source, weight, self.penalty, rows, self.logits, share=self.share * rows / self.rows
+        )
 
 
 def _gram(model: Linear, block: Block) -> Any:
@@ -377,5 +383,5 @@ class _Task:
         return (self.function(self.theta, block),)
 
 
-def _size(block: Block) -> tuple[int, float]:
+def _size(block: Any) -> tuple[int, float]:
     return block.rows, float(block.rows if block.weight is None else block.weight.sum())
