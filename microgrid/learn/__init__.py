@@ -18,6 +18,7 @@ from microgrid.learn.graph_fit import GraphFit, fit_graph
 from microgrid.learn.inference import Inference, Summary
 from microgrid.learn.minimize import Convergence
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning
+from microgrid.learn.sources import ParquetBlocks
 
 __all__ = [
     "BoostingObjective",
@@ -27,6 +28,7 @@ __all__ = [
     "GraphFit",
     "Inference",
     "LogisticRegression",
+    "ParquetBlocks",
     "SeparationWarning",
     "Summary",
     "fit_graph",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy
 import scipy.special
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -20,13 +22,15 @@ from microgrid._public import public
 from microgrid.checking import Report, check_gradients
 from microgrid.core.engine import Value
 from microgrid.errors import DataError
+from microgrid.learn.checkpoint import Checkpoint
 from microgrid.learn.firth import FirthObjective
 from microgrid.learn.inference import CovarianceType, Evidence, Inference, Summary
 from microgrid.learn.losses import sample_loss
 from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
-from microgrid.learn.objectives import Block, InMemory, Linear, Objective, Source
+from microgrid.learn.objectives import Block, InMemory, Labels, Linear, Objective, Source
 from microgrid.learn.progress import Bar
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning, diagnose
+from microgrid.learn.sources import Stream, Survey, is_blocks, read
 
 __all__ = ["LogisticRegression"]
 
@@ -62,6 +66,9 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
     bias_reduction : {None, "firth"}, default None
         "firth" reduces the estimates' bias, so that they are finite when classes are separated. It stands for itself:
         without ``alpha``, and on data in memory.
+    checkpoint : str or Path, optional
+        A file in which the fit's state is kept after each step over all rows, and from which an interrupted fit goes on
+        to the same bits. It is removed when the fit is done.
     verbose : int, default 0
         1 shows a progress bar.
 
@@ -104,23 +111,27 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         solver: Solver = "auto",
         warm_start: bool = False,
         bias_reduction: Literal["firth"] | None = None,
+        checkpoint: Any = None,
         verbose: int = 0,
     ) -> None:
         self.alpha, self.C, self.fit_intercept, self.class_weight = alpha, C, fit_intercept, class_weight
         self.tol, self.max_iter, self.solver, self.warm_start = tol, max_iter, solver, warm_start
-        self.bias_reduction, self.verbose = bias_reduction, verbose
+        self.bias_reduction, self.checkpoint, self.verbose = bias_reduction, checkpoint, verbose
 
     # ---- fitting ----------------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the model.
 
         Parameters
         ----------
-        X : array, data frame or CSR matrix of shape (rows, features)
-            The features: finite numbers. float32 stays so. A CSR matrix is never made dense as a whole.
+        X : array, data frame or CSR matrix of shape (rows, features), or blocks
+            The features: finite numbers. float32 stays so, memory-mapped arrays are read where they lie, and a CSR
+            matrix is never made dense as a whole. Blocks are data that are not in memory as a whole: a collection of
+            pairs (X, y) or triples (X, y, weights), a function that returns an iterator over some, or a
+            ``ParquetBlocks``. They are read once to look at them, and once for each evaluation of the loss.
         y : array of shape (rows,)
-            The labels, of at least two classes.
+            The labels, of at least two classes. None beside blocks.
         sample_weight : array of shape (rows,), optional
             How often each row counts: 2 is the same as the row twice, 0 as none.
 
@@ -142,17 +153,58 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             If the gradient norm didn't reach ``tol``.
         """
         self._check_options()
+        if y is None and is_blocks(X):
+            return self._fit_stream(X, sample_weight)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
         classes, codes = _encoded(y)
+        weight = None if sample_weight is None else _check_weights(sample_weight, X)
+        labels, counts = self._labels(classes, numpy.bincount(codes, weight, len(classes)))
+        block = labels.block(X, y, weight)
+        smallest = 1.0 if block.weight is None else min(1.0, float(block.weight[block.weight > 0.0].min()))
+        return self._fit(InMemory(block), labels, counts, smallest)
+
+    def _fit_stream(self, blocks: Any, sample_weight: Any) -> Self:
+        if sample_weight is not None:
+            raise DataError("weights of blocks are in them: give triples (X, y, weights)")
+        survey = Survey()
+        for number, block in enumerate(read(blocks)):
+            survey.see(number, *block)
+        if not survey.rows:
+            raise DataError("the blocks have no rows: 0 samples, while a minimum of 1 is required")
+        classes = numpy.array(sorted(survey.counts))
+        labels, counts = self._labels(classes, numpy.array([survey.counts[label] for label in classes.tolist()]))
+        self.n_features_in_ = survey.columns
+        names = getattr(blocks, "features", None)
+        if names is not None:
+            self.feature_names_in_ = numpy.array(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        smallest = survey.smallest * min([1.0, *([] if labels.of_classes is None else labels.of_classes)])
+        return self._fit(Stream(blocks, survey, labels), labels, counts, smallest)
+
+    def _labels(self, classes: Any, counts: Any) -> tuple[Labels, Any]:
+        """How labels become targets, and the weight that each class has."""
         if len(classes) < 2:
             raise DataError(f"y has one class only, {classes.tolist()[0]!r}: at least two classes are needed")
-        block = self._block(X, y, codes, classes, sample_weight)
-        weight = block.weight
-        counts = numpy.bincount(codes, weight, len(classes)).astype(float)
         if numpy.count_nonzero(counts) < 2:
             raise DataError("only one class has rows with a positive weight: at least two classes are needed")
-        smallest = 1.0 if weight is None else min(1.0, float(weight[weight > 0.0].min()))
-        return self._fit(InMemory(block), classes, counts, smallest)
+        given, names = self.class_weight, classes.tolist()
+        if given is None:
+            return Labels(classes), counts.astype(float)
+        if isinstance(given, str) and given == "balanced":
+            of_classes = counts.sum() / (numpy.count_nonzero(counts) * numpy.maximum(counts, 1e-300)) * (counts > 0.0)
+        elif isinstance(given, Mapping):
+            unknown = [label for label in given if label not in names]
+            if unknown:
+                raise DataError(f"class_weight has the class {unknown[0]!r}, which is none of {names}")
+            of_classes = numpy.array([float(given.get(label, 1.0)) for label in names])
+        else:
+            raise DataError(f"class_weight is None, 'balanced' or a dict of the classes' weights, not {given!r}")
+        if not ((of_classes >= 0.0) & numpy.isfinite(of_classes)).all():
+            raise DataError(f"class weights are finite numbers from 0, not {given!r}")
+        if numpy.count_nonzero(counts * of_classes) < 2:
+            raise DataError("only one class has a positive weight: at least two classes are needed")
+        return Labels(classes, of_classes), counts * of_classes
 
     def _check_options(self) -> None:
         for name, least in (("alpha", 0.0), ("tol", 0.0), ("max_iter", 0)):
@@ -172,30 +224,24 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             raise DataError(f"bias_reduction is None or 'firth', not {self.bias_reduction!r}")
         if self.bias_reduction and (self.alpha or self.C not in (None, math.inf)):
             raise DataError("bias_reduction='firth' is a penalty of its own: leave alpha at 0")
+        if self.checkpoint is not None and self.solver == "lbfgs":
+            raise DataError("solver='lbfgs' keeps no checkpoint: take 'auto' or 'newton'")
 
-    def _block(self, X: Any, y: Any, codes: Any, classes: Any, given: Any) -> Block:
-        """The rows with their labels as the model wants them, and their weights unless each counts once."""
-        weight = (
-            None if given is None else _check_sample_weight(given, X, dtype=numpy.float64, ensure_non_negative=True)
-        )
-        if self.class_weight is not None:
-            of_classes = compute_class_weight(self.class_weight, classes=classes, y=y, sample_weight=weight)
-            weight = of_classes[codes] * (1.0 if weight is None else weight)
-        targets = (codes[:, None] == numpy.arange(1 if len(classes) == 2 else 0, len(classes))).astype(float)
-        return Block(X, targets, weight)
-
-    def _fit(self, source: Source, classes: Any, counts: Any, smallest: float) -> Self:
+    def _fit(self, source: Source, labels: Labels, counts: Any, smallest: float) -> Self:
         """Fit a source of blocks, and say what was found."""
         first = source.first
         columns, kept = first.X.shape[1], first.X.dtype
-        model = Linear(columns, 1 if len(classes) == 2 else len(classes), bool(self.fit_intercept))
-        start = self._start(model, classes)
-        self.classes_, self._counts, self._total = classes, counts, float(counts.sum())
+        model = Linear(columns, labels.logits, bool(self.fit_intercept), source.rows)
+        start = self._start(model, labels.classes)
+        self.classes_, self._labelled, self._counts, self._total = labels.classes, labels, counts, float(counts.sum())
         self._alpha = self.alpha if self.C is None else 1.0 / (self.C * self._total)
         may_separate = not self._alpha and self.bias_reduction is None
         stopped: list[str] = []
         objective = self._objective(model, source, self._alpha)
         is_firth = isinstance(objective, FirthObjective)
+        checkpoint = (
+            None if self.checkpoint is None else Checkpoint(Path(self.checkpoint), self._digest(source, counts))
+        )
         with Bar(bool(self.verbose)) as bar:
 
             def watch(_theta: Any, value: float, norm: float) -> str | None:
@@ -213,8 +259,11 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
                 max_iter=self.max_iter,
                 solver=self.solver,
                 watch=watch,
+                checkpoint=checkpoint,
             )
         theta = objective.whole(theta) if is_firth else theta
+        if checkpoint is not None:
+            checkpoint.remove()
         self._set(model, theta, report, kept)
         self._record_graph(model, first)
         self.diagnosis_: tuple[Finding, ...] = ()
@@ -234,6 +283,11 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         penalty = numpy.full((model.logits, model.width), alpha)
         penalty[:, model.columns :] = 0.0
         return Objective(model, source, self._total, penalty.ravel(), source.rows, model.logits)
+
+    def _digest(self, source: Source, counts: Any) -> str:
+        """Of the data, as far as one look at them tells, and of the options that decide the fit."""
+        options = {**self.get_params(deep=False), "checkpoint": None, "verbose": None, "max_iter": None}
+        return hashlib.sha256(repr((source.digest(), counts.tolist(), sorted(options.items()))).encode()).hexdigest()
 
     def _start(self, model: Linear, classes: Any) -> Any:
         """Zero, or where the last fit ended."""
@@ -449,7 +503,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             raise DataError("pass the labels beside the rows: inference(X, y)")
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
         codes = self._codes(y, X.shape[0])
-        block = self._block(X, numpy.asarray(y).ravel(), codes, self.classes_, sample_weight)
+        weight = None if sample_weight is None else _check_weights(sample_weight, X)
+        block = self._labelled.block(X, self.classes_[codes], weight)
         objective = self._objective(self._model, InMemory(block), 0.0)
         at = objective.part(self._theta) if isinstance(objective, FirthObjective) else self._theta
         value, slopes = objective.value_and_grad(at)
@@ -481,6 +536,10 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             The confidence of the intervals.
         """
         return self.inference(X, y, sample_weight, cov_type=cov_type).summary(level)
+
+
+def _check_weights(given: Any, X: Any) -> Any:
+    return _check_sample_weight(given, X, dtype=numpy.float64, ensure_non_negative=True)
 
 
 def _encoded(y: Any) -> tuple[Any, Any]:

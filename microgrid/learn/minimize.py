@@ -18,6 +18,7 @@ import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from microgrid._public import public
+from microgrid.learn.checkpoint import Checkpoint
 
 __all__ = ["SOLVERS", "Convergence", "Metric", "Solver", "Watch", "minimize"]
 
@@ -105,12 +106,15 @@ class Metric:
         The square roots of the Hessian's diagonal.
     solve : callable
         From a gradient to the step that the Hessian makes of it; where it is singular, the shortest one.
+    matrix : array
+        What was factored.
     is_singular : bool
         Whether some directions have no curvature.
     """
 
     scale: Any
     solve: Callable[[Any], Any]
+    matrix: Any
     is_singular: bool = False
 
     @classmethod
@@ -121,18 +125,20 @@ class Metric:
         scale = numpy.sqrt(numpy.where(diagonal != 0.0, numpy.abs(diagonal), 1.0))
         scaled = hessian / numpy.outer(scale, scale) if hessian.ndim > 1 else None
         if scaled is None or not numpy.isfinite(scaled).all():
-            return cls(scale, lambda g: g / scale / scale)
+            return cls(scale, lambda g: g / scale / scale, hessian)
         try:
             factor = scipy.linalg.cho_factor(scaled, lower=True, check_finite=False)
             if numpy.square(numpy.diag(factor[0])).min(initial=1.0) > _SINGULAR:
-                return cls(scale, lambda g: scipy.linalg.cho_solve(factor, g / scale, check_finite=False) / scale)
+                return cls(
+                    scale, lambda g: scipy.linalg.cho_solve(factor, g / scale, check_finite=False) / scale, hessian
+                )
         except numpy.linalg.LinAlgError:
             pass
         values, vectors = numpy.linalg.eigh(scaled)
         sizes = numpy.abs(values)  # of a loss that isn't convex here, for a step downhill in any case
         kept = sizes > _SINGULAR * sizes.max()
         half = vectors[:, kept] / numpy.sqrt(sizes[kept])
-        return cls(scale, lambda g: half @ (half.T @ (g / scale)) / scale, is_singular=True)
+        return cls(scale, lambda g: half @ (half.T @ (g / scale)) / scale, hessian, is_singular=True)
 
 
 @dataclass
@@ -182,6 +188,7 @@ def minimize(
     max_iter: int,
     solver: str = "auto",
     watch: Watch | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Any, Any, Convergence]:
     """Minimise an objective.
 
@@ -202,18 +209,24 @@ def minimize(
         units of the Hessian's diagonal; "auto" is told of at the head of this module.
     watch : Watch, optional
         Told of each step over all rows.
+    checkpoint : Checkpoint, optional
+        Where the state is kept after each step over all rows, and where the fit goes on if there is one.
 
     Returns
     -------
     tuple
         The parameters, the last step, and the report.
     """
+    is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
+    saved = checkpoint.load() if checkpoint is not None else None
+    if saved is not None:
+        run = _Run.restored(objective, saved, tol)
+        return run.steps(max_iter, is_newton, watch, checkpoint)
     theta = numpy.array(start, dtype=float)
     goal = None if numpy.array_equal(start, origin) else _Goal.at(objective, origin, tol)
     if solver == "lbfgs":
         return _by_scipy(objective, theta, goal or _Goal.at(objective, origin, tol), max_iter, watch)
     is_dense = objective.size <= _DENSE
-    is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
     metric = None
     counted = [objective]
     for fraction in _SAMPLES if is_dense and solver == "auto" else ():
@@ -227,9 +240,8 @@ def minimize(
     if metric is None or metric.is_singular:
         metric = Metric.of(objective.hessian(theta) if is_dense else objective.diagonal(theta))
     goal = goal or _Goal.of(state.slopes, metric, tol)
-    state, done = _steps(objective, state, metric, goal, max_iter, is_newton, watch)
-    passes, hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
-    return state.theta, state.last, done(passes, hessians, objective.rows)
+    objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
+    return _Run(objective, state, metric, goal).steps(max_iter, is_newton, watch, checkpoint)
 
 
 @dataclass
@@ -280,45 +292,97 @@ def _on_sample(part: Any, theta: Any, tol: float) -> tuple[Any, Metric, _Goal]:
     return state.theta, Metric.of(part.hessian(state.theta)), goal
 
 
-def _steps(
-    objective: Any, state: _State, metric: Metric, goal: _Goal, max_iter: int, is_newton: bool, watch: Watch | None
-) -> tuple[_State, Callable[[float, float, int], Convergence]]:
+@dataclass
+class _Run:
     """Steps over all rows, with a new Hessian where one gains less than a factor of two."""
-    iterations = 0
-    is_dense, was_renewed = objective.size <= _DENSE, False
-    while True:
-        norm = goal.norm(state.slopes)
-        told = watch(state.theta, state.value, norm) if watch is not None else None
-        if not math.isfinite(state.value) or not math.isfinite(norm):
-            reason, converged = "the loss or its gradient is not finite there", False
-            break
-        if told is not None or norm <= goal.goal or iterations >= max_iter:
-            converged = norm <= goal.goal
-            reason = told or ("the gradient norm reached the goal" if converged else f"max_iter={max_iter} steps done")
-            break
-        found, t = state.search(objective, state.direction(metric))
+
+    objective: Any
+    state: _State
+    metric: Metric
+    goal: _Goal
+    iterations: int = 0
+    was_renewed: bool = False
+
+    def saved(self) -> dict[str, Any]:
+        """All that the steps to come depend on, as arrays."""
+        state, counts = self.state, [self.iterations, self.was_renewed]
+        return {
+            "theta": state.theta,
+            "value": state.value,
+            "slopes": state.slopes,
+            "last": state.last,
+            "pairs": numpy.array(state.pairs),
+            "matrix": self.metric.matrix,
+            "counts": counts,
+            "scale": self.goal.scale,
+            "reference": self.goal.reference,
+            "costs": [self.objective.passes, self.objective.hessians],
+        }
+
+    @classmethod
+    def restored(cls, objective: Any, saved: dict[str, Any], tol: float) -> _Run:
+        """Where a run that was saved goes on."""
+        pairs = [(s, u) for s, u in saved["pairs"]]
+        state = _State(saved["theta"], float(saved["value"]), saved["slopes"], pairs, saved["last"])
+        goal = _Goal(saved["scale"], float(saved["reference"]), tol)
+        objective.passes, objective.hessians = saved["costs"].tolist()
+        iterations, was_renewed = saved["counts"].tolist()
+        return cls(objective, state, Metric.of(saved["matrix"]), goal, iterations, bool(was_renewed))
+
+    def steps(
+        self, max_iter: int, is_newton: bool, watch: Watch | None, checkpoint: Checkpoint | None
+    ) -> tuple[Any, Any, Convergence]:
+        """Go on until there is a reason to stop."""
+        reason = None
+        while reason is None:
+            if checkpoint is not None:
+                checkpoint.save(self.saved())
+            norm = self.goal.norm(self.state.slopes)
+            told = watch(self.state.theta, self.state.value, norm) if watch is not None else None
+            if not math.isfinite(self.state.value) or not math.isfinite(norm):
+                reason = "the loss or its gradient is not finite there"
+            elif told is not None or norm <= self.goal.goal:
+                reason = told or "the gradient norm reached the goal"
+            elif self.iterations >= max_iter:
+                reason = f"max_iter={max_iter} steps done"
+            elif not self.step(norm, is_newton):
+                reason = "no step along the last direction lowers the loss: it is at its rounding"
+        converged = norm <= self.goal.goal
+        if is_newton and converged:
+            norm = self.polish(norm)
+        objective, state = self.objective, self.state
+        counts = self.iterations, objective.passes, objective.hessians, objective.rows
+        report = Convergence(converged, reason, norm, self.goal.goal, state.value, *counts)
+        return state.theta, state.last, report
+
+    def step(self, norm: float, is_newton: bool) -> bool:
+        """One step, and a new Hessian where it is due; False if nothing more is gained."""
+        is_dense = self.objective.size <= _DENSE
+        found, t = self.state.search(self.objective, self.state.direction(self.metric))
         if found is None:
-            if not state.pairs and (was_renewed or not is_dense):
-                reason, converged = "no step along the last direction lowers the loss: it is at its rounding", False
-                break
+            if not self.state.pairs and (self.was_renewed or not is_dense):
+                return False
         else:
-            iterations += 1
-        gained = 0.0 if found is None else goal.norm(found.slopes)
+            self.iterations += 1
+        gained = 0.0 if found is None else self.goal.norm(found.slopes)
         is_slow = found is None or t < 1.0 or gained > 0.5 * norm
-        state = found or state
-        was_renewed = is_dense and (is_slow or is_newton) and gained > goal.goal
-        if was_renewed or found is None:
-            metric = Metric.of(objective.hessian(state.theta)) if is_dense else metric
-            state.pairs.clear()
-            was_renewed = True
-    if is_newton and converged:  # one step more squares what is left of the error
-        found, _ = state.search(objective, Metric.of(objective.hessian(state.theta)).solve(state.slopes))
-        if found is not None and goal.norm(found.slopes) < norm:
-            found.last = found.theta - state.theta + state.last
-            state, norm = found, goal.norm(found.slopes)
-    return state, lambda passes, hessians, rows: Convergence(
-        converged, reason, norm, goal.goal, state.value, iterations, passes, hessians, rows
-    )
+        self.state = found or self.state
+        self.was_renewed = is_dense and (is_slow or is_newton) and gained > self.goal.goal
+        if self.was_renewed or found is None:
+            self.metric = Metric.of(self.objective.hessian(self.state.theta)) if is_dense else self.metric
+            self.state.pairs.clear()
+            self.was_renewed = True
+        return True
+
+    def polish(self, norm: float) -> float:
+        """One step of Newton's more, which squares what is left of the error."""
+        metric = Metric.of(self.objective.hessian(self.state.theta))
+        found, _ = self.state.search(self.objective, metric.solve(self.state.slopes))
+        if found is None or self.goal.norm(found.slopes) >= norm:
+            return norm
+        found.last = found.last + self.state.last
+        self.state = found
+        return self.goal.norm(found.slopes)
 
 
 def _by_scipy(

@@ -7,6 +7,7 @@ and adds what comes back in a fixed order. Data in memory, streams and clusters 
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -15,7 +16,7 @@ import numpy
 
 from microgrid.learn.losses import compiled_loss, link_of
 
-__all__ = ["Block", "InMemory", "Linear", "Model", "Objective", "Source", "added"]
+__all__ = ["Block", "InMemory", "Labels", "Linear", "Model", "Objective", "Source", "added"]
 
 _COMPILED = 10_000_000  # numbers in a block from which machine code pays, though it takes 0.3 s to make
 _NARROW = 250  # columns up to which the compiled loss reads rows faster than BLAS
@@ -63,6 +64,35 @@ class Block:
             yield self.pick(slice(start, start + rows))
 
 
+@dataclass(frozen=True)
+class Labels:
+    """The classes of labels, and how the rows of blocks become targets with weights.
+
+    Parameters
+    ----------
+    classes : array
+        The labels in order.
+    of_classes : array, optional
+        The weight of each class, by which rows' weights are multiplied.
+    """
+
+    classes: Any
+    of_classes: Any = None
+
+    @property
+    def logits(self) -> int:
+        """1 for two classes, otherwise one for each."""
+        return 1 if len(self.classes) == 2 else len(self.classes)
+
+    def block(self, X: Any, y: Any, weight: Any = None) -> Block:
+        """Rows with targets: 1 at the row's class, of two classes at the second."""
+        targets = numpy.asarray(y)[:, None] == self.classes[-self.logits :]
+        if self.of_classes is not None:
+            own = self.of_classes[numpy.searchsorted(self.classes, y)]
+            weight = own if weight is None else own * weight
+        return Block(X, targets.astype(float), weight)
+
+
 class Model(Protocol):
     """Sums over a block's rows, as functions of a flat array of parameters."""
 
@@ -91,6 +121,9 @@ class Source(Protocol):
     @property
     def first(self) -> Any:
         """A block of the first row, or of some more."""
+
+    def digest(self) -> str:
+        """Of what one look at the data tells."""
 
     def total(self, task: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
         """The sums of what a function gives for each block, added in a fixed order."""
@@ -124,6 +157,11 @@ class InMemory:
         """The first row."""
         return self.block.pick(slice(0, 1))
 
+    def digest(self) -> str:
+        """Of the shape and the sums of columns."""
+        sums = numpy.asarray(self.block.X.sum(axis=0), dtype=float)
+        return hashlib.sha256(repr(self.block.X.shape).encode() + sums.tobytes()).hexdigest()
+
     def total(self, task: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
         """What the function gives for the block."""
         return task(self.block)
@@ -151,15 +189,17 @@ class Linear:
         intercept, logit after logit.
     intercept : bool
         Whether there is an intercept.
+    rows : int
+        How many rows all blocks have together: from many on, the compiled loss is worth its making.
     """
 
-    def __init__(self, columns: int, logits: int, intercept: bool) -> None:
-        self.columns, self.logits, self.intercept = columns, logits, intercept
+    def __init__(self, columns: int, logits: int, intercept: bool, rows: int = 0) -> None:
+        self.columns, self.logits, self.intercept, self.rows = columns, logits, intercept, rows
         self.width = columns + intercept
         self.size = logits * self.width
 
     def _is_compiled(self, block: Block, most: int) -> bool:
-        if self.width > most or block.rows * self.size < _COMPILED or not isinstance(block.X, numpy.ndarray):
+        if self.width > most or self.rows * self.size < _COMPILED or not isinstance(block.X, numpy.ndarray):
             return False
         try:
             import llvmlite  # noqa: F401  # only asked whether it is there
