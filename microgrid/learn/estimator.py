@@ -23,6 +23,7 @@ from microgrid.checking import Report, check_gradients
 from microgrid.core.engine import Value
 from microgrid.errors import DataError
 from microgrid.learn.checkpoint import Checkpoint
+from microgrid.learn.dask_source import DaskBlocks, is_dask
 from microgrid.learn.firth import FirthObjective
 from microgrid.learn.inference import CovarianceType, Evidence, Inference, Summary
 from microgrid.learn.losses import sample_loss
@@ -129,7 +130,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             The features: finite numbers. float32 stays so, memory-mapped arrays are read where they lie, and a CSR
             matrix is never made dense as a whole. Blocks are data that are not in memory as a whole: a collection of
             pairs (X, y) or triples (X, y, weights), a function that returns an iterator over some, or a
-            ``ParquetBlocks``. They are read once to look at them, and once for each evaluation of the loss.
+            ``ParquetBlocks``. They are read once to look at them, and once for each evaluation of the loss. Arrays and
+            frames of Dask, with labels and weights likewise, stay on the cluster's workers.
         y : array of shape (rows,)
             The labels, of at least two classes. None beside blocks.
         sample_weight : array of shape (rows,), optional
@@ -155,6 +157,11 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         self._check_options()
         if y is None and is_blocks(X):
             return self._fit_stream(X, sample_weight)
+        if is_dask(X):
+            if not is_dask(y):
+                raise DataError("labels of Dask's X are Dask's too: dask.array.from_array(y) makes some")
+            source = DaskBlocks(X, y, sample_weight)
+            return self._fit_surveyed(source, source.features)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
         classes, codes = _encoded(y)
         weight = None if sample_weight is None else _check_weights(sample_weight, X)
@@ -169,18 +176,23 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         survey = Survey()
         for number, block in enumerate(read(blocks)):
             survey.see(number, *block)
+        return self._fit_surveyed(Stream(blocks, survey), getattr(blocks, "features", None))
+
+    def _fit_surveyed(self, source: Any, names: Any) -> Self:
+        """Fit blocks that were looked at once."""
+        survey = source.survey
         if not survey.rows:
             raise DataError("the blocks have no rows: 0 samples, while a minimum of 1 is required")
         classes = numpy.array(sorted(survey.counts))
-        labels, counts = self._labels(classes, numpy.array([survey.counts[label] for label in classes.tolist()]))
+        source.labels, counts = self._labels(classes, numpy.array([survey.counts[one] for one in classes.tolist()]))
         self.n_features_in_ = survey.columns
-        names = getattr(blocks, "features", None)
         if names is not None:
             self.feature_names_in_ = numpy.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        smallest = survey.smallest * min([1.0, *([] if labels.of_classes is None else labels.of_classes)])
-        return self._fit(Stream(blocks, survey, labels), labels, counts, smallest)
+        of_classes = source.labels.of_classes
+        smallest = survey.smallest * min([1.0, *([] if of_classes is None else of_classes[of_classes > 0.0])])
+        return self._fit(source, source.labels, counts, smallest)
 
     def _labels(self, classes: Any, counts: Any) -> tuple[Labels, Any]:
         """How labels become targets, and the weight that each class has."""

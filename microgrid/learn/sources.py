@@ -14,7 +14,7 @@ from microgrid._public import public
 from microgrid.errors import DataError, MissingPackageError
 from microgrid.learn.objectives import Block, InMemory, Labels, added
 
-__all__ = ["ParquetBlocks", "Stream", "Survey", "is_blocks", "read"]
+__all__ = ["ParquetBlocks", "Stream", "Survey", "arrays_of", "is_blocks", "read"]
 
 _KEPT = 1 << 23  # numbers of a stream that are kept in memory as a sample
 
@@ -73,6 +73,18 @@ class Survey:
         while sum([one[0].shape[0] for one in self.kept]) * X.shape[1] > _KEPT:
             self._thin()
 
+    def merge(self, other: Survey) -> None:
+        """What was found of the blocks that follow, without their samples."""
+        if other.columns is None:
+            return
+        if self.columns not in (None, other.columns):
+            raise DataError(f"a block has {other.columns} columns, and the first has {self.columns}")
+        self.columns, self.dtype = other.columns, other.dtype if self.dtype is None else self.dtype
+        for label, count in other.counts.items():
+            self.counts[label] = self.counts.get(label, 0.0) + count
+        self.smallest, self.sums = min(self.smallest, other.smallest), self.sums + other.sums
+        self.rows += other.rows
+
     def _thin(self) -> None:
         """Every second row of the sample, which stays evenly spread over all rows."""
         whole, self.stride = self._joined(), 2 * self.stride
@@ -106,22 +118,28 @@ def read(blocks: Any) -> Iterator[tuple[Any, Any, Any]]:
             "iterator, or a list"
         )
     for number, one in enumerate(given):
-        if not isinstance(one, tuple) or len(one) not in (2, 3):
-            raise DataError(f"block {number} is no pair (X, y) or triple (X, y, weights)")
-        X, y = one[0], numpy.asarray(one[1]).ravel()
-        if hasattr(X, "tocsr"):
-            X = X.tocsr()
-        else:
-            X = numpy.asarray(X)
-            X = X if X.dtype in (numpy.float64, numpy.float32) else X.astype(float)
-        weight = None if len(one) < 3 or one[2] is None else numpy.asarray(one[2], dtype=float)
-        lengths = [X.shape[0], len(y), *([] if weight is None else [len(weight)])]
-        if X.ndim != 2 or len(set(lengths)) > 1:
-            raise DataError(f"block {number} has X of shape {X.shape} and inconsistent numbers of samples: {lengths}")
-        if weight is not None and not ((weight >= 0.0) & numpy.isfinite(weight)).all():
-            raise DataError(f"the weights of block {number} are not all finite and not negative")
-        if lengths[0]:
-            yield X, y, weight
+        block = arrays_of(number, one)
+        if block[0].shape[0]:
+            yield block
+
+
+def arrays_of(number: int, one: Any) -> tuple[Any, Any, Any]:
+    """A block as arrays: X of float64 or float32 or CSR, labels, and weights or None."""
+    if not isinstance(one, tuple) or len(one) not in (2, 3):
+        raise DataError(f"block {number} is no pair (X, y) or triple (X, y, weights)")
+    X, y = one[0], numpy.asarray(one[1]).ravel()
+    if hasattr(X, "tocsr"):
+        X = X.tocsr()
+    else:
+        X = numpy.asarray(X)
+        X = X if X.dtype in (numpy.float64, numpy.float32) else X.astype(float)
+    weight = None if len(one) < 3 or one[2] is None else numpy.asarray(one[2], dtype=float)
+    lengths = [X.shape[0], len(y), *([] if weight is None else [len(weight)])]
+    if X.ndim != 2 or len(set(lengths)) > 1:
+        raise DataError(f"block {number} has X of shape {X.shape} and inconsistent numbers of samples: {lengths}")
+    if weight is not None and not ((weight >= 0.0) & numpy.isfinite(weight)).all():
+        raise DataError(f"the weights of block {number} are not all finite and not negative")
+    return X, y, weight
 
 
 @dataclass
@@ -140,7 +158,7 @@ class Stream:
 
     blocks: Any
     survey: Survey
-    labels: Labels
+    labels: Labels | None = None
 
     @property
     def rows(self) -> int:
@@ -150,6 +168,7 @@ class Stream:
     @property
     def first(self) -> Block:
         """A block of the first rows."""
+        assert self.labels is not None  # known before anything is fitted
         return self.labels.block(*next(read(self.blocks)))
 
     def digest(self) -> str:
@@ -160,6 +179,7 @@ class Stream:
         """The sums, added in pairs as a binary counter carries, so that few of them are kept at a time."""
         sums: list[tuple[int, tuple[Any, ...]]] = []
         rows = 0
+        assert self.labels is not None  # likewise
         for one in read(self.blocks):
             rows += one[0].shape[0]
             part, level = task(self.labels.block(*one)), 0
@@ -175,6 +195,7 @@ class Stream:
         step = round(1.0 / (fraction * self.survey.stride))
         if step < 1:
             return None
+        assert self.labels is not None  # likewise
         part = self.survey.sample(self.labels).pick(slice(None, None, step))
         return InMemory(part) if part.is_telling else None
 
