@@ -17,6 +17,7 @@ from microgrid.learn.estimator import LogisticRegression
 from microgrid.learn.graph_fit import GraphFit, fit_graph
 from microgrid.learn.inference import Inference, Summary
 from microgrid.learn.minimize import Convergence
+from microgrid.learn.model_file import load_model, save_model
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning
 from microgrid.learn.sources import ParquetBlocks
 
@@ -32,4 +33,6 @@ __all__ = [
     "SeparationWarning",
     "Summary",
     "fit_graph",
+    "load_model",
+    "save_model",
 ]

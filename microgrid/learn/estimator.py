@@ -192,7 +192,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             del self.feature_names_in_
         of_classes = source.labels.of_classes
         smallest = survey.smallest * min([1.0, *([] if of_classes is None else of_classes[of_classes > 0.0])])
-        return self._fit(source, source.labels, counts, smallest)
+        is_one = isinstance(source, Stream) and hasattr(source.blocks, "__len__") and len(source.blocks) == 1
+        return self._fit(InMemory(source.first) if is_one else source, source.labels, counts, smallest)
 
     def _labels(self, classes: Any, counts: Any) -> tuple[Labels, Any]:
         """How labels become targets, and the weight that each class has."""

@@ -21,7 +21,7 @@ _KEPT = 1 << 23  # numbers of a stream that are kept in memory as a sample
 
 def is_blocks(X: Any) -> bool:
     """Whether data are an iterable of blocks: a function that returns one, or a collection of pairs of arrays."""
-    if callable(X) or isinstance(X, ParquetBlocks):
+    if callable(X) or hasattr(X, "features"):
         return True
     if hasattr(X, "shape") or hasattr(X, "__array__") or not isinstance(X, Iterable):
         return False
