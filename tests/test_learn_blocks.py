@@ -222,18 +222,18 @@ def test_a_checkpoint_of_other_data_or_options_is_told(tmp_path: Path) -> None:
     X, y = drawn(200, 3)
     stopped(path, seed=1)
     with pytest.raises(DataError, match="checkpoint of other data or options"):
-        LogisticRegression(checkpoint=path).fit([(X, y)])
+        LogisticRegression(checkpoint=path).fit(lambda: iter([(X, y)]))
     path.unlink()
     stopped(path, alpha=0.5)
     with pytest.raises(DataError, match="checkpoint of other data or options"):
-        LogisticRegression(checkpoint=path).fit([(X, y)])
+        LogisticRegression(checkpoint=path).fit(lambda: iter([(X, y)]))
     path.write_bytes(b"something else")
     with pytest.raises(DataError, match="no checkpoint of a fit"):
-        LogisticRegression(checkpoint=path).fit([(X, y)])
+        LogisticRegression(checkpoint=path).fit(lambda: iter([(X, y)]))
     path.unlink()
     stopped(path)
-    model = LogisticRegression(checkpoint=str(path)).fit([(X, y)])
-    assert (model.coef_ == LogisticRegression().fit([(X, y)]).coef_).all()
+    model = LogisticRegression(checkpoint=str(path)).fit(lambda: iter([(X, y)]))
+    assert (model.coef_ == LogisticRegression().fit(lambda: iter([(X, y)])).coef_).all()
     with pytest.raises(DataError, match="keeps no checkpoint"):
         LogisticRegression(checkpoint=path, solver="lbfgs").fit(X, y)
 
@@ -243,7 +243,7 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_fit_and_leaves_the_last_o
 ) -> None:
     X, y = drawn(200, 3)
     with pytest.raises(OutputError, match="choose a folder that exists"):
-        LogisticRegression(checkpoint=tmp_path / "none" / "checkpoint").fit([(X, y)])
+        LogisticRegression(checkpoint=tmp_path / "none" / "checkpoint").fit(lambda: iter([(X, y)]))
     path = tmp_path / "checkpoint"
     original, written = Path.write_bytes, []
 
@@ -256,6 +256,6 @@ def test_a_checkpoint_that_cannot_be_written_stops_the_fit_and_leaves_the_last_o
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         with pytest.raises(OutputError, match="No space left on device"):
-            LogisticRegression(checkpoint=path).fit([(X, y)])
-    model = LogisticRegression(checkpoint=path).fit([(X, y)])
-    assert (model.coef_ == LogisticRegression().fit([(X, y)]).coef_).all()
+            LogisticRegression(checkpoint=path).fit(lambda: iter([(X, y)]))
+    model = LogisticRegression(checkpoint=path).fit(lambda: iter([(X, y)]))
+    assert (model.coef_ == LogisticRegression().fit(lambda: iter([(X, y)])).coef_).all()
