@@ -65,6 +65,7 @@ from microgrid.formulas.source_code import to_python as to_python
 from microgrid.formulas.sympy import from_sympy as from_sympy
 from microgrid.formulas.sympy import latex as latex
 from microgrid.formulas.sympy import to_sympy as to_sympy
+from microgrid.learn.boosting import objective as objective
 from microgrid.pages import Exercise as Exercise
 from microgrid.pages import Marked as Marked
 from microgrid.pages import Page as Page
@@ -184,6 +185,7 @@ __all__ = [
     "ndtr",
     "neg",
     "norm",
+    "objective",
     "polygamma",
     "pow",
     "precise",

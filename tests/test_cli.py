@@ -81,7 +81,12 @@ def test_step_writes_a_page_and_opens_it_on_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda uri: opened.append(uri) is None)
+
+    def note(uri: str) -> bool:
+        opened.append(uri)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", note)
     monkeypatch.chdir(tmp_path)
     assert main(["step", LOGISTIC, *NUMBERS]) == 0
     assert opened == []

@@ -15,6 +15,7 @@ import pytest
 
 import microgrid
 import microgrid.checking
+import microgrid.learn
 import microgrid.logistic
 import microgrid.nn
 import microgrid.testing
@@ -123,7 +124,7 @@ def test_every_public_name_is_in_the_reference() -> None:
     text = (DOCS / "reference.md").read_text(encoding="utf-8")
     for name in set(microgrid.__all__) - set(RULES):
         assert f":: microgrid.{name}\n" in text, name
-    for room in (microgrid.checking, microgrid.logistic, microgrid.nn, microgrid.testing):
+    for room in (microgrid.checking, microgrid.learn, microgrid.logistic, microgrid.nn, microgrid.testing):
         assert f".. automodule:: {room.__name__}\n" in text
     members = re.findall(r"automodule:: microgrid\.checking\n +:members: (.+)", text)[0].split(", ")
     assert {*members, "Interval", "check_gradients", "assert_gradients"} == set(microgrid.checking.__all__)

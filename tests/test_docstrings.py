@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-ROOMS = ("", ".logistic", ".nn", ".testing", ".checking", ".drawing")
+ROOMS = ("", ".logistic", ".nn", ".testing", ".learn", ".checking", ".drawing")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

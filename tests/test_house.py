@@ -24,7 +24,7 @@ FLOORS = (
     ("compiler", "derivations"),
     ("checking",),
     ("logistic", "pages"),
-    ("the face", "testing"),
+    ("the face", "testing", "learn"),
     ("cli",),  # and __main__, by which python -m runs it
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

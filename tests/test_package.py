@@ -97,7 +97,7 @@ def test_no_module_bears_a_name_that_its_package_exports() -> None:
 
 
 def test_every_public_name_says_where_users_import_it_from() -> None:
-    for room in ("", ".checking", ".logistic", ".nn", ".testing"):
+    for room in ("", ".checking", ".learn", ".logistic", ".nn", ".testing"):
         module = _load(f"microgrid{room}")
         for name in module.__all__:
             thing = getattr(module, name)

@@ -74,6 +74,7 @@ def run(folder: Path, say: Callable[[str], None] = print, *, steps: int = STEPS,
     say(f"Breast cancer data: {len(data.y)} samples, features {' and '.join(data.features)}, standardised")
     sample_agrees = _compare_sample(data, say)
     history, descent_agrees = _descend(data, say, steps, progress=progress)
+    fit_agrees = _fit(data, say)
     check = logistic.check(data.X, data.y, history[-1].w, history[-1].b, tolerance=LOGIT_TOLERANCE)
     say(f"Every component of every sample at the end\n  {check}")
     _make(folder)
@@ -83,7 +84,7 @@ def run(folder: Path, say: Callable[[str], None] = print, *, steps: int = STEPS,
         "A page to step through, move and train (open it in a browser), and pictures:\n"
         + "\n".join(f"  {path}" for path in written)
     )
-    return sample_agrees and descent_agrees and bool(check)
+    return sample_agrees and descent_agrees and fit_agrees and bool(check)
 
 
 def _need(module: str) -> Any:
@@ -98,7 +99,7 @@ def _need(module: str) -> Any:
 
 def _prepare(folder: Path) -> None:
     """Check before any work that no package is missing and that the folder can be written; create nothing."""
-    for module in ("sklearn.datasets", "matplotlib.figure", "tqdm"):
+    for module in ("sklearn.datasets", "scipy", "matplotlib.figure", "tqdm"):
         _need(module)
     find_command()
     try:
@@ -175,6 +176,19 @@ def _descend(data: Data, say: Callable[[str], None], steps: int, *, progress: bo
         f"              may account for {bound}), and {worst.ulp:g} ulp of the mean itself, in which the terms cancel"
     )
     return history, worst.ulp_of_terms <= bound
+
+
+def _fit(data: Data, say: Callable[[str], None]) -> bool:
+    """The same loss at its minimum, by the estimator; whether its gradients agree with the closed form."""
+    model = _need("microgrid.learn").LogisticRegression().fit(data.X, data.y)
+    check = model.check_gradient(data.X, data.y)
+    (w1, w2), b = model.coef_[0], model.intercept_[0]
+    say(
+        f"LogisticRegression, fitted to the minimum\n"
+        f"  final loss  {model.convergence_.loss:.6f}   w1 = {w1:.6f}, w2 = {w2:.6f}, b = {b:.6f}\n"
+        f"  {model.convergence_}\n  {check}\n\n{model.summary()}"
+    )
+    return bool(check)
 
 
 def accuracy(data: Data, step: logistic.Step) -> float:

@@ -19,7 +19,7 @@ import microgrid
 from microgrid.calculus.reverse import gradients
 from microgrid.checking import Interval, check_gradients
 from microgrid.checking.points import Point
-from microgrid.cli import demo
+from microgrid.cli import demo, fit
 from microgrid.cli.timing import timings
 from microgrid.compiler.api import compile  # noqa: A004  # microgrid's own is meant
 from microgrid.core.engine import Value, as_value
@@ -121,6 +121,8 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
+    _add_fit(commands)
+    _add_predict(commands)
     _add_draw(commands)
     _add_step(commands)
     _add_check(commands)
@@ -142,6 +144,36 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--out", type=Path, default=Path("microgrid-demo"), metavar="DIR", help="folder for the pictures (%(default)s)"
     )
     demonstrate.set_defaults(run=_demo)
+
+
+def _add_fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "fit logistic regression to a table"
+    fitting = commands.add_parser(
+        "fit",
+        help=summary,
+        description=f"{summary.capitalize()}: a summary, the model as JSON, plots and the graph. Exit status 1 if the "
+        "fit has not converged, or estimates don't exist or are not unique.",
+    )
+    fitting.add_argument("data", type=Path, metavar="DATA", help="a table: .csv with a header, or .parquet")
+    fitting.add_argument("--target", required=True, metavar="COL", help="the column of labels; all others are features")
+    fitting.add_argument(
+        "--out", type=Path, default=Path("microgrid-fit"), metavar="DIR", help="folder for the results (%(default)s)"
+    )
+    fitting.add_argument("--alpha", type=float, default=0.0, help="the L2 penalty (%(default)s)")
+    fitting.add_argument("--firth", action="store_true", help="Firth's bias reduction, for separated classes")
+    fitting.add_argument(
+        "--cov-type", choices=("nonrobust", "HC0", "HC1"), default="nonrobust", help="of standard errors (%(default)s)"
+    )
+    fitting.set_defaults(run=_fit)
+
+
+def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "predict the rows of a table by a model that was fitted"
+    predicting = commands.add_parser("predict", help=summary, description=f"{summary.capitalize()}.")
+    predicting.add_argument("model", type=Path, metavar="MODEL", help="the model.json of microgrid fit")
+    predicting.add_argument("data", type=Path, metavar="DATA", help="a table: .csv with a header, or .parquet")
+    predicting.add_argument("--out", type=Path, metavar="FILE", help="CSV file to write (the screen)")
+    predicting.set_defaults(run=_predict)
 
 
 def _add_formula_command(
@@ -244,6 +276,18 @@ def _demo(arguments: argparse.Namespace) -> int:
     if not agrees:
         print("A derivative disagrees with its closed form: see above.", file=sys.stderr)
     return 0 if agrees else 1
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    options = {name: getattr(arguments, name) for name in ("alpha", "firth", "cov_type")}
+    verbose = sys.stderr.isatty()
+    exists = fit.fit(arguments.data, arguments.target, arguments.out, print, verbose=verbose, **options)
+    return 0 if exists else 1
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    fit.predict(arguments.model, arguments.data, arguments.out, print)
+    return 0
 
 
 def _draw(arguments: argparse.Namespace) -> int:

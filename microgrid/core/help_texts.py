@@ -81,7 +81,7 @@ TEXTS: dict[str, Facts] = {
     "hypot": ("hypot(x, y)", ("x/hypot(x, y)", "y/hypot(x, y)"), (2.0, 1.5), (2.5, 0.8, 0.6), None),
     "maximum": ("y if x < y else x", ("1 if y < x else 0 if x < y else 0.5", "1 if x < y else 0 if y < x else 0.5"), (2.0, 1.5), (2.0, 1.0, 0.0), None),
     "minimum": ("x if x < y else y", ("1 if x < y else 0 if y < x else 0.5", "1 if y < x else 0 if x < y else 0.5"), (2.0, 1.5), (1.5, 0.0, 1.0), None),
-    "clip": ("z if z < x else (z if z < y else y) if x < y else x", ("0 if x < y else 0 if z < x else 1 - ((0.5 if x == y else 0) + (0.5 if z == x else 0))", "1 - (1 if z < y else 0) if x < y else 0.5 if x == y else 0", "1 if z < x else (1 if z < y else 0) if x < y else 0.5 if z == x else 0"), (2.0, -1.0, 0.5), (0.5, 0.0, 0.0, 1.0), None),
+    "clip": ("z if z < x else (z if z < y else y) if x < y else x", ("0 if x < y else 0 if z < x else 1 - ((0.5 if x == y else 0) + (0.5 if z == x else 0))", "1 - (1 if z < y else 0) if x < y else 0 if z < x else 0.5 if x == y else 0", "1 if z < x else (1 if z < y else 0) if x < y else 0.5 if z == x else 0"), (2.0, -1.0, 0.5), (0.5, 0.0, 0.0, 1.0), None),
     "less": ("1 if x < y else 0", ("0", "0"), (2.0, 1.5), (0.0, 0.0, 0.0), None),
     "less_equal": ("1 if x <= y else 0", ("0", "0"), (2.0, 1.5), (0.0, 0.0, 0.0), None),
     "equal": ("1 if x == y else 0", ("0", "0"), (2.0, 1.5), (0.0, 0.0, 0.0), None),

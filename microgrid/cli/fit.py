@@ -1,0 +1,254 @@
+"""``microgrid fit`` and ``microgrid predict``: tables in, summaries, models, plots and predictions out."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from microgrid.drawing import draw
+from microgrid.errors import DataError, MissingPackageError, OutputError
+from microgrid.util.atomic_write import write
+
+__all__ = ["fit", "predict"]
+
+
+def _need(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingPackageError(
+            f"fitting needs {module.partition('.')[0]}, which is not installed: pip install 'microgrid-autodiff[learn]'"
+        ) from error
+
+
+def fit(
+    data: Path,
+    target: str,
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    alpha: float,
+    firth: bool,
+    cov_type: str,
+    verbose: bool,
+) -> bool:
+    """Fit a table's target, say what was found and write it into a folder; give whether estimates exist.
+
+    Raises
+    ------
+    DataError
+        If the table or a column can't be used.
+    OutputError
+        If the folder can't be written.
+    """
+    learn = _need("microgrid.learn")
+    options = {"alpha": alpha, "bias_reduction": "firth" if firth else None, "verbose": int(verbose)}
+    model = learn.LogisticRegression(**options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # all that it warns of is said below
+        if data.suffix == ".parquet":
+            blocks = learn.ParquetBlocks(data, target)
+            model.fit(blocks)
+            X, y = next(iter(blocks))[:2]
+        else:
+            table = _Table(*_table(data, target))
+            X, y = table.block
+            model.fit(table)
+    say(f"{data}: {model.convergence_.rows:,} rows, {model.n_features_in_} features, target {target!r}")
+    say(str(model.convergence_))
+    for finding in model.diagnosis_:
+        say(str(finding))
+    is_inferred = not alpha and not model.diagnosis_
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder {folder} can't be written ({error.strerror}): name another with --out"
+        ) from error
+    written = [learn.save_model(model, folder / "model.json")]
+    inference = None
+    if is_inferred:
+        inference = model.inference(cov_type=cov_type)
+        summary = inference.summary()
+        say(str(summary))
+        for name, text in (
+            ("summary.txt", f"{summary}\n"),
+            ("summary.html", summary.html()),
+            ("summary.tex", summary.latex()),
+        ):
+            write(folder / name, text.encode())
+            written.append(folder / name)
+    written += _plots(model, X, y, inference, folder)
+    try:
+        written.append(draw(model.graph_).save(folder / "graph.svg"))
+    except MissingPackageError as error:
+        say(f"The graph is not drawn: {error}")
+    say("Written:\n" + "\n".join(f"  {path}" for path in written))
+    return bool(model.convergence_.converged and not model.diagnosis_)
+
+
+def predict(model: Path, data: Path, out: Path | None, say: Callable[[str], None]) -> None:
+    """Write the class of each row and the probabilities of all, as CSV; on the screen without ``out``.
+
+    Raises
+    ------
+    DataError
+        If the model or the table can't be read, or a feature isn't there.
+    """
+    fitted = _need("microgrid.learn").load_model(model)
+    names = getattr(fitted, "feature_names_in_", None)
+    if names is None:
+        raise DataError(f"{model} has no names of features: fit it by `microgrid fit`")
+    numpy = _need("numpy")
+    if data.suffix == ".parquet":
+        frame = _need("pyarrow.parquet").read_table(data)
+        missing = [name for name in names if name not in frame.column_names]
+        if missing:
+            raise DataError(f"{data} has no column {missing[0]!r}, which the model needs")
+        X = numpy.column_stack([frame[name].to_numpy() for name in names]).astype(float)
+    else:
+        X = _columns(data, list(names))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that arrays have no names of features
+        labels, probabilities = fitted.predict(numpy.asarray(X)), fitted.predict_proba(numpy.asarray(X))
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["prediction", *[f"p({label})" for label in fitted.classes_.tolist()]])
+    lines.writerows([[label, *row] for label, row in zip(labels.tolist(), probabilities.tolist(), strict=True)])
+    if out is None:
+        say(text.getvalue().rstrip())
+    else:
+        write(out, text.getvalue().encode())
+        say(f"{len(labels):,} rows in {out}")
+
+
+def _read(data: Path) -> tuple[list[str], list[list[str]]]:
+    try:
+        with data.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{data} can't be read as CSV: {error}") from error
+    if len(rows) < 2:
+        raise DataError(f"{data} has no rows below its header")
+    head = [name.strip() for name in rows[0]]
+    if len(set(head)) < len(head):
+        raise DataError(f"{data} has two columns of one name: {', '.join(head)}")
+    for number, row in enumerate(rows[1:], start=1):
+        if len(row) != len(head):
+            raise DataError(f"row {number} of {data} has {len(row)} entries, and the header {len(head)}")
+    return head, rows[1:]
+
+
+def _numbers(head: Sequence[str], rows: Sequence[Sequence[str]], names: Sequence[str], data: Path) -> list[list[float]]:
+    for name in names:
+        if name not in head:
+            raise DataError(f"{data} has no column {name!r}: it has {', '.join(head)}")
+    places = [head.index(name) for name in names]
+    found = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            found.append([float(row[place]) for place in places])
+        except ValueError:
+            wrong = next(name for name, place in zip(names, places, strict=True) if not _is_number(row[place]))
+            raise DataError(
+                f"row {number} of {data} has {row[head.index(wrong)]!r} in column {wrong!r}, and numbers are needed: "
+                "encode categories, and fill in or drop rows with missing values"
+            ) from None
+    return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _table(data: Path, target: str) -> tuple[list[str], list[list[float]], Any]:
+    """The features' names and numbers, and the labels: numbers if all are."""
+    head, rows = _read(data)
+    if target not in head:
+        raise DataError(f"{data} has no column {target!r}: it has {', '.join(head)}")
+    names = [name for name in head if name != target]
+    if not names:
+        raise DataError(f"{data} has no column besides {target!r}")
+    labels = [row[head.index(target)].strip() for row in rows]
+    if "" in labels:
+        raise DataError(f"row {labels.index('') + 1} of {data} has no label in column {target!r}")
+    is_numeric = all(map(_is_number, labels))
+    return names, _numbers(head, rows, names, data), [float(one) for one in labels] if is_numeric else labels
+
+
+class _Table:
+    """A table in memory as one block, with the names of its features."""
+
+    def __init__(self, features: list[str], X: list[list[float]], y: Any) -> None:
+        numpy = _need("numpy")
+        self.features, self.block = features, (numpy.array(X), numpy.array(y))
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self.block])
+
+
+def _columns(data: Path, names: list[str]) -> list[list[float]]:
+    head, rows = _read(data)
+    return _numbers(head, rows, names, data)
+
+
+# ---- plots ----------------------------------------------------------------------------------------------------
+
+
+def _plots(model: Any, X: Any, y: Any, inference: Any, folder: Path) -> list[Path]:
+    figure_of, numpy = _need("matplotlib.figure").Figure, _need("numpy")
+    names = list(model.feature_names_in_)
+    if inference is None:
+        labels, centres, spans = [*names] * len(model.coef_), model.coef_.ravel(), None
+    else:
+        kept = [k for k, name in enumerate(inference.names) if not name.endswith("intercept")]
+        labels, centres = [inference.names[k] for k in kept], inference.estimates[kept]
+        spans = numpy.abs(inference.interval()[kept] - centres[:, None]).T
+    figure = figure_of(figsize=(7, 1.5 + 0.25 * len(labels)), layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    axes.errorbar(centres, range(len(labels)), xerr=spans, fmt="o", color="#0b61a4", capsize=3)
+    axes.axvline(0.0, color="#5c6770", linewidth=1)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.set_xlabel("coefficient" if spans is None else "coefficient, with its 95% interval")
+    pictures = [_save(figure, folder / "coefficients.png")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        probabilities = model.predict_proba(numpy.asarray(X))
+    figure = figure_of(figsize=(10, 4.5), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2)
+    metrics, calibration = _need("sklearn.metrics"), _need("sklearn.calibration")
+    for k in range(1 if len(model.classes_) == 2 else 0, len(model.classes_)):
+        is_class = numpy.asarray(y) == model.classes_[k]
+        if is_class.any() and not is_class.all():
+            seen, said = calibration.calibration_curve(is_class, probabilities[:, k], n_bins=10, strategy="quantile")
+            left.plot(said, seen, "o-", label=str(model.classes_[k]))
+            false, true, _ = metrics.roc_curve(is_class, probabilities[:, k])
+            right.plot(false, true, label=f"{model.classes_[k]}: area {metrics.auc(false, true):.3f}")
+    for axes, title, across, up in (
+        (left, "Calibration", "predicted probability", "observed frequency"),
+        (right, "ROC", "false positive rate", "true positive rate"),
+    ):
+        axes.plot([0, 1], [0, 1], color="#5c6770", linestyle=":")
+        axes.set(title=title, xlabel=across, ylabel=up)
+        axes.legend()
+    return [*pictures, _save(figure, folder / "calibration_and_roc.png")]
+
+
+def _save(figure: Any, path: Path) -> Path:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    write(path, picture.getvalue())
+    return path

@@ -1,0 +1,64 @@
+"""Checkpoints of a fit: the minimiser's state as arrays in a file, for the same data and options only."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from microgrid.errors import DataError
+from microgrid.util.atomic_write import write
+
+__all__ = ["Checkpoint"]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file with the state after the last step, which is replaced as a whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    digest : str
+        Of the data and the options of the fit.
+    """
+
+    path: Path
+    digest: str
+
+    def load(self) -> dict[str, Any] | None:
+        """The arrays of the state; None if there is no file.
+
+        Raises
+        ------
+        DataError
+            If the file is no checkpoint, or one of other data or options.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            with numpy.load(self.path, allow_pickle=False) as file:
+                found = dict(file)
+            digest = str(found.pop("digest"))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"{self.path} is no checkpoint of a fit ({error}): remove it or name another file"
+            ) from error
+        if digest != self.digest:
+            raise DataError(f"{self.path} is a checkpoint of other data or options: remove it or name another file")
+        return found
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the state; an OutputError, such as of a full disk, leaves the last one."""
+        file = io.BytesIO()
+        numpy.savez(file, digest=numpy.array(self.digest), **state)
+        write(self.path, file.getvalue())
+
+    def remove(self) -> None:
+        """The fit is done."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,438 @@
+"""Minimising an objective: on growing samples first, then L-BFGS whose first matrix is the last sample's Hessian.
+
+On a convex loss with many more rows than parameters, all rows are read five or six times. Progress is measured in a
+scale of the Hessian's own, so that it doesn't depend on the units of the features.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, get_args
+
+import numpy
+import scipy.linalg
+import scipy.optimize
+from sklearn.exceptions import ConvergenceWarning
+
+from microgrid._public import public
+from microgrid.learn.checkpoint import Checkpoint
+
+__all__ = ["SOLVERS", "Convergence", "Metric", "Solver", "Watch", "minimize"]
+
+Solver = Literal["auto", "newton", "lbfgs"]
+SOLVERS = get_args(Solver)
+_DENSE = 2000  # parameters up to which a Hessian is factored
+_MEMORY = 10  # pairs of L-BFGS
+_SAMPLES = (0.01, 0.1)
+_ROWS_EACH = 16  # rows that a sample has for each parameter, at least
+_CHEAP = 100  # parameters up to which a Hessian of a sample costs no more than some steps
+_SMALL = 100_000_000  # operations of a Hessian up to which it is computed at each step
+_ROUNDING = 8 * numpy.finfo(float).eps  # a gradient, in the objective's scale, that rounding alone makes
+_SINGULAR = 1e-13  # curvature in the scale of a unit diagonal that counts as none
+_ARMIJO, _FLAT = 1e-4, 1e-13  # of a step: the part of the slope to be gained; a relative change that is rounding
+_SHORTEST = 1e-10  # step of a line search
+
+
+@public("microgrid.learn")
+@dataclass(frozen=True)
+class Convergence:
+    """Why a fit stopped, and where.
+
+    Parameters
+    ----------
+    converged : bool
+        Whether the gradient norm reached the goal.
+    reason : str
+        Why it stopped, in a sentence.
+    gradient_norm : float
+        The largest component of the gradient of the mean loss, each divided by the square root of its second
+        derivative at the start, relative to the largest at the start: a number without units.
+    goal : float
+        What ``gradient_norm`` had to reach: ``tol``, or what rounding allows if that is more.
+    loss : float
+        The mean loss with its penalty.
+    iterations : int
+        The steps over all rows.
+    passes, hessians : float
+        How often all rows were read for the loss and its gradient, and for second derivatives; passes over samples are
+        counted by their part.
+    rows : int
+        The number of rows that were used.
+    """
+
+    converged: bool
+    reason: str
+    gradient_norm: float
+    goal: float
+    loss: float
+    iterations: int
+    passes: float
+    hessians: float
+    rows: int
+
+    def warn(self, stacklevel: int) -> None:
+        """Warn unless the fit converged."""
+        if not self.converged:
+            said = f"{self}\n  raise max_iter or tol, or look at what was fitted"
+            warnings.warn(said, ConvergenceWarning, stacklevel=stacklevel + 1)
+
+    def __str__(self) -> str:
+        said = "converged" if self.converged else "not converged"
+        return (
+            f"{said} after {self.iterations} iterations: {self.reason}\n"
+            f"  gradient norm {self.gradient_norm:.2g} of that at the start (goal {self.goal:.2g}), "
+            f"mean loss {self.loss:.10g}\n"
+            f"  {self.rows:,} rows, {self.passes:.2f} passes over them and {self.hessians:.2f} for second derivatives"
+        )
+
+
+class Watch(Protocol):
+    """Who is told of each step, and may end the fit by a reason."""
+
+    def __call__(self, theta: Any, value: float, norm: float, /) -> str | None:
+        """None to go on."""
+
+
+@dataclass
+class Metric:
+    """A factored Hessian, scaled to a unit diagonal.
+
+    Parameters
+    ----------
+    scale : array
+        The square roots of the Hessian's diagonal.
+    solve : callable
+        From a gradient to the step that the Hessian makes of it; where it is singular, the shortest one.
+    matrix : array
+        What was factored.
+    is_singular : bool
+        Whether some directions have no curvature.
+    """
+
+    scale: Any
+    solve: Callable[[Any], Any]
+    matrix: Any
+    is_singular: bool = False
+
+    @classmethod
+    def of(cls, hessian: Any) -> Metric:
+        """The factors of a matrix, or of a diagonal."""
+        diagonal = hessian if hessian.ndim == 1 else numpy.diag(hessian)
+        # A parameter without curvature stays where it is: it has no gradient either.
+        scale = numpy.sqrt(numpy.where(diagonal != 0.0, numpy.abs(diagonal), 1.0))
+        scaled = hessian / numpy.outer(scale, scale) if hessian.ndim > 1 else None
+        if scaled is None or not numpy.isfinite(scaled).all():
+            return cls(scale, lambda g: g / scale / scale, hessian)
+        try:
+            factor = scipy.linalg.cho_factor(scaled, lower=True, check_finite=False)
+            if numpy.square(numpy.diag(factor[0])).min(initial=1.0) > _SINGULAR:
+                return cls(
+                    scale, lambda g: scipy.linalg.cho_solve(factor, g / scale, check_finite=False) / scale, hessian
+                )
+        except numpy.linalg.LinAlgError:
+            pass
+        values, vectors = numpy.linalg.eigh(scaled)
+        sizes = numpy.abs(values)  # of a loss that isn't convex here, for a step downhill in any case
+        kept = sizes > _SINGULAR * sizes.max()
+        half = vectors[:, kept] / numpy.sqrt(sizes[kept])
+        return cls(scale, lambda g: half @ (half.T @ (g / scale)) / scale, hessian, is_singular=True)
+
+
+@dataclass
+class _State:
+    """A point, and the pairs of steps and changes of the gradient that led there."""
+
+    theta: Any
+    value: float
+    slopes: Any
+    pairs: list[tuple[Any, Any]] = field(default_factory=list)
+    last: Any = 0.0  # the last step
+
+    def direction(self, metric: Metric) -> Any:
+        """The step of L-BFGS, with the metric as its first matrix."""
+        q, factors = self.slopes.copy(), []
+        for s, u in reversed(self.pairs):
+            factors.append((s @ q) / (s @ u))
+            q -= factors[-1] * u
+        d = metric.solve(q)
+        for (s, u), factor in zip(self.pairs, reversed(factors), strict=True):
+            d += s * (factor - (u @ d) / (s @ u))
+        return d
+
+    def search(self, objective: Any, d: Any) -> tuple[_State | None, float]:
+        """The point along a direction where the value falls enough, and how far it was; near rounding, by slopes."""
+        slope, t = float(self.slopes @ d), 1.0
+        while t >= _SHORTEST:
+            theta = self.theta - t * d
+            value, slopes = objective.value_and_grad(theta)
+            is_flat = abs(value - self.value) <= _FLAT * abs(self.value) and abs(slopes @ d) < abs(slope)
+            if value <= self.value - _ARMIJO * t * slope or is_flat:
+                s, u = theta - self.theta, slopes - self.slopes
+                is_kept = s @ u > 1e-12 * math.sqrt((s @ s) * (u @ u))
+                pairs = [*self.pairs, (s, u)][-_MEMORY:] if is_kept else self.pairs
+                return _State(theta, value, slopes, pairs, s), t
+            curved = 2.0 * (value - self.value + t * slope)
+            t *= min(0.5, max(0.1, t * slope / curved)) if math.isfinite(value) and curved > 0.0 else 0.5
+        return None, 0.0
+
+
+def minimize(
+    objective: Any,
+    start: Any,
+    origin: Any,
+    *,
+    tol: float,
+    max_iter: int,
+    solver: str = "auto",
+    watch: Watch | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[Any, Any, Convergence]:
+    """Minimise an objective.
+
+    Parameters
+    ----------
+    objective : Objective
+        The mean loss.
+    start : array
+        Where to begin.
+    origin : array
+        Where the gradient is what the goal is relative to: the start, unless that was found by an earlier fit.
+    tol : float
+        The goal of the gradient norm, as ``Convergence`` measures it.
+    max_iter : int
+        The most steps over all rows.
+    solver : {"auto", "newton", "lbfgs"}
+        "newton" computes the Hessian at each step, which "auto" does where it costs little; "lbfgs" is SciPy's, in
+        units of the Hessian's diagonal; "auto" is told of at the head of this module.
+    watch : Watch, optional
+        Told of each step over all rows.
+    checkpoint : Checkpoint, optional
+        Where the state is kept after each step over all rows, and where the fit goes on if there is one.
+
+    Returns
+    -------
+    tuple
+        The parameters, the last step, and the report.
+    """
+    is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
+    saved = checkpoint.load() if checkpoint is not None else None
+    if saved is not None:
+        run = _Run.restored(objective, saved, tol)
+        return run.steps(max_iter, is_newton, watch, checkpoint)
+    theta = numpy.array(start, dtype=float)
+    goal = None if numpy.array_equal(start, origin) else _Goal.at(objective, origin, tol)
+    if solver == "lbfgs":
+        return _by_scipy(objective, theta, goal or _Goal.at(objective, origin, tol), max_iter, watch)
+    is_dense = objective.size <= _DENSE
+    metric = None
+    counted = [objective]
+    for fraction in _SAMPLES if is_dense and solver == "auto" else ():
+        is_worth = objective.rows * fraction >= _ROWS_EACH * objective.size
+        part = objective.sample(fraction) if is_worth else None
+        if part is not None:
+            counted.append(part)
+            theta, metric, first = _on_sample(part, theta, tol)
+            goal = goal or first
+    state = _State(theta, *objective.value_and_grad(theta))
+    if metric is None or metric.is_singular:
+        metric = Metric.of(objective.hessian(theta) if is_dense else objective.diagonal(theta))
+    goal = goal or _Goal.of(state.slopes, metric, tol)
+    objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
+    return _Run(objective, state, metric, goal).steps(max_iter, is_newton, watch, checkpoint)
+
+
+@dataclass
+class _Goal:
+    """The gradient norm to be reached, relative to that at the start."""
+
+    scale: Any
+    reference: float
+    tol: float
+
+    @classmethod
+    def of(cls, slopes: Any, metric: Metric, tol: float) -> _Goal:
+        """Relative to a gradient."""
+        return cls(metric.scale, float(numpy.abs(slopes / metric.scale).max(initial=0.0)), tol)
+
+    @classmethod
+    def at(cls, objective: Any, theta: Any, tol: float) -> _Goal:
+        """Relative to the gradient at a point."""
+        return cls.of(objective.value_and_grad(theta)[1], Metric.of(objective.diagonal(theta)), tol)
+
+    def norm(self, slopes: Any) -> float:
+        """Relative to the start."""
+        largest = float(numpy.abs(slopes / self.scale).max(initial=0.0))
+        return largest / self.reference if self.reference else largest
+
+    @property
+    def goal(self) -> float:
+        """As ``Convergence`` has it."""
+        return max(self.tol, _ROUNDING / self.reference if self.reference else _ROUNDING)
+
+
+def _on_sample(part: Any, theta: Any, tol: float) -> tuple[Any, Metric, _Goal]:
+    """Newton's steps until the error is well below that of the sample; then the Hessian, and the goal."""
+    state = _State(theta, *part.value_and_grad(theta))
+    metric = Metric.of(part.hessian(theta))
+    goal = _Goal.of(state.slopes, metric, tol)
+    for _ in range(30):
+        if state.slopes @ metric.solve(state.slopes) < 0.01 * part.size / part.rows:
+            break
+        found, t = state.search(part, state.direction(metric))
+        if found is None:
+            break
+        is_slow = t < 1.0 or numpy.abs(found.slopes).max() > 0.2 * numpy.abs(state.slopes).max()
+        state = found
+        if is_slow and part.size <= _CHEAP:
+            metric = Metric.of(part.hessian(state.theta))
+            state.pairs.clear()
+    return state.theta, Metric.of(part.hessian(state.theta)), goal
+
+
+@dataclass
+class _Run:
+    """Steps over all rows, with a new Hessian where one gains less than a factor of two."""
+
+    objective: Any
+    state: _State
+    metric: Metric
+    goal: _Goal
+    iterations: int = 0
+    was_renewed: bool = False
+
+    def saved(self) -> dict[str, Any]:
+        """All that the steps to come depend on, as arrays."""
+        state, counts = self.state, [self.iterations, self.was_renewed]
+        return {
+            "theta": state.theta,
+            "value": state.value,
+            "slopes": state.slopes,
+            "last": state.last,
+            "pairs": numpy.array(state.pairs),
+            "matrix": self.metric.matrix,
+            "counts": counts,
+            "scale": self.goal.scale,
+            "reference": self.goal.reference,
+            "costs": [self.objective.passes, self.objective.hessians],
+        }
+
+    @classmethod
+    def restored(cls, objective: Any, saved: dict[str, Any], tol: float) -> _Run:
+        """Where a run that was saved goes on."""
+        pairs = [(s, u) for s, u in saved["pairs"]]
+        state = _State(saved["theta"], float(saved["value"]), saved["slopes"], pairs, saved["last"])
+        goal = _Goal(saved["scale"], float(saved["reference"]), tol)
+        objective.passes, objective.hessians = saved["costs"].tolist()
+        iterations, was_renewed = saved["counts"].tolist()
+        return cls(objective, state, Metric.of(saved["matrix"]), goal, iterations, bool(was_renewed))
+
+    def steps(
+        self, max_iter: int, is_newton: bool, watch: Watch | None, checkpoint: Checkpoint | None
+    ) -> tuple[Any, Any, Convergence]:
+        """Go on until there is a reason to stop."""
+        reason = None
+        while reason is None:
+            if checkpoint is not None:
+                checkpoint.save(self.saved())
+            norm = self.goal.norm(self.state.slopes)
+            told = watch(self.state.theta, self.state.value, norm) if watch is not None else None
+            if not math.isfinite(self.state.value) or not math.isfinite(norm):
+                reason = "the loss or its gradient is not finite there"
+            elif told is not None or norm <= self.goal.goal:
+                reason = told or "the gradient norm reached the goal"
+            elif self.iterations >= max_iter:
+                reason = f"max_iter={max_iter} steps done"
+            elif not self.step(norm, is_newton):
+                reason = "no step along the last direction lowers the loss: it is at its rounding"
+        converged = norm <= self.goal.goal
+        if is_newton and converged:
+            norm = self.polish(norm)
+        objective, state = self.objective, self.state
+        counts = self.iterations, objective.passes, objective.hessians, objective.rows
+        report = Convergence(converged, reason, norm, self.goal.goal, state.value, *counts)
+        return state.theta, state.last, report
+
+    def step(self, norm: float, is_newton: bool) -> bool:
+        """One step, and a new Hessian where it is due; False if nothing more is gained."""
+        is_dense = self.objective.size <= _DENSE
+        found, t = self.state.search(self.objective, self.state.direction(self.metric))
+        if found is None:
+            if not self.state.pairs and (self.was_renewed or not is_dense):
+                return False
+        else:
+            self.iterations += 1
+        gained = 0.0 if found is None else self.goal.norm(found.slopes)
+        is_slow = found is None or t < 1.0 or gained > 0.5 * norm
+        self.state = found or self.state
+        self.was_renewed = is_dense and (is_slow or is_newton) and gained > self.goal.goal
+        if self.was_renewed or found is None:
+            self.metric = Metric.of(self.objective.hessian(self.state.theta)) if is_dense else self.metric
+            self.state.pairs.clear()
+            self.was_renewed = True
+        return True
+
+    def polish(self, norm: float) -> float:
+        """One step of Newton's more, which squares what is left of the error."""
+        metric = Metric.of(self.objective.hessian(self.state.theta))
+        found, _ = self.state.search(self.objective, metric.solve(self.state.slopes))
+        if found is None or self.goal.norm(found.slopes) >= norm:
+            return norm
+        found.last = found.last + self.state.last
+        self.state = found
+        return self.goal.norm(found.slopes)
+
+
+def _by_scipy(
+    objective: Any, theta: Any, goal: _Goal, max_iter: int, watch: Watch | None
+) -> tuple[Any, Any, Convergence]:
+    """SciPy's L-BFGS-B in units of the square roots of the Hessian's diagonal."""
+    state = _State(theta, *objective.value_and_grad(theta))
+    seen = state
+    told: list[str] = []
+
+    def scaled(u: Any) -> tuple[float, Any]:
+        nonlocal seen
+        theta = u / goal.scale
+        seen = _State(theta, *objective.value_and_grad(theta))
+        return seen.value, seen.slopes / goal.scale
+
+    def callback(intermediate_result: Any) -> None:
+        nonlocal state
+        theta = intermediate_result.x / goal.scale
+        before = state.theta
+        state = seen if numpy.array_equal(seen.theta, theta) else _State(theta, *objective.value_and_grad(theta))
+        state.last = theta - before
+        norm = goal.norm(state.slopes)
+        reason = watch(theta, state.value, norm) if watch is not None else None
+        told.extend([] if reason is None else [reason])
+        if told or norm <= goal.goal:
+            raise StopIteration
+
+    options = {"maxiter": max_iter, "maxfun": 100 * max_iter + 1000, "maxls": 50, "gtol": 0.0, "ftol": 0.0}
+    iterations = 0
+    if goal.norm(state.slopes) > goal.goal and max_iter > 0:
+        result = scipy.optimize.minimize(
+            scaled, theta * goal.scale, jac=True, method="L-BFGS-B", callback=callback, options=options
+        )
+        iterations = int(result.nit)
+    norm = goal.norm(state.slopes)
+    converged = norm <= goal.goal
+    stopped = (
+        "no step lowers the loss: it is at its rounding" if iterations < max_iter else f"max_iter={max_iter} steps done"
+    )
+    reason = told[0] if told else "the gradient norm reached the goal" if converged else stopped
+    report = Convergence(
+        converged,
+        reason,
+        norm,
+        goal.goal,
+        state.value,
+        iterations,
+        objective.passes,
+        objective.hessians,
+        objective.rows,
+    )
+    return state.theta, state.last, report

@@ -1,0 +1,427 @@
+"""What is minimised: the mean of a model's loss over the blocks of a source, and a penalty; not how it is minimised.
+
+A *model* maps a block of rows to sums (the loss, its gradient, its Hessian); a *source* maps a function over its blocks
+and adds what comes back in a fixed order. Data in memory, streams and clusters are sources.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy
+
+from microgrid.learn.losses import compiled_loss, link_of
+
+__all__ = ["Block", "InMemory", "Labels", "Linear", "Model", "Objective", "Source", "added"]
+
+_COMPILED = 10_000_000  # numbers in a block from which machine code pays, though it takes 0.3 s to make
+_NARROW = 250  # columns up to which the compiled loss reads rows faster than BLAS
+_NARROW_HESSIAN = 100  # likewise for the compiled Hessian
+_ROWS_OF_HESSIAN = 10  # for each of many parameters
+_CHUNK = 8192  # rows that are converted or weighted at once
+_NEIGHBOURS = 64  # rows of a sample that lie side by side
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of data.
+
+    Parameters
+    ----------
+    X : array or CSR matrix of shape (rows, columns)
+        The features.
+    y : array of shape (rows, logits)
+        The labels, as a model wants them.
+    weight : array of shape (rows,), optional
+        How often each row counts; once unless given.
+    """
+
+    X: Any
+    y: Any
+    weight: Any = None
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return int(self.y.shape[0])
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether there are enough rows of each class to say something of it."""
+        return min(int(numpy.count_nonzero(column)) for column in (*self.y.T, *(1.0 - self.y).T)) >= 10
+
+    def pick(self, rows: Any) -> Block:
+        """Some of the rows."""
+        return Block(self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+
+    def chunks(self, rows: int = _CHUNK) -> Iterator[Block]:
+        """All rows in order, so many at a time."""
+        for start in range(0, self.rows, rows):
+            yield self.pick(slice(start, start + rows))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The classes of labels, and how the rows of blocks become targets with weights.
+
+    Parameters
+    ----------
+    classes : array
+        The labels in order.
+    of_classes : array, optional
+        The weight of each class, by which rows' weights are multiplied.
+    """
+
+    classes: Any
+    of_classes: Any = None
+
+    @property
+    def logits(self) -> int:
+        """1 for two classes, otherwise one for each."""
+        return 1 if len(self.classes) == 2 else len(self.classes)
+
+    def block(self, X: Any, y: Any, weight: Any = None) -> Block:
+        """Rows with targets: 1 at the row's class, of two classes at the second."""
+        targets = numpy.asarray(y)[:, None] == self.classes[-self.logits :]
+        if self.of_classes is not None:
+            own = self.of_classes[numpy.searchsorted(self.classes, y)]
+            weight = own if weight is None else own * weight
+        return Block(X, targets.astype(float), weight)
+
+
+class Model(Protocol):
+    """Sums over a block's rows, as functions of a flat array of parameters."""
+
+    size: int
+
+    def value_and_grad(self, theta: Any, block: Any) -> tuple[float, Any]:
+        """The loss and its gradient."""
+
+    def hessian(self, theta: Any, block: Any) -> Any:
+        """The second derivatives."""
+
+    def diagonal(self, theta: Any, block: Any) -> Any:
+        """The diagonal of the Hessian."""
+
+    def outer(self, theta: Any, block: Any) -> Any:
+        """The sum of the outer products of the rows' gradients, each with its weight once."""
+
+
+class Source(Protocol):
+    """Blocks of data, wherever they are."""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+
+    @property
+    def first(self) -> Any:
+        """A block of the first row, or of some more."""
+
+    def digest(self) -> str:
+        """Of what one look at the data tells."""
+
+    def total(self, task: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """The sums of what a function gives for each block, added in a fixed order."""
+
+    def sample(self, fraction: float) -> Source | None:
+        """A source with that part of the rows, evenly spread; None if there is none."""
+
+
+def added(parts: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """The sums of tuples of numbers and arrays, in pairs, so that the order is fixed and rounding stays small."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    left, right = added(parts[:half]), added(parts[half:])
+    return tuple([a + b for a, b in zip(left, right, strict=True)])
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """One block in memory."""
+
+    block: Any
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return int(self.block.rows)
+
+    @property
+    def first(self) -> Any:
+        """The first row."""
+        return self.block.pick(slice(0, 1))
+
+    def digest(self) -> str:
+        """Of the shape and the sums of columns."""
+        sums = numpy.asarray(self.block.X.sum(axis=0), dtype=float)
+        return hashlib.sha256(repr(self.block.X.shape).encode() + sums.tobytes()).hexdigest()
+
+    def total(self, task: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """What the function gives for the block."""
+        return task(self.block)
+
+    def sample(self, fraction: float) -> InMemory | None:
+        """Blocks of neighbouring rows, evenly spread: cheap to gather, and sorted data do no harm."""
+        step = round(_NEIGHBOURS / fraction)
+        count = self.block.rows // step
+        if count < 50:  # too few places for an even spread
+            return None
+        rows = (numpy.arange(count)[:, None] * step + numpy.arange(_NEIGHBOURS)).ravel()
+        part = self.block.pick(rows)
+        return InMemory(part) if part.is_telling else None
+
+
+class Linear:
+    """The logistic losses of linear predictors, on blocks of rows.
+
+    Parameters
+    ----------
+    columns : int
+        The number of features.
+    logits : int
+        1 for two classes, otherwise one for each class. The parameters are the weights of each logit with its
+        intercept, logit after logit.
+    intercept : bool
+        Whether there is an intercept.
+    rows : int
+        How many rows all blocks have together: from many on, the compiled loss is worth its making.
+    """
+
+    def __init__(self, columns: int, logits: int, intercept: bool, rows: int = 0) -> None:
+        self.columns, self.logits, self.intercept, self.rows = columns, logits, intercept, rows
+        self.width = columns + intercept
+        self.size = logits * self.width
+
+    def _is_compiled(self, block: Block, most: int) -> bool:
+        if self.width > most or self.rows * self.size < _COMPILED or not isinstance(block.X, numpy.ndarray):
+            return False
+        try:
+            import llvmlite  # noqa: F401  # only asked whether it is there
+        except ImportError:
+            return False
+        return True
+
+    def _arguments(self, theta: Any, block: Block) -> tuple[Any, ...]:
+        one = self.logits == 1
+        shaped = theta if one else theta.reshape(self.logits, self.width)
+        y = block.y[:, 0] if one else block.y
+        return (shaped, block.X, y) if block.weight is None else (shaped, block.X, y, block.weight)
+
+    def value_and_grad(self, theta: Any, block: Block) -> tuple[float, Any]:
+        """By the compiled loss on many rows; otherwise by BLAS and the link's rules on columns."""
+        if self._is_compiled(block, _NARROW):
+            loss = compiled_loss(self.logits, self.columns, block.weight is not None)
+            value, slopes = loss.value_and_grad(*self._arguments(theta, block))
+            return float(value), numpy.asarray(slopes).ravel()
+        is_whole = block.X.dtype == numpy.float64 or not isinstance(block.X, numpy.ndarray)
+        parts = [self._by_columns(theta, chunk) for chunk in block.chunks(block.rows if is_whole else _CHUNK)]
+        value, slopes = added(parts)
+        return float(value), slopes
+
+    def _by_columns(self, theta: Any, block: Block) -> tuple[float, Any]:
+        losses, slopes = self.slopes(theta, block)
+        if block.weight is not None:
+            losses, slopes = losses * block.weight, slopes * block.weight[:, None]
+        gradient = numpy.empty((self.logits, self.width))
+        gradient[:, : self.columns] = (block.X.T @ slopes).T
+        if self.intercept:
+            gradient[:, -1] = slopes.sum(axis=0)
+        return losses.sum(), gradient.ravel()
+
+    def predictors(self, theta: Any, X: Any) -> Any:
+        """The logits of each row."""
+        shaped = theta.reshape(self.logits, self.width)
+        z = X @ shaped[:, : self.columns].T
+        return z + shaped[:, -1] if self.intercept else z
+
+    def slopes(self, theta: Any, block: Block) -> tuple[Any, Any]:
+        """The loss of each row and its derivatives with respect to the logits, without weights."""
+        z = self.predictors(theta, block.X)
+        losses, slopes = link_of(self.logits).value_and_slopes(z, block.y)
+        return losses, slopes
+
+    def _probabilities(self, theta: Any, block: Block) -> Any:
+        """Of each logit's class; what the loss's slope and the label add up to."""
+        return self.slopes(theta, block)[1] + block.y
+
+    def extended(self, X: Any) -> Any:
+        """Dense rows in double precision, with a column of ones for the intercept."""
+        dense = X.toarray() if hasattr(X, "toarray") else X
+        found = numpy.ones((len(dense), self.width))
+        found[:, : self.columns] = dense
+        return found
+
+    def hessian(self, theta: Any, block: Block) -> Any:
+        """Compiled for one logit and few columns; otherwise by BLAS, from the probabilities."""
+        if self.logits > 1 and not theta.any():  # every class is as probable in every row
+            own = _gram(self, block) * (1.0 / self.logits)
+            return numpy.kron(numpy.eye(self.logits) - 1.0 / self.logits, own)
+        if self.logits == 1 and self._is_compiled(block, _NARROW_HESSIAN):
+            return numpy.asarray(
+                compiled_loss(1, self.columns, block.weight is not None).hessian(*self._arguments(theta, block))
+            )
+        found = numpy.zeros((self.size, self.size))
+        for chunk in block.chunks():
+            found += self._hessian(theta, chunk)
+        return found
+
+    def _hessian(self, theta: Any, block: Block) -> Any:
+        rows, a = self.extended(block.X), self._probabilities(theta, block)
+        weight = 1.0 if block.weight is None else block.weight
+        if self.logits == 1:
+            rows *= numpy.sqrt(weight * a[:, 0] * (1.0 - a[:, 0]))[:, None]
+            return rows.T @ rows
+        rows *= numpy.sqrt(weight)[:, None] if block.weight is not None else 1.0
+        crossed = (a[:, :, None] * rows[:, None, :]).reshape(len(rows), -1)
+        found = -(crossed.T @ crossed)  # of diag(a) - aa' the second term, for all pairs of logits at once
+        for k in range(self.logits):
+            here = slice(k * self.width, (k + 1) * self.width)
+            found[here, here] += crossed[:, here].T @ rows
+        return found
+
+    def diagonal(self, theta: Any, block: Block) -> Any:
+        """From the probabilities and the squares of the features; a CSR matrix stays one."""
+        found = numpy.zeros((self.logits, self.width))
+        for chunk in [block] if not isinstance(block.X, numpy.ndarray) else block.chunks():
+            a = self._probabilities(theta, chunk)
+            curvature = a * (1.0 - a) * (1.0 if chunk.weight is None else chunk.weight[:, None])
+            squares = chunk.X.multiply(chunk.X) if hasattr(chunk.X, "multiply") else numpy.square(chunk.X)
+            found[:, : self.columns] += (squares.T @ curvature).T
+            if self.intercept:
+                found[:, -1] += curvature.sum(axis=0)
+        return found.ravel()
+
+    def outer(self, theta: Any, block: Block) -> Any:
+        """By BLAS."""
+        found = numpy.zeros((self.size, self.size))
+        for chunk in block.chunks():
+            rows, slopes = self.extended(chunk.X), self.slopes(theta, chunk)[1]
+            slopes = slopes if chunk.weight is None else slopes * numpy.sqrt(chunk.weight)[:, None]
+            crossed = (slopes[:, :, None] * rows[:, None, :]).reshape(len(rows), -1)
+            found += crossed.T @ crossed
+        return found
+
+
+@dataclass
+class Objective:
+    """The weighted mean of a model's loss over a source, and half of the penalty's sum of squares.
+
+    Parameters
+    ----------
+    model : Model
+        The sums over a block.
+    source : Source
+        The blocks.
+    weight : float
+        The sum of the rows' weights: their number, if they have none.
+    penalty : array, optional
+        For each parameter the factor of half of its square.
+    rows : int
+        The number of rows.
+    logits : int
+        1, or how many there are that may change together without changing the loss.
+    share : float
+        Of a sample, what a pass over it counts.
+    """
+
+    model: Model
+    source: Source
+    weight: float
+    penalty: Any
+    rows: int
+    logits: int = 1
+    share: float = 1.0
+    is_newton: ClassVar[bool] = True  # whether the Hessian is that of the objective
+    passes: float = field(default=0.0, init=False)
+    hessians: float = field(default=0.0, init=False)
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return self.model.size
+
+    def value_and_grad(self, theta: Any) -> tuple[float, Any]:
+        """The mean with its penalty, and the gradient."""
+        self.passes += self.share
+        value, slopes = self.source.total(functools.partial(self.model.value_and_grad, theta))
+        return (
+            float(value) / self.weight + 0.5 * float(self.penalty @ (theta * theta)),
+            slopes / self.weight + self.penalty * theta,
+        )
+
+    def hessian(self, theta: Any) -> Any:
+        """The second derivatives, made regular in directions that change nothing; of many parameters, of some rows.
+
+        It is what steps are measured by, and not what estimates' errors are computed from.
+        """
+        few = self._few
+        self.hessians += few.share
+        found = few.information(theta) / few.weight
+        found[numpy.diag_indices(self.size)] += self.penalty
+        return found + _shared(found, self.logits) if self.logits > 1 else found
+
+    @functools.cached_property
+    def _few(self) -> Objective:
+        """As many rows as second derivatives of so many parameters are worth."""
+        enough = _ROWS_OF_HESSIAN * self.size
+        part = self.sample(enough / self.rows) if self.size > _NARROW_HESSIAN and self.rows > 1.5 * enough else None
+        return part or self
+
+    def information(self, theta: Any) -> Any:
+        """The Hessian of the sum of losses, without a penalty."""
+        return self.source.total(_Task(self.model.hessian, theta))[0]
+
+    def outer(self, theta: Any) -> Any:
+        """The sum of the outer products of the rows' gradients."""
+        return self.source.total(_Task(self.model.outer, theta))[0]
+
+    def diagonal(self, theta: Any) -> Any:
+        """The diagonal of the Hessian."""
+        self.hessians += self.share / self.size
+        return self.source.total(_Task(self.model.diagonal, theta))[0] / self.weight + self.penalty
+
+    def sample(self, fraction: float) -> Objective | None:
+        """The same of a part of the rows."""
+        source = self.source.sample(fraction)
+        if source is None:
+            return None
+        rows, weight = source.total(_size)
+        return Objective(
+            self.model, source, weight, self.penalty, rows, self.logits, share=self.share * rows / self.rows
+        )
+
+
+def _gram(model: Linear, block: Block) -> Any:
+    found = numpy.zeros((model.width, model.width))
+    for chunk in block.chunks():
+        rows = model.extended(chunk.X)
+        found += rows.T @ (rows if chunk.weight is None else rows * chunk.weight[:, None])
+    return found
+
+
+def _shared(hessian: Any, logits: int) -> Any:
+    """Curvature for the direction that all logits share, in which the loss has none: about that of one logit."""
+    width = len(hessian) // logits
+    own = numpy.einsum("kikj->ij", hessian.reshape(logits, width, logits, width))
+    return numpy.kron(numpy.full((logits, logits), 1.0 / logits**2), own)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A function of a block that gives one array, as a tuple."""
+
+    function: Callable[[Any, Any], Any]
+    theta: Any
+
+    def __call__(self, block: Any) -> tuple[Any]:
+        return (self.function(self.theta, block),)
+
+
+def _size(block: Any) -> tuple[int, float]:
+    return block.rows, float(block.rows if block.weight is None else block.weight.sum())

@@ -1,0 +1,279 @@
+"""Why estimates don't exist: separated classes, certified by a linear program, and collinear columns; told apart.
+
+The classes are separated if a direction of the parameters lowers the loss of some rows without raising any row's, for
+ever (A. Albert and J. Anderson, 1984; of several classes too). Rows that the fit has no doubt about are suspicious:
+only they can be told better by such a direction, and all others have to be indifferent to it. So the direction lies in
+the null space of the others, which is mostly empty, and otherwise has few dimensions for the linear program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy
+import scipy.optimize
+
+from microgrid._public import public
+from microgrid.learn.objectives import Block, Linear, Source
+from microgrid.util.wording import listed
+
+__all__ = ["CollinearityWarning", "Finding", "SeparationWarning", "diagnose"]
+
+_DOUBT = 0.05  # probability of another class from which a row is not suspicious
+_NULL = 1e-11  # eigenvalue of a matrix with a unit diagonal that counts as zero
+_NAMED = 1e-6  # part of a direction that is worth a name
+_MOST_NAMES = 5
+_INTERCEPT = "the intercept"
+
+
+@public("microgrid.learn")
+class SeparationWarning(UserWarning):
+    """The classes are separated: maximum-likelihood estimates don't exist."""
+
+
+@public("microgrid.learn")
+class CollinearityWarning(UserWarning):
+    """Columns are linear combinations of others: estimates are not unique."""
+
+
+@public("microgrid.learn")
+@dataclass(frozen=True)
+class Finding:
+    """One reason why maximum-likelihood estimates don't exist or are not unique.
+
+    Parameters
+    ----------
+    kind : {"complete separation", "quasi-complete separation", "collinear columns"}
+        What was found.
+    features : tuple of str
+        The columns that take part, the most important first.
+    direction : array
+        Of separation: a direction of the parameters along which the likelihood grows without bound. Of collinear
+        columns: a combination of them that is zero in every row.
+    samples : array of int
+        Of separation: the rows that it separates. Empty for collinear columns.
+    """
+
+    kind: Literal["complete separation", "quasi-complete separation", "collinear columns"]
+    features: tuple[str, ...]
+    direction: Any
+    samples: Any
+
+    def __str__(self) -> str:
+        names = [*map(repr, self.features[:_MOST_NAMES])]
+        more = len(self.features) - len(names)
+        named = listed([*names, f"{more} more"] if more else names)
+        if self.kind == "collinear columns":
+            return (
+                f"collinear columns: a combination of {named} is zero in every row, so that their coefficients are not "
+                "unique (predictions are): drop one of them, or fit with alpha > 0"
+            )
+        rows = f"{len(self.samples):,} " + ("row" if len(self.samples) == 1 else "rows")
+        some = ", ".join(map(str, self.samples[:_MOST_NAMES])) + (", …" if len(self.samples) > _MOST_NAMES else "")
+        return (
+            f"{self.kind}: along {named} the classes of {rows} ({some}) are told apart without an error, so that "
+            "maximum-likelihood estimates don't exist and the coefficients are where the fit stopped: fit with "
+            "bias_reduction='firth' or alpha > 0"
+        )
+
+
+def diagnose(model: Linear, source: Source, theta: Any, names: Sequence[str], is_proved: bool) -> tuple[Finding, ...]:
+    """Look for separated classes and collinear columns.
+
+    Parameters
+    ----------
+    model : Linear
+        The logistic model.
+    source : Source
+        The rows.
+    theta : array
+        The fitted parameters.
+    names : sequence of str
+        The features; the intercept's name is added.
+    is_proved : bool
+        Whether the loss is so small that every row is told right: then the parameters are a separating direction.
+    """
+    named = [*names, _INTERCEPT][: model.width]
+    gram = source.total(_Gram(model))[0]
+    scale = numpy.sqrt(numpy.diag(gram))
+    scale = numpy.where(scale > 0.0, scale, 1.0)
+    null = _null_space(gram / numpy.outer(scale, scale))
+    none = numpy.zeros(0, dtype=int)
+    found = [
+        Finding("collinear columns", _important(column, named), column / scale, none) for column in _simplest(null).T
+    ]
+    separation = _separation(model, source, theta, scale, named, is_proved)
+    return (*found, separation) if separation else tuple(found)
+
+
+@dataclass(frozen=True)
+class _Gram:
+    model: Linear
+
+    def __call__(self, block: Block) -> tuple[Any]:
+        """The sum of xx' over rows that count."""
+        found = numpy.zeros((self.model.width, self.model.width))
+        for chunk in block.chunks():
+            rows = self.model.extended(chunk.X if chunk.weight is None else chunk.X[chunk.weight > 0.0])
+            found += rows.T @ rows
+        return (found,)
+
+
+def _null_space(scaled: Any) -> Any:
+    """An orthonormal basis of what a positive semidefinite matrix of unit diagonal, or zeros on it, makes zero."""
+    values, vectors = numpy.linalg.eigh(scaled)
+    return vectors[:, values < _NULL * max(1.0, float(values[-1]))]
+
+
+def _simplest(basis: Any) -> Any:
+    """A basis of the same space with many zeros: each of its vectors has some coordinate for itself."""
+    basis = basis.copy()
+    for column in range(basis.shape[1]):
+        pivot = numpy.abs(basis[:, column:]).argmax()
+        row, other = divmod(int(pivot), basis.shape[1] - column)
+        basis[:, [column, column + other]] = basis[:, [column + other, column]]
+        basis[:, column] /= basis[row, column]
+        for k in range(basis.shape[1]):
+            if k != column:
+                basis[:, k] -= basis[row, k] * basis[:, column]
+    return basis
+
+
+def _important(direction: Any, names: Sequence[str]) -> tuple[str, ...]:
+    """The names of the features that a direction has, the largest first; the intercept only by itself."""
+    sizes = numpy.abs(direction)
+    order = [names[k] for k in numpy.argsort(-sizes, kind="stable") if sizes[k] > _NAMED * sizes.max()]
+    return tuple([name for name in order if name != _INTERCEPT] or order)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Rows as constraints: for each row and each other class, the change of the logits' difference.
+
+    Parameters are those of every logit but the first of several, whose own are 0.
+    """
+
+    model: Linear
+    theta: Any
+
+    def parts(self, block: Block) -> list[tuple[int, int, Any, Any]]:
+        """For each pair of a label and another class: the rows, and the probability of the other class."""
+        weight = numpy.ones(block.rows) if block.weight is None else block.weight
+        a = self.model.slopes(self.theta, block)[1] + block.y
+        if self.model.logits == 1:
+            a, y = numpy.concatenate([1.0 - a, a], axis=1), numpy.concatenate([1.0 - block.y, block.y], axis=1)
+        else:
+            y = block.y
+        classes = range(y.shape[1])
+        found = []
+        for label in classes:
+            rows = numpy.flatnonzero((y[:, label] == 1.0) & (weight > 0.0))
+            found += [
+                (label, other, rows, a[rows, other] / (a[rows, other] + a[rows, label]))
+                for other in classes
+                if other != label
+            ]
+        return found
+
+    def __call__(self, block: Block) -> tuple[Any]:
+        """The sum of outer products of the constraints that are not suspicious."""
+        width, count = self.model.width, max(self.model.logits, 2)
+        found = numpy.zeros((count, width, count, width))
+        for chunk in block.chunks():
+            for label, other, rows, doubt in self.parts(chunk):
+                chosen = self.model.extended(chunk.X[rows[~(doubt < _DOUBT)]])
+                gram = chosen.T @ chosen
+                for p, q, sign in ((label, label, 1), (other, other, 1), (label, other, -1), (other, label, -1)):
+                    found[p, :, q, :] += sign * gram
+        return (found[1:, :, 1:, :].reshape((count - 1) * width, -1),)
+
+    def suspicious(self, block: Block, basis: Any) -> tuple[Any, Any]:
+        """The suspicious constraints on coordinates of a basis, and their rows."""
+        shaped = numpy.concatenate(
+            [numpy.zeros((1, self.model.width, basis.shape[1])), basis.reshape(-1, self.model.width, basis.shape[1])]
+        )
+        constraints, numbers = [], []
+        start = 0
+        for chunk in block.chunks():
+            for label, other, rows, doubt in self.parts(chunk):
+                chosen = rows[doubt < _DOUBT]
+                constraints.append(self.model.extended(chunk.X[chosen]) @ (shaped[label] - shaped[other]))
+                numbers.append(chosen + start)
+            start += chunk.rows
+        return numpy.concatenate(constraints), numpy.concatenate(numbers)
+
+
+@dataclass(frozen=True)
+class _Suspicious:
+    """The suspicious constraints of a block, as one part of a list."""
+
+    pairs: _Pairs
+    basis: Any
+
+    def __call__(self, block: Block) -> tuple[list[Any]]:
+        constraints, numbers = self.pairs.suspicious(block, self.basis)
+        return ([(constraints, numbers, block.rows)],)
+
+
+def _separation(
+    model: Linear, source: Source, theta: Any, scale: Any, names: Sequence[str], is_proved: bool
+) -> Finding | None:
+    logits = max(model.logits - 1, 1)
+    scales = numpy.tile(scale, logits)
+    if is_proved:
+        shaped = theta.reshape(model.logits, model.width)
+        direction = (shaped if model.logits == 1 else shaped[1:] - shaped[0]).ravel()
+        (rows,) = source.total(_Counted())
+        strength = numpy.abs(direction * scales).reshape(logits, -1).max(axis=0)
+        return Finding("complete separation", _important(strength, names), direction, numpy.arange(rows))
+    pairs = _Pairs(model, theta)
+    gram = source.total(pairs)[0]
+    # Scaled by all rows: what is left of a direction among the others may be small, but not rounding.
+    basis = _null_space(gram / numpy.outer(scales, scales)) / scales[:, None]
+    if not basis.shape[1]:
+        return None
+    (parts,) = source.total(_Suspicious(pairs, basis))
+    starts = numpy.cumsum([0, *[rows for _, _, rows in parts]])
+    constraints = numpy.concatenate([part[0] for part in parts])
+    numbers = numpy.concatenate([part[1] + start for part, start in zip(parts, starts, strict=False)])
+    sizes = numpy.abs(constraints).max(axis=1, initial=0.0)
+    felt = sizes > 1e-9 * sizes.max(initial=0.0) if len(sizes) else sizes > 0.0
+    if not felt.any() or sizes.max() < 1e-12:
+        return None
+    point = _separating(constraints[felt] / sizes[felt, None])
+    if point is None:
+        return None
+    direction = basis @ point
+    gained = constraints @ point
+    is_strict = felt & (gained > _NAMED * gained.max())
+    separated = numpy.unique(numbers[is_strict])
+    is_complete = numpy.count_nonzero(is_strict) == starts[-1] * logits
+    strength = numpy.abs(direction * scales).reshape(logits, -1).max(axis=0)
+    kind: Any = "complete separation" if is_complete else "quasi-complete separation"
+    return Finding(kind, _important(strength, names), direction, separated)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    def __call__(self, block: Block) -> tuple[int]:
+        return (block.rows,)
+
+
+def _separating(constraints: Any) -> Any:
+    """A point t with A t >= 0 and not all of it 0, by a linear program; None if there is none.
+
+    The sum of A t is maximised with 0 <= A t <= 1: of a cone's points, the one that fulfils most rows strictly.
+    """
+    rows, columns = constraints.shape
+    both = numpy.concatenate([-constraints, constraints])
+    bounds = numpy.concatenate([numpy.zeros(rows), numpy.ones(rows)])
+    result = scipy.optimize.linprog(
+        -constraints.sum(axis=0), A_ub=both, b_ub=bounds, bounds=[(None, None)] * columns, method="highs"
+    )
+    if result.x is None:
+        return None
+    found = constraints @ result.x
+    is_certain = found.min() >= -1e-6 and found.max() >= 0.5  # the program's own precision is 1e-7
+    return result.x if is_certain else None

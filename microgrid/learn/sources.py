@@ -1,0 +1,270 @@
+"""Blocks of rows that are not all in memory: iterables, and Parquet files; memory-mapped arrays are arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from microgrid._public import public
+from microgrid.errors import DataError, MissingPackageError
+from microgrid.learn.objectives import Block, InMemory, Labels, added
+
+__all__ = ["ParquetBlocks", "Stream", "Survey", "arrays_of", "is_blocks", "read"]
+
+_KEPT = 1 << 23  # numbers of a stream that are kept in memory as a sample
+
+
+def is_blocks(X: Any) -> bool:
+    """Whether data are an iterable of blocks: a function that returns one, or a collection of pairs of arrays."""
+    if callable(X) or hasattr(X, "features"):
+        return True
+    if hasattr(X, "shape") or hasattr(X, "__array__") or not isinstance(X, Iterable):
+        return False
+    if iter(X) is X:
+        return True  # told to be read once only, when it is read
+    first = next(iter(X), None)
+    return isinstance(first, tuple) and len(first) in (2, 3) and getattr(first[0], "ndim", 0) == 2
+
+
+@dataclass
+class Survey:
+    """What the first pass over blocks finds: rows, classes with their weights, a sample, and a digest.
+
+    Parameters
+    ----------
+    labels : Labels
+        How labels become targets, once all have been seen.
+    """
+
+    rows: int = 0
+    columns: int | None = None
+    dtype: Any = None
+    smallest: float = 1.0
+    counts: dict[Any, float] = field(default_factory=dict)
+    sums: Any = 0.0
+    kept: list[tuple[Any, Any, Any]] = field(default_factory=list)
+    stride: int = 1
+
+    def see(self, number: int, X: Any, y: Any, weight: Any) -> None:
+        """One more block."""
+        if self.columns is None:
+            self.columns, self.dtype = X.shape[1], X.dtype
+        if X.shape[1] != self.columns:
+            raise DataError(f"block {number} has {X.shape[1]} columns, and the first has {self.columns}")
+        numbers = X.data if hasattr(X, "tocsr") else X
+        if not numpy.isfinite(numbers).all():
+            raise DataError(f"block {number} contains NaN or infinity")
+        classes, codes = numpy.unique(y, return_inverse=True)
+        if classes.dtype.kind == "f" and not numpy.isfinite(classes).all():
+            raise DataError(f"the labels of block {number} contain NaN or infinity")
+        for label, count in zip(classes.tolist(), numpy.bincount(codes, weight), strict=True):
+            self.counts[label] = self.counts.get(label, 0.0) + float(count)
+        if weight is not None and (weight > 0.0).any():
+            self.smallest = min(self.smallest, float(weight[weight > 0.0].min()))
+        self.sums = self.sums + numpy.asarray(X.sum(axis=0), dtype=float).ravel()
+        chosen = slice(-self.rows % self.stride, None, self.stride)
+        self.kept.append((X[chosen].copy(), y[chosen].copy(), None if weight is None else weight[chosen].copy()))
+        self.rows += X.shape[0]
+        while sum([one[0].shape[0] for one in self.kept]) * X.shape[1] > _KEPT:
+            self._thin()
+
+    def merge(self, other: Survey) -> None:
+        """What was found of the blocks that follow, without their samples."""
+        if other.columns is None:
+            return
+        if self.columns not in (None, other.columns):
+            raise DataError(f"a block has {other.columns} columns, and the first has {self.columns}")
+        self.columns, self.dtype = other.columns, other.dtype if self.dtype is None else self.dtype
+        for label, count in other.counts.items():
+            self.counts[label] = self.counts.get(label, 0.0) + count
+        self.smallest, self.sums = min(self.smallest, other.smallest), self.sums + other.sums
+        self.rows += other.rows
+
+    def _thin(self) -> None:
+        """Every second row of the sample, which stays evenly spread over all rows."""
+        whole, self.stride = self._joined(), 2 * self.stride
+        self.kept = [tuple([None if one is None else one[::2] for one in whole])]  # type: ignore[list-item]
+
+    def _joined(self) -> tuple[Any, Any, Any]:
+        import scipy.sparse
+
+        X = [one[0] for one in self.kept]
+        joined = scipy.sparse.vstack(X, format="csr") if scipy.sparse.issparse(X[0]) else numpy.concatenate(X)
+        y = numpy.concatenate([one[1] for one in self.kept])
+        weights = [numpy.ones(len(one[1])) if one[2] is None else one[2] for one in self.kept]
+        return joined, y, numpy.concatenate(weights)
+
+    def sample(self, labels: Labels) -> Block:
+        """The rows that were kept."""
+        return labels.block(*self._joined())
+
+    def digest(self) -> str:
+        """Of the data, as far as they were looked at."""
+        seen = repr((self.rows, self.columns, sorted(map(str, self.counts.items()))))
+        return hashlib.sha256(seen.encode() + numpy.asarray(self.sums).tobytes()).hexdigest()
+
+
+def read(blocks: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Each block as arrays: X of float64 or float32 or CSR, labels, and weights or None."""
+    given = blocks() if callable(blocks) else blocks
+    if not callable(blocks) and iter(given) is given:
+        raise DataError(
+            "these blocks can be read once only, and a fit reads them several times: pass a function that returns the "
+            "iterator, or a list"
+        )
+    for number, one in enumerate(given):
+        block = arrays_of(number, one)
+        if block[0].shape[0]:
+            yield block
+
+
+def arrays_of(number: int, one: Any) -> tuple[Any, Any, Any]:
+    """A block as arrays: X of float64 or float32 or CSR, labels, and weights or None."""
+    if not isinstance(one, tuple) or len(one) not in (2, 3):
+        raise DataError(f"block {number} is no pair (X, y) or triple (X, y, weights)")
+    X, y = one[0], numpy.asarray(one[1]).ravel()
+    if hasattr(X, "tocsr"):
+        X = X.tocsr()
+    else:
+        X = numpy.asarray(X)
+        X = X if X.dtype in (numpy.float64, numpy.float32) else X.astype(float)
+    weight = None if len(one) < 3 or one[2] is None else numpy.asarray(one[2], dtype=float)
+    lengths = [X.shape[0], len(y), *([] if weight is None else [len(weight)])]
+    if X.ndim != 2 or len(set(lengths)) > 1:
+        raise DataError(f"block {number} has X of shape {X.shape} and inconsistent numbers of samples: {lengths}")
+    if weight is not None and not ((weight >= 0.0) & numpy.isfinite(weight)).all():
+        raise DataError(f"the weights of block {number} are not all finite and not negative")
+    return X, y, weight
+
+
+@dataclass
+class Stream:
+    """Blocks that are read anew in each pass; the sums of passes need no more memory than some blocks'.
+
+    Parameters
+    ----------
+    blocks : callable or collection
+        As for ``read``.
+    survey : Survey
+        What the first pass found.
+    labels : Labels
+        How labels become targets.
+    """
+
+    blocks: Any
+    survey: Survey
+    labels: Labels | None = None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return self.survey.rows
+
+    @property
+    def first(self) -> Block:
+        """A block of the first rows."""
+        assert self.labels is not None  # known before anything is fitted
+        return self.labels.block(*next(read(self.blocks)))
+
+    def digest(self) -> str:
+        """Of what the first pass found."""
+        return self.survey.digest()
+
+    def total(self, task: Callable[[Block], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """The sums, added in pairs as a binary counter carries, so that few of them are kept at a time."""
+        sums: list[tuple[int, tuple[Any, ...]]] = []
+        rows = 0
+        assert self.labels is not None  # likewise
+        for one in read(self.blocks):
+            rows += one[0].shape[0]
+            part, level = task(self.labels.block(*one)), 0
+            while sums and sums[-1][0] == level:
+                part, level = added([sums.pop()[1], part]), level + 1
+            sums.append((level, part))
+        if rows != self.rows:
+            raise DataError(f"this pass over the blocks has {rows} rows, and the first had {self.rows}")
+        return added([part for _, part in sums])
+
+    def sample(self, fraction: float) -> InMemory | None:
+        """Of the rows that were kept in the first pass, as many as are asked for, if there are."""
+        step = round(1.0 / (fraction * self.survey.stride))
+        if step < 1:
+            return None
+        assert self.labels is not None  # likewise
+        part = self.survey.sample(self.labels).pick(slice(None, None, step))
+        return InMemory(part) if part.is_telling else None
+
+
+@public("microgrid.learn")
+class ParquetBlocks:
+    """The rows of a Parquet file, one row group at a time, for ``LogisticRegression.fit``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    target : str
+        The column of labels.
+    features : sequence of str, optional
+        The columns of features; all others unless given.
+    weight : str, optional
+        The column of weights.
+
+    Raises
+    ------
+    DataError
+        If a column isn't there, the file is none of Parquet, or, while it is read, a row group is corrupt.
+    MissingPackageError
+        Without pyarrow.
+    """
+
+    def __init__(
+        self, path: str | Path, target: str, features: Sequence[str] | None = None, weight: str | None = None
+    ) -> None:
+        self.path, self.target, self.weight = Path(path), target, weight
+        file = self._open()
+        names = file.schema_arrow.names
+        others = [name for name in names if name not in (target, weight)]
+        self.features = others if features is None else list(features)
+        for name in (target, *self.features, *([] if weight is None else [weight])):
+            if name not in names:
+                raise DataError(f"{self.path} has no column {name!r}: it has {', '.join(names)}")
+
+    def _open(self) -> Any:
+        try:
+            import pyarrow.parquet
+        except ImportError as error:
+            raise MissingPackageError("Parquet needs pyarrow: pip install 'microgrid-autodiff[big]'") from error
+        try:
+            return pyarrow.parquet.ParquetFile(self.path)
+        except (OSError, pyarrow.ArrowException) as error:
+            raise DataError(f"{self.path} can't be read as Parquet: {error}") from error
+
+    def __iter__(self) -> Iterator[tuple[Any, Any, Any]]:
+        import pyarrow
+
+        file = self._open()
+        for number in range(file.num_row_groups):
+            columns = [*self.features, self.target, *([] if self.weight is None else [self.weight])]
+            try:
+                frame = file.read_row_group(number, columns=columns).to_pandas()
+            except (OSError, pyarrow.ArrowException) as error:
+                raise DataError(f"row group {number} of {self.path} can't be read: {error}") from error
+            X = numpy.column_stack([self._numbers(frame[name], name, number) for name in self.features])
+            weight = None if self.weight is None else frame[self.weight].to_numpy(dtype=float)
+            if frame[self.target].isna().any():
+                raise DataError(f"column {self.target!r} has missing labels in row group {number} of {self.path}")
+            yield X, frame[self.target].to_numpy(), weight
+
+    def _numbers(self, column: Any, name: str, group: int) -> Any:
+        try:
+            return column.to_numpy(dtype=float)
+        except (TypeError, ValueError):
+            raise DataError(
+                f"column {name!r} of {self.path} holds {column.dtype} in row group {group}, and numbers are needed"
+            ) from None
