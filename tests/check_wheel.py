@@ -13,7 +13,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-USE = "import microgrid; x = microgrid.Value(3.0); (x * x).backward(); print(microgrid.engine, x.grad)"
+USE = (
+    "import microgrid; x = microgrid.Value(3.0); (x * x).step_through(); (x * x).backward(); "
+    "print(microgrid.engine, x.grad)"
+)
 
 
 def main(folder: Path) -> None:

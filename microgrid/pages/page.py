@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import math
 import os
@@ -106,11 +107,10 @@ class Page:
 
 def _in_a_notebook(page: Page) -> str:
     picture = base64.b64encode(page.picture.encode()).decode()
-    script = asset("notebook.js").replace('"PAGE"', embedded(page.html))
-    return (
-        f'<div><img alt="{escape(page.title)}" style="max-width:100%" src="data:image/svg+xml;base64,{picture}">'
-        f"<script>{script}</script></div>"
-    )
+    key = hashlib.sha256(page.html.encode("utf-8", "replace")).hexdigest()[:16]
+    script = asset("notebook.js").replace("KEY", key).replace('"PAGE"', embedded(page.html))
+    image = f'<img data-microgrid="{key}" alt="{escape(page.title)}" style="max-width:100%;height:auto"'
+    return f'{image} src="data:image/svg+xml;base64,{picture}">\n<script>{script}</script>'
 
 
 def asset(name: str) -> str:

@@ -7,16 +7,18 @@ group, ``data-v`` its value, ``data-g`` its gradient, ``data-e`` an edge and ``d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
 from microgrid.drawing.look import BACKWARD, FORWARD, INK, LINE, ROLES, SOFT
 from microgrid.layout import Box, Edge, Group, Label, Layout, Node, lay_out
 from microgrid.pages.graph import Recorded
+from microgrid.pages.layers import Layer, contracted, surroundings
 from microgrid.pages.quick import lay_out_quickly
 from microgrid.util.labels import number
 
-__all__ = ["laid_out", "shown_number", "svg"]
+__all__ = ["Placed", "laid_out", "shown_number", "svg"]
 
 _BACKGROUND = "#ffffff"
 _ROOM_ON_NODE, _ROOM_ON_EDGE = "-0.0000", "-0.000"  # what is kept free for numbers that change
@@ -33,30 +35,71 @@ def shown_number(x: float, digits: int = 4) -> str:
     return {"inf": "∞", "-inf": "−∞"}.get(repr(x), text.replace("-", "−"))
 
 
-def laid_out(graph: Recorded, width: float, groups: Sequence[tuple[str, Collection[int]]] = ()) -> Layout:
-    """The graph's layout for a column of so many pixels; its nodes are those of ``graph.drawn``."""
-    drawn = graph.drawn
-    place = {node: index for index, node in enumerate(drawn)}
+class Placed(NamedTuple):
+    """A layout, and what its nodes stand for."""
+
+    layout: Layout
+    items: list[int | Layer]  # a node of the graph, or a layer as a closed box
+    edges: list[list[int | None]]  # of each item, the operands that its edges lead from; None for edges of a layer
+
+
+def laid_out(
+    graph: Recorded,
+    width: float,
+    groups: Sequence[tuple[str, Collection[int]]] = (),
+    *,
+    closed: Sequence[Layer] = (),
+    inside: Layer | None = None,
+) -> Placed:
+    """The graph's layout for a column of so many pixels: with some layers as closed boxes, or the inside of one."""
+    if inside is not None:
+        drawn: list[int] = surroundings(graph, inside)
+        place: dict[int | Layer, int] = {node: index for index, node in enumerate(drawn)}
+        items: list[int | Layer] = list(drawn)
+        edges: list[list[int | None]] = [list(graph.shown[node]) if node in inside.members else [] for node in drawn]
+        nodes = [
+            _node(graph, node, place, [e for e in own if e is not None], short=True)
+            for node, own in zip(drawn, edges, strict=True)
+        ]
+    else:
+        things = contracted(graph, closed)
+        items, edges = [item for item, _ in things], [[edge for _, edge in into] for _, into in things]
+        place = {item: index for index, item in enumerate(items)}
+        nodes = []
+        for item, into in things:
+            if isinstance(item, Layer):
+                nodes.append(Node(item.name, tuple([place[source] for source, _ in into]), "pill"))
+            else:
+                nodes.append(_node(graph, item, place, list(graph.shown[item]), tuple([place[s] for s, _ in into])))
+    if len([node for node in nodes if not node.listed]) > _MOST_WITH_SHORT_EDGES:
+        return Placed(lay_out_quickly(nodes), items, edges)
     framed = [Group(name, frozenset([place[node] for node in members if node in place])) for name, members in groups]
-    nodes = [_node(graph, node, place) for node in drawn]
-    if len(nodes) > _MOST_WITH_SHORT_EDGES:
-        return lay_out_quickly(nodes)
-    return lay_out(nodes, width=width, groups=framed)
+    return Placed(lay_out(nodes, width=width, groups=framed), items, edges)
 
 
-def _node(graph: Recorded, node: int, place: dict[int, int]) -> Node:
+def _node(
+    graph: Recorded,
+    node: int,
+    place: Mapping[int | Layer, int],
+    edges: Sequence[int],
+    parents: tuple[int, ...] | None = None,
+    *,
+    short: bool = False,
+) -> Node:
     value, is_operation = graph.order[node], graph.order[node].op is not None
     symbol, constant = graph.symbols[node], value.is_constant
+    if short and not is_operation and not constant:
+        symbol = graph.names[node].partition(", ")[2] or symbol
     shape = ("pill" if len(symbol) > 4 else "circle") if is_operation else "box"
     return Node(
         symbol,
-        tuple([place[graph.parents[node][edge]] for edge in graph.shown[node]]),
+        tuple([place[graph.parents[node][edge]] for edge in edges]) if parents is None else parents,
         "cylinder" if graph.kinds[node] == "data" else shape,
         graph.names[node] if is_operation else "",
         "" if constant else max(shown_number(value.data), _ROOM_ON_NODE, key=len),
         "" if constant else max(shown_number(graph.adjoints[node]), _ROOM_ON_NODE, key=len),
         (graph.left_out[node],) if node in graph.left_out else (),
-        tuple(["◂" + _ROOM_ON_EDGE for _ in graph.shown[node]]),
+        tuple(["◂" + _ROOM_ON_EDGE for _ in edges]),
         not is_operation and _goes_into_lists(graph, node),
     )
 
@@ -67,23 +110,24 @@ def _goes_into_lists(graph: Recorded, node: int) -> bool:
     return all([rule is not None and rule.arity is None for rule in rules])
 
 
-def svg(graph: Recorded, layout: Layout, title: str, hidden: Collection[str] = ()) -> str:
+def svg(graph: Recorded, placed: Placed, title: str, hidden: Collection[str] = ()) -> str:
     """The graph with all values, gradients and local derivatives.
 
     ``hidden`` are those that are shown as ?: "v5", the value of node 5, "g5", its gradient, "d7.0", the derivative of
     node 7 by its first operand.
     """
+    layout = placed.layout
     size = f'viewBox="0 0 {layout.width:g} {layout.height:g}" width="{layout.width:g}" height="{layout.height:g}"'
     told = f'role="group" aria-label="{escape(title)}" font-family="system-ui, DejaVu Sans, sans-serif"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="g" {size} {told}>'
     background = f'<rect class="bg" width="100%" height="100%" fill="{_BACKGROUND}"/>'
-    return "\n".join([head, background, *_Picture(graph, layout, hidden).parts(), "</svg>"])
+    return "\n".join([head, background, *_Picture(graph, placed, hidden).parts(), "</svg>"])
 
 
 class _Picture:
-    def __init__(self, graph: Recorded, layout: Layout, hidden: Collection[str]) -> None:
-        self.graph, self.layout, self.hidden = graph, layout, hidden
-        self.drawn = graph.drawn
+    def __init__(self, graph: Recorded, placed: Placed, hidden: Collection[str]) -> None:
+        self.graph, self.hidden = graph, hidden
+        self.layout, self.drawn, self.edges = placed
 
     def parts(self) -> Iterator[str]:
         for frame in self.layout.frames:
@@ -110,27 +154,31 @@ class _Picture:
 
     def _edge(self, edge: Edge) -> str:
         node = self.drawn[edge.node]
-        edges = [self.graph.shown[node][index] for index in edge.listed or (edge.edge,)]
-        ids = " ".join([f"{node}.{index}" for index in edges])
+        operands = [self.edges[edge.node][index] for index in edge.listed or (edge.edge,)]
+        ids = " ".join([f"{node}.{operand}" for operand in operands if operand is not None])
+        data = f' data-e="{ids}"' if ids else ""
         (_, (x1, y1), (x, y)) = edge.curves[-1]
         far = math.hypot(x - x1, y - y1) or 1.0
         dx, dy = (x - x1) / far, (y - y1) / far
         head = f"M{x:.1f},{y:.1f}L{x - 7 * dx - 3.4 * dy:.1f},{y - 7 * dy + 3.4 * dx:.1f}"
         head += f"L{x - 7 * dx + 3.4 * dy:.1f},{y - 7 * dy - 3.4 * dx:.1f}z"
         return (
-            f'<g class="e" data-e="{ids}"><path d="{edge.path}" fill="none" stroke="{LINE}" stroke-width="1.3"/>'
+            f'<g class="e"{data}><path d="{edge.path}" fill="none" stroke="{LINE}" stroke-width="1.3"/>'
             f'<path class="head" d="{head}" fill="{LINE}"/></g>'
         )
 
     def _partial(self, label: Label) -> str:
-        node = self.drawn[label.node]
-        edge = self.graph.shown[node][label.edge or 0]
+        node, edge = self.drawn[label.node], self.edges[label.node][label.edge or 0]
+        if isinstance(node, Layer) or edge is None:
+            return ""
         number = shown_number(self.graph.partials[node][edge], _DIGITS_ON_EDGE)
         text = _ARROW[self.layout.direction] + self._unless_hidden(f"d{node}.{edge}", number)
         return _text("pt", label.x, label.y, label.size, label.anchor, BACKWARD, text, f'data-d="{node}.{edge}"')
 
     def _node(self, box: Box, labels: Sequence[Label]) -> str:
         graph, node = self.graph, self.drawn[box.node]
+        if isinstance(node, Layer):
+            return self._closed(box, labels, node)
         kind = "output" if node == graph.root and graph.parents[node] else graph.kinds[node]
         look = ROLES[kind]
         fill, line, pen = look.fill, look.line, look.pen
@@ -146,6 +194,16 @@ class _Picture:
         return (
             f'<g class="n {kind}{" again" if box.again else ""}" data-n="{node}" role="button" tabindex="-1" '
             f'aria-label="{name}{told}">{inside}{texts}</g>'
+        )
+
+    def _closed(self, box: Box, labels: Sequence[Label], layer: Layer) -> str:
+        paint = f'fill="{ROLES["operation"].fill}" stroke="{SOFT}" stroke-width="1.6"'
+        texts = "".join([_text("sy", x.x, x.y, x.size, x.anchor, INK, x.text) for x in labels])
+        members = " ".join(map(str, sorted(layer.members)))
+        return (
+            f'<g class="n layer" data-m="{members}" data-layer="{escape(layer.name)}" role="button" tabindex="-1" '
+            f'aria-expanded="false" aria-label="{escape(layer.name)} neurons: open">'
+            f"{_SHAPES['pill'](box, paint)}{texts}</g>"
         )
 
     def _label(self, label: Label, node: int) -> str:

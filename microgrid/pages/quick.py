@@ -50,8 +50,10 @@ def _ranks(nodes: Sequence[Node]) -> list[int]:
 def _heights(nodes: Sequence[Node]) -> list[float]:
     """Leaves below each other in the order in which the output's tree meets them, and an operation at their middle."""
     heights = [-1.0] * len(nodes)
-    waiting = [(len(nodes) - 1, False)]
-    seen = {len(nodes) - 1}
+    used = {parent for node in nodes for parent in node.parents}
+    ends = [index for index in range(len(nodes)) if index not in used]
+    waiting = [(index, False) for index in reversed(ends)]
+    seen = set(ends)
     low = 46.0
     while waiting:
         node, is_ready = waiting.pop()

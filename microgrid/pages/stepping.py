@@ -12,6 +12,7 @@ from microgrid._public import public
 from microgrid.core.engine import Value
 from microgrid.errors import DataError
 from microgrid.pages.graph import Recorded, nodes_of, read
+from microgrid.pages.layers import layers_of
 from microgrid.pages.page import Page, assemble, numbers_table
 from microgrid.pages.picture import laid_out, svg
 from microgrid.pages.samples import Samples, samples_of
@@ -184,15 +185,22 @@ def _pictures(
 ) -> tuple[str, str]:
     """The graph laid out for three widths, and the picture for the widest."""
     told = f"the graph of {title}, {counted(graph.total, 'node')}"
-    widest = laid_out(graph, _WIDTHS["wide"], groups)
+    closed = layers_of(graph) if len(graph.order) > _MOST_FOR_EACH_WIDTH else []
+    widest = laid_out(graph, _WIDTHS["wide"], groups, closed=closed)
     first = svg(graph, widest, told, hidden)
-    if widest.width > 1.6 * _WIDTHS["wide"] or len(graph.order) > _MOST_FOR_EACH_WIDTH:
-        only = first.replace('class="g"', 'class="g wide middle narrow right large"', 1)
-        return _COLOURS.sub("", only), first
-    marked = [first.replace('class="g"', f'class="g wide {widest.direction}"', 1)]
-    for name in ("middle", "narrow"):
-        layout = laid_out(graph, _WIDTHS[name], groups)
-        marked.append(svg(graph, layout, told, hidden).replace('class="g"', f'class="g {name} {layout.direction}"', 1))
+    if widest.layout.width > 1.6 * _WIDTHS["wide"] or len(widest.items) > _MOST_FOR_EACH_WIDTH:
+        marked = [first.replace('class="g"', 'class="g wide middle narrow right large"', 1)]
+    else:
+        marked = [first.replace('class="g"', f'class="g wide {widest.layout.direction}"', 1)]
+        for name in ("middle", "narrow"):
+            placed = laid_out(graph, _WIDTHS[name], groups, closed=closed)
+            look = f'class="g {name} {placed.layout.direction}"'
+            marked.append(svg(graph, placed, told, hidden).replace('class="g"', look, 1))
+    for layer in closed:
+        within = svg(graph, laid_out(graph, _WIDTHS["wide"], inside=layer), layer.name, hidden)
+        within = within.replace('class="g"', 'class="g wide middle narrow right large"', 1)
+        heading = f"<section data-inside='{escape(layer.name)}' hidden><h2>{escape(layer.name)}</h2>"
+        marked.append(f"{heading}{within}</section>")
     return _COLOURS.sub("", "\n".join(marked)), first
 
 

@@ -13,6 +13,7 @@ const parts = pictures.map((svg) => ({
   gradients: byAttribute(svg, "g"),
   partials: byAttribute(svg, "d"),
   edges: byAttribute(svg, "e"),
+  layers: [...svg.querySelectorAll("[data-m]")].map((box) => [box, new Set(box.dataset.m.split(" ").map(Number))]),
 }));
 let onScreen = null; // asking the browser costs a layout
 const visible = () => (onScreen ??= parts.filter((part) => part.svg.getClientRects().length));
@@ -67,6 +68,10 @@ function paint() {
         mark(element, "current", +key === current);
         mark(element, "chosen", view.chosen.has(+key));
       }
+    for (const [box, members] of part.layers) {
+      mark(box, "current", members.has(current));
+      mark(box, "chosen", [...view.chosen].some((i) => members.has(i)));
+    }
     for (const [key, elements] of part.edges) {
       const on = +key.split(".")[0] === current;
       for (const element of elements) {
@@ -107,6 +112,17 @@ function sumText(i) {
 }
 if (table) table.closest("details").addEventListener("toggle", paintTable);
 
+// A layer opens below the graph, and closes.
+function act(node) {
+  if (node.dataset.n !== undefined) return onNode(+node.dataset.n);
+  const inside = [...document.querySelectorAll("[data-inside]")].find((section) => section.dataset.inside === node.dataset.layer);
+  inside.hidden = !inside.hidden;
+  for (const box of document.querySelectorAll("[data-layer]"))
+    if (box.dataset.layer === node.dataset.layer) box.setAttribute("aria-expanded", String(!inside.hidden));
+  onScreen = null;
+  update();
+}
+
 // Keyboard: one node is a tab stop, the arrow keys go on to the others.
 function rove(svg) {
   const nodes = [...svg.querySelectorAll(".n")];
@@ -114,7 +130,7 @@ function rove(svg) {
   svg.addEventListener("keydown", (event) => {
     const at = nodes.indexOf(event.target);
     if (at < 0) return;
-    if (event.key === "Enter" || event.key === " ") onNode(+nodes[at].dataset.n);
+    if (event.key === "Enter" || event.key === " ") act(nodes[at]);
     else {
       const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!move) return;
@@ -128,7 +144,7 @@ function rove(svg) {
   });
   svg.addEventListener("click", (event) => {
     const node = event.target.closest(".n");
-    if (node) onNode(+node.dataset.n);
+    if (node) act(node);
   });
 }
 for (const { svg } of parts) rove(svg);
