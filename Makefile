@@ -51,6 +51,7 @@ wheel: $(VENV)/dev.installed ## Build the wheel and the source distribution in d
 bench: $(VENV)/bench.installed ## The benchmarks with all peers, eager and compiled: tables, JSON and the README's picture
 	$(BIN)/python -m benchmarks --picture docs/benchmarks.svg $(BENCH)
 	$(BIN)/python -m benchmarks.fitting
+	$(BIN)/python -m benchmarks.certified
 
 checkers: $(VENV)/bench.installed ## The gradient checker beside others and on trial itself: what each finds
 	$(BIN)/python -m benchmarks.checkers

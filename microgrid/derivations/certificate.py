@@ -102,7 +102,7 @@ def _certify_value(value: Value, digits: int, wrt: Iterable[Value] | None, hessi
     names = symbol_names(order)
     leaves = _leaves(order, names if wrt is None else wrt)
     check_unchanged(order)
-    graph = GraphInBalls(value, leaves)
+    graph = GraphInBalls(value, leaves, order=order)
     needed = int(digits * _BITS_PER_DIGIT)
     bits = needed + _SPARE
     found = _enclosed(graph, digits, bits, hessian)
@@ -112,7 +112,7 @@ def _certify_value(value: Value, digits: int, wrt: Iterable[Value] | None, hessi
     if not found.enclosures[0].is_bounded:
         with balls.working_precision(bits):
             raise DataError(_nowhere(graph, found.run))
-    eager = pullback(value, wanted=order)
+    eager = pullback(value, wanted=leaves, order=order)
     recorded = [value.data, *[eager.get(leaf, 0.0) for leaf in leaves]]
     first = [replace(one, recorded=own) for one, own in zip(found.enclosures, recorded, strict=False)]
     labels = [names.get(leaf) or leaf.name or f"x{place}" for place, leaf in enumerate(leaves)]
@@ -123,7 +123,7 @@ def _certify_value(value: Value, digits: int, wrt: Iterable[Value] | None, hessi
         dict(zip(pairs, found.enclosures[len(first) :], strict=True)) if hessian else None,
         digits,
         bits,
-        "" if found.has_all else _lost(graph, found.run, digits),
+        _lost(graph, found.run, digits) if found.is_short else "",
         tuple([node_described(graph.order[place]) for place in sorted(found.run.met)]),
         value.name or "f",
     )
@@ -147,12 +147,7 @@ class _Attempt:
 
     run: Enclosed
     enclosures: list[Enclosure]
-    is_short: bool  # of digits, where more precision may help
-
-    @property
-    def has_all(self) -> bool:
-        """Whether every digit is there."""
-        return not self.is_short and all([one.is_bounded for one in self.enclosures])
+    is_short: bool  # of digits, or of a bound: more precision may help
 
 
 def _enclosed(graph: GraphInBalls, digits: int, bits: int, hessian: bool) -> _Attempt:
@@ -163,7 +158,7 @@ def _enclosed(graph: GraphInBalls, digits: int, bits: int, hessian: bool) -> _At
         found = [run.values[graph.places[graph.output]], *graph.gradient(run)]
         found += [one for row in (graph.hessian(numbers) if hessian else []) for one in row]
         enclosures = [enclosure_of(one, digits=digits) for one in found]
-    return _Attempt(run, enclosures, any([one.is_bounded and one.agreed_digits() < digits for one in enclosures]))
+    return _Attempt(run, enclosures, any([one.agreed_digits() < digits for one in enclosures]))
 
 
 def _nowhere(graph: GraphInBalls, enclosed: Enclosed) -> str:

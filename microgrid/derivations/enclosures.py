@@ -208,6 +208,8 @@ class GraphInBalls:
         Further nodes that are evaluated and not differentiated.
     constant : callable, optional
         The ball of any other leaf; by default the exact number in it.
+    order : sequence of Value, optional
+        The graph, parents before children, if it is sorted already.
 
     Raises
     ------
@@ -223,10 +225,12 @@ class GraphInBalls:
         inputs: Sequence[Value],
         also: Sequence[Value] = (),
         constant: Callable[[Value], Ball] | None = None,
+        order: Sequence[Value] | None = None,
     ) -> None:
         self.output, self.inputs = output, list(inputs)
         known = set(inputs)
-        self.order = [*self.inputs, *[node for node in topological_order(output, *also) if node not in known]]
+        order = topological_order(output, *also) if order is None else order
+        self.order = [*self.inputs, *[node for node in order if node not in known]]
         self._constant = constant or (lambda leaf: ball_module().ball(leaf.data))
         self.is_custom = any([node.op is not None and node.op.source is not None for node in self.order])
         self.places = {node: place for place, node in enumerate(self.order)}
@@ -280,7 +284,9 @@ class GraphInBalls:
             if m.met and (rule.kinks or rule.source is not None):
                 met[place] = max(m.met, met.get(place, 0))
             adjoints.hand_back(place, rule, zip(operands, partials, strict=True))
-        found = [balls.arb(adjoints.of(place)) if place in adjoints.sums else None for place in range(len(self.order))]
+        found: list[Ball | None] = [None] * len(self.order)
+        for place, total in adjoints.sums.items():
+            found[place] = balls.arb(adjoints.of(place)) if place in adjoints.conditions else total  # type: ignore[call-overload]
         return Enclosed(values, found, met)
 
     def gradient(self, enclosed: Enclosed) -> list[Ball]:

@@ -101,8 +101,14 @@ def certify(
     """
     ball_module()
     graph = dataset_loss(X, y, w, b, form=form)
-    everywhere = max([bound for label in (0.0, 1.0) for _, bound in bounds_over_z(form, label)])
+    everywhere = max([_everywhere(form, label) for label in (0.0, 1.0)])
     return LogisticCertificate(form, tuple(map(_of_sample, graph.samples)), everywhere)
+
+
+def _everywhere(form: Form, label: float) -> float:
+    """The bound for every logit. Where nothing is proven for the largest ones, the others need not be looked at."""
+    ends = bounds_over_z(form, label, _FARTHEST, _FARTHEST - 1.0)
+    return math.inf if math.inf in dict(ends).values() else max([bound for _, bound in bounds_over_z(form, label)])
 
 
 def _of_sample(sample: SampleLoss) -> float:
@@ -129,7 +135,9 @@ def _distance(one: Enclosure) -> float:
 
 
 @functools.cache
-def bounds_over_z(form: Form, label: float, farthest: float = _FARTHEST) -> Sequence[tuple[float, float]]:
+def bounds_over_z(
+    form: Form, label: float, farthest: float = _FARTHEST, nearest: float = -math.inf
+) -> Sequence[tuple[float, float]]:
     """The bound on the rounding error of dL/dz in ulp, on pieces of the logits: the middle of each, and the bound.
 
     Parameters
@@ -140,6 +148,8 @@ def bounds_over_z(form: Form, label: float, farthest: float = _FARTHEST) -> Sequ
         y, 0 or 1.
     farthest : float
         The logits go from minus this to this.
+    nearest : float, optional
+        The least logit, if only some are asked for.
 
     Returns
     -------
@@ -154,6 +164,8 @@ def bounds_over_z(form: Form, label: float, farthest: float = _FARTHEST) -> Sequ
     with balls.working_precision(_BITS):
         for place in range(round(2.0 * farthest / _PIECE)):
             low = -farthest + place * _PIECE
+            if low < nearest:
+                continue
             found.append((low + 0.5 * _PIECE, _on_piece(sample, order, above, balls.between(low, low + _PIECE))))
     return found
 
