@@ -28,6 +28,8 @@ _DENSE = 2000  # parameters up to which a Hessian is factored
 _MEMORY = 10  # pairs of L-BFGS
 _SAMPLES = (0.01, 0.1)
 _ROWS_EACH = 16  # rows that a sample has for each parameter, at least
+_SOME = 2000  # rows that tell the Hessian's diagonal well enough to begin with
+_PATIENCE = 6  # steps that L-BFGS has to gain speed from a diagonal
 _CHEAP = 100  # parameters up to which a Hessian of a sample costs no more than some steps
 _SMALL = 100_000_000  # operations of a Hessian up to which it is computed at each step
 _ROUNDING = 8 * numpy.finfo(float).eps  # a gradient, in the objective's scale, that rounding alone makes
@@ -238,10 +240,18 @@ def minimize(
             goal = goal or first
     state = _State(theta, *objective.value_and_grad(theta))
     if metric is None or metric.is_singular:
-        metric = Metric.of(objective.hessian(theta) if is_dense else objective.diagonal(theta))
+        is_cheap = objective.size <= _CHEAP or is_newton
+        metric = Metric.of(objective.hessian(theta) if is_dense and is_cheap else _curvature(objective, theta))
     goal = goal or _Goal.of(state.slopes, metric, tol)
     objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
     return _Run(objective, state, metric, goal).steps(max_iter, is_newton, watch, checkpoint)
+
+
+def _curvature(objective: Any, theta: Any) -> Any:
+    """The Hessian's diagonal, of some rows if they are telling."""
+    some = objective.sample(_SOME / objective.rows) if objective.rows > 2 * _SOME else None
+    found = objective.diagonal(theta) if some is None else some.diagonal(theta)
+    return found if some is None or (found > 0.0).all() else objective.diagonal(theta)
 
 
 @dataclass
@@ -365,7 +375,10 @@ class _Run:
         else:
             self.iterations += 1
         gained = 0.0 if found is None else self.goal.norm(found.slopes)
-        is_slow = found is None or t < 1.0 or gained > 0.5 * norm
+        if self.metric.matrix.ndim > 1:
+            is_slow = found is None or t < 1.0 or gained > 0.5 * norm
+        else:  # L-BFGS learns
+            is_slow = found is None or (self.iterations >= _PATIENCE and gained > 2.0**-self.iterations)
         self.state = found or self.state
         self.was_renewed = is_dense and (is_slow or is_newton) and gained > self.goal.goal
         if self.was_renewed or found is None:

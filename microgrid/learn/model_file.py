@@ -65,7 +65,7 @@ def save_model(model: LogisticRegression, path: str | Path) -> Path:
         "diagnosis": [str(finding) for finding in model.diagnosis_],
     }
     path = Path(path)
-    write(path, (json.dumps(contents, indent=1) + "\n").encode())
+    write(path, (json.dumps(contents, indent=1, default=lambda number: number.item()) + "\n").encode())
     return path
 
 

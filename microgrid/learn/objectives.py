@@ -168,11 +168,9 @@ class InMemory:
 
     def sample(self, fraction: float) -> InMemory | None:
         """Blocks of neighbouring rows, evenly spread: cheap to gather, and sorted data do no harm."""
-        step = round(_NEIGHBOURS / fraction)
-        count = self.block.rows // step
-        if count < 50:  # too few places for an even spread
-            return None
-        rows = (numpy.arange(count)[:, None] * step + numpy.arange(_NEIGHBOURS)).ravel()
+        together = _NEIGHBOURS if self.rows * fraction >= 50 * _NEIGHBOURS else 1  # at 50 places at least
+        step = max(together, round(together / fraction))
+        rows = (numpy.arange(self.rows // step)[:, None] * step + numpy.arange(together)).ravel()
         part = self.block.pick(rows)
         return InMemory(part) if part.is_telling else None
 
