@@ -17,6 +17,7 @@ import pytest
 import microgrid
 from microgrid import DataError, MissingPackageError, Value, draw, explain, logistic, maximum, named, nn
 from microgrid.drawing import Drawing, raster
+from microgrid.util.labels import width
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -123,17 +124,17 @@ def test_unusual_numbers_are_shown_as_they_are(number: float) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("width", [900, 390])
-def test_hostile_names_are_text_and_nothing_else(name: str, width: int) -> None:
+@pytest.mark.parametrize("page", [900, 390])
+def test_hostile_names_are_text_and_nothing_else(name: str, page: int) -> None:
     x = Value(2.0, name)
-    drawing = draw(named(x * x, name), width=width, groups={name: [x]})
+    drawing = draw(named(x * x, name), width=page, groups={name: [x]})
     root = parsed(drawing)
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
         "svg", "g", "title", "text", "rect", "circle", "path", "polygon",
     }  # fmt: skip
-    page = drawing._repr_mimebundle_()["text/html"]
-    assert page.count("<script>") == page.count("</script>") == 1
-    assert len(re.findall(r"<\w+", page.partition("<script>")[0])) == 1
+    html = drawing._repr_mimebundle_()["text/html"]
+    assert html.count("<script>") == html.count("</script>") == 1
+    assert len(re.findall(r"<\w+", html.partition("<script>")[0])) == 1
     assert drawing.tikz().count(r"\end{tikzpicture}") == 1
     assert all([re.fullmatch(r" +n\d+.*(\]|\)|\}|n\d+)", line) for line in drawing.mermaid().splitlines()[1:]])
 
@@ -198,6 +199,12 @@ def test_the_steps_show_gradients_as_they_arrive() -> None:
     assert shown[3] == [text for text in texts(parsed(draw(y))) if text.startswith("∂ ")]
     places = {tuple([(box.x, box.y) for box in one.picture.layout().boxes]) for one in steps if one.picture}
     assert len(places) == 1  # nothing moves
+    for one in steps:  # and nothing is cut off: the widest text has its room
+        assert one.picture
+        assert one.picture.moment
+        assert one.picture.moment.gradients is not None
+        room = {label.node: label.width for label in one.picture.layout().labels if label.kind == "gradient"}
+        assert all([width(text, 12) <= room[node] for node, text in one.picture.moment.gradients.items()])
 
 
 def test_a_series_is_saved_as_numbered_files_and_shown_in_one_output(tmp_path: Path) -> None:
@@ -277,11 +284,11 @@ def test_pictures_are_saved_in_many_formats(tmp_path: Path, suffix: str, start: 
 
 
 def test_dpi_scales_the_pixels() -> None:
-    def width(drawing: Drawing) -> int:
+    def pixels(drawing: Drawing) -> int:
         return int.from_bytes(drawing.png()[16:20], "big")
 
     x = Value(3.0, "x")
-    assert width(draw(x * 2.0, dpi=384)) == pytest.approx(2 * width(draw(x * 2.0)), abs=1)
+    assert pixels(draw(x * 2.0, dpi=384)) == pytest.approx(2 * pixels(draw(x * 2.0)), abs=1)
 
 
 def test_letters_that_no_font_has_are_told_with_the_font_that_has_them(monkeypatch: pytest.MonkeyPatch) -> None:

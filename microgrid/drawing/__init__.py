@@ -512,7 +512,7 @@ def draw(
     from microgrid.drawing.dot import dot_text
     from microgrid.drawing.figure import drawn, figure
     from microgrid.drawing.picture import LARGEST, PAGE, Picture
-    from microgrid.drawing.series import backward_steps, path_of
+    from microgrid.drawing.series import backward_steps, path_of, with_room
 
     _check_node(value)
     if not isinstance(max_nodes, int) or max_nodes < 1:
@@ -549,12 +549,9 @@ def draw(
     direction: Any = {"LR": "right", "TB": "down", None: None}[rankdir]
     picture = Picture(shown, width, direction, font_size, transparent)
     if steps:
-        return Series(
-            [
-                replace(drawing, title=title, picture=replace(picture, moment=moment))
-                for title, moment in backward_steps(contents, things)
-            ]
-        )
+        moments = list(backward_steps(contents, things))
+        roomy = replace(picture, figure=with_room(shown, [moment for _, moment in moments]))
+        return Series([replace(drawing, title=title, picture=replace(roomy, moment=one)) for title, one in moments])
     moment = path_of(contents, things, stressed) if stressed else None
     return replace(drawing, picture=replace(picture, moment=moment))
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from microgrid.core.graph import dependents
 from microgrid.drawing.contents import Contents
-from microgrid.drawing.figure import Drawn
+from microgrid.drawing.figure import Drawn, Figure
 from microgrid.drawing.svg import Moment
 from microgrid.errors import DataError
-from microgrid.util.labels import number
+from microgrid.util.labels import number, width
 
-__all__ = ["backward_steps", "path_of"]
+__all__ = ["backward_steps", "path_of", "with_room"]
 
 Value = Any
 
@@ -65,6 +66,15 @@ def backward_steps(contents: Contents, things: Sequence[Drawn]) -> Iterator[tupl
         if passed:
             step = f"{contents.name(thing.node)} hands incoming × local to its operands"
             yield step, _moment(shown, partials, index, passed)
+
+
+def with_room(figure: Figure, moments: Sequence[Moment]) -> Figure:
+    """The figure with the widest text of any moment as each node's gradient, so that the layout keeps room for it."""
+    nodes = []
+    for index, node in enumerate(figure.nodes):
+        texts = [node.gradient, *[(moment.gradients or {}).get(index, "") for moment in moments]]
+        nodes.append(replace(node, gradient=max(texts, key=lambda text: width(text, 12))))
+    return replace(figure, nodes=tuple(nodes))
 
 
 def _moment(

@@ -41,6 +41,8 @@ def tikz_text(figure: Figure, layout: Layout, *, scale: float = 1.0, moment: Mom
 def _lines(figure: Figure, layout: Layout, unit: float, moment: Moment) -> Iterator[str]:
     yield r"% \usepackage{tikz,amssymb,textcomp} \usepackage[T1]{fontenc}"
     yield rf"\begin{{tikzpicture}}[x={unit:g}bp,y=-{unit:g}bp,inner sep=0pt]"
+    # As large with less in it, so that the pictures of a series stand at one place.
+    yield rf"\useasboundingbox (0,0) rectangle ({layout.width:g},{layout.height:g});"
     for name, colour in _COLOURS.items():
         yield rf"\definecolor{{mg{name}}}{{HTML}}{{{colour[1:].upper()}}}"
     for role, look in ROLES.items():
