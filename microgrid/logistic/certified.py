@@ -19,7 +19,7 @@ from microgrid.logistic.graph import Form, SampleLoss, dataset_loss, sample_loss
 from microgrid.util.tables import table
 from microgrid.util.wording import counted
 
-__all__ = ["LogisticCertificate", "certify", "plot_bounds"]
+__all__ = ["LogisticCertificate", "bounds_over_z", "certify", "plot_bounds"]
 
 _FARTHEST = 745.0  # e⁻⁷⁴⁵ is the smallest subnormal number
 _DIGITS = 25  # of the true gradient, so that the floats' error is what is left

@@ -107,7 +107,7 @@ class Exercise(Page):
         >>> w, x = Value(0.5, name="w"), Value(2.0, name="x")
         >>> task = exercise(named((w * x - 3.0) ** 2, "L"), hide=[w])
         >>> print(task.judge(w, "2*(w*x - 3)"))
-        not right: that is what arrives at w·x: the local derivative is missing
+        not right: that is what arrives at w × x: the local derivative is missing
         >>> bool(task.judge("w", -8))
         True
         """

@@ -47,7 +47,7 @@ class Page:
     --------
     >>> from microgrid import Value, step_through
     >>> step_through(Value(3.0, name="x") * 2.0)
-    <Page: step through x·2>
+    <Page: step through x × 2>
     """
 
     html: str
