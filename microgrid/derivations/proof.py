@@ -25,6 +25,7 @@ from microgrid.errors import InvalidValueError
 from microgrid.formulas.parse import recorded_on
 from microgrid.formulas.sympy import sympy_package
 from microgrid.util.interval import Interval
+from microgrid.util.restoring import restore
 
 __all__ = ["Proof", "prove"]
 
@@ -61,6 +62,9 @@ class Proof:
     point: dict[str, float] | None = None
     values: tuple[float, float] | None = None
     bound: float | None = None
+
+    def __setstate__(self, state: Sequence[Any]) -> None:
+        restore(self, state)
 
     def __bool__(self) -> bool:
         return self.verdict == "proved"
