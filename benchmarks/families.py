@@ -506,6 +506,35 @@ def _line_of_any_size(source: random.Random) -> Draw:
     return Draw(lambda m, x: a * x, x0, a)
 
 
+# ---- values that cancel at the point ----------------------------------------------------------------------------
+
+
+@family("cancelled")
+def _log_of_near_1(source: random.Random) -> Draw:
+    """log(1 + kx) at 0, where floats see no step below 1e-16/k."""
+    k = source.choice((-1.0, 1.0)) * _log(source, 1e-3, 1e3)
+    return Draw(lambda m, x: m.log(1.0 + k * x), 0.0, k)
+
+
+@family("cancelled")
+def _offset_at_zero(source: random.Random) -> Draw:
+    k, c = source.uniform(0.5, 2.0), _log(source, 1.0, 1e4)
+    return Draw(lambda m, x: (c + k * x) - c, 0.0, k, tol=1e-5)
+
+
+@family("cancelled")
+def _square_about_1(source: random.Random) -> Draw:
+    k = _log(source, 0.1, 10.0)
+    return Draw(lambda m, x: (1.0 + k * x) ** 2 - 1.0, 0.0, 2.0 * k)
+
+
+@family("cancelled")
+def _difference_from_rest(source: random.Random) -> Draw:
+    c, k = source.uniform(-1.0, 1.0), source.uniform(0.5, 2.0)
+    rest = math.tanh(c)
+    return Draw(lambda m, x: m.tanh(c + k * x) - rest, 0.0, k / math.cosh(c) ** 2, portable=False)
+
+
 # ---- clipped, rounded, piecewise --------------------------------------------------------------------------------
 
 
