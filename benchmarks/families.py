@@ -518,18 +518,21 @@ def _log_of_near_1(source: random.Random) -> Draw:
 
 @family("cancelled")
 def _offset_at_zero(source: random.Random) -> Draw:
+    """A straight line on a large constant that is taken away again."""
     k, c = source.uniform(0.5, 2.0), _log(source, 1.0, 1e4)
     return Draw(lambda m, x: (c + k * x) - c, 0.0, k, tol=1e-5)
 
 
 @family("cancelled")
 def _square_about_1(source: random.Random) -> Draw:
+    """A square less its value at the point."""
     k = _log(source, 0.1, 10.0)
     return Draw(lambda m, x: (1.0 + k * x) ** 2 - 1.0, 0.0, 2.0 * k)
 
 
 @family("cancelled")
 def _difference_from_rest(source: random.Random) -> Draw:
+    """A smooth curve less its value at the point."""
     c, k = source.uniform(-1.0, 1.0), source.uniform(0.5, 2.0)
     rest = math.tanh(c)
     return Draw(lambda m, x: m.tanh(c + k * x) - rest, 0.0, k / math.cosh(c) ** 2, portable=False)

@@ -640,7 +640,7 @@ def taylor_order(function: Function, x: float, slope: float, tolerated: float = 
         levels.append(level)
         noise = max([noise, *_Ladder(levels[-3:], 2).excess[:1]])
         height = level.steepest * level.step
-        if len(levels) == 2 and levels[0].is_flat and height <= _ROUNDED * abs(level.middle):
+        if len(levels) == 2 and levels[0].is_flat and height <= _ROUNDED * _size(function, x):
             noise = max(noise, height)  # of a staircase
         after, before = level.right - level.middle - level.step * slope, level.middle - level.left - level.step * slope
         remainder = abs(after if math.isfinite(after) else before)

@@ -30,7 +30,7 @@ from microgrid.checking.structures import (
 from microgrid.errors import DataError
 from microgrid.util.interval import Interval
 from microgrid.util.labels import shortened
-from microgrid.util.restoring import restore
+from microgrid.util.restoring import restorable
 from microgrid.util.wording import counted, listed
 
 __all__ = [
@@ -50,6 +50,7 @@ _LONGEST = 100  # characters of a point in a line that repeats a check
 
 
 @public("microgrid.checking")
+@restorable
 @dataclass(frozen=True, slots=True)
 class Point:
     """One point: its coordinates in a row, their names, and their arrangement in f's arguments.
@@ -82,9 +83,6 @@ class Point:
     seed: int | None = None
     origin: str = "at"
     region: Any = None
-
-    def __setstate__(self, state: Sequence[Any]) -> None:
-        restore(self, state)
 
     def row(self) -> Any:
         """The coordinates as a new list, or as an array if there are arrays to be made of them."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
@@ -13,7 +12,7 @@ from microgrid._public import public
 from microgrid.checking.html import Link, rendered
 from microgrid.checking.nodes import Blame
 from microgrid.checking.points import Point
-from microgrid.util.restoring import restore
+from microgrid.util.restoring import restorable
 from microgrid.util.tables import table
 from microgrid.util.wording import counted
 
@@ -117,6 +116,7 @@ class Judgement:
 
 
 @public("microgrid.checking")
+@restorable
 @dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """The results of a gradient check; true if at least one derivative was checked and every verdict is "right".
@@ -161,9 +161,6 @@ class Report:
     each: str = "point"
     calls: int = 0
     links: dict[str, Link] = field(default_factory=dict)
-
-    def __setstate__(self, state: Sequence[Any]) -> None:
-        restore(self, state)
 
     @property
     def verdict(self) -> Verdict:

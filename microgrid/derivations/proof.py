@@ -25,7 +25,7 @@ from microgrid.errors import InvalidValueError
 from microgrid.formulas.parse import recorded_on
 from microgrid.formulas.sympy import sympy_package
 from microgrid.util.interval import Interval
-from microgrid.util.restoring import restore
+from microgrid.util.restoring import restorable
 
 __all__ = ["Proof", "prove"]
 
@@ -33,6 +33,7 @@ _Verdict = Literal["proved", "refuted", "bounded", "undecided"]
 
 
 @public()
+@restorable
 @dataclass(frozen=True, slots=True)
 class Proof:
     """The verdict on the claim that two formulas are equal; true if it was proved.
@@ -62,9 +63,6 @@ class Proof:
     point: dict[str, float] | None = None
     values: tuple[float, float] | None = None
     bound: float | None = None
-
-    def __setstate__(self, state: Sequence[Any]) -> None:
-        restore(self, state)
 
     def __bool__(self) -> bool:
         return self.verdict == "proved"

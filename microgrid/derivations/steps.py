@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
 from microgrid.formulas.sympy import sympy_package
-from microgrid.util.restoring import restore
+from microgrid.util.restoring import restorable
 
 __all__ = ["MOST_COUNTED", "Component", "Path", "Steps", "is_word", "paths_counted", "quotient"]
 
@@ -44,6 +43,7 @@ class Path:
 
 
 @public("microgrid.derivations")
+@restorable
 @dataclass(frozen=True, slots=True)
 class Component:
     """One line of a derivation: the derivative of a node with respect to another.
@@ -77,9 +77,6 @@ class Component:
     closed_form: Any
     value: float
     note: str = ""
-
-    def __setstate__(self, state: Sequence[Any]) -> None:
-        restore(self, state)
 
     @property
     def name(self) -> str:

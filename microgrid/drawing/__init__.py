@@ -20,7 +20,7 @@ from microgrid.core.value import set_notebook_view
 from microgrid.errors import DataError, InvalidValueError, OutputError
 from microgrid.util.atomic_write import write
 from microgrid.util.labels import one_line
-from microgrid.util.restoring import restore
+from microgrid.util.restoring import restorable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,7 @@ __all__ = ["Drawing", "Series", "draw", "draw_dot"]
 
 
 @public()
+@restorable
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """A drawing of a graph; a notebook shows it as the last line of a cell.
@@ -77,9 +78,6 @@ class Drawing:
     description: str = ""
     dpi: float = 192.0
     picture: Picture | None = None
-
-    def __setstate__(self, state: Sequence[Any]) -> None:
-        restore(self, state)
 
     @property
     def source(self) -> str:
