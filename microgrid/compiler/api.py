@@ -289,6 +289,8 @@ class Compiled:
             args, vector = args[:-1], args[-1]
         arguments = self._target.arguments(args, more)
         arrays = row_arrays(arguments, self._places_of_rows(arguments), self._target.label)
+        if self._reduce == "mean" and arrays and not len(next(iter(arrays.values()))):
+            raise DataError("a mean over no rows has no value: give at least one row, or reduce='sum'")
         key, numbers = self._walked(arguments, arrays)
         structure = self._structure_at(self._outside.key(), key, arguments, arrays)
 

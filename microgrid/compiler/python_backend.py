@@ -93,7 +93,7 @@ class NumpyRows:
             outputs, slopes, by_rows = whole
             if not self._reduce:
                 return outputs, slopes, by_rows
-            divisor = max(count, 1) if self._reduce == "mean" else 1
+            divisor = count if self._reduce == "mean" else 1
             return pairwise(outputs) / divisor, pairwise(slopes) / divisor, by_rows / divisor
 
     def _block(self, shared: Any, arrays: Sequence[Any], seeds: list[float] | None, rows: int) -> list[list[Any]]:

@@ -80,7 +80,7 @@ class Call:
         spec, rows, width = kernel.spec, len(arrays[0]), kernel.spec.width
         vectors, tail = divmod(rows, width)
         chunks = -(-vectors // CHUNK)
-        self.divisor = max(rows, 1) if spec.plan.reduce == "mean" else 1
+        self.divisor = rows if spec.plan.reduce == "mean" else 1
         sums = numpy.zeros((chunks + 1, spec.sum_doubles))
         out, columns = numpy.zeros(spec.sums), numpy.empty((spec.kept, rows))
         self.outputs, self.slopes, self.by_rows = kernel.results(out, columns)
