@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
+from microgrid.util.progress import Progress
+
 __all__ = ["BudgetSpent", "Effort"]
 
-_PATIENCE = 1.0  # seconds before a bar is shown
-_BETWEEN = 0.1  # seconds between two drawings of it
 _WIDTH = 30
 
 
@@ -29,9 +28,7 @@ class Effort:
         self.calls = 0
         self.max_calls, self._max_seconds = max_calls, max_seconds
         self._started = monotonic()
-        self._patience = 0.0 if progress else _PATIENCE
-        self._is_shown = _can_be_rewritten() if progress is None else progress
-        self._drawn_at, self._drawn = 0.0, 0
+        self._line = Progress(progress, monotonic)
         self._done = self._total = 0
 
     def counted(self, call: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
@@ -49,7 +46,7 @@ class Effort:
         if is_late or (self.max_calls is not None and self.calls >= self.max_calls):
             raise BudgetSpent
         self.calls += 1
-        if self._is_shown and now - max(self._started + self._patience, self._drawn_at + _BETWEEN) >= 0.0:
+        if self._line.is_due:
             self._draw(now)
 
     @property
@@ -70,24 +67,11 @@ class Effort:
         self._done += 1
 
     def _draw(self, now: float) -> None:
-        self._drawn_at = now
         filled = _WIDTH * self._done // max(self._total, 1)
         seconds = now - self._started
         text = f"checked {self._done:,} of {self._total:,} [{'#' * filled}{'.' * (_WIDTH - filled)}] "
-        self._write(f"{text}{self.calls:,} calls, {seconds:.0f} s")
-
-    def _write(self, text: str) -> None:
-        sys.stderr.write(f"\r{text.ljust(self._drawn)}")
-        sys.stderr.flush()
-        self._drawn = len(text)
+        self._line.tell(f"{text}{self.calls:,} calls, {seconds:.0f} s")
 
     def close(self) -> None:
         """Remove the bar."""
-        if self._drawn:
-            self._write("")
-            self._write("")
-
-
-def _can_be_rewritten() -> bool:
-    """Whether a line on the standard error stream can be written over: in a terminal or a notebook."""
-    return sys.stderr is not None and (sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel"))
+        self._line.close()
