@@ -465,6 +465,8 @@ def _stair(function: Function, flat: _Level, moving: _Level) -> _Stair:
     size = _size(function, flat.x)
     if height <= _ROUNDED * size and beyond <= 20.0 * height:
         return _Stair(height, 0.0, is_rounding=True)
+    if height >= _JUMP * size and beyond <= 20.0 * height:
+        return _Stair(height, 0.0, is_rounding=False)  # a floor's: where exactly it stands makes no difference
     for _ in range(48):
         flat, moving = _halved(function, flat, moving)
     height = moving.steepest * moving.step

@@ -21,6 +21,7 @@ from microgrid.errors import DataError, InvalidValueError, OutputError
 from microgrid.util.atomic_write import write
 from microgrid.util.labels import one_line
 from microgrid.util.restoring import restorable
+from microgrid.util.roles import listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -636,15 +637,7 @@ def _check_node(thing: Any) -> None:
 
 def _nodes(role: str, given: Any) -> list[Any]:
     """The nodes of a role: one, several, or a model's parameters."""
-    if _is_node(given):
-        return [given]
-    method = getattr(given, "parameters", None)
-    try:
-        nodes = list(method() if callable(method) else given)
-    except TypeError:
-        raise InvalidValueError(
-            f"{role} is a Value, several of them, or a model with a method parameters, not {given!r}"
-        ) from None
+    nodes = listed(role, given, _is_node)
     for node in nodes:
         _check_node(node)
     return nodes

@@ -19,6 +19,7 @@ from microgrid.drawing.excerpt import excerpt
 from microgrid.drawing.figure import with_constants
 from microgrid.errors import InvalidValueError
 from microgrid.util.labels import number, one_line, shortened
+from microgrid.util.roles import listed
 from microgrid.util.wording import counted
 
 __all__ = ["Recorded", "nodes_of", "read", "slopes_of"]
@@ -66,15 +67,7 @@ class Recorded:
 
 def nodes_of(what: str, given: Any) -> list[Value]:
     """The leaves of a role: one, several, or a model's parameters."""
-    if isinstance(given, Value):
-        return [given]
-    method = getattr(given, "parameters", None)
-    try:
-        nodes = list(method() if callable(method) else given)
-    except TypeError:
-        raise InvalidValueError(
-            f"{what} is a Value, several of them, or a model with a method parameters, not {given!r}"
-        ) from None
+    nodes: list[Value] = listed(what, given, lambda one: isinstance(one, Value))
     for node in nodes:
         if not isinstance(node, Value):
             raise InvalidValueError(f"{what} has {node!r} of type {type(node).__name__} in it: give Values")
