@@ -35,19 +35,6 @@ _SPECIAL = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\texta
 def number(x: float) -> str:
     """A number in LaTeX with all of its digits.
 
-    Parameters
-    ----------
-    x : float
-        Any float.
-
-    Returns
-    -------
-    str
-        LaTeX.
-
-    Examples
-    --------
-    >>> from microgrid.arithmetics.latex import number
     >>> print(number(2.0), number(-0.1), number(1e-12))
     2 -0.1 10^{-12}
     """
@@ -63,19 +50,8 @@ def number(x: float) -> str:
 def symbol(name: str) -> str:
     r"""A name in LaTeX, with digits at its end as a subscript and names of Greek letters as letters.
 
-    Parameters
-    ----------
-    name : str
-        Any text. Text that is not a plain name is set upright, with every character special to LaTeX or HTML escaped.
+    Text that is not a plain name is set upright, with every character special to LaTeX or HTML escaped.
 
-    Returns
-    -------
-    str
-        LaTeX.
-
-    Examples
-    --------
-    >>> from microgrid.arithmetics.latex import symbol
     >>> print(symbol("w1"), symbol("x_12"), symbol("alpha"), symbol("loss"), symbol("50 %"))
     w_{1} x_{12} \alpha \mathrm{loss} \text{50 \%}
     """
@@ -100,15 +76,7 @@ def _escaped(letter: str) -> str:
 
 
 class Text(Infix):
-    """A formula in LaTeX, with its binding strength.
-
-    Parameters
-    ----------
-    text : str
-        The formula.
-    binding : int, optional
-        The binding strength of its outermost operation; by default that of a symbol.
-    """
+    """A formula in LaTeX, with the binding strength of its outermost operation; by default that of a symbol."""
 
     __slots__ = ("binding", "text")
 

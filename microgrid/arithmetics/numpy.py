@@ -100,18 +100,8 @@ it inside ``numpy.errstate(all="ignore")``."""
 
 
 def as_column(number: Any, rows: int) -> Any:
-    """A number of the arithmetic as a column.
+    """A number of the arithmetic as a column of so many rows.
 
-    Parameters
-    ----------
-    number : float or array of shape (rows,)
-        The result of a rule: a single number if it doesn't depend on rows.
-    rows : int
-        The number of rows.
-
-    Returns
-    -------
-    array of shape (rows,)
-        Read-only if it repeats a single number.
+    The result of a rule is a single number if it doesn't depend on rows; a column that repeats it is read-only.
     """
     return numpy.broadcast_to(numpy.asarray(number, dtype=float), (rows,))

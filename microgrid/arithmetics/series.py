@@ -60,16 +60,8 @@ REAL = _Real("real", **{name: getattr(PLAIN, name) for name in _CHOICES})
 
 
 class SparseVector:
-    """A vector that holds only the entries that are not structurally 0.
+    """A vector that holds only the entries that are not structurally 0, by their indices.
 
-    Parameters
-    ----------
-    entries : dict
-        From an index to a number.
-
-    Examples
-    --------
-    >>> from microgrid.arithmetics.series import SparseVector
     >>> (2.0 * SparseVector({7: 1.0}) + SparseVector({7: 1.0, 8: 5.0})).entries
     {7: 3.0, 8: 5.0}
     """
@@ -135,18 +127,7 @@ class Series:
         return None
 
     def coefficient(self, order: int) -> Any:
-        """The coefficient of an order, computed with all that it depends on; without recursion.
-
-        Parameters
-        ----------
-        order : int
-            From 0.
-
-        Returns
-        -------
-        number or None
-            None if it is structurally 0.
-        """
+        """The coefficient of an order, computed with what it depends on without recursion; None if structurally 0."""
         if order and not self.varies:
             return None
         stack: list[tuple[Series, int]] = [(self, order)]

@@ -27,19 +27,8 @@ __all__ = ["SYMPY", "Formula", "decided", "exact", "sympy"]
 def exact(number: Any) -> Any:
     """A plain number as an exact number of SymPy: 0.1 is one tenth, as written, and a whole number is an integer.
 
-    Parameters
-    ----------
-    number : float, Formula or expression
-        A Formula gives its expression; an expression is returned unchanged.
+    A Formula gives its expression; an expression is returned unchanged.
 
-    Returns
-    -------
-    sympy.Expr
-        The number.
-
-    Examples
-    --------
-    >>> from microgrid.arithmetics.sympy import exact
     >>> exact(0.1), exact(2.0), exact(float("-inf"))
     (1/10, 2, -oo)
     """
@@ -53,13 +42,7 @@ def exact(number: Any) -> Any:
 
 
 class Formula:
-    """A SymPy expression that stays exact when combined with floats, which would turn SymPy's own into floats.
-
-    Parameters
-    ----------
-    expression : sympy.Expr
-        The expression.
-    """
+    """A SymPy expression that stays exact when combined with floats, which would turn SymPy's own into floats."""
 
     __slots__ = ("expression",)
 

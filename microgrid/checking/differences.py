@@ -671,22 +671,9 @@ def _fitted_slope(points: Sequence[tuple[float, float]]) -> float:
 def slopes_beside(function: Function, x: float) -> tuple[float, float] | None:
     """The slopes on the left and on the right of a kink or a jump; None if the function is smooth.
 
-    Parameters
-    ----------
-    function : callable
-        From a float to a float.
-    x : float
-        The point.
+    They are those at the smallest step at which their difference exceeds rounding. As the step shrinks, that difference
+    shrinks for a smooth function, stays the same at a kink and grows at a jump.
 
-    Returns
-    -------
-    tuple of float, or None
-        The two slopes at the smallest step at which their difference exceeds rounding. As the step shrinks, that
-        difference shrinks for a smooth function, stays the same at a kink and grows at a jump.
-
-    Examples
-    --------
-    >>> from microgrid.checking.differences import slopes_beside
     >>> slopes_beside(abs, 0.0), slopes_beside(lambda x: x * x, 0.0)
     ((-1.0, 1.0), None)
     """

@@ -77,24 +77,12 @@ class Blame:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The findings of an inspection of all nodes of a graph.
+    """The findings of an inspection of all nodes of a graph."""
 
-    Parameters
-    ----------
-    blame : Blame or None
-        The first wrong node, parents before children.
-    checked : int
-        The number of local derivatives compared with a reference.
-    unverified : int
-        The number of local derivatives that no reference could decide: on a kink, or lost to rounding.
-    kinked : Value or None
-        The first node whose operands lie on a kink of its rule.
-    """
-
-    blame: Blame | None
-    checked: int
-    unverified: int
-    kinked: Value | None
+    blame: Blame | None  # the first wrong node, parents before children
+    checked: int  # how many local derivatives were compared with a reference
+    unverified: int  # how many no reference could decide: on a kink, or lost to rounding
+    kinked: Value | None  # the first node whose operands lie on a kink of its rule
 
 
 def inspect_nodes(

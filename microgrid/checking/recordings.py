@@ -262,25 +262,14 @@ def node_on_kink(recording: Recording, edge: Value | None) -> Value | None:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A kink at the point, or closer to it than rounding can resolve.
+    """A kink at the point, or closer to it than rounding can resolve."""
 
-    Parameters
-    ----------
-    node : Value or None
-        The first node that decides differently on the two sides; None if only branches in Python code differ.
-    left, right : list of float
-        The gradients on the two sides.
-    kinked : list of bool
-        For each coordinate, whether they differ.
-    jump : float
-        The difference of the function's values on the two sides, beyond what the slopes explain.
-    """
-
+    # the first that decides differently on the two sides; None if only branches in Python code differ
     node: Value | None
-    left: list[float]
+    left: list[float]  # the gradient on this side, and on the right
     right: list[float]
-    kinked: list[bool]
-    jump: float
+    kinked: list[bool]  # for each coordinate, whether they differ
+    jump: float  # the difference of the function's values on the two sides, beyond what the slopes explain
 
     def stays(self, farther: Crossing | None) -> bool:
         """Whether this is a kink. At a smooth join of two branches, sides that are farther apart differ more."""
@@ -295,21 +284,11 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """A constant of the graph that depends on the inputs.
+    """A constant of the graph that depends on the inputs."""
 
-    Parameters
-    ----------
-    node : Value
-        The leaf in the graph at the point.
-    child : Value or None
-        The first node that uses it.
-    contribution : float
-        Its contribution to the change of the output: its adjoint times its own change.
-    """
-
-    node: Value
-    child: Value | None
-    contribution: float
+    node: Value  # the leaf in the graph at the point
+    child: Value | None  # the first node that uses it
+    contribution: float  # to the change of the output: its adjoint times its own change
 
 
 @dataclass(frozen=True, slots=True)

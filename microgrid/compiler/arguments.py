@@ -53,19 +53,9 @@ _STATIC = (type(None), str, bytes, bool)  # part of the structure: a function br
 def walk(argument: Any) -> tuple[Hashable, Any]:
     """The structure of an argument and its numbers.
 
-    Parameters
-    ----------
-    argument : number, list, tuple, dict, array, None, bool or str
-        Containers may be nested.
+    The structure is equal for arguments that differ in numbers alone; a bool or a string is part of it. The numbers are
+    in order and unconverted; of an array, the array itself.
 
-    Returns
-    -------
-    tuple
-        The structure, equal for arguments that differ in numbers alone; a bool or a string is part of it. Then the
-        numbers in order, unconverted; of an array, the array itself.
-
-    Examples
-    --------
     >>> walk([1.0, {"b": 2}])[1], walk([1.0, {"b": 2}])[0] == walk([3, {"b": 0.5}])[0]
     ([1.0, 2], True)
     >>> walk(True)
@@ -108,18 +98,6 @@ def _walk(tree: Any, numbers: list[Any]) -> Hashable:
 def distinct(names: Sequence[str]) -> list[str]:
     """Names made distinct: a repeated one has its place appended.
 
-    Parameters
-    ----------
-    names : sequence of str
-        The names.
-
-    Returns
-    -------
-    list of str
-        As many.
-
-    Examples
-    --------
     >>> distinct(["w", "b", "w"])
     ['w', 'b', 'w_2']
     """
@@ -133,20 +111,7 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def check_places(places: Iterable[Any], option: str) -> None:
-    """Raise for places of arguments that are neither positions nor names.
-
-    Parameters
-    ----------
-    places : iterable
-        What was given.
-    option : str
-        The option's name.
-
-    Raises
-    ------
-    DataError
-        If one is neither an int nor a str.
-    """
+    """Raise a DataError, with the option's name, for places of arguments that are neither positions nor names."""
     for one in places:
         if isinstance(one, bool) or not isinstance(one, int | str):
             raise DataError(f"{option} holds the places or names of arguments, not {one!r}")
@@ -157,38 +122,18 @@ def check_places(places: Iterable[Any], option: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One argument in a layout.
+    """One argument in a layout."""
 
-    Parameters
-    ----------
-    place : int or str
-        Its position, or its name.
-    label : str
-        Its name in messages and listings.
-    start, stop : int
-        Its inputs in the program.
-    at : int
-        Where its numbers begin in a call's memory; not used for rows, which are read where they are.
-    is_rows, is_array : bool
-        Whether it has a row for each sample, and whether it is an array.
-    is_number : bool
-        Whether it is a single number.
-    rebuild : callable
-        From as many things as it has numbers to its structure, with what is static in it in its place.
-    shape : tuple of int
-        Of an array.
-    """
-
-    place: Place
-    label: str
-    start: int
+    place: Place  # its position, or its name
+    label: str  # its name in messages and listings
+    start: int  # its inputs in the program begin here, and end before stop
     stop: int
-    at: int
-    is_rows: bool
+    at: int  # where its numbers begin in a call's memory; not used for rows, which are read where they are
+    is_rows: bool  # whether it has a row for each sample
     is_array: bool
-    is_number: bool
-    rebuild: Rebuild
-    shape: tuple[int, ...]
+    is_number: bool  # whether it is a single number
+    rebuild: Rebuild  # from as many things as it has numbers to its structure, with what is static in it in its place
+    shape: tuple[int, ...]  # of an array
 
     @property
     def room(self) -> slice:
@@ -198,22 +143,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class FastLayout:
-    """How positional arguments are written without a look into them: by their types and the buffer protocol.
+    """How so many positional arguments are written without a look into them: by types and the buffer protocol.
 
-    Parameters
-    ----------
-    count : int
-        How many arguments there are.
-    shared : list of (int, frozenset of type, int or slice)
-        For each argument that all rows share: its position, the types that it may have, and where it goes. A
-        memoryview takes into a slice what has its format and length, and raises ValueError for anything else.
-    rows : list of int
-        The positions of arguments with rows.
+    ``shared`` has, for each argument that all rows share, its position, the types that it may have, and where it goes.
+    A memoryview takes into a slice what has its format and length, and raises ValueError for anything else.
     """
 
     count: int
     shared: list[tuple[int, frozenset[type], Any]]
-    rows: list[int]
+    rows: list[int]  # the positions of arguments with rows
 
 
 class Layout:
@@ -273,19 +211,9 @@ class Layout:
         return self._at.get(place)
 
     def numbers(self, given: Mapping[Place, Any], arrays: Mapping[Place, Any]) -> list[float]:
-        """The numbers of a call, one for each input; of rows, the first row's, and 0 where there is none.
+        """The numbers that the function is recorded at, one for each input; of rows the first row's, or 0.
 
-        Parameters
-        ----------
-        given : mapping
-            From the places of arguments that rows share to their numbers.
-        arrays : mapping
-            From the places of arguments with rows to them.
-
-        Returns
-        -------
-        list of float
-            What the function is recorded at.
+        Both mappings are by the places of arguments: those that rows share, with their numbers, and those with rows.
         """
         memory = array("d", bytes(8 * len(self.shared)))
         self.write(given, memory)
@@ -298,19 +226,9 @@ class Layout:
         return found.tolist()
 
     def write(self, given: Mapping[Place, Any], memory: Any) -> None:
-        """Write the numbers of a call into its memory.
+        """Write the numbers of a call, as ``walk`` gives them, into its memory, which has those that all rows share.
 
-        Parameters
-        ----------
-        given : mapping
-            From places to the numbers of arguments of this structure, as ``walk`` gives them.
-        memory : array of float64
-            One element for each input that all rows share.
-
-        Raises
-        ------
-        InvalidValueError
-            For anything else than real numbers.
+        Raises an InvalidValueError for anything else than real numbers.
         """
         if self.outside:
             self.write_outside(memory)
@@ -327,17 +245,9 @@ class Layout:
         _write(memory, 0, [leaf.data for leaf in self.outside], "an outside Value")
 
     def fast(self, places: Sequence[Place]) -> FastLayout | None:
-        """How positional arguments are written quickly, if numbers and one-dimensional arrays are all that they are.
+        """How the positional arguments at these places are written quickly.
 
-        Parameters
-        ----------
-        places : sequence of int or str
-            The places of positional arguments, in order.
-
-        Returns
-        -------
-        FastLayout or None
-            None if an argument has another structure, or is static.
+        None if one has another structure than a number or a one-dimensional array, or is static.
         """
         positions = {place: position for position, place in enumerate(places)}
         if positions.keys() != self._at.keys():
@@ -397,20 +307,7 @@ def _write_array(memory: Any, part: Part, argument: Any) -> None:
 
 
 def check_kind(array: Any, label: str) -> None:
-    """Raise for an array whose elements are not real numbers.
-
-    Parameters
-    ----------
-    array : array
-        Of any type.
-    label : str
-        Its name in the message.
-
-    Raises
-    ------
-    InvalidValueError
-        For masked arrays, and for complex numbers, objects, strings and dates.
-    """
+    """Raise for an array whose elements are not real numbers: masked, complex, objects, strings and dates."""
     if hasattr(array, "mask") and hasattr(array, "filled"):
         raise InvalidValueError(
             f"the argument {label} of a compiled function is a masked array, and a masked element has no number: fill "
@@ -428,20 +325,11 @@ def check_kind(array: Any, label: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The inputs that are differentiated with respect to.
+    """The inputs that are differentiated with respect to."""
 
-    Parameters
-    ----------
-    slots : list of int
-        Their places among the program's inputs.
-    rebuild : callable
-        From one thing for each to the structure of the arguments that they belong to.
-    gradient : callable
-        As ``rebuild``, from derivatives; those with a row for each sample come back as arrays with the rows first.
-    """
-
-    slots: list[int]
-    rebuild: Rebuild
+    slots: list[int]  # their places among the program's inputs
+    rebuild: Rebuild  # from one thing for each to the structure of the arguments that they belong to
+    # likewise from derivatives; those with a row for each sample come back as arrays with the rows first
     gradient: Rebuild
 
 
@@ -450,21 +338,10 @@ NO_VARIABLES = Variables([], list, list)
 
 
 def variables_of(parts: Sequence[Part], *, is_tuple: bool, keeps_rows: bool) -> Variables:
-    """The inputs of some arguments.
+    """The inputs of some arguments, at least one, in their order.
 
-    Parameters
-    ----------
-    parts : sequence of Part
-        The arguments, at least one.
-    is_tuple : bool
-        Whether derivatives come as a tuple, one for each argument; otherwise there is one argument.
-    keeps_rows : bool
-        Whether every derivative has a row for each sample, also with respect to what rows share.
-
-    Returns
-    -------
-    Variables
-        In the order of the arguments.
+    Derivatives come as a tuple, one for each argument, if ``is_tuple``; and if ``keeps_rows``, each has a row for each
+    sample, also with respect to what rows share.
     """
     rebuilds = [part.rebuild if part.is_array else plain(part.rebuild) for part in parts]
     finished: list[Rebuild] = [
@@ -507,21 +384,9 @@ def _rebuild_rows(rebuild: Rebuild, numbers: Any) -> Any:
 
 
 def row_arrays(arguments: Mapping[Place, Any], places: Sequence[Place], label: Callable[[Place], str]) -> Arguments:
-    """The arguments that have a row for each sample, as arrays of float64 or float32.
+    """The arguments that have a row for each sample, by their places, as arrays of float64 or float32.
 
-    Parameters
-    ----------
-    arguments : mapping
-        All arguments by their places.
-    places : sequence of int or str
-        Which of them have rows.
-    label : callable
-        The name of the argument at a place.
-
-    Returns
-    -------
-    dict
-        The arrays by place. Those of float64 and float32 are the arguments themselves, whatever their strides.
+    Such arrays are the arguments themselves, whatever their strides. ``label`` names the argument at a place.
 
     Raises
     ------
@@ -583,18 +448,7 @@ def one_row(rows: Any) -> Any:
 
 
 def rows_first(tree: Any) -> Any:
-    """Move the last axis of every array in a structure to the front: that of the rows.
-
-    Parameters
-    ----------
-    tree : number, list, tuple, dict or array
-        Arrays that were put together from a column for each element.
-
-    Returns
-    -------
-    structure
-        The same with the rows in front.
-    """
+    """Move the last axis of every array in a structure to the front: that of the rows, of which each was a column."""
     if isinstance(tree, dict):
         return {name: rows_first(child) for name, child in tree.items()}
     if isinstance(tree, list):

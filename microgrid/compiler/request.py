@@ -110,25 +110,10 @@ HESSIAN = Request("hessian", is_of_one=True, derive=_hessian, structure=_whole_m
 def trace_for(
     request: Request, trace: Trace, layout: Layout, variables: Variables, numbers: Sequence[float], *, share: bool
 ) -> Trace:
-    """The program that answers a request, with its guards.
+    """The program that answers a request, with its guards: the trace itself, or that of the derivatives.
 
-    Parameters
-    ----------
-    request : Request
-        What is asked for.
-    trace : Trace
-        The recorded function.
-    layout, variables
-        Where the arguments lie, and what is differentiated with respect to.
-    numbers : sequence of float
-        One for each input.
-    share : bool
-        Whether common subexpressions become one.
-
-    Returns
-    -------
-    Trace
-        The trace itself, or that of the derivatives, where directions are inputs behind the others.
+    In that, directions are inputs behind the others. The numbers are one for each input; ``share`` makes one of common
+    subexpressions.
 
     Raises
     ------

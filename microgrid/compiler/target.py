@@ -147,17 +147,7 @@ class GraphTarget:
 def target_of(target: Any, inputs: Any, static: Sequence[Place]) -> tuple[FunctionTarget | GraphTarget, Rebuild | None]:
     """What ``compile`` was given, as something that gives traces.
 
-    Parameters
-    ----------
-    target, inputs
-        As for ``compile``.
-    static : sequence of places
-        The static arguments of a function.
-
-    Returns
-    -------
-    tuple
-        The target, and how derivatives with respect to all inputs are put together, if it has inputs of its own.
+    With it, how derivatives with respect to all inputs are put together, if it has inputs of its own.
 
     Raises
     ------

@@ -97,15 +97,7 @@ class Buffers(NamedTuple):
 
 
 class PythonCode:
-    """A program run by Python's floats: the eager engine's bits, without a package.
-
-    Parameters
-    ----------
-    program : Program
-        What is run.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    """
+    """A program run by Python's floats: the eager engine's bits, without a package."""
 
     backend = "python"
     compile_seconds = 0.0
@@ -205,17 +197,8 @@ class PointRunner:
     def frame(self, *, derivatives: bool, inputs: Any = None) -> PointFrame:
         """The memory of a call; calls that may overlap need one each.
 
-        Parameters
-        ----------
-        derivatives : bool
-            Whether derivatives are computed beside the outputs.
-        inputs : array of float64, optional
-            Where the inputs lie; an array of the frame's own unless given.
-
-        Returns
-        -------
-        PointFrame
-            With ``run``, which is the code itself unless better code may take its place.
+        The inputs lie in an array of the frame's own unless one is given. The frame's ``run`` is the code itself unless
+        better code may take its place.
         """
         buffers = Buffers.of(self.program, self.wrt, inputs)
         if self.may_tier_up:
@@ -379,19 +362,10 @@ class RolledFrame:
 def point_runner(
     program: Program, wrt: Sequence[int], *, precise: bool, optimize: str, threads: int | None = None
 ) -> PointRunner | RolledRunner:
-    """What runs a program at one point.
+    """What runs a program at one point; its parameters are those of ``PointRunner`` and ``RolledRunner``.
 
-    Parameters
-    ----------
-    program, wrt, precise, optimize
-        As for ``PointRunner``. Repeated samples are looked for at the level "auto".
-    threads : int, optional
-        As for ``RolledRunner``.
-
-    Returns
-    -------
-    PointRunner or RolledRunner
-        The latter where one structure is repeated in a large program.
+    At the level "auto" repeated samples are looked for: the latter is for one structure that is repeated in a large
+    program.
     """
     if optimize == "auto" and not precise and len(program.ops) > _SMALL and _has_numpy():
         rolled = roll(program)
@@ -405,17 +379,9 @@ def _has_numpy() -> bool:
 
 
 def row_kernel(program: Program) -> Any:
-    """What runs a program on rows: machine code, NumPy, or Python for operations that are written for floats alone.
+    """What runs one sample's program on rows: machine code, NumPy, or Python for operations written for floats alone.
 
-    Parameters
-    ----------
-    program : Program
-        One sample's.
-
-    Returns
-    -------
-    type
-        To be called with the program, the inputs from rows, those to differentiate by, and options.
+    It is to be called with the program, the inputs from rows, those to differentiate by, and options.
     """
     with jit.LOCK:
         if jit.is_available() and all([rule.portable for rule in program.rules]):
@@ -446,13 +412,7 @@ def _warn_of_floats(rules: Sequence[Rule], how: str = "", remedy: str = "") -> N
 
 
 def processors() -> int:
-    """How many processors this process may use.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
+    """How many processors this process may use, at least 1."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

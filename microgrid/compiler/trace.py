@@ -83,21 +83,11 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A recorded call.
+    """A recorded call."""
 
-    Parameters
-    ----------
-    program : Program
-        Its outputs are the function's results.
-    results : callable
-        From as many things to the structure that the function returned.
-    guards : Guards or None
-        None if the function has no branches.
-    """
-
-    program: Program
-    results: Rebuild
-    guards: Guards | None = None
+    program: Program  # its outputs are the function's results
+    results: Rebuild  # from as many things to the structure that the function returned
+    guards: Guards | None = None  # None if the function has no branches
 
     @property
     def count(self) -> int:
@@ -119,21 +109,8 @@ def trace(
 ) -> Trace:
     """Record one call of a function on Values, and the guards of its branches.
 
-    Parameters
-    ----------
-    function : callable
-        Takes the arguments by their places.
-    layout : Layout
-        How the arguments lie in the inputs.
-    numbers : sequence of float
-        One for each input: where the branches are decided.
-    share : bool
-        Whether common subexpressions become one.
-
-    Returns
-    -------
-    Trace
-        The recorded call.
+    The function takes the arguments by their places. The numbers, one for each input, decide the branches; ``share``
+    makes one of common subexpressions.
 
     Raises
     ------

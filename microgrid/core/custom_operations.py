@@ -89,15 +89,7 @@ class CustomRule(Rule):
 
 
 class Operation:
-    """A user's own operation as a function, as ``custom`` returns it.
-
-    Parameters
-    ----------
-    rule : CustomRule
-        Its rule.
-    operands : sequence of inspect.Parameter
-        What it takes.
-    """
+    """A user's own operation as a function, as ``custom`` returns it: its rule, and the parameters that it takes."""
 
     __name__: str
 

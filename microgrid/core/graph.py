@@ -26,17 +26,9 @@ Partials = Callable[[Node], Sequence[Any]]
 
 
 def topological_order(*roots: Node) -> list[Node]:
-    """Every node that the roots depend on, parents before children, each once.
+    """Every node that the roots depend on, parents before children, each once; one root may be an ancestor of another.
 
-    Parameters
-    ----------
-    *roots : node
-        Where the graph is entered. A root may be an ancestor of another.
-
-    Returns
-    -------
-    list of node
-        The same order for the same graph, in every process.
+    It is the same order for the same graph, in every process.
     """
     order: list[Node] = []
     seen: set[Node] = set()

@@ -186,17 +186,7 @@ def constant(number: float) -> Value:
 def record(rule: Rule, *operands: Any) -> Value:
     """The node of a rule with these operands: its value, and its local derivatives at this point.
 
-    Parameters
-    ----------
-    rule : Rule
-        A rule of the table.
-    *operands : Value or float
-        A plain number may be one of two.
-
-    Returns
-    -------
-    Value
-        The node.
+    A plain number may be one of two operands.
     """
     data = [operand if type(operand) is float else operand._data for operand in operands]
     try:

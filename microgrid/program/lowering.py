@@ -22,70 +22,30 @@ Node = Any
 
 
 class Columns(NamedTuple):
-    """The columns of a program, as ``Program`` has them.
+    """The columns of a program, as ``Program`` has them."""
 
-    Attributes
-    ----------
-    constants : array of float
-        The distinct constants that are used, in order of first use; a nan is the one positive quiet nan.
-    rules : tuple of Rule
-        The distinct rules, in order of first use.
-    ops : array of int
-        For each node, the place of its rule.
-    starts : array of int
-        For each node, where its operands begin, and at the end where the last node's end.
-    operands, outputs : array of int
-        Slots: inputs come first, then constants, then nodes.
-    """
-
+    # the distinct ones that are used, in order of first use; a nan is the one positive quiet nan
     constants: array[float]
-    rules: tuple[Rule, ...]
-    ops: array[int]
-    starts: array[int]
-    operands: array[int]
+    rules: tuple[Rule, ...]  # the distinct ones, in order of first use
+    ops: array[int]  # for each node, the place of its rule
+    starts: array[int]  # for each node, where its operands begin, and at the end where the last node's end
+    operands: array[int]  # slots, as of outputs: inputs come first, then constants, then nodes
     outputs: array[int]
 
 
 def lower(outputs: Sequence[Node], inputs: Sequence[Node], share: bool) -> Columns:
-    """The columns that ``flatten`` makes, by the engine in use where it has a quicker way to them.
-
-    Parameters
-    ----------
-    outputs : sequence of node
-        Nodes of any kind; one may be given twice.
-    inputs : sequence of node
-        Distinct leaves. Every other leaf is a constant.
-    share : bool
-        Whether nodes of one rule on the same operands become one.
-
-    Returns
-    -------
-    Columns
-        The same on every engine.
-    """
+    """The columns that ``flatten`` makes, by the engine in use where it has a quicker way to them: the same on each."""
     found = engine.columns(list(outputs), list(inputs), share)
     return flatten(outputs, inputs, share) if found is None else Columns(*found)
 
 
 def flatten(outputs: Sequence[Node], inputs: Sequence[Node], share: bool) -> Columns:
-    """The graph of the outputs as columns; no node is changed.
+    """The graph of the outputs as columns, with constants folded; no node is changed.
 
-    Parameters
-    ----------
-    outputs : sequence of node
-        Nodes of any kind; one may be given twice.
-    inputs : sequence of node
-        Distinct leaves. Every other leaf is a constant.
-    share : bool
-        Whether nodes of one rule on the same operands become one.
+    Outputs are nodes of any kind, also one twice; inputs are distinct leaves. Every other leaf is a constant, and a
+    node that depends on no input is evaluated by FLOAT at its leaves' data. If ``share``, nodes of one rule on the same
+    operands become one.
 
-    Returns
-    -------
-    Columns
-        With constants folded: a node that depends on no input is evaluated by FLOAT at its leaves' data.
-
-    Examples
-    --------
     >>> from microgrid import Value, exp
     >>> x, two = Value(0.5), Value(2.0)
     >>> columns = flatten([exp(two * 0.5) * x], [x], True)

@@ -30,13 +30,7 @@ _DIGEST = hashlib.sha256().digest_size
 
 
 def folder() -> Path | None:
-    """Where code is kept.
-
-    Returns
-    -------
-    Path or None
-        The folder, which may not be there yet; None if nothing is kept.
-    """
+    """The folder that code is kept in, which may not be there yet; None if nothing is kept."""
     chosen = os.environ.get("MICROGRID_CACHE")
     base = os.environ.get("XDG_CACHE_HOME", "")
     try:
@@ -78,18 +72,7 @@ def _is_ours(status: os.stat_result) -> bool:
 
 
 def load(key: str) -> bytes | None:
-    """Code that was kept.
-
-    Parameters
-    ----------
-    key : str
-        Hexadecimal digits: what the code was made from, and for.
-
-    Returns
-    -------
-    bytes or None
-        None if there is none, or none that is whole and ours alone.
-    """
+    """Code that was kept, by what it was made from and for; None unless there is some that is whole and ours alone."""
     place = folder()
     if place is None:
         return None
@@ -121,12 +104,9 @@ def _digest(key: str, code: bytes) -> bytes:
 
 
 def store(key: str, code: bytes) -> None:
-    """Keep code. A folder that can't be written, or that others can write, keeps nothing.
+    """Keep code, which appears whole or not at all, whoever else is writing.
 
-    Parameters
-    ----------
-    key, code
-        As for ``load``. It appears whole or not at all, whoever else is writing.
+    A folder that can't be written, or that others can write, keeps nothing.
     """
     place, most = folder(), limit()
     if place is None or not most:

@@ -56,18 +56,6 @@ _LANGUAGE = Language(
 def literal(number: float) -> str:
     """A double as LLVM writes it without rounding: the 16 hexadecimal digits of its bits.
 
-    Parameters
-    ----------
-    number : float
-        Any double.
-
-    Returns
-    -------
-    str
-        Its literal.
-
-    Examples
-    --------
     >>> literal(1.0)
     '0x3FF0000000000000'
     """
@@ -75,20 +63,8 @@ def literal(number: float) -> str:
 
 
 def constant(number: float) -> float:
-    """A constant as the rules take it while they write: a float that may be divided by, 0 or not.
+    """A constant as the rules take it while they write: a float that may be divided by, 0 or not, as in IEEE 754.
 
-    Parameters
-    ----------
-    number : float
-        Any double.
-
-    Returns
-    -------
-    float
-        The same, whose quotients are those of IEEE 754.
-
-    Examples
-    --------
     >>> 1.0 / constant(-0.0)
     -inf
     """
@@ -96,22 +72,8 @@ def constant(number: float) -> float:
 
 
 def vector_type(kind: str, width: int) -> str:
-    """The type of so many numbers in one register.
+    """The type of so many numbers of a kind in one register; of one, the plain type.
 
-    Parameters
-    ----------
-    kind : str
-        The type of one, such as ``double`` or ``i1``.
-    width : int
-        How many; 1 for the plain type.
-
-    Returns
-    -------
-    str
-        The type.
-
-    Examples
-    --------
     >>> vector_type("double", 4), vector_type("i1", 1)
     ('<4 x double>', 'i1')
     """
@@ -125,31 +87,16 @@ class Register(str):
 
 
 class Op(NamedTuple):
-    """An instruction without its operands.
+    """An instruction without its operands."""
 
-    Parameters
-    ----------
-    name : str
-        LLVM's opcode, such as ``fadd`` or ``call``.
-    type, of : str
-        The types of the result and of the operands.
-    symbol : str
-        What a call calls; the predicate of a comparison; of a constant, its literal.
-    function : str
-        The name of the called function in an arithmetic.
-    indices : tuple of int
-        The lanes that an instruction on vectors takes, or the place of what is read or written.
-    contract : bool
-        Whether the instruction may be fused with another one.
-    """
-
-    name: str
-    type: str
-    of: str
-    symbol: str = ""
-    function: str = ""
+    name: str  # LLVM's opcode, such as fadd or call
+    type: str  # of the result
+    of: str  # the type of the operands
+    symbol: str = ""  # what a call calls; the predicate of a comparison; of a constant, its literal
+    function: str = ""  # the name of the called function in an arithmetic
+    # the lanes that an instruction on vectors takes, or the place of what is read or written
     indices: tuple[int, ...] = ()
-    contract: bool = False
+    contract: bool = False  # whether it may be fused with another one
 
     @property
     def calls_library(self) -> bool:
@@ -157,18 +104,7 @@ class Op(NamedTuple):
         return self.name == "call" and self.function not in INTRINSICS
 
     def text(self, operands: Sequence[str]) -> str:
-        """The instruction in LLVM's syntax, without its result.
-
-        Parameters
-        ----------
-        operands : sequence of str
-            Registers and literals.
-
-        Returns
-        -------
-        str
-            One line.
-        """
+        """The instruction in LLVM's syntax, without its result; operands are registers and literals."""
         name, of = self.name, self.of
         if name == "call":
             return f"call {self.type} @{self.symbol}({', '.join([f'{of} {operand}' for operand in operands])})"
@@ -188,17 +124,7 @@ class Op(NamedTuple):
 
 
 class Instr(NamedTuple):
-    """An instruction: the register that it defines, what it does, and with what.
-
-    Parameters
-    ----------
-    result : Register
-        Defined here and nowhere else.
-    op : Op
-        What it does.
-    operands : tuple of str
-        Registers and literals.
-    """
+    """An instruction: the register that it alone defines, what it does, and with what registers and literals."""
 
     result: Register
     op: Op
@@ -210,18 +136,7 @@ class Instr(NamedTuple):
 
 
 def written(lines: Iterable[Instr | str]) -> list[str]:
-    """The lines of a function in LLVM's syntax.
-
-    Parameters
-    ----------
-    lines : iterable of Instr or str
-        What is text already, such as a label, stays as it is.
-
-    Returns
-    -------
-    list of str
-        One for each.
-    """
+    """The lines of a function in LLVM's syntax; what is text already, such as a label, stays as it is."""
     return [line if isinstance(line, str) else line.text() for line in lines]
 
 
@@ -291,17 +206,7 @@ class Instructions(Source):
     def define(self, op: Op | str, operands: tuple[str, ...] = ()) -> Term:
         """The register of an instruction's result, which is emitted unless it was before.
 
-        Parameters
-        ----------
-        op : Op or str
-            What it does; or, of what no algorithm looks into, the whole instruction as text.
-        operands : tuple of str
-            Registers and literals.
-
-        Returns
-        -------
-        Term
-            The result.
+        What no algorithm looks into may be given as the whole text. Operands are registers and literals.
         """
         key: Any = (op, operands)
         if key not in self._known:
@@ -400,18 +305,7 @@ class Instructions(Source):
         return self.joined([self._call_symbol(name, symbol, pieces, kind) for pieces in zip(*cut, strict=True)])
 
     def cut(self, text: str) -> list[str]:
-        """The pieces of a register, each of which one of the processor's holds.
-
-        Parameters
-        ----------
-        text : str
-            The register, or a literal.
-
-        Returns
-        -------
-        list of str
-            As many as there are pieces.
-        """
+        """The pieces of a register, or of a literal, each of which one of the processor's registers holds."""
         if self.pieces == 1:
             return [text]
         size = self.width // self.pieces
@@ -419,18 +313,7 @@ class Instructions(Source):
         return [self.shuffled(self.type, text, "poison", list(range(start, start + size))).text for start in starts]
 
     def joined(self, pieces: list[Term]) -> Term:
-        """The register that has these pieces, two by two.
-
-        Parameters
-        ----------
-        pieces : list of Term
-            As many as there are pieces: a power of two.
-
-        Returns
-        -------
-        Term
-            The whole.
-        """
+        """The register that has these pieces, a power of two of them, two by two."""
         size = self.width // len(pieces)
         while len(pieces) > 1:
             kind, lanes = vector_type("double", size), list(range(2 * size))
@@ -440,22 +323,7 @@ class Instructions(Source):
         return pieces[0]
 
     def shuffled(self, kind: str, first: str, second: str, lanes: list[int]) -> Term:
-        """Chosen lanes of two registers.
-
-        Parameters
-        ----------
-        kind : str
-            The registers' type.
-        first, second : str
-            Their names.
-        lanes : list of int
-            Which; those of the second are counted behind those of the first.
-
-        Returns
-        -------
-        Term
-            A register of as many lanes.
-        """
+        """Chosen lanes of two registers of one type: those of the second are counted behind those of the first."""
         op = Op("shufflevector", vector_type("double", len(lanes)), kind, indices=tuple(lanes))
         return self.define(op, (first, second))
 
@@ -495,13 +363,7 @@ class Instructions(Source):
         return self.gathered(results)
 
     def declarations(self) -> list[str]:
-        """The declarations of every function that was called. They read and write no memory: attribute group #0.
-
-        Returns
-        -------
-        list of str
-            One line each, in alphabetical order.
-        """
+        """The declarations of every function that was called, sorted. They touch no memory: attribute group #0."""
         return sorted(self.functions)
 
     # ---- comparisons and choices ------------------------------------------------------------------------------

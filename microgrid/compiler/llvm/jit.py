@@ -101,13 +101,7 @@ def _add_symbols(symbols: tuple[str, ...]) -> None:
 
 @functools.cache
 def processor() -> tuple[str, str, str]:
-    """What native code is made for: the processor's name, its features, and LLVM's version.
-
-    Returns
-    -------
-    tuple of str
-        The three.
-    """
+    """What native code is made for: the processor's name, its features, and LLVM's version."""
     llvm = _llvm()
     version = ".".join(map(str, llvm.llvm_version_info))
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), version
@@ -115,13 +109,7 @@ def processor() -> tuple[str, str, str]:
 
 @functools.cache
 def vector_width() -> int:
-    """How many doubles the widest registers of this processor hold.
-
-    Returns
-    -------
-    int
-        8 with AVX-512, 4 with AVX2, otherwise 2.
-    """
+    """How many doubles the widest registers of this processor hold: 8 with AVX-512, 4 with AVX2, otherwise 2."""
     features = processor()[1].split(",")
     return 8 if "+avx512f" in features else 4 if "+avx2" in features else 2
 
@@ -177,18 +165,7 @@ class Library:
         return self._ir if isinstance(self._ir, str) else self._ir()
 
     def address(self, name: str) -> int:
-        """Where a function of the library starts.
-
-        Parameters
-        ----------
-        name : str
-            Its name in the text.
-
-        Returns
-        -------
-        int
-            Its address, valid while the library lives.
-        """
+        """Where a function of the library starts, by its name in the text; valid while the library lives."""
         with LOCK:
             address: int = self._engine.get_function_address(name)
         if not address:
@@ -196,13 +173,7 @@ class Library:
         return address
 
     def assembly(self) -> str:
-        """The assembly code.
-
-        Returns
-        -------
-        str
-            One instruction a line.
-        """
+        """The assembly code, one instruction a line."""
         text: str = _emit(self.ir, self._codegen, lambda machine, module: machine.emit_assembly(module))
         return text
 
@@ -293,16 +264,5 @@ def _key(made_from: str, codegen: int) -> str:
 
 @functools.cache
 def fingerprint(*modules: ModuleType) -> str:
-    """A digest of the source of modules, for the origin of a text that they decide.
-
-    Parameters
-    ----------
-    *modules : module
-        Written in Python.
-
-    Returns
-    -------
-    str
-        Hexadecimal digits.
-    """
+    """A digest, in hexadecimal digits, of the source of Python modules, for the origin of a text that they decide."""
     return hashlib.sha256(b"".join([Path(str(module.__file__)).read_bytes() for module in modules])).hexdigest()

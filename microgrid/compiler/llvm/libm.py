@@ -54,18 +54,7 @@ def _address(library: ctypes.CDLL, symbol: str) -> int | None:
 
 @functools.cache
 def vector_functions(width: int) -> dict[str, str]:
-    """The functions that are computed on whole registers here.
-
-    Parameters
-    ----------
-    width : int
-        How many doubles a register holds.
-
-    Returns
-    -------
-    dict
-        From a function's name in the rule table to the symbol to call.
-    """
+    """The functions that are computed on registers of so many doubles here: from names to the symbols to call."""
     library, prefix = _libmvec(), _VECTOR_PREFIX.get(width)
     if library is None or prefix is None:
         return {}
@@ -78,40 +67,16 @@ def vector_functions(width: int) -> dict[str, str]:
 
 
 def symbols(width: int) -> tuple[str, ...]:
-    """Everything that a module may call.
-
-    Parameters
-    ----------
-    width : int
-        How many doubles a register holds.
-
-    Returns
-    -------
-    tuple of str
-        The symbols of the scalar functions, of those on whole registers, and of Python's C interface.
-    """
+    """All that a module may call: scalar functions, those on registers of so many doubles, Python's C interface."""
     scalar = _NAMES - {"abs"}  # which is an instruction, and another function in C
     return (*[f"libm.{name}" for name in sorted(scalar)], *vector_functions(width).values(), *_OF_PYTHON)
 
 
 @functools.cache
 def address_of(symbol: str) -> int:
-    """Where a function lies in this process.
+    """Where a function lies in this process; a KeyError if there is none.
 
-    Parameters
-    ----------
-    symbol : str
-        ``libm.exp`` and the like, a value of ``vector_functions``, or a function of Python's C interface.
-
-    Returns
-    -------
-    int
-        Its address.
-
-    Raises
-    ------
-    KeyError
-        If there is no such function.
+    The symbol is ``libm.exp`` and the like, a value of ``vector_functions``, or a function of Python's C interface.
     """
     library, name = _libmvec(), symbol
     if symbol.startswith("libm."):

@@ -67,20 +67,11 @@ class NativeCode:
         self.compile_seconds = time.perf_counter() - started
 
     def bind(self, inputs: int, seeds: int, outputs: int, gradient: int, keep: Any = None) -> Calls:
-        """The calls that compute, as functions without arguments.
+        """The calls that compute, as functions without arguments, on memory at these addresses.
 
-        Parameters
-        ----------
-        inputs, seeds, outputs, gradient : int
-            The addresses of as many doubles as there are inputs, outputs, outputs, and inputs to differentiate by.
-        keep : object
-            What has to live as long as the calls: whatever these point into.
-
-        Returns
-        -------
-        tuple of callable
-            One computes the outputs; the other one also the gradient of their sum, weighted by the seeds. Both give
-            the first output.
+        There lie as many doubles as there are inputs, outputs, outputs, and inputs to differentiate by; ``keep`` lives
+        as long as the calls. One computes the outputs; the other one also the gradient of their sum, weighted by the
+        seeds. Both give the first output.
         """
         memory = numpy.empty(self._memory)  # calls of two bindings may overlap
         words = (inputs, seeds, outputs, gradient, memory.ctypes.data)

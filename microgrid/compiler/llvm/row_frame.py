@@ -44,18 +44,7 @@ class CallFrame(ctypes.Structure):
 
 
 def address(array: Any) -> int:
-    """Where an array begins.
-
-    Parameters
-    ----------
-    array : numpy.ndarray
-        Any.
-
-    Returns
-    -------
-    int
-        Its address.
-    """
+    """Where an array begins."""
     start: int = array.ctypes.data
     return start
 
@@ -66,32 +55,13 @@ def as_matrix(rows: Any) -> Any:
 
 
 def views_of(arrays: Sequence[Any]) -> Any:
-    """The views of arrays, one behind the other.
-
-    Parameters
-    ----------
-    arrays : sequence of numpy.ndarray
-        Of one or two dimensions.
-
-    Returns
-    -------
-    ctypes array of ArrayView
-        It does not keep the arrays alive.
-    """
+    """The views of arrays of one or two dimensions, one behind the other, which do not keep them alive."""
     views = [ArrayView(address(a), a.strides[0], a.strides[1] if a.ndim == 2 else 0) for a in arrays]
     return (ArrayView * len(views))(*views)
 
 
 class Frame:
-    """A call frame as a routine reads it.
-
-    Parameters
-    ----------
-    routine : Routine
-        Which.
-    pointer : str
-        The register that holds the frame's address.
-    """
+    """A call frame as a routine reads it, from the register that holds its address."""
 
     def __init__(self, routine: Routine, pointer: str = "%frame") -> None:
         self.routine = routine
@@ -120,15 +90,7 @@ class Frame:
 
 
 class View:
-    """An array of rows as a routine reads it.
-
-    Parameters
-    ----------
-    routine : Routine
-        Which.
-    start, row_stride, column_stride : Integer
-        As in ``ArrayView``.
-    """
+    """An array of rows as a routine reads it; start and strides are as in ``ArrayView``."""
 
     def __init__(self, routine: Routine, start: Integer, row_stride: Integer, column_stride: Integer) -> None:
         self.routine, self.start, self.row_stride, self.column_stride = routine, start, row_stride, column_stride

@@ -153,19 +153,12 @@ def _dependents(program: Program, wrt: Sequence[int]) -> bytearray:
 class _Template:
     """The instructions of a rule, emitted once for all nodes that have it.
 
-    Parameters
-    ----------
-    literals : list of str
-        That occur in it.
-    steps : list of (Op, list of int)
-        What is done, and places in a list of the given numbers, the literals and the steps' own results.
-    results : list of int
-        Places of the results.
+    Each step is what is done, and places in a list of the given numbers, the literals and the steps' own results.
     """
 
     literals: list[str]
     steps: list[tuple[Op, list[int]]]
-    results: list[int]
+    results: list[int]  # places of them
 
 
 def _template(function: Callable[[Instructions, list[Any]], list[Any]], given: list[Any], m: Instructions) -> _Template:
@@ -330,23 +323,10 @@ def _live(instructions: list[Instruction], results: list[int]) -> list[int]:
 def side_by_side(
     instructions: list[Instruction], numbers: list[int], vectorised: Iterable[str], lanes: int
 ) -> list[Group]:
-    """The instructions in an order in which calls of one function that don't depend on each other are one group.
+    """Scalar instructions in an order in which calls of one function that don't depend on each other are one group.
 
-    Parameters
-    ----------
-    instructions : list of Instruction
-        Scalar ones.
-    numbers : list of int
-        Those to be scheduled, operands first.
-    vectorised : iterable of str
-        The functions that are computed on a register of lanes.
-    lanes : int
-        How many.
-
-    Returns
-    -------
-    list of Group
-        Of one instruction, or of ``lanes`` calls.
+    The numbers are of those to be scheduled, operands first; ``vectorised`` functions are computed on a register of so
+    many lanes. A group is one instruction, or ``lanes`` calls.
     """
     together = frozenset(vectorised)
     if not together:
