@@ -59,26 +59,15 @@ _ROUNDED = 2.0**-18  # a step of a staircase that may be rounding, relative to t
 class Estimate:
     """A reference's value for a derivative.
 
-    Parameters
-    ----------
-    value : float
-        The derivative.
-    bound : float
-        The reference's own error bound.
-    how : str
-        The reference's name.
-    scale : float, default 0.0
-        For differences, the largest one-sided slope at the steps that were used, and at longer ones as long as it grows
-        no faster than their square. 0 for any other reference.
-    step : float, default 0.0
-        For differences, the shortest step that was used.
+    Without differences, ``scale`` and ``step`` are 0.
     """
 
     value: float
-    bound: float
-    how: str
+    bound: float  # the reference's own error bound
+    how: str  # the reference's name
+    # the largest one-sided slope at the steps used, and at longer ones as long as it grows no faster than their square
     scale: float = 0.0
-    step: float = 0.0
+    step: float = 0.0  # the shortest step that was used
 
     @property
     def is_still(self) -> bool:
@@ -186,22 +175,7 @@ def _levels(function: Function, x: float) -> Iterator[_Level]:
 def missing_side(function: Function, x: float) -> str | None:
     """The side of a point on which a function has no value: "<" or ">"; None if it has one on both sides, or on none.
 
-    Parameters
-    ----------
-    function : callable
-        From a float to a float; nan where it is undefined.
-    x : float
-        The point.
-
-    Returns
-    -------
-    str or None
-        The side.
-
-    Examples
-    --------
     >>> import math
-    >>> from microgrid.checking.differences import missing_side
     >>> missing_side(lambda x: x**1.5 if x >= 0 else math.nan, 0.0), missing_side(abs, 0.0)
     ('<', None)
     """
@@ -214,21 +188,6 @@ def missing_side(function: Function, x: float) -> str | None:
 def is_constant(function: Function, x: float) -> bool:
     """Whether no step changes a function's value by more than rounding.
 
-    Parameters
-    ----------
-    function : callable
-        From a float to a float.
-    x : float
-        The point.
-
-    Returns
-    -------
-    bool
-        True also where its value is the same at every step.
-
-    Examples
-    --------
-    >>> from microgrid.checking.differences import is_constant
     >>> is_constant(lambda x: (x + 1.0) - x, 0.3), is_constant(lambda x: 1.0 + 1e-9 * x, 0.3)
     (True, False)
     """
@@ -236,20 +195,7 @@ def is_constant(function: Function, x: float) -> bool:
 
 
 def slopes_by_step(function: Function, x: float) -> list[tuple[float, float]]:
-    """Every step, from the shortest on, with the slope that it gives.
-
-    Parameters
-    ----------
-    function : callable
-        From a float to a float.
-    x : float
-        The point.
-
-    Returns
-    -------
-    list of tuple of float
-        Pairs of a step and a difference quotient, from two sides or, at the border of the domain, from one.
-    """
+    """Every step, the shortest first, with its difference quotient: two-sided, or one-sided at a border."""
     return [(level.step, level.slope) for level in _levels(function, x)]
 
 
@@ -333,24 +279,11 @@ class _Ladder:
 def differentiate(function: Function, x: float, enough: float = _ENOUGH) -> Estimate:
     """The derivative by extrapolated differences, with a step that suits the function.
 
-    Parameters
-    ----------
-    function : callable
-        From a float to a float; nan or infinite where it is undefined.
-    x : float
-        The point. If the function ends there, its derivative from one side is found.
-    enough : float, default 1e-8
-        The relative error bound at which no longer step is tried.
+    The function is nan or infinite where it is undefined; where it ends at the point, its derivative from one side is
+    found. No longer step is tried once the relative error bound is at most ``enough``. The bound is infinite if no
+    estimate agrees with all finer steps.
 
-    Returns
-    -------
-    Estimate
-        Its bound is infinite if no estimate agrees with all finer steps.
-
-    Examples
-    --------
     >>> import math
-    >>> from microgrid.checking.differences import differentiate
     >>> estimate = differentiate(math.exp, 1.0)
     >>> abs(estimate.value - math.e) < estimate.bound < 1e-7
     True
@@ -490,21 +423,11 @@ def _size(function: Function, x: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Plateau:
-    """The slope over long steps of a function that is rough, such as a solver's result.
+    """The slope over long steps of a function that is rough, such as a solver's result."""
 
-    Parameters
-    ----------
-    value : float
-        The slope of the polynomial that fits best.
-    noise : float
-        The height of the roughness: the values' distance from the polynomial.
-    reach : float
-        The distance from the point up to which it was fitted.
-    """
-
-    value: float
-    noise: float
-    reach: float
+    value: float  # the slope of the polynomial that fits best
+    noise: float  # the height of the roughness: the values' distance from the polynomial
+    reach: float  # the distance from the point up to which it was fitted
 
     @property
     def bound(self) -> float:
@@ -516,25 +439,10 @@ def plateaus(function: Function, x: float, near: Estimate) -> list[Plateau]:
     """The slopes over several long steps of a function that is smooth up to a jump or a kink, and rough beyond.
 
     Solvers with an adaptive step give such functions: their values are smooth as long as the same steps are taken.
+    ``near`` is the derivative as short steps have it. The longest step comes first; a function that is smooth as far as
+    the steps reach has none.
 
-    Parameters
-    ----------
-    function : callable
-        From a float to a float.
-    x : float
-        The point.
-    near : Estimate
-        The derivative as short steps have it.
-
-    Returns
-    -------
-    list of Plateau
-        From the longest step on; none for a function that is smooth as far as the steps reach.
-
-    Examples
-    --------
     >>> import math
-    >>> from microgrid.checking.differences import differentiate, plateaus
     >>> def rough(x):
     ...     return math.sin(x) + 1e-6 * round(100.0 * x)
     >>> found = plateaus(rough, 0.501, differentiate(rough, 0.501))
@@ -611,27 +519,10 @@ def _fitted(function: Function, x: float, reach: float) -> Plateau:
 def taylor_order(function: Function, x: float, slope: float, tolerated: float = 0.0) -> float | None:
     """The order in h of the remainder f(x + h) - f(x) - h·slope: 2 if the slope is right, 1 if it is wrong.
 
-    Parameters
-    ----------
-    function : callable
-        From a float to a float.
-    x : float
-        The point.
-    slope : float
-        The derivative to be checked.
-    tolerated : float, default 0.0
-        An error of the slope that is none: remainders that it explains are left out.
+    It is fitted to the smallest steps at which the remainder exceeds rounding, and None if there are too few of them,
+    as for a straight line. Remainders that an error of ``tolerated`` in the slope explains are left out.
 
-    Returns
-    -------
-    float or None
-        The order, fitted to the smallest steps at which the remainder exceeds rounding: near 2 or more for the right
-        slope, near 1 for a wrong one. None if there are too few such steps, as for a straight line.
-
-    Examples
-    --------
     >>> import math
-    >>> from microgrid.checking.differences import taylor_order
     >>> round(taylor_order(math.exp, 0.0, 1.0), 2), round(taylor_order(math.exp, 0.0, 1.001), 2)
     (2.0, 1.0)
     """

@@ -29,22 +29,10 @@ _CANCELLED = 2.0**-46  # most rounding error of slopes that cancel at a stationa
 
 
 def agreement(got: float, estimate: Estimate, tol: float) -> Verdict | None:
-    """The verdict on a derivative if the numbers alone decide.
+    """The verdict on a derivative if the numbers alone decide, otherwise None.
 
-    Parameters
-    ----------
-    got : float
-        The derivative.
-    estimate : Estimate
-        Its reference.
-    tol : float
-        The relative error that counts as agreement.
-
-    Returns
-    -------
-    Verdict or None
-        Non-finite; or right, if the two agree and the reference is exact enough, or if the derivative is 0 and the
-        function was constant at every step; otherwise None.
+    Non-finite; or right, if the two agree to the relative error ``tol`` and the reference is exact enough, or if the
+    derivative is 0 and the function was constant at every step.
     """
     if not math.isfinite(got):
         return Verdict.NON_FINITE
@@ -61,44 +49,15 @@ def _is_exact(estimate: Estimate, size: float, tol: float) -> bool:
 
 
 def border(name: str, along: Callable[[float], float], x: float) -> str:
-    """On which side of a coordinate the function has no value: "f has no value at x > 1".
-
-    Parameters
-    ----------
-    name : str
-        The derivative's name, such as ``df/dx``.
-    along : callable
-        The function of one coordinate, at the border of its domain.
-    x : float
-        The coordinate.
-
-    Returns
-    -------
-    str
-        The side in words.
-    """
+    """On which side of a coordinate a function has no value, as in "f has no value at x > 1" for the name ``df/dx``."""
     return f"f has no value at {name.rpartition('/d')[2]} {missing_side(along, x)} {x:.17g}"
 
 
 def by_values(judgement: Judgement, along: Callable[[float], float], x: float, tol: float) -> Judgement:
-    """The verdict by the function's values: a kink, by the slopes on the two sides; else by the error's size.
+    """The verdict, by the function's values, on a derivative that its reference does not confirm.
 
-    Parameters
-    ----------
-    judgement : Judgement
-        A derivative that its reference does not confirm.
-    along : callable
-        The function of one coordinate.
-    x : float
-        The coordinate.
-    tol : float
-        The relative error that counts as agreement.
-
-    Returns
-    -------
-    Judgement
-        A kink; or wrong if the error is larger than the reference's bound, unless the function is rough and that may be
-        the reason; otherwise noisy.
+    A kink, by the slopes on the two sides; wrong if the error is larger than the reference's bound, unless the function
+    is rough and that may be the reason; otherwise noisy.
     """
     sides = slopes_beside(along, x)
     if sides is not None:
@@ -130,26 +89,8 @@ def negligible(
 ) -> Judgement:
     """The judgement on a derivative that noise hides: right if the noise itself is nothing beside the gradient.
 
-    Parameters
-    ----------
-    judgement : Judgement
-        A derivative that its reference does not refute, too noisy to confirm it.
-    along : callable
-        The function of one coordinate.
-    x : float
-        The coordinate.
-    scale : float
-        The largest derivative of the gradient.
-    reach : float
-        The largest coordinate.
-    tol : float
-        The relative error that counts as agreement.
-
-    Returns
-    -------
-    Judgement
-        Right if derivative and bound are negligible beside the scale; or beside the function's value over the largest
-        coordinate, if no step changes that value by more than rounding.
+    That is, if derivative and bound are negligible beside ``scale``, the gradient's largest derivative; or beside the
+    function's value over ``reach``, the largest coordinate, if no step changes that value by more than rounding.
     """
     largest = max(abs(judgement.got), abs(judgement.expected))
     if is_constant(along, x):

@@ -45,21 +45,10 @@ def topological_order(*roots: Node) -> list[Node]:
 
 
 def dependents(roots: Iterable[Node], sources: Iterable[Node], order: Iterable[Node] | None = None) -> set[Node]:
-    """The nodes between the sources and the roots: what a derivative of the roots with respect to the sources passes.
+    """Every node of the roots' graph that depends on a source: what a derivative with respect to the sources passes.
 
-    Parameters
-    ----------
-    roots : iterable of node
-        The outputs.
-    sources : iterable of node
-        The nodes that are differentiated with respect to. What they are made from is not looked at.
-    order : iterable of node, optional
-        The roots' graph, parents before children, if it is sorted already.
-
-    Returns
-    -------
-    set of node
-        Every node of the roots' graph that depends on a source; a source depends on itself.
+    A source depends on itself; what it is made from is not looked at. ``order`` is the roots' graph, parents before
+    children, if it is sorted already.
     """
     found = set(sources)
     for node in topological_order(*roots) if order is None else order:
@@ -75,25 +64,10 @@ def evaluate(
     constant: Callable[[float], Any] = float,
     order: Iterable[Node] | None = None,
 ) -> dict[Node, Any]:
-    """Replay a graph in another arithmetic.
+    """Replay a graph in another arithmetic: every node's value in it.
 
-    Parameters
-    ----------
-    roots : iterable of node
-        The outputs.
-    arithmetic : Arithmetic
-        The number system that each node's rule is run in.
-    values : mapping
-        The numbers of that system that stand for nodes. A node found here is not computed again.
-    constant : callable
-        Makes a number of the system from the data of any other leaf.
-    order : iterable of node, optional
-        The nodes to compute, parents before children, if they are known already; by default the roots' whole graph.
-
-    Returns
-    -------
-    dict
-        Every node's value.
+    A node found in ``values`` is not computed again; ``constant`` makes a number of the system from the data of any
+    other leaf. ``order`` is the nodes to compute, parents before children; by default the roots' whole graph.
     """
     values = dict(values)
     for node in topological_order(*roots) if order is None else order:
@@ -114,20 +88,7 @@ def recorded(node: Node) -> Sequence[float]:
 
 
 def local_partials(arithmetic: Any, values: Mapping[Node, Any]) -> Partials:
-    """The local derivatives in another arithmetic, at the values that ``evaluate`` gave.
-
-    Parameters
-    ----------
-    arithmetic : Arithmetic
-        The number system of the values.
-    values : mapping
-        Every node's value.
-
-    Returns
-    -------
-    callable
-        From a node to its partials, as ``pullback`` wants it.
-    """
+    """The local derivatives in another arithmetic, at the values that ``evaluate`` gave, as ``pullback`` wants them."""
 
     def partials_of(node: Node) -> Sequence[Any]:
         _, partials = arithmetic.bind(node.op)

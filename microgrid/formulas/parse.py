@@ -78,21 +78,11 @@ def _callables() -> dict[str, str]:
 @public()  # a pickle names it so
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A parsed formula: its definitions, and which of them is the output.
+    """A parsed formula: its definitions, and which of them is the output."""
 
-    Parameters
-    ----------
-    text : str
-        The formula as typed.
-    definitions : dict
-        From each defined name to its expression.
-    output : str
-        The name of the output.
-    """
-
-    text: str
-    definitions: Mapping[str, ast.expr]
-    output: str
+    text: str  # as typed
+    definitions: Mapping[str, ast.expr]  # from each defined name to its expression
+    output: str  # its name
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -105,26 +95,11 @@ class Formula:
             yield self.definitions[name]
 
     def record(self, /, **numbers: float) -> dict[str, Value]:
-        """Record the graph at given numbers.
+        """Record the graph: every name's node, inputs first, then definitions in the order of evaluation, output last.
 
-        Parameters
-        ----------
-        **numbers : float
-            One per input. ``pi`` and ``e`` need none, but may be given another value.
+        ``pi`` and ``e`` need no number, but may be given another value. A FormulaError says which input has no number,
+        or which number belongs to no input.
 
-        Returns
-        -------
-        dict
-            Every name's node: inputs first, then definitions in the order of evaluation, the output last.
-
-        Raises
-        ------
-        FormulaError
-            If an input has no number, or a number belongs to no input.
-
-        Examples
-        --------
-        >>> from microgrid.formulas.parse import parse
         >>> nodes = parse("L = (a - y)**2; a = w*x").record(w=2.0, x=3.0, y=5.0)
         >>> nodes["L"].backward()
         >>> nodes["L"].data, nodes["w"].grad
@@ -133,20 +108,10 @@ class Formula:
         return self.record_on({name: Value(numbers[name], name) for name in self.check_inputs(numbers)})
 
     def record_on(self, inputs: Mapping[str, Value], *, exact: bool = False) -> dict[str, Value]:
-        """Record the graph on existing nodes.
+        """Record the graph on an existing Value for each input, as ``record`` does.
 
-        Parameters
-        ----------
-        inputs : mapping
-            A Value for each input.
-        exact : bool, default False
-            Whether numbers that a float rounds, such as ``1/3``, ``log(2)`` and ``pi``, stay as typed in the graph,
-            for a proof, instead of becoming one rounded number.
-
-        Returns
-        -------
-        dict
-            As for ``record``.
+        ``exact`` keeps numbers that a float rounds, such as ``1/3``, ``log(2)`` and ``pi``, as typed in the graph, for
+        a proof.
         """
         nodes = dict(inputs)
         for name in _in_order(self.definitions, self.output):
@@ -156,21 +121,8 @@ class Formula:
         return nodes
 
     def evaluate(self, inputs: Mapping[str, Any]) -> Any:
-        """The output at Values or plain numbers. Nothing is recorded if all are plain numbers.
+        """The output at Values or plain numbers: a node if one is a Value, otherwise nothing is recorded.
 
-        Parameters
-        ----------
-        inputs : mapping
-            A Value or a float for each input.
-
-        Returns
-        -------
-        Value or float
-            A node if an input is a Value.
-
-        Examples
-        --------
-        >>> from microgrid.formulas.parse import parse
         >>> parse("a**2; a = w*x").evaluate({"w": 2.0, "x": 3.0})
         36.0
         """
@@ -180,23 +132,7 @@ class Formula:
         return known[self.output]
 
     def check_inputs(self, numbers: Mapping[str, object]) -> list[str]:
-        """Check that there is one number for each input, and no other.
-
-        Parameters
-        ----------
-        numbers : mapping
-            From names to numbers, or to objects in their place.
-
-        Returns
-        -------
-        list of str
-            The names.
-
-        Raises
-        ------
-        FormulaError
-            If a number is missing, or its name is not used or is defined in the formula.
-        """
+        """The names of numbers: one for each input and no other. A FormulaError says which is missing or too many."""
         missing = [name for name in self.inputs if name not in numbers]
         if missing:
             example = listed([f"{name}=0.5" for name in missing]).replace(", ", " ")
@@ -213,28 +149,11 @@ class Formula:
 
 
 def parse(text: str, output: str | None = None) -> Formula:
-    """Parse a formula.
+    """Parse a formula; nothing is evaluated. A FormulaError says the place and the cause of what can't be parsed.
 
-    Parameters
-    ----------
-    text : str
-        Definitions such as ``z = w*x + b``, or a single bare expression, which is then named ``f``.
-    output : str, optional
-        The name of the output; needed if several definitions are used by no other.
+    The text holds definitions such as ``z = w*x + b``, or a single bare expression, which is then named ``f``. The
+    output's name is needed if several definitions are used by no other.
 
-    Returns
-    -------
-    Formula
-        The checked definitions; nothing is evaluated.
-
-    Raises
-    ------
-    FormulaError
-        If the formula can't be parsed, with the place and the cause.
-
-    Examples
-    --------
-    >>> from microgrid.formulas.parse import parse
     >>> parse("L = a**2; a = w*x + b").inputs
     ('w', 'x', 'b')
     >>> parse("__import__('os').system('ls')")
@@ -256,29 +175,8 @@ def parse(text: str, output: str | None = None) -> Formula:
 def recorded_on(text: str, nodes: Mapping[str, Value]) -> Value:
     """Parse a formula and record it on existing nodes, its numbers as typed: 1/3 is a division, pi a named constant.
 
-    Parameters
-    ----------
-    text : str
-        The formula.
-    nodes : dict
-        From names to nodes. ``pi`` and ``e`` need none.
-
-    Returns
-    -------
-    Value
-        The output.
-
-    Raises
-    ------
-    FormulaError
-        If it can't be parsed, or has a name without a node.
-
-    Examples
-    --------
     >>> from microgrid import Value
-    >>> from microgrid.formulas.parse import recorded_on
-    >>> a = Value(0.5, name="a")
-    >>> recorded_on("a*(1 - a)", {"a": a}).data
+    >>> recorded_on("a*(1 - a)", {"a": Value(0.5, name="a")}).data
     0.25
     """
     formula = parse(text)
