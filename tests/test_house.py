@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -88,3 +89,13 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         TopologicalSorter(arrows).prepare()
     except CycleError as circle:
         pytest.fail(f"a circle of imports: {' <- '.join(circle.args[1])}")
+
+
+@pytest.mark.parametrize(
+    "sign", [path for path in MODULES.values() if path.name == "__init__.py" and path.parent != PACKAGE]
+)
+def test_the_sign_of_a_room_names_everything_in_it(sign: Path) -> None:
+    text = ast.get_docstring(ast.parse(sign.read_text(encoding="utf-8"))) or ""
+    inside = [path.stem for path in sign.parent.glob("*.py") if path != sign]
+    inside += [path.parent.name for path in sign.parent.glob("*/__init__.py")]
+    assert [name for name in inside if not re.search(rf"``(\w+\.)?{name}``", text)] == []

@@ -1,9 +1,10 @@
 """Pictures of recorded graphs: ``draw(value)`` returns a ``Drawing``, which a notebook shows and which can be saved.
 
 ``excerpt`` chooses the part of the graph to draw, ``contents`` has what is said about it, and ``figure`` makes of it
-the nodes that the room ``layout`` places. ``picture`` holds a figure and its look, ``svg`` and ``tikz`` write it, and
-``raster`` makes pixels of it. ``dot`` writes DOT text, by which Graphviz (``render``) draws what is large. ``notebook``
-has what notebooks are given, ``series`` the steps of a backward pass. Nothing is laid out before a picture is needed.
+the nodes that the room ``layout`` places. ``picture`` holds a figure and its ``look``, ``svg``, ``tikz`` and
+``mermaid`` write it, and ``raster`` makes pixels of it. ``dot`` writes DOT text, by which Graphviz (``render``) draws
+what is large. ``notebook`` has what notebooks are given, ``series`` the steps of a backward pass. Nothing is laid out
+before a picture is needed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A recorded graph as flat arrays, the form in which it is compiled."""
+"""A recorded graph as flat arrays, the form in which it is compiled: ``program`` has it, ``lowering`` makes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools for users' tests: Hypothesis strategies for points, expressions and graphs; ``pytest_plugin`` has fixtures."""
+"""Tools for users' tests: Hypothesis ``strategies`` for points, expressions and graphs, and a ``pytest_plugin``."""
 
 from __future__ import annotations
 
