@@ -12,26 +12,41 @@ import pytest
 from helpers import COMPILED, REPORTS
 
 ANY_ENGINE = {
+    "test_accuracy.py",
     "test_benchmark_works.py",
     "test_benchmarks.py",
+    "test_certify.py",
     "test_checkers.py",
     "test_checking.py",
     "test_checking_cost.py",
     "test_checking_points.py",
+    "test_checking_values.py",
     "test_cli.py",
+    "test_cli_fit.py",
     "test_compiling.py",
     "test_demo.py",
     "test_derivations.py",
     "test_differential.py",
+    "test_docs.py",
     "test_doubts.py",
     "test_drawing.py",
     "test_export.py",
     "test_formula.py",
+    "test_graph_json.py",
     "test_house.py",
     "test_interpreter.py",
+    "test_javascript.py",
+    "test_layout.py",
+    "test_learn.py",
+    "test_learn_blocks.py",
+    "test_learn_dask.py",
     "test_notebooks.py",
+    "test_pages.py",
+    "test_pictures.py",
+    "test_pictures_in_browser.py",
     "test_proofs.py",
     "test_pytest_plugin.py",
+    "test_robustness.py",
     "test_rolling.py",
     "test_scalar_code.py",
     "test_symbolic.py",
@@ -71,6 +86,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("any_engine")
         if item.path.parent.name == "trials":
             item.add_marker("trials")
+
+
+def pytest_collection_finish() -> None:
+    """Keep what all the imported modules are made of out of every later collection, which takes much longer with it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -337,12 +337,12 @@ def _finite_total(terms: Iterator[Any]) -> Any:
     return mpmath.fsum([term for term in terms if mpmath.isfinite(term)])
 
 
-def full_check(rule: Rule, everyday_count: int = 12, tail_count: int = 80) -> Report:
+def full_check(rule: Rule, everyday_count: int = 12, tail_count: int = 80, of_lists: int = 6) -> Report:
     """Everyday points, tails and both sides of every kink."""
     report = Report()
     n_ary = rule.arity is None
     check(rule, everyday(rule, 3 if n_ary else everyday_count), EVERYDAY_DIGITS, report)
     digits = GAMMA_DIGITS if "gamma" in rule.name or "beta" in rule.name else TAIL_DIGITS
-    check(rule, tails(rule, 6 if n_ary else tail_count), digits, report)
+    check(rule, tails(rule, of_lists if n_ary else tail_count), digits, report)
     check(rule, beside_kinks(rule), digits, report)
     return report

@@ -94,7 +94,9 @@ def test_values_and_derivatives_have_the_structure_of_the_function(backend: str)
     assert array.tolist() == [2.0, 4.0]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize(
+    "seed", [*range(20), *[pytest.param(seed, marks=pytest.mark.trials) for seed in range(20, 60)]]
+)
 def test_precise_code_has_the_eager_bits(seed: int, backend: str) -> None:
     leaves, output = random_graph(seed)
     output.backward()
@@ -579,7 +581,7 @@ def test_requests_of_memory_are_spread_over_the_time_that_instructions_take() ->
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
-@pytest.mark.parametrize("width", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("width", [2, 8, *[pytest.param(width, marks=pytest.mark.trials) for width in (1, 4, 16)]])
 def test_registers_of_every_width_read_rows_alike(width: int, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "vector_width", lambda: width)
     monkeypatch.setattr(functions, "vector_functions", lambda _: {})

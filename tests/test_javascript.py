@@ -18,8 +18,6 @@ from microgrid.core.rule import Rule
 from microgrid.core.rules import EVERY_RULE
 from microgrid.core.source import PYTHON, Source
 
-pytestmark = pytest.mark.any_engine
-
 RULES = list(EVERY_RULE.values())
 POINTS = {rule.name: [*everyday(rule, 10), *tails(rule, 40)] for rule in RULES}
 ULPS_OF_A_FUNCTION, ULPS_OF_A_RULE = 2.0, 4.0

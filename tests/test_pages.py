@@ -23,8 +23,6 @@ from microgrid.core.rules import RULES
 from microgrid.pages.page import asset, embedded
 from microgrid.pages.picture import shown_number
 
-pytestmark = pytest.mark.any_engine
-
 HOSTILE = [
     "<script>alert(1)</script>",
     '"]; rm -rf',
