@@ -29,7 +29,7 @@ stubs: $(VENV)/dev.installed ## Write the type stubs and the help texts anew, af
 # the workers as they start. The tests marked any_engine run on one engine: see tests/conftest.py.
 unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks; coverage of both engines together
 	rm -f .coverage .coverage.*
-	MICROGRID_ENGINE=python $(BIN)/python -m coverage run -m $(PYTEST) -m "not trials and not any_engine"
+	MICROGRID_ENGINE=python $(BIN)/python -m coverage run --source microgrid/core -m $(PYTEST) -m "not trials and not any_engine"
 	$(BIN)/python -m coverage run -m $(PYTEST)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report

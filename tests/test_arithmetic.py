@@ -43,6 +43,7 @@ def _operands(name: str) -> st.SearchStrategy[tuple[float, ...]]:
 @every_rule
 @given(data=st.data())
 @thorough
+@pytest.mark.unmeasured
 def test_float_never_raises_and_has_the_bits_of_plain_wherever_plain_does_not_raise(name: str, data: Any) -> None:
     operands = data.draw(_operands(name))
     value, partials = FLOAT.bind(RULES[name])
@@ -67,6 +68,7 @@ def test_float_never_raises_and_has_the_bits_of_plain_wherever_plain_does_not_ra
 @every_rule
 @given(data=st.data())
 @thorough
+@pytest.mark.unmeasured
 def test_recording_never_raises_and_keeps_floats(name: str, data: Any) -> None:
     operands = data.draw(_operands(name).filter(len))
     value, partials = FLOAT.bind(RULES[name])

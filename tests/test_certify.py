@@ -533,6 +533,7 @@ ERRORS: dict[str, float] = {}
 
 @few_or_all
 @every_rule
+@pytest.mark.unmeasured
 def test_every_partial_is_proven_along_its_whole_everyday_interval(name: str, everything: bool) -> None:
     """By the Taylor series of the value alone. Where others stay, each operand goes through its interval."""
     rule = EVERY_RULE[name]

@@ -95,6 +95,7 @@ def _softmax() -> tuple[list[Value], list[Value]]:
     return logits, [named(one / total, f"p{k}") for k, one in enumerate(exponentials, start=1)]
 
 
+@pytest.mark.unmeasured
 def test_softmax_cross_entropy_comes_out_as_p_minus_y() -> None:
     logits, p = _softmax()
     y1, y2 = Value(0.0, "y1"), Value(1.0, "y2")
@@ -252,6 +253,7 @@ def _network(kind: str, width: int = 3) -> tuple[Value, Value]:
 
 
 @pytest.mark.parametrize("kind", ["tanh", "sigmoid", "relu", "attention", "recurrent", "chain of sigmoids"])
+@pytest.mark.unmeasured
 def test_ordinary_networks_are_explained(kind: str) -> None:
     loss, parameter = _network(kind)
     derivation = explain(loss, wrt=parameter)

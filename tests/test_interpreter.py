@@ -108,6 +108,7 @@ def awkward(rule: Rule, count: int, draw: random.Random) -> list[float]:
 
 
 @every_rule
+@pytest.mark.unmeasured
 def test_a_precise_rule_has_the_eager_bits_everywhere(name: str) -> None:
     rule, draw = RULES[name], random.Random(name)
     for count in layouts(rule):
@@ -132,6 +133,7 @@ def test_every_kink_has_its_convention(name: str) -> None:
 
 
 @every_rule
+@pytest.mark.unmeasured
 def test_a_quick_rule_is_within_the_bound(name: str) -> None:
     rule, draw = RULES[name], random.Random(name)
     seen = 0.0

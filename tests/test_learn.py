@@ -84,6 +84,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.unmeasured
 def test_every_estimator_check_of_scikit_learn_runs_and_passes() -> None:
     run = subprocess.run(  # in a process of its own: SciPy asks for the variable when it is imported
         [sys.executable, "-c", CHECKS],

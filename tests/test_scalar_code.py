@@ -86,6 +86,7 @@ def points(name: str, count: int) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("name", VARIED)
+@pytest.mark.unmeasured
 def test_a_rule_has_the_eager_bits_at_everyday_points_in_the_tails_and_on_kinks(make: Make, name: str) -> None:
     program = one_node(name)
     wrt = range(len(program.inputs))
@@ -201,6 +202,7 @@ def test_calls_of_one_function_on_many_numbers_go_lane_by_lane(make: Make, preci
 
 
 @pytest.mark.parametrize("length", [1, 2, 150, pytest.param(1000, marks=pytest.mark.trials)])
+@pytest.mark.unmeasured
 def test_lists_of_any_length_have_the_eager_bits(make: Make, length: int) -> None:
     draw = random.Random(length)
     for name in ("sum", "dot", "logsumexp"):

@@ -60,6 +60,7 @@ def _evaluated(expression: Any, leaves: Sequence[Value]) -> float:
 
 
 @every_rule
+@pytest.mark.unmeasured
 def test_a_rules_formula_has_its_value_and_its_derivatives(name: str) -> None:
     leaves, node = _graph(name)
     expression = to_sympy(node)
