@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parent.absolute()
+
+_CHECK = """
+import importlib.util, sys
+class Built:
+    @staticmethod
+    def find_spec(name, path, target=None):
+        if name == "microgrid.core._engine":
+            return importlib.util.spec_from_file_location(name, sys.argv[1])
+sys.meta_path.insert(0, Built)
+from microgrid.core.native_engine import check
+check()
+"""
 
 
 class BuildEngine(build_ext):
@@ -24,9 +39,20 @@ class BuildEngine(build_ext):
         extension.include_dirs.append(str(folder))
         if self.compiler.compiler_type == "unix":
             # The bits of the pure-Python engine: no fused multiply-add. And no errno, so that the compiler may see
-            # that two calls of exp on one number are one.
-            extension.extra_compile_args += ["-O2", "-ffp-contract=off", "-fno-math-errno"]
+            # that two calls of exp on one number are one. And no threaded jumps: in GCC 16 they take two numbers for
+            # equal of which neither is less, though one is nan.
+            extension.extra_compile_args += ["-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-thread-jumps"]
         super().build_extension(extension)
+        self._check(Path(self.get_ext_fullpath(extension.name)).absolute())
+
+    def _check(self, library: Path) -> None:
+        """Raise, and leave no engine, if this compiler made one that calculates otherwise than Python."""
+        environment = os.environ | {"MICROGRID_ENGINE": "native", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", _CHECK, str(library)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            library.unlink()
+            raise CompileError(f"the native engine is not used:\n{done.stderr}")
 
 
 setup(

@@ -6,7 +6,7 @@ import html.parser
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +280,19 @@ def test_what_sympy_takes_too_long_for_is_told_and_left_as_it_is(monkeypatch: py
     assert "SymPy was stopped here, since it takes too long" in derivation.text()
     assert "SymPy was stopped here, since it takes too long" in derivation.html()
     assert derivation.value == pytest.approx(pullback(node)[x], rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("step", "depth"), [(microgrid.tanh, 190), (microgrid.exp, 190), (lambda y: microgrid.sin(y) * 1.5, 45)]
+)
+def test_deep_chains_are_explained_without_recursion(step: Callable[[Value], Value], depth: int) -> None:
+    x = Value(0.3, "x")
+    node = x
+    for _ in range(depth):
+        node = step(node * 0.1)
+    derivation = explain(node, wrt=x)
+    assert derivation.value == pytest.approx(pullback(node)[x], rel=1e-12)
+    assert all(len(text) < 60_000 for text in (derivation.text(), derivation.latex(), derivation.html()))
 
 
 def test_a_kink_is_derived_as_it_is_recorded() -> None:

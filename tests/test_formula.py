@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 
 import pytest
@@ -156,7 +157,6 @@ def test_a_thousand_chained_definitions_are_put_in_order() -> None:
         ("x" + ".bcd" * 30, r"can't contain 'x(\.bcd){14}\.bc…'"),
         ("x" * 30_000, "30,000 characters"),
         ("(" * 500 + "x" + ")" * 500, "can't be read"),
-        ("+".join(["x"] * 9_000), "nested too deeply|can't be read"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_reason(text: str, message: str) -> None:
@@ -248,9 +248,14 @@ def test_an_unknown_output_is_refused() -> None:
         parse("losses = x", output="loss")
 
 
-def test_deep_nesting_that_python_can_parse_is_refused_or_recorded_but_never_crashes() -> None:
-    formula = parse("+".join(["x"] * 900))
-    assert formula.record(x=1.0)["f"].data == 900.0
+@pytest.mark.parametrize("count", [900, 9_000])
+def test_deep_nesting_that_python_can_parse_is_refused_or_recorded_but_never_crashes(count: int) -> None:
+    try:
+        formula = parse("+".join(["x"] * count))
+    except FormulaError as error:  # how many Python's parser takes depends on its version
+        assert count > 900 and re.search("nested too deeply|can't be read", str(error))  # noqa: PT017, PT018
+    else:
+        assert formula.record(x=1.0)["f"].data == count
 
 
 def test_recording_needs_no_stack() -> None:

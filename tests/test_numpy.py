@@ -87,6 +87,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Calling expm with arguments of dtype=object:DeprecationWarning")  # of SciPy 1.18
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_names_what_to_use(name: str) -> None:
     f, told = REFUSED[name]

@@ -622,6 +622,7 @@ def test_many_inputs_take_linear_time() -> None:
         assert value == 4.0 * count and list(slopes) == [4.0] * count
         f = compile(lambda *xs: microgrid.sum([x * x for x in xs]))
         assert f(*[2.0] * count) == 4.0 * count
+        assert microgrid.to_python(microgrid.sum(numbers), numbers).count("x[") == count
         """
     )
 

@@ -233,6 +233,59 @@ def test_a_formula_that_nobody_could_read_is_refused_at_once() -> None:
         latex(wide)
 
 
+def _calls(function: Callable[..., Any], *operands: Any) -> int:
+    """How many calls a function makes, of Python and of C: its work, whatever the machine does beside it."""
+    count = 0
+
+    def counted(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counted)
+    try:
+        function(*operands)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("step", [lambda y: -y, lambda y: microgrid.tanh(y) * 2.0, lambda y: Value(2.0, "x") / y])
+def test_latex_of_a_deep_graph_is_joined_once(step: Callable[[Value], Value], monkeypatch: pytest.MonkeyPatch) -> None:
+    joined, join, work = 0, Text.text.fget, []  # type: ignore[attr-defined]
+
+    def counted(one: Text) -> Any:
+        nonlocal joined
+        joined += 1
+        return join(one)
+
+    monkeypatch.setattr(Text, "text", property(counted))
+    for depth in (500, 1_000):
+        node = Value(0.5, "x")
+        for _ in range(depth):
+            node = step(node)
+        work.append(_calls(latex, node))
+    assert joined == 2
+    assert work[1] < 2.1 * work[0]
+
+
+def test_a_formula_that_sympy_takes_too_long_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("microgrid.formulas.sympy._MOST_CALLS", 100_000)
+    total = Value(0.5, "x0")
+    for k in range(1, 1_500):
+        total = total + Value(0.5, f"x{k}")
+    with pytest.raises(DataError, match=r"SymPy takes too long to build this formula of 2,999 symbols .* \(stop="):
+        to_sympy(total)
+    assert sys.getprofile() is None
+
+
+def test_a_formula_that_is_too_deep_for_sympy_is_refused() -> None:
+    deep = Value(0.5, "x")
+    for _ in range(400):
+        deep = microgrid.log(deep)
+    with pytest.raises(DataError, match=r"or can't nest as deeply: name interior nodes to stop at"):
+        to_sympy(deep)
+
+
 def test_what_lies_behind_a_stop_costs_nothing() -> None:
     deep = Value(0.5, "x") * 0.01
     for _ in range(200):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
@@ -76,12 +76,31 @@ def _escaped(letter: str) -> str:
 
 
 class Text(Infix):
-    """A formula in LaTeX, with the binding strength of its outermost operation; by default that of a symbol."""
+    """A formula in LaTeX, with the binding strength of its outermost operation; by default that of a symbol.
 
-    __slots__ = ("binding", "text")
+    It keeps its pieces, which are strings and formulas, and joins them when ``text`` is asked for: a deep formula that
+    were joined at each operation would take the square of its length.
+    """
 
-    def __init__(self, text: str, binding: int = _ATOM) -> None:
-        self.text, self.binding = text, binding
+    __slots__ = ("begins_with_minus", "binding", "pieces")
+
+    def __init__(self, *pieces: str | Text, binding: int = _ATOM) -> None:
+        self.pieces, self.binding = pieces, binding
+        first = next((piece for piece in pieces if piece), "")
+        self.begins_with_minus: bool = first.begins_with_minus if isinstance(first, Text) else first.startswith("-")
+
+    @property
+    def text(self) -> str:
+        """The whole formula."""
+        joined: list[str] = []
+        waiting: list[str | Text] = [self]
+        while waiting:
+            piece = waiting.pop()
+            if isinstance(piece, Text):
+                waiting += reversed(piece.pieces)
+            else:
+                joined.append(piece)
+        return "".join(joined)
 
     @classmethod
     def of(cls, thing: Any) -> Text:
@@ -89,7 +108,7 @@ class Text(Infix):
         if isinstance(thing, Text):
             return thing
         text = number(float(thing))
-        return cls(text, _SUM if text.startswith("-") else _PRODUCT if "^" in text else _ATOM)
+        return cls(text, binding=_SUM if text.startswith("-") else _PRODUCT if "^" in text else _ATOM)
 
     def __repr__(self) -> str:
         return self.text
@@ -123,6 +142,7 @@ def _marked(latex: str) -> str:
     return latex.format(**dict(zip(_NAMES, _MARKS, strict=True)))
 
 
+@functools.cache
 def _level(text: str) -> int:
     """The binding strength of a text, by its operations outside of all braces and delimiters."""
     outside, depth = [], 0
@@ -151,6 +171,7 @@ def _group(text: str, position: int) -> tuple[str, str]:
     return text[start:position], text[position + 1 : stop]
 
 
+@functools.cache
 def _required(text: str, position: int) -> int:
     """The binding strength that an operand in this position needs to go without parentheses."""
     before, after = _group(text, position)
@@ -164,7 +185,6 @@ def _required(text: str, position: int) -> int:
 def _written(rule: Rule, *operands: Any) -> Text:
     """The rule's text with the operands filled in."""
     text = _marked(rule.latex)
-    filled = list(text)
     if rule.arity is None:
         length = len(operands) // len(rule.regions)
         starts = [group * length for group in range(len(rule.regions))]
@@ -173,10 +193,10 @@ def _written(rule: Rule, *operands: Any) -> Text:
         }
     else:
         fillings = {_MARKS[index]: Text.of(operand) for index, operand in enumerate(operands)}
+    pieces: list[str | Text] = []
     for position, letter in enumerate(text):
-        if letter in fillings:
-            filled[position] = _fitted(fillings[letter], text, position)
-    return Text("".join(filled), _level(text))
+        pieces += _fitted(fillings[letter], text, position) if letter in fillings else letter
+    return Text(*pieces, binding=_level(text))
 
 
 def _list(rule: Rule, operands: tuple[Any, ...]) -> Text:
@@ -187,14 +207,14 @@ def _list(rule: Rule, operands: tuple[Any, ...]) -> Text:
         for term in texts[1:]:
             total = total + term
         return total
-    return Text(", ".join([text.text for text in texts]))
+    return Text(*[piece for text in texts for piece in (", ", text)][1:])
 
 
-def _fitted(operand: Text, text: str, position: int) -> str:
+def _fitted(operand: Text, text: str, position: int) -> Sequence[str | Text]:
     first = not _group(text, position)[0].strip()
-    if operand.binding < _required(text, position) or (operand.text.startswith("-") and not first):
-        return rf"\left({operand.text}\right)"
-    return operand.text
+    if operand.binding < _required(text, position) or (operand.begins_with_minus and not first):
+        return r"\left(", operand, r"\right)"
+    return (operand,)
 
 
 # ---- the arithmetic -------------------------------------------------------------------------------------------
@@ -203,7 +223,7 @@ def _fitted(operand: Text, text: str, position: int) -> str:
 def _compared(name: str, sign: str) -> Callable[[Any, Any], Any]:
     def compare(x: Any, y: Any) -> Any:
         if isinstance(x, Text) or isinstance(y, Text):
-            return f"{Text.of(x)} {sign} {Text.of(y)}"
+            return Text(Text.of(x), f" {sign} ", Text.of(y))
         return bool(getattr(PLAIN, name)(x, y))
 
     return compare
@@ -212,8 +232,8 @@ def _compared(name: str, sign: str) -> Callable[[Any, Any], Any]:
 def _choose(truth: Any, then: Any, otherwise: Any) -> Any:
     if isinstance(truth, bool):
         return then if truth else otherwise
-    choice = r"\begin{cases} %s & %s \\ %s & \text{otherwise} \end{cases}"
-    return Text(choice % (Text.of(then), truth, Text.of(otherwise)))
+    between = Text(" & ", truth, r" \\ ")
+    return Text(r"\begin{cases} ", Text.of(then), between, Text.of(otherwise), r" & \text{otherwise} \end{cases}")
 
 
 class _Latex(Arithmetic):

@@ -7,12 +7,15 @@ subinterpreter.
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from array import array
 from collections.abc import Callable
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from microgrid.core import _engine
+from microgrid.core.arithmetic import FLOAT
 from microgrid.core.c_rules import built_from
 from microgrid.core.help import describe_method
 from microgrid.core.operands import as_float, as_operand
@@ -21,7 +24,7 @@ from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.core.strictness import check_adjoints, check_finite, open_blocks
 from microgrid.core.value import ValueBase, check_name
 
-__all__ = ["NAME", "Value", "columns", "function", "make", "recorder", "start"]
+__all__ = ["NAME", "Value", "check", "columns", "function", "make", "recorder", "start"]
 
 if _engine.built_from != built_from():
     raise ImportError("the native engine was built from other sources than these: install the package again")
@@ -39,6 +42,7 @@ _places: dict[Rule | None, int] = {rule: place for place, rule in enumerate(_rul
 _places_while_used: WeakKeyDictionary[Rule, int] = WeakKeyDictionary()
 _END = "\n--\n\n"  # of the signature that a builtin's docstring begins with: inspect reads it, and help leaves it out
 _MOST_RULES = 1 << 12  # a node keeps its rule's place in 12 bits
+_SPECIAL = (math.nan, math.inf, -math.inf, 0.0, -0.0, 0.5, -3.0)
 
 
 def _place(rule: Rule | None) -> int:
@@ -114,3 +118,19 @@ def start() -> None:
         open_blocks,
         _rules,
     )
+
+
+def check() -> None:
+    """Raise ArithmeticError unless every rule calculates here as in Python: compilers have faults, and nan finds them.
+
+    Asked when the engine is built.
+    """
+    for rule in EVERY_RULE.values():
+        value, partials = FLOAT.bind(rule)
+        for operands in itertools.product(_SPECIAL, repeat=rule.arity or 2 * len(rule.regions)):
+            out = value(*operands)
+            expected = [out, *partials(out, *operands)]
+            node = recorder(rule)(*[Value(number) for number in operands])
+            found = [node.data, *node.partials]
+            if repr(found) != repr(expected):  # which tells the zeros apart, and no nan from another
+                raise ArithmeticError(f"{rule.name}{operands} and its partials are {found} in C, and {expected} in Python")

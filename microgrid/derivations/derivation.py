@@ -22,7 +22,7 @@ from microgrid.core.engine import Value
 from microgrid.core.graph import dependents, pullback, topological_order
 from microgrid.core.rule import Rule
 from microgrid.derivations.render import as_html, as_latex, as_text, plain
-from microgrid.derivations.simplify import closed_form, size
+from microgrid.derivations.simplify import closed_form, is_readable
 from microgrid.derivations.steps import MOST_COUNTED, Component, Path, Steps, is_word, paths_counted
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.formulas.names import symbol_names
@@ -36,7 +36,6 @@ _MOST_NODES = 400  # nodes between the output and the input, beyond which a deri
 _MOST_OPERATIONS = 400  # operations of one node's formula, beyond which a derivation has numbers alone
 _MOST_PATHS = 8  # paths that are written out one by one
 _MOST_STAGES = 24
-_LONGEST = 400  # operations, symbols and numbers in a formula that is written
 _MOST_CALLS = 3_000_000  # of Python functions in SymPy, for a whole derivation: some 5 s
 _TOO_LONG = "its formula would be too long to be read"
 _UNFINISHED = "SymPy was stopped here, since it takes too long"
@@ -242,7 +241,7 @@ class _Explainer:
         inner = [node for node in symbols if node.op is not None]
         for node in sorted(inner, key=lambda node: self.positions.get(node, -1), reverse=True):
             formula = self._definition(node)
-            if size(formula) <= _LONGEST:
+            if is_readable(formula):
                 yield node, formula
 
     def label(self, node: Value) -> str:
@@ -251,7 +250,7 @@ class _Explainer:
             return one_line(self.names[node])
         if node.name:
             return shortened(one_line(node.name), 40)
-        written = plain(self.formulas[node]) if self.small else ""
+        written = plain(self.formulas[node]) if self.small and is_readable(self.formulas[node], 24) else ""
         return written if 0 < len(written) <= 24 else f"({node.op.symbol})" if node.op else number(node.data)
 
     # ---- stages -----------------------------------------------------------------------------------------------
@@ -307,7 +306,7 @@ class _Explainer:
 
     def _simplified(self, component: Component) -> Component:
         """The component with a closed form; without any formula if it is too long."""
-        if size(component.formula) > _LONGEST:
+        if not is_readable(component.formula):
             return replace(component, paths=(), formula=None, note=_TOO_LONG)
         closed, finished = closed_form(component.formula, self._definitions, self.budget)
         return replace(component, closed_form=closed, note="" if finished else _UNFINISHED)

@@ -8,26 +8,35 @@ from typing import Any
 from microgrid.formulas.sympy import sympy_package
 from microgrid.util.budget import BudgetSpentError, CallBudget
 
-__all__ = ["closed_form", "size"]
+__all__ = ["closed_form", "is_readable"]
 
 _MOST_SIMPLIFIED = 60  # operations of a formula that is simplified in every way; up to three times as many, in one way
 _MOST_TRIED = 16  # operations of a formula that goes through sympy.simplify, which takes long
+_DEEPEST = 40  # operations inside one another in a formula that is written
 _MOST_CALLS = 1_200_000  # of Python functions, for one way to simplify one formula
 
 Definitions = Callable[[], Iterable[tuple[Any, Any]]]
 
 
-def size(formula: Any) -> int:
-    """The operations, symbols and numbers in a formula; shared parts, which cost SymPy no memory, count each time."""
-    sizes: dict[Any, int] = {}
+def is_readable(formula: Any, most: int = 400) -> bool:
+    """Whether a formula has at most so many operations, symbols and numbers, and is not nested too deeply.
+
+    Shared parts, which cost SymPy no memory, count each time. SymPy's printers call themselves at each level.
+    """
+    extents: dict[Any, tuple[int, int]] = {}
     stack = [formula]
     while stack:
         one = stack[-1]
-        waiting = [part for part in one.args if part not in sizes]
+        waiting = [part for part in one.args if part not in extents]
         stack += waiting
         if not waiting:
-            sizes[stack.pop()] = 1 + sum([sizes[part] for part in one.args])
-    return sizes[formula]
+            parts = [extents[part] for part in one.args]
+            extents[stack.pop()] = (
+                1 + sum([size for size, _ in parts]),
+                1 + max([depth for _, depth in parts], default=0),
+            )
+    size, depth = extents[formula]
+    return size <= most and depth <= _DEEPEST
 
 
 def closed_form(formula: Any, definitions: Definitions, budget: CallBudget) -> tuple[Any, bool]:

@@ -184,9 +184,9 @@ def _inputs(value: Value, inputs: Sequence[Value] | None, name: str) -> list[Val
     leaves = [node for node in topological_order(value) if node.op is None and not node.is_constant]
     if inputs is None:
         return leaves
-    chosen = list(inputs)
+    chosen, known = list(inputs), set(leaves)
     for leaf in chosen:
-        if leaf not in leaves:
+        if leaf not in known:
             raise InvalidValueError(f"the input {leaf!r} is not a leaf of the graph")
     if len(set(chosen)) < len(chosen):
         raise InvalidValueError("an input is given twice")

@@ -14,9 +14,12 @@ from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import evaluate, topological_order
 from microgrid.core.rules import RULES
 from microgrid.errors import DataError
-from microgrid.formulas.names import check_is_value, check_size, shown, symbol_names
+from microgrid.formulas.names import check_is_value, check_size, shown, symbol_names, written_size
+from microgrid.util.budget import BudgetSpentError, CallBudget
 
 __all__ = ["from_sympy", "latex", "sympy_formulas", "sympy_package", "sympy_symbols", "to_sympy"]
+
+_MOST_CALLS = 3_000_000  # of Python functions in SymPy, to build one expression: some 5 s
 
 
 def sympy_package() -> Any:
@@ -97,7 +100,7 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     InvalidValueError
         If ``value`` is not a Value.
     DataError
-        If the expression would be too long.
+        If the expression would be too long, or SymPy needs too many calls to build it, or too deeply nested ones.
     MissingPackageError
         If SymPy is not installed.
 
@@ -111,7 +114,15 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     check_is_value(value, "made a SymPy expression")
     stops = set(stop)
     check_size(value, stops)
-    return sympy_formulas([value], symbol_names(topological_order(value), stops), positive)[value]
+    sympy_package()
+    names = symbol_names(topological_order(value), stops)
+    try:
+        return CallBudget(_MOST_CALLS).run(sympy_formulas, [value], names, positive)[value]
+    except BudgetSpentError:
+        raise DataError(
+            f"SymPy takes too long to build this formula of {written_size(value, stops):,} symbols and operations, or "
+            "can't nest as deeply: name interior nodes to stop at (stop=[...])"
+        ) from None
 
 
 def sympy_formulas(

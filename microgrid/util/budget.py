@@ -53,10 +53,15 @@ class CallBudget:
         Raises
         ------
         BudgetSpentError
-            If it needs more calls. What it had begun is abandoned, as by any exception.
+            If it needs more calls, or nests them more deeply than Python allows. What it had begun is abandoned, as by
+            any exception.
         """
-        if sys.getprofile() is not None:
-            return function(*operands)
+        try:
+            return self._counted(function, operands, most) if sys.getprofile() is None else function(*operands)
+        except RecursionError:
+            raise BudgetSpentError from None
+
+    def _counted(self, function: Callable[..., _Result], operands: tuple[Any, ...], most: int | None) -> _Result:
         allowed = self.left if most is None else min(self.left, most)
         left = allowed
 
