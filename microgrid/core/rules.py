@@ -39,6 +39,7 @@ from microgrid.core.coefficients import (
     EULER_MACLAURIN,
     GAMMA_NEAR_2,
     LGAMMA_NEAR_2,
+    MILLS,
     QUANTILE_CENTER,
     QUANTILE_CENTER_BELOW,
     QUANTILE_FAR,
@@ -136,7 +137,11 @@ def pow(m: Any) -> Pair:
         # keeps its nan, and 0**-y its infinity.
         at_0 = m.where(m.equal(x, 0.0), m.where(m.equal(y, 0.0), 1.0, x), x)
         base = m.where(m.equal(out, 0.0), m.where(m.less(x, 0.0), x, 1.0), at_0)
-        return _power_slope(m, out, x, y), out * m.log(base)
+        slopes = _power_slope(m, out, x, y), out * m.log(base)
+        # At 0 the parts of a further derivative are 0 or infinite, and the largest of them is the limit of all.
+        limits = m.held(y) * m.power_at_0(0.0, x, y - 1.0), m.power_at_0(1.0, x, y)
+        is_root = m.less(0.0, m.where(m.equal(x, 0.0), y, 0.0))
+        return m.where(is_root, limits[0], slopes[0]), m.where(is_root, limits[1], slopes[1])
 
     return m.pow, partials
 
@@ -378,7 +383,13 @@ def logsubexp(m: Any) -> Pair:
     Kink("x = 0", "infinite, the limit from both sides", (0.0,), (float("inf"),)),
 ))  # fmt: skip
 def cbrt(m: Any) -> Pair:
-    return m.cbrt, lambda out, x: (1.0 / (3.0 * out * out),)
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        if m.exact:
+            return (1.0 / (3.0 * out * out),)
+        # Not out²: that doubles what out is off by. At 0, where out/x is 0/0, 1/0 stands in.
+        return (m.where(m.equal(x, 0.0), 1.0, out) / (x + 0.0) / 3.0,)
+
+    return m.cbrt, partials
 
 
 @rule("√", "\\sqrt{{{x}}}", POSITIVE,
@@ -740,9 +751,9 @@ def log_ndtr(m: Any) -> Pair:
             return (m.exp(-x * x / 2.0) / m.sqrt(2.0 * m.pi) / m.ndtr(x),)
         is_low = m.less(x, 0.0)
         low, high = m.where(is_low, x, 0.0), m.where(is_low, 0.0, x)
-        is_far = m.less(x, -1e50)  # where the derivatives of the quotient overflow
-        quotient = m.sqrt(2.0 / m.pi) / m.erfcx(-m.where(is_far, 0.0, low) / m.sqrt(2.0))
-        below = m.where(is_far, -low, quotient)
+        size = -low
+        place = 1.0 - 8.0 / (m.where(m.less(size, m.inf), size, 1e300) + 4.5)
+        below = size + _polynomial(MILLS, place) / (1.0 + size)  # whose second derivative has nothing to cancel
         return (m.where(is_low, below, m.half_gauss(high) / m.sqrt(2.0 * m.pi) / m.ndtr(high)),)
 
     return value, partials
@@ -791,8 +802,8 @@ def sinc(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         if m.exact:
             return ((m.cos(m.pi * x) - out) / x,)
-        # Below 1 the difference cancels, and its derivatives more so: there, the terms of the power series.
-        is_near = m.less(m.abs(x), 1.0)
+        # Near 0 the difference cancels, and its derivatives more so; near 1 the terms of the power series do.
+        is_near = m.less(m.abs(x), 0.7)
         angle, far = m.pi * m.where(is_near, x, 0.0), m.where(is_near, 1.0, x)
         series = _polynomial(_SINC_SLOPE, angle * angle) * m.pi * angle
         return (m.where(is_near, series, (_circular_of_pi(m, m.cos, x) - out) / far),)
@@ -961,7 +972,7 @@ def gamma(m: Any) -> Pair:
         of_size = _gamma_of_positive(m, size)
         # The reflection gamma(x)·gamma(1 - x) = pi/sin(pi·x); above 0, gamma(x + 1)/x, which has no sine.
         sine = m.where(m.less(x, 0.0), _circular_of_pi(m, m.sin, x), 1.0)
-        reflected = m.pi / (sine * of_size)
+        reflected = m.pi / (m.where(m.equal(sine, 0.0), m.inf - m.inf, sine) * of_size)
         small = _gamma_of_positive(m, x + 1.0) / x
         return m.where(m.less(x, 0.0), reflected, m.where(m.less(x, 0.5), small, of_size))
 
@@ -975,10 +986,11 @@ def _gamma_of_positive(m: Any, x: Any) -> Any:
         inside = m.less(x, end)
         s, factor = m.where(inside, start, s), m.where(inside, below, factor)
     near = factor * (1.0 + s * _polynomial(GAMMA_NEAR_2, s))
-    base = m.where(m.less(x, 4.5), 4.5, x)
+    base = m.where(m.less(x, 4.5), 4.5, m.where(m.less(200.0, x), 200.0, x))  # from 172 on it overflows
     inverse = 1.0 / base
-    half = m.pow(base, 0.5 * base - 0.25)  # twice, since the power overflows before the result does
-    stirling = 2.5066282746310002 * half * m.exp(-base) * half
+    # A square root of the power, since that overflows before the result does; its exponent is exact.
+    half = m.pow(base, 0.5 * base)
+    stirling = 2.5066282746310002 * (half / m.sqrt(base)) * m.exp(-base) * half
     far = stirling * m.exp(inverse * _polynomial(STIRLING, inverse * inverse))
     result = m.where(m.less(x, 4.5), near, far)
     is_factorial = m.less(x, m.where(m.equal(x, m.floor(x)), 19.0, 0.0))
@@ -1172,7 +1184,7 @@ def logsumexp(m: Any) -> Pair:
         """
         shift = m.where(m.less(m.abs(peak), m.inf), peak, 0.0)
         shift = m.held(shift) if holds_shift else shift
-        weights = m.each(m.exp(x - shift) for x in xs)
+        weights = m.each((_exp_of_difference(m, x, shift) if holds_shift else m.exp(x - shift)) for x in xs)
         top = m.total(m.where(m.equal(x, peak), w, 0.0) for x, w in zip(xs, weights, strict=True))
         rest = m.total(m.where(m.equal(x, peak), 0.0, w) for x, w in zip(xs, weights, strict=True))
         return weights, top, rest
@@ -1217,6 +1229,23 @@ def either(m: Any) -> Pair:
 
     def partials(out: Any, x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
         return 0.0, m.where(m.equal(x, 1.0), 1.0, 0.0), m.where(m.equal(x, 1.0), 0.0, 1.0)
+
+    return value, partials
+
+
+@rule("0**", "\\left({y}^{{{z}}} \\ln\\left({y}\\right)^{{{x}}}\\right)", Region(0.0, 3.0, (0.0, 1.0), constant=True),
+      Region(0.0, 0.0), EXPONENT, table=AUXILIARY, summary="The limit of y**z * log(y)**x where y is 0.")  # fmt: skip
+def power_at_0(m: Any) -> Pair:
+    def value(n: Any, x: Any, y: Any) -> Any:
+        powers = m.pow(-m.inf, n)
+        return m.where(m.less(0.0, y), 0.0, m.where(m.less(y, 0.0), m.inf * powers, powers))
+
+    def partials(out: Any, n: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        # By x: y**n log(x)**k / x, or k·log(x)**(k - 1)/x where y is 0; for k = 0 that is 0, with an infinite slope by y.
+        factor = m.where(m.equal(y, 0.0), -1.0, m.held(y))
+        slope = factor * m.power_at_0(n, x, y - 1.0)
+        root = m.equal(m.where(m.equal(n, 0.0), y, 1.0), 0.0)
+        return 0.0, m.where(root, m.cbrt(y), slope), m.power_at_0(n + 1.0, x, y)
 
     return value, partials
 
@@ -1280,11 +1309,33 @@ def trigamma_gap(m: Any) -> Pair:
         large = step * _difference_quotient((0.0, 1.0, 0.5, *odd), first, last)
         return m.where(m.less(x, 5.0), large + total, large)
 
-    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
-        above = m.polygamma(2.0, x + y)
-        return m.polygamma(2.0, x) - above, -above
+    return value, lambda out, x, y: (m.polygamma_gap(2.0, x, y), -m.polygamma(2.0, x + y))
 
-    return value, partials
+
+@rule("Δψₓ", "\\left(\\psi^{{({x})}}\\left({y}\\right) - \\psi^{{({x})}}\\left({y} + {z}\\right)\\right)",
+      Region(2.6, 3.4, (2.0, 4.0), constant=True), MODERATE, MODERATE, table=AUXILIARY,
+      summary="The difference polygamma(x, y) - polygamma(x, y + z).")  # fmt: skip
+def polygamma_gap(m: Any) -> Pair:
+    def value(n: Any, x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.polygamma(n, x) - m.polygamma(n, x + y)
+        # The differences of the terms of zeta's sum, each as a factor of the first, which is never 1 - 1.
+        power, sign = n + 1.0, 1.0 - 4.0 * (n / 2.0 - m.floor(n / 2.0))
+        starts = [x + float(k) for k in range(9)]
+        total = m.total([-m.pow(s, -power) * m.expm1(-power * m.log1p(y / s)) for s in starts])
+        far = x + 9.0
+        inverse, step = 1.0 / far, m.log1p(y / far)
+        first, one, two = -m.expm1((1.0 - power) * step), -m.expm1(-step), -m.expm1(-2.0 * step)
+        gap = first + (1.0 - first) * one
+        rest, term = first / (power - 1.0) + 0.5 * inverse * gap, power * inverse * inverse
+        gap = gap + (1.0 - gap) * one
+        for k, coefficient in enumerate(EULER_MACLAURIN, start=1):
+            rest = rest + coefficient * term * gap
+            term = term * ((power + (2.0 * k - 1.0)) * inverse) * ((power + 2.0 * k) * inverse)
+            gap = gap + (1.0 - gap) * two
+        return -sign * m.gamma(power) * (total + m.pow(far, 1.0 - power) * rest)
+
+    return value, lambda out, n, x, y: (0.0, m.polygamma_gap(n + 1.0, x, y), -m.polygamma(n + 1.0, x + y))
 
 
 def _difference_quotient(coefficients: tuple[float, ...], x: Any, y: Any) -> Any:
@@ -1301,12 +1352,17 @@ _TO_26_BITS = 1.5 * 2.0**31  # added and subtracted, it rounds to a multiple of 
 
 @rule("gauss", "e^{{-{x}^2}}", REAL, table=AUXILIARY, summary="The Gauss function exp(-x**2).")
 def gauss(m: Any) -> Pair:
-    return lambda x: _gauss(m, x, 1.0, 28.0), lambda out, x: (-2.0 * (x * out),)  # in this order 0 for x = 1e308
+    return lambda x: _gauss(m, x, 1.0, 28.0), lambda out, x: (-2.0 * _within(m, x) * out,)
 
 
 @rule("gauss", "e^{{-{x}^2/2}}", REAL, table=AUXILIARY, summary="The Gauss function exp(-x**2/2).")
 def half_gauss(m: Any) -> Pair:
-    return lambda x: _gauss(m, x, 0.5, 39.0), lambda out, x: (-(x * out),)
+    return lambda x: _gauss(m, x, 0.5, 39.0), lambda out, x: (-_within(m, x) * out,)
+
+
+def _within(m: Any, x: Any) -> Any:
+    """The factor x of a slope, where the Gauss function is not 0: beyond, powers of x would overflow beside it."""
+    return x if m.exact else m.where(m.less(m.abs(x), 1e3), x, 1.0)
 
 
 def _gauss(m: Any, x: Any, factor: float, end: float) -> Any:
@@ -1424,14 +1480,26 @@ def _shares(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """The logistic function of x - y and of y - x."""
     if m.exact or (isinstance(y, float) and y == 0.0):
         return m.sigmoid(x - y if m.exact else x), m.sigmoid(y - x if m.exact else -x)
-    # x - y is rounded, which alone costs up to 370 ulp. What was lost is found (Knuth, The Art of Computer Programming
-    # 2, 4.2.2) and put into the linear term of the Taylor series.
-    gap = x - y
-    back = gap - x
-    lost = m.where(m.less(m.abs(gap), m.inf), (x - (gap - back)) - (y + back), 0.0)
+    gap, lost = _difference(m, x, y)
     first, second = m.sigmoid(gap), m.sigmoid(-gap)
     change = lost * (first * second)
     return first + change, second - change
+
+
+def _difference(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """The difference x - y, and what its rounding lost (Knuth, The Art of Computer Programming 2, 4.2.2).
+
+    Of an exponential, what was lost is up to 370 ulp, and the linear term of the Taylor series gives it back.
+    """
+    gap = x - y
+    back = gap - x
+    return gap, m.where(m.less(m.abs(gap), m.inf), (x - (gap - back)) - (y + back), 0.0)
+
+
+def _exp_of_difference(m: Any, x: Any, y: Any) -> Any:
+    gap, lost = _difference(m, x, y)
+    power = m.exp(gap)
+    return power + power * m.held(lost)
 
 
 @rule("density", "\\sigma'\\left({x} - {y}\\right)", REAL, REAL, table=AUXILIARY,
