@@ -216,3 +216,13 @@ def test_mean_variance_and_norm_are_those_of_numpy_and_say_what_they_need() -> N
         microgrid.mean([])
     with pytest.raises(InvalidValueError, match="needs more than 1 numbers, not 1"):
         microgrid.var([1.0], ddof=1)
+
+
+def test_gamma_is_infinite_where_it_overflows_and_nan_at_a_pole() -> None:
+    large = Value(1e3)
+    assert (microgrid.gamma(large).data, *microgrid.gamma(large).partials) == (math.inf, math.inf)
+    assert [microgrid.gamma(x) for x in (172.0, 746.0, 1e308, math.inf)] == [math.inf] * 4
+    assert math.isnan(microgrid.gamma(-3.0))
+    assert math.isnan(microgrid.gamma(-1e3))
+    assert microgrid.gamma(-1000.5) == 0.0
+    assert microgrid.gamma(171.5) == pytest.approx(math.gamma(171.5), rel=1e-15)

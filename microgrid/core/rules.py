@@ -140,8 +140,9 @@ def pow(m: Any) -> Pair:
         slopes = _power_slope(m, out, x, y), out * m.log(base)
         # At 0 the parts of a further derivative are 0 or infinite, and the largest of them is the limit of all.
         limits = m.held(y) * m.power_at_0(0.0, x, y - 1.0), m.power_at_0(1.0, x, y)
-        is_root = m.less(0.0, m.where(m.equal(x, 0.0), y, 0.0))
-        return m.where(is_root, limits[0], slopes[0]), m.where(is_root, limits[1], slopes[1])
+        is_0, is_root = m.equal(x, 0.0), m.less(0.0, y)
+        by_x, by_y = [m.where(is_root, limit, slope) for limit, slope in zip(limits, slopes, strict=True)]
+        return m.where(is_0, by_x, slopes[0]), m.where(is_0, by_y, slopes[1])
 
     return m.pow, partials
 
@@ -1035,7 +1036,9 @@ def beta(m: Any) -> Pair:
             return m.gamma(x) * m.gamma(y) / m.gamma(x + y)
         is_near = m.less(x + y, 20.0)  # beyond, the factors would overflow
         near, other = m.where(is_near, x, 1.0), m.where(is_near, y, 1.0)
-        product = m.gamma(near) / m.gamma(near + other) * m.gamma(other)
+        both, rounded = near + other, m.held(_sum_error(m, near, other))
+        slope = m.log(both + 0.5) - 1.0 / both  # of lgamma, to three digits: what the rounding of the sum costs
+        product = m.gamma(near) / m.gamma(both) * m.gamma(other) * (1.0 - rounded * slope)
         valid = m.where(m.less(0.0, m.minimum(x, y)), product, m.inf - m.inf)
         return m.where(is_near, valid, m.exp(m.betaln(x, y)))
 
@@ -1184,7 +1187,7 @@ def logsumexp(m: Any) -> Pair:
         """
         shift = m.where(m.less(m.abs(peak), m.inf), peak, 0.0)
         shift = m.held(shift) if holds_shift else shift
-        weights = m.each((_exp_of_difference(m, x, shift) if holds_shift else m.exp(x - shift)) for x in xs)
+        weights = m.each((m.exp_of_difference(x, shift) if holds_shift else m.exp(x - shift)) for x in xs)
         top = m.total(m.where(m.equal(x, peak), w, 0.0) for x, w in zip(xs, weights, strict=True))
         rest = m.total(m.where(m.equal(x, peak), 0.0, w) for x, w in zip(xs, weights, strict=True))
         return weights, top, rest
@@ -1234,14 +1237,18 @@ def either(m: Any) -> Pair:
 
 
 @rule("0**", "\\left({y}^{{{z}}} \\ln\\left({y}\\right)^{{{x}}}\\right)", Region(0.0, 3.0, (0.0, 1.0), constant=True),
-      Region(0.0, 0.0), EXPONENT, table=AUXILIARY, summary="The limit of y**z * log(y)**x where y is 0.")  # fmt: skip
+      Region(0.0, 0.0), Region(1.5, 3.0), table=AUXILIARY,
+      summary="The limit of y**z * log(y)**x where y is 0.")  # fmt: skip
 def power_at_0(m: Any) -> Pair:
     def value(n: Any, x: Any, y: Any) -> Any:
+        if m.exact and m.equal(x, 0.0) is False:
+            return m.pow(x, y) * m.pow(m.log(x), n)  # of which nothing is to be known, as it isn't chosen
         powers = m.pow(-m.inf, n)
         return m.where(m.less(0.0, y), 0.0, m.where(m.less(y, 0.0), m.inf * powers, powers))
 
     def partials(out: Any, n: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
-        # By x: y**n log(x)**k / x, or k·log(x)**(k - 1)/x where y is 0; for k = 0 that is 0, with an infinite slope by y.
+        # By x: y times what has one x less, or n·log(x)**(n - 1)/x where y is 0; with n = 0 that is 0, and its slope
+        # by y, 1/x, is infinite as that of a root.
         factor = m.where(m.equal(y, 0.0), -1.0, m.held(y))
         slope = factor * m.power_at_0(n, x, y - 1.0)
         root = m.equal(m.where(m.equal(n, 0.0), y, 1.0), 0.0)
@@ -1491,15 +1498,25 @@ def _difference(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
     Of an exponential, what was lost is up to 370 ulp, and the linear term of the Taylor series gives it back.
     """
-    gap = x - y
-    back = gap - x
-    return gap, m.where(m.less(m.abs(gap), m.inf), (x - (gap - back)) - (y + back), 0.0)
+    return x - y, m.where(m.less(m.abs(x - y), m.inf), _sum_error(m, x, -y), 0.0)
 
 
-def _exp_of_difference(m: Any, x: Any, y: Any) -> Any:
-    gap, lost = _difference(m, x, y)
-    power = m.exp(gap)
-    return power + power * m.held(lost)
+def _sum_error(m: Any, x: Any, y: Any) -> Any:
+    """What the sum x + y loses as it is rounded."""
+    back = (x + y) - x
+    return (x - ((x + y) - back)) + (y - back)
+
+
+@rule("exp", "e^{{{x} - {y}}}", REAL, REAL, table=AUXILIARY, summary="The exponential of x - y.")
+def exp_of_difference(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.exp(x - y)
+        gap, lost = _difference(m, x, y)
+        power = m.exp(gap)
+        return power + power * lost
+
+    return value, lambda out, x, y: (out, -out)
 
 
 @rule("density", "\\sigma'\\left({x} - {y}\\right)", REAL, REAL, table=AUXILIARY,
