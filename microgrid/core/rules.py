@@ -358,7 +358,7 @@ def log1mexp(m: Any) -> Pair:
         # Each of the two forms is accurate on its side of ln 2 (Mächler, Accurately computing log(1 - exp(-|a|))).
         return m.where(m.less(x, 0.7), m.log(-m.expm1(-x)), m.log1p(-m.exp(-x)))
 
-    return value, lambda out, x: (m.exp(-x) / -m.expm1(-x),)
+    return value, lambda out, x: (m.exp(-x) * m.reciprocal(-m.expm1(-x)),)
 
 
 @rule("logsubexp", "\\ln\\left(e^{{{x}}} - e^{{{y}}}\\right)", Region(0.5, 3.0, _TAILS), Region(-3.0, 0.0, _TAILS),
@@ -374,7 +374,8 @@ def logsubexp(m: Any) -> Pair:
 
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         gap = x - y
-        return -1.0 / m.expm1(-gap), m.exp(-gap) / m.expm1(-gap)  # in this form nothing overflows
+        inverse = m.reciprocal(-m.expm1(-gap))
+        return inverse, -m.exp(-gap) * inverse  # in this form nothing overflows
 
     return value, partials
 
@@ -533,10 +534,7 @@ def acosh(m: Any) -> Pair:
     domain="-1 < x < 1",
 )
 def atanh(m: Any) -> Pair:
-    def partials(out: Any, x: Any) -> tuple[Any]:
-        return (1.0 / m.one_minus_square(x),)
-
-    return m.atanh, partials
+    return m.atanh, lambda out, x: (m.reciprocal(m.one_minus_square(x)),)
 
 
 # ---- statistics and learning ----------------------------------------------------------------------------------
@@ -643,7 +641,7 @@ def logit(m: Any) -> Pair:
         if m.exact:
             return (1.0 / (x * (1.0 - x)),)
         middle = x - 0.5  # x·(1 - x) has the derivative (1 - x) - x, which cancels near 1/2
-        return (1.0 / m.where(m.less(m.abs(middle), 0.25), 0.25 - middle * middle, x * (1.0 - x)),)
+        return (m.reciprocal(m.where(m.less(m.abs(middle), 0.25), 0.25 - middle * middle, x * (1.0 - x))),)
 
     return value, partials
 
@@ -753,8 +751,8 @@ def log_ndtr(m: Any) -> Pair:
         is_low = m.less(x, 0.0)
         low, high = m.where(is_low, x, 0.0), m.where(is_low, 0.0, x)
         size = -low
-        place = 1.0 - 8.0 / (m.where(m.less(size, m.inf), size, 1e300) + 4.5)
-        below = size + _polynomial(MILLS, place) / (1.0 + size)  # whose second derivative has nothing to cancel
+        place = 1.0 - 12.0 / (m.where(m.less(size, m.inf), size, 1e300) + 6.0)
+        below = size + _polynomial(MILLS, place) / (2.0 + size)  # whose second derivative has nothing to cancel
         return (m.where(is_low, below, m.half_gauss(high) / m.sqrt(2.0 * m.pi) / m.ndtr(high)),)
 
     return value, partials
@@ -948,7 +946,8 @@ def polygamma(m: Any) -> Pair:
         of_all = _zeta(m, power, below) + sign * _zeta(m, power, 1.0 - below)
         terms = _zeta(m, power, m.where(m.less(y, 0.0), 1.0 - y, y))
         total = m.where(m.less(y, 0.0), of_all - sign * terms, terms)
-        return m.where(m.equal(order, 0.0), m.digamma(y), sign * m.gamma(power) * total)
+        others = m.where(m.less(order, 0.0), m.inf - m.inf, sign * m.gamma(power) * total)
+        return m.where(m.equal(order, 0.0), m.digamma(y), others)
 
     return m.polygamma if m.exact else value, lambda out, x, y: (0.0, m.polygamma(m.rint(x) + 1.0, y))
 
@@ -1296,7 +1295,8 @@ def digamma_gap(m: Any) -> Pair:
         step, first, last = y / start / (start + y), 1.0 / start, 1.0 / (start + y)
         series = _difference_quotient((0.0, *DIGAMMA_FAR), first * first, last * last) * (first + last)
         large = m.log1p(y / start) + step * (0.5 + series)
-        return m.where(m.less(x, 5.0), large + total, large)
+        gap = m.where(m.less(x, 5.0), large + total, large)
+        return m.where(m.less(m.minimum(x, y), 0.0), m.inf - m.inf, gap)
 
     return value, lambda out, x, y: (-m.trigamma_gap(x, y), m.trigamma(x + y))
 
