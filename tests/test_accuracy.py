@@ -65,3 +65,24 @@ def test_at_a_kink_every_way_to_a_second_derivative_gives_the_same(name: str) ->
 
 def test_the_rules_that_are_measured_are_the_table() -> None:
     assert set(RULES) <= set(MEASURED)
+
+
+LIMITS_AT_0: dict[float, dict[float, str]] = {
+    0.5: {-math.inf: "xy yx", math.inf: "xyy yxy xxy yxx"},
+    1.0: {-math.inf: "xy yx", math.inf: "xxy xyx yxx xyy yyx", 0.0: "xx yy yyy"},
+    1.5: {0.0: "xy yx xyy yxy", -math.inf: "xxy xyx yxx", math.inf: "xx"},
+    2.0: {-math.inf: "xxy xyx yxx", 0.0: "xy yy xxx yyy xyy", 2.0: "xx"},
+    3.5: {0.0: "xx xy yx xxy xyx yxx xyy yyx"},
+}
+"""The limits, where x goes to 0, of derivatives of x**y by the letters; for each y."""
+
+
+@pytest.mark.parametrize("y", LIMITS_AT_0)
+def test_the_mixed_derivatives_of_a_power_of_0_are_their_limits(y: float) -> None:
+    rule = RULES["pow"]
+    wanted = {tuple(map("xy".index, name)): limit for limit, names in LIMITS_AT_0[y].items() for name in names.split()}
+    regions = list(rule.regions)
+    for way, run in POINTWISE.items():
+        found = run(rule, Points(regions, [], []), (0.0, y), list(wanted))
+        assert found == {index: wanted[index] for index in found}, way
+    assert on_rows(rule, regions, [(0.0, y)], list(wanted))[0.0, y] == wanted

@@ -524,7 +524,7 @@ def lines_of(rule: Rule, count: int) -> Iterator[tuple[list[float], int, float, 
             moving[0] = False  # its order
         point = [x if moves else float(round(x)) for x, moves in zip(operands, moving, strict=True)]
         for place, region in enumerate(regions):
-            if moving[place]:
+            if moving[place] and region.low < region.high:
                 yield point, place, region.low, region.high
 
 

@@ -118,9 +118,10 @@ def test_the_normal_distribution_keeps_its_digits_in_both_tails() -> None:
             exact = mpmath.ncdf(x)
             assert ulps(microgrid.ndtr(x), float(exact)) <= 4.0
             assert ulps(microgrid.log_ndtr(x), float(mpmath.log(exact))) <= 4.0
-    slopes = microgrid.taylor(microgrid.log_ndtr, -1e6, 2)
-    assert slopes[1] == pytest.approx(1e6, rel=1e-11)
+    slopes = microgrid.taylor(microgrid.log_ndtr, -1e6, 3)
+    assert slopes[1] == pytest.approx(1e6 + 1e-6, rel=1e-15)
     assert 2.0 * slopes[2] == pytest.approx(-1.0, rel=1e-11)
+    assert 6.0 * slopes[3] == pytest.approx(2e-18, rel=1e-11)  # 2/t³, where terms of size t would have to cancel
 
 
 def test_the_beta_function_and_its_derivatives_keep_their_digits_where_operands_differ_in_size() -> None:
@@ -147,6 +148,10 @@ def test_rows_agree_with_scipy() -> None:
         assert compiled(rows) == pytest.approx(function(rows), rel=1e-13, abs=1e-15)
 
 
+def _mills(t: Any) -> Any:
+    return (2 + t) * (mpmath.npdf(t) / mpmath.ncdf(-t) - t)
+
+
 @pytest.mark.parametrize(
     ("table", "reference", "low", "high"),
     [
@@ -158,6 +163,7 @@ def test_rows_agree_with_scipy() -> None:
             -0.5,
             0.5,
         ),
+        ("MILLS", lambda u: _mills(6 * (1 + u) / (1 - u)), -0.999, 0.9),
     ],
 )
 def test_coefficients_are_those_of_the_functions_they_stand_for(
@@ -216,3 +222,27 @@ def test_mean_variance_and_norm_are_those_of_numpy_and_say_what_they_need() -> N
         microgrid.mean([])
     with pytest.raises(InvalidValueError, match="needs more than 1 numbers, not 1"):
         microgrid.var([1.0], ddof=1)
+
+
+def test_gamma_is_infinite_where_it_overflows_and_nan_at_a_pole() -> None:
+    large = Value(1e3)
+    assert (microgrid.gamma(large).data, *microgrid.gamma(large).partials) == (math.inf, math.inf)
+    assert [microgrid.gamma(x) for x in (172.0, 746.0, 1e308, math.inf)] == [math.inf] * 4
+    assert math.isnan(microgrid.gamma(-3.0))
+    assert math.isnan(microgrid.gamma(-1e3))
+    assert microgrid.gamma(-1000.5) == 0.0
+    assert microgrid.gamma(171.5) == pytest.approx(math.gamma(171.5), rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "operands"),
+    [
+        *[("atanh", (2.0,)), ("logit", (-1.0,)), ("logit", (1.5,)), ("log1mexp", (-1.0,)), ("logsubexp", (0.0, 1.0))],
+        *[("betaln", (-0.5, 2.0)), ("beta", (-0.5, 2.0)), ("acosh", (0.5,)), ("asin", (2.0,)), ("erfinv", (2.0,))],
+    ],
+)
+def test_outside_of_its_domain_a_function_has_nan_slopes_beside_its_nan_value(
+    name: str, operands: tuple[float, ...]
+) -> None:
+    node = getattr(microgrid, name)(*map(Value, operands))
+    assert all(map(math.isnan, (node.data, *node.partials)))

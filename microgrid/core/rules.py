@@ -39,6 +39,7 @@ from microgrid.core.coefficients import (
     EULER_MACLAURIN,
     GAMMA_NEAR_2,
     LGAMMA_NEAR_2,
+    MILLS,
     QUANTILE_CENTER,
     QUANTILE_CENTER_BELOW,
     QUANTILE_FAR,
@@ -136,7 +137,12 @@ def pow(m: Any) -> Pair:
         # keeps its nan, and 0**-y its infinity.
         at_0 = m.where(m.equal(x, 0.0), m.where(m.equal(y, 0.0), 1.0, x), x)
         base = m.where(m.equal(out, 0.0), m.where(m.less(x, 0.0), x, 1.0), at_0)
-        return _power_slope(m, out, x, y), out * m.log(base)
+        slopes = _power_slope(m, out, x, y), out * m.log(base)
+        # At 0 the parts of a further derivative are 0 or infinite, and the largest of them is the limit of all.
+        limits = m.held(y) * m.power_at_0(0.0, x, y - 1.0), m.power_at_0(1.0, x, y)
+        is_0, is_root = m.equal(x, 0.0), m.less(0.0, y)
+        by_x, by_y = [m.where(is_root, limit, slope) for limit, slope in zip(limits, slopes, strict=True)]
+        return m.where(is_0, by_x, slopes[0]), m.where(is_0, by_y, slopes[1])
 
     return m.pow, partials
 
@@ -352,7 +358,7 @@ def log1mexp(m: Any) -> Pair:
         # Each of the two forms is accurate on its side of ln 2 (Mächler, Accurately computing log(1 - exp(-|a|))).
         return m.where(m.less(x, 0.7), m.log(-m.expm1(-x)), m.log1p(-m.exp(-x)))
 
-    return value, lambda out, x: (m.exp(-x) / -m.expm1(-x),)
+    return value, lambda out, x: (m.exp(-x) * m.reciprocal(-m.expm1(-x)),)
 
 
 @rule("logsubexp", "\\ln\\left(e^{{{x}}} - e^{{{y}}}\\right)", Region(0.5, 3.0, _TAILS), Region(-3.0, 0.0, _TAILS),
@@ -368,7 +374,8 @@ def logsubexp(m: Any) -> Pair:
 
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         gap = x - y
-        return -1.0 / m.expm1(-gap), m.exp(-gap) / m.expm1(-gap)  # in this form nothing overflows
+        inverse = m.reciprocal(-m.expm1(-gap))
+        return inverse, -m.exp(-gap) * inverse  # in this form nothing overflows
 
     return value, partials
 
@@ -378,7 +385,13 @@ def logsubexp(m: Any) -> Pair:
     Kink("x = 0", "infinite, the limit from both sides", (0.0,), (float("inf"),)),
 ))  # fmt: skip
 def cbrt(m: Any) -> Pair:
-    return m.cbrt, lambda out, x: (1.0 / (3.0 * out * out),)
+    def partials(out: Any, x: Any) -> tuple[Any]:
+        if m.exact:
+            return (1.0 / (3.0 * out * out),)
+        # Not out²: that doubles what out is off by. At 0, where out/x is 0/0, 1/0 stands in.
+        return (m.where(m.equal(x, 0.0), 1.0, out) / (x + 0.0) / 3.0,)
+
+    return m.cbrt, partials
 
 
 @rule("√", "\\sqrt{{{x}}}", POSITIVE,
@@ -521,10 +534,7 @@ def acosh(m: Any) -> Pair:
     domain="-1 < x < 1",
 )
 def atanh(m: Any) -> Pair:
-    def partials(out: Any, x: Any) -> tuple[Any]:
-        return (1.0 / m.one_minus_square(x),)
-
-    return m.atanh, partials
+    return m.atanh, lambda out, x: (m.reciprocal(m.one_minus_square(x)),)
 
 
 # ---- statistics and learning ----------------------------------------------------------------------------------
@@ -631,7 +641,7 @@ def logit(m: Any) -> Pair:
         if m.exact:
             return (1.0 / (x * (1.0 - x)),)
         middle = x - 0.5  # x·(1 - x) has the derivative (1 - x) - x, which cancels near 1/2
-        return (1.0 / m.where(m.less(m.abs(middle), 0.25), 0.25 - middle * middle, x * (1.0 - x)),)
+        return (m.reciprocal(m.where(m.less(m.abs(middle), 0.25), 0.25 - middle * middle, x * (1.0 - x))),)
 
     return value, partials
 
@@ -740,9 +750,9 @@ def log_ndtr(m: Any) -> Pair:
             return (m.exp(-x * x / 2.0) / m.sqrt(2.0 * m.pi) / m.ndtr(x),)
         is_low = m.less(x, 0.0)
         low, high = m.where(is_low, x, 0.0), m.where(is_low, 0.0, x)
-        is_far = m.less(x, -1e50)  # where the derivatives of the quotient overflow
-        quotient = m.sqrt(2.0 / m.pi) / m.erfcx(-m.where(is_far, 0.0, low) / m.sqrt(2.0))
-        below = m.where(is_far, -low, quotient)
+        size = -low
+        place = 1.0 - 12.0 / (m.where(m.less(size, m.inf), size, 1e300) + 6.0)
+        below = size + _polynomial(MILLS, place) / (2.0 + size)  # whose second derivative has nothing to cancel
         return (m.where(is_low, below, m.half_gauss(high) / m.sqrt(2.0 * m.pi) / m.ndtr(high)),)
 
     return value, partials
@@ -791,8 +801,8 @@ def sinc(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         if m.exact:
             return ((m.cos(m.pi * x) - out) / x,)
-        # Below 1 the difference cancels, and its derivatives more so: there, the terms of the power series.
-        is_near = m.less(m.abs(x), 1.0)
+        # Near 0 the difference cancels, and its derivatives more so; near 1 the terms of the power series do.
+        is_near = m.less(m.abs(x), 0.7)
         angle, far = m.pi * m.where(is_near, x, 0.0), m.where(is_near, 1.0, x)
         series = _polynomial(_SINC_SLOPE, angle * angle) * m.pi * angle
         return (m.where(is_near, series, (_circular_of_pi(m, m.cos, x) - out) / far),)
@@ -936,7 +946,8 @@ def polygamma(m: Any) -> Pair:
         of_all = _zeta(m, power, below) + sign * _zeta(m, power, 1.0 - below)
         terms = _zeta(m, power, m.where(m.less(y, 0.0), 1.0 - y, y))
         total = m.where(m.less(y, 0.0), of_all - sign * terms, terms)
-        return m.where(m.equal(order, 0.0), m.digamma(y), sign * m.gamma(power) * total)
+        others = m.where(m.less(order, 0.0), m.inf - m.inf, sign * m.gamma(power) * total)
+        return m.where(m.equal(order, 0.0), m.digamma(y), others)
 
     return m.polygamma if m.exact else value, lambda out, x, y: (0.0, m.polygamma(m.rint(x) + 1.0, y))
 
@@ -961,7 +972,7 @@ def gamma(m: Any) -> Pair:
         of_size = _gamma_of_positive(m, size)
         # The reflection gamma(x)·gamma(1 - x) = pi/sin(pi·x); above 0, gamma(x + 1)/x, which has no sine.
         sine = m.where(m.less(x, 0.0), _circular_of_pi(m, m.sin, x), 1.0)
-        reflected = m.pi / (sine * of_size)
+        reflected = m.pi / (m.where(m.equal(sine, 0.0), m.inf - m.inf, sine) * of_size)
         small = _gamma_of_positive(m, x + 1.0) / x
         return m.where(m.less(x, 0.0), reflected, m.where(m.less(x, 0.5), small, of_size))
 
@@ -975,10 +986,11 @@ def _gamma_of_positive(m: Any, x: Any) -> Any:
         inside = m.less(x, end)
         s, factor = m.where(inside, start, s), m.where(inside, below, factor)
     near = factor * (1.0 + s * _polynomial(GAMMA_NEAR_2, s))
-    base = m.where(m.less(x, 4.5), 4.5, x)
+    base = m.where(m.less(x, 4.5), 4.5, m.where(m.less(200.0, x), 200.0, x))  # from 172 on it overflows
     inverse = 1.0 / base
-    half = m.pow(base, 0.5 * base - 0.25)  # twice, since the power overflows before the result does
-    stirling = 2.5066282746310002 * half * m.exp(-base) * half
+    # A square root of the power, since that overflows before the result does; its exponent is exact.
+    half = m.pow(base, 0.5 * base)
+    stirling = 2.5066282746310002 * (half / m.sqrt(base)) * m.exp(-base) * half
     far = stirling * m.exp(inverse * _polynomial(STIRLING, inverse * inverse))
     result = m.where(m.less(x, 4.5), near, far)
     is_factorial = m.less(x, m.where(m.equal(x, m.floor(x)), 19.0, 0.0))
@@ -1023,7 +1035,9 @@ def beta(m: Any) -> Pair:
             return m.gamma(x) * m.gamma(y) / m.gamma(x + y)
         is_near = m.less(x + y, 20.0)  # beyond, the factors would overflow
         near, other = m.where(is_near, x, 1.0), m.where(is_near, y, 1.0)
-        product = m.gamma(near) / m.gamma(near + other) * m.gamma(other)
+        both, rounded = near + other, m.held(_sum_error(m, near, other))
+        slope = m.log(both + 0.5) - 1.0 / both  # of lgamma, to three digits: what the rounding of the sum costs
+        product = m.gamma(near) / m.gamma(both) * m.gamma(other) * (1.0 - rounded * slope)
         valid = m.where(m.less(0.0, m.minimum(x, y)), product, m.inf - m.inf)
         return m.where(is_near, valid, m.exp(m.betaln(x, y)))
 
@@ -1172,7 +1186,7 @@ def logsumexp(m: Any) -> Pair:
         """
         shift = m.where(m.less(m.abs(peak), m.inf), peak, 0.0)
         shift = m.held(shift) if holds_shift else shift
-        weights = m.each(m.exp(x - shift) for x in xs)
+        weights = m.each((m.exp_of_difference(x, shift) if holds_shift else m.exp(x - shift)) for x in xs)
         top = m.total(m.where(m.equal(x, peak), w, 0.0) for x, w in zip(xs, weights, strict=True))
         rest = m.total(m.where(m.equal(x, peak), 0.0, w) for x, w in zip(xs, weights, strict=True))
         return weights, top, rest
@@ -1221,6 +1235,27 @@ def either(m: Any) -> Pair:
     return value, partials
 
 
+@rule("0**", "\\left({y}^{{{z}}} \\ln\\left({y}\\right)^{{{x}}}\\right)", Region(0.0, 3.0, (0.0, 1.0), constant=True),
+      Region(0.0, 0.0), Region(1.5, 3.0), table=AUXILIARY,
+      summary="The limit of y**z * log(y)**x where y is 0.")  # fmt: skip
+def power_at_0(m: Any) -> Pair:
+    def value(n: Any, x: Any, y: Any) -> Any:
+        if m.exact and m.equal(x, 0.0) is False:
+            return m.pow(x, y) * m.pow(m.log(x), n)  # of which nothing is to be known, as it isn't chosen
+        powers = m.pow(-m.inf, n)
+        return m.where(m.less(0.0, y), 0.0, m.where(m.less(y, 0.0), m.inf * powers, powers))
+
+    def partials(out: Any, n: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        # By x: y times what has one x less, or n·log(x)**(n - 1)/x where y is 0; with n = 0 that is 0, and its slope
+        # by y, 1/x, is infinite as that of a root.
+        factor = m.where(m.equal(y, 0.0), -1.0, m.held(y))
+        slope = factor * m.power_at_0(n, x, y - 1.0)
+        root = m.equal(m.where(m.equal(n, 0.0), y, 1.0), 0.0)
+        return 0.0, m.where(root, m.cbrt(y), slope), m.power_at_0(n + 1.0, x, y)
+
+    return value, partials
+
+
 @rule("σ'", "{x} \\cdot \\sigma\\left(-{y}\\right)", CONSTANT, REAL, table=AUXILIARY,
       summary="The slope of the logistic function at y, given its output x.")  # fmt: skip
 def logistic_slope(m: Any) -> Pair:
@@ -1260,7 +1295,8 @@ def digamma_gap(m: Any) -> Pair:
         step, first, last = y / start / (start + y), 1.0 / start, 1.0 / (start + y)
         series = _difference_quotient((0.0, *DIGAMMA_FAR), first * first, last * last) * (first + last)
         large = m.log1p(y / start) + step * (0.5 + series)
-        return m.where(m.less(x, 5.0), large + total, large)
+        gap = m.where(m.less(x, 5.0), large + total, large)
+        return m.where(m.less(m.minimum(x, y), 0.0), m.inf - m.inf, gap)
 
     return value, lambda out, x, y: (-m.trigamma_gap(x, y), m.trigamma(x + y))
 
@@ -1280,11 +1316,33 @@ def trigamma_gap(m: Any) -> Pair:
         large = step * _difference_quotient((0.0, 1.0, 0.5, *odd), first, last)
         return m.where(m.less(x, 5.0), large + total, large)
 
-    def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
-        above = m.polygamma(2.0, x + y)
-        return m.polygamma(2.0, x) - above, -above
+    return value, lambda out, x, y: (m.polygamma_gap(2.0, x, y), -m.polygamma(2.0, x + y))
 
-    return value, partials
+
+@rule("Δψₓ", "\\left(\\psi^{{({x})}}\\left({y}\\right) - \\psi^{{({x})}}\\left({y} + {z}\\right)\\right)",
+      Region(2.6, 3.4, (2.0, 4.0), constant=True), MODERATE, MODERATE, table=AUXILIARY,
+      summary="The difference polygamma(x, y) - polygamma(x, y + z).")  # fmt: skip
+def polygamma_gap(m: Any) -> Pair:
+    def value(n: Any, x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.polygamma(n, x) - m.polygamma(n, x + y)
+        # The differences of the terms of zeta's sum, each as a factor of the first, which is never 1 - 1.
+        power, sign = n + 1.0, 1.0 - 4.0 * (n / 2.0 - m.floor(n / 2.0))
+        starts = [x + float(k) for k in range(9)]
+        total = m.total([-m.pow(s, -power) * m.expm1(-power * m.log1p(y / s)) for s in starts])
+        far = x + 9.0
+        inverse, step = 1.0 / far, m.log1p(y / far)
+        first, one, two = -m.expm1((1.0 - power) * step), -m.expm1(-step), -m.expm1(-2.0 * step)
+        gap = first + (1.0 - first) * one
+        rest, term = first / (power - 1.0) + 0.5 * inverse * gap, power * inverse * inverse
+        gap = gap + (1.0 - gap) * one
+        for k, coefficient in enumerate(EULER_MACLAURIN, start=1):
+            rest = rest + coefficient * term * gap
+            term = term * ((power + (2.0 * k - 1.0)) * inverse) * ((power + 2.0 * k) * inverse)
+            gap = gap + (1.0 - gap) * two
+        return -sign * m.gamma(power) * (total + m.pow(far, 1.0 - power) * rest)
+
+    return value, lambda out, n, x, y: (0.0, m.polygamma_gap(n + 1.0, x, y), -m.polygamma(n + 1.0, x + y))
 
 
 def _difference_quotient(coefficients: tuple[float, ...], x: Any, y: Any) -> Any:
@@ -1301,12 +1359,17 @@ _TO_26_BITS = 1.5 * 2.0**31  # added and subtracted, it rounds to a multiple of 
 
 @rule("gauss", "e^{{-{x}^2}}", REAL, table=AUXILIARY, summary="The Gauss function exp(-x**2).")
 def gauss(m: Any) -> Pair:
-    return lambda x: _gauss(m, x, 1.0, 28.0), lambda out, x: (-2.0 * (x * out),)  # in this order 0 for x = 1e308
+    return lambda x: _gauss(m, x, 1.0, 28.0), lambda out, x: (-2.0 * _within(m, x) * out,)
 
 
 @rule("gauss", "e^{{-{x}^2/2}}", REAL, table=AUXILIARY, summary="The Gauss function exp(-x**2/2).")
 def half_gauss(m: Any) -> Pair:
-    return lambda x: _gauss(m, x, 0.5, 39.0), lambda out, x: (-(x * out),)
+    return lambda x: _gauss(m, x, 0.5, 39.0), lambda out, x: (-_within(m, x) * out,)
+
+
+def _within(m: Any, x: Any) -> Any:
+    """The factor x of a slope, where the Gauss function is not 0: beyond, powers of x would overflow beside it."""
+    return x if m.exact else m.where(m.less(m.abs(x), 1e3), x, 1.0)
 
 
 def _gauss(m: Any, x: Any, factor: float, end: float) -> Any:
@@ -1424,14 +1487,36 @@ def _shares(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """The logistic function of x - y and of y - x."""
     if m.exact or (isinstance(y, float) and y == 0.0):
         return m.sigmoid(x - y if m.exact else x), m.sigmoid(y - x if m.exact else -x)
-    # x - y is rounded, which alone costs up to 370 ulp. What was lost is found (Knuth, The Art of Computer Programming
-    # 2, 4.2.2) and put into the linear term of the Taylor series.
-    gap = x - y
-    back = gap - x
-    lost = m.where(m.less(m.abs(gap), m.inf), (x - (gap - back)) - (y + back), 0.0)
+    gap, lost = _difference(m, x, y)
     first, second = m.sigmoid(gap), m.sigmoid(-gap)
     change = lost * (first * second)
     return first + change, second - change
+
+
+def _difference(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """The difference x - y, and what its rounding lost (Knuth, The Art of Computer Programming 2, 4.2.2).
+
+    Of an exponential, what was lost is up to 370 ulp, and the linear term of the Taylor series gives it back.
+    """
+    return x - y, m.where(m.less(m.abs(x - y), m.inf), _sum_error(m, x, -y), 0.0)
+
+
+def _sum_error(m: Any, x: Any, y: Any) -> Any:
+    """What the sum x + y loses as it is rounded."""
+    back = (x + y) - x
+    return (x - ((x + y) - back)) + (y - back)
+
+
+@rule("exp", "e^{{{x} - {y}}}", REAL, REAL, table=AUXILIARY, summary="The exponential of x - y.")
+def exp_of_difference(m: Any) -> Pair:
+    def value(x: Any, y: Any) -> Any:
+        if m.exact:
+            return m.exp(x - y)
+        gap, lost = _difference(m, x, y)
+        power = m.exp(gap)
+        return power + power * lost
+
+    return value, lambda out, x, y: (out, -out)
 
 
 @rule("density", "\\sigma'\\left({x} - {y}\\right)", REAL, REAL, table=AUXILIARY,

@@ -19,6 +19,7 @@ __all__ = ["DIGITS", "Difference", "at_random_points", "on_borders"]
 
 DIGITS = (50, 100)  # the two precisions
 _POINTS = 12  # points at which both sides are compared
+_POINTS_OF_BORDER = 4  # of all signs: on a part of it, neither side may have a value
 _TRIES = 200  # random points, some of which may lie outside of the functions' domain
 _AGREED = 30  # digits that have to be equal
 
@@ -90,12 +91,13 @@ def _points_on(
         symbol = symbols[leaf]
         if symbol not in border.free_symbols or not border.is_polynomial(symbol) or sympy.degree(border, symbol) != 1:
             continue
-        point: dict[Value, Any] = {node: _coordinate(draw, 0.9, node in claim.positive) for node in claim.names}
-        rest = border.xreplace({symbols[node]: sympy.Rational(x) for node, x in point.items() if node is not leaf})
-        slope, height = rest.coeff(symbol, 1), rest.coeff(symbol, 0)
-        solution = -height / slope if slope != 0 else sympy.nan
-        if solution.is_Rational and not (leaf in claim.positive and solution <= 0):
-            yield point | {leaf: Fraction(int(solution.p), int(solution.q))}
+        for _ in range(_POINTS_OF_BORDER):
+            point: dict[Value, Any] = {node: _coordinate(draw, 0.9, node in claim.positive) for node in claim.names}
+            rest = border.xreplace({symbols[node]: sympy.Rational(x) for node, x in point.items() if node is not leaf})
+            slope, height = rest.coeff(symbol, 1), rest.coeff(symbol, 0)
+            solution = -height / slope if slope != 0 else sympy.nan
+            if solution.is_Rational and not (leaf in claim.positive and solution <= 0):
+                yield point | {leaf: Fraction(int(solution.p), int(solution.q))}
 
 
 def _coordinate(draw: random.Random, width: float, positive: bool) -> float:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from microgrid.core.arithmetic import FLOAT, PLAIN
 from microgrid.core.ieee import Ieee
+from microgrid.core.rule import EVERY_RULE, Pair, Rule
 from microgrid.core.source import C, Language, Source, Term
 
 __all__ = [
@@ -198,6 +199,15 @@ class Instructions(Source):
         self._vector_functions = vector_functions or {}
         self._contract = contract
         super().__init__(_LANGUAGE, prefix)
+        for name in self._vector_functions.keys() - _LANGUAGE.calls.keys():
+            setattr(self, name, self._function(name, name))
+
+    def bind(self, rule: Rule) -> Pair:
+        """The rule's value and partials; of a rule with a vector function of its own, that and the partials."""
+        value, partials = super().bind(rule)
+        if rule.name in self._vector_functions and EVERY_RULE.get(rule.name) is rule:
+            value = getattr(self, rule.name)
+        return value, partials
 
     def term(self, text: str) -> Term:
         """A register that exists already, as a number."""

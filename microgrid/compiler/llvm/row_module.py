@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-from microgrid.compiler.llvm import jit
+from microgrid.compiler.llvm import jit, special
 from microgrid.compiler.llvm.instructions import ATTRIBUTES
 from microgrid.compiler.llvm.row_frame import CallFrame, address
 from microgrid.compiler.llvm.row_loop import vector_loops
@@ -45,7 +45,9 @@ class Kernel:
         self.memory_doubles = loops.memory_doubles + spec.sum_doubles
         around = driver(spec, loops)
         declarations = loops.declarations.union(*[routine.declarations() for routine in around])
-        texts = [*sorted(declarations), *loops.functions, *[routine.text() for routine in around], ATTRIBUTES, ""]
+        declarations, functions = special.defined(declarations, spec.width)
+        functions += [*loops.functions, *[routine.text() for routine in around]]
+        texts = [*sorted(declarations), *functions, ATTRIBUTES, ""]
         self.library = jit.build("\n".join(texts), codegen=2 if loops.unroll > 1 else 1)
         pointer, integer = ctypes.c_void_p, ctypes.c_int64
         of_chunks = ctypes.CFUNCTYPE(None, pointer, integer, integer, pointer)

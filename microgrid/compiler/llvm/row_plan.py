@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from microgrid.compiler.llvm import libm
+from microgrid.compiler.llvm import libm, special
 from microgrid.compiler.llvm.builder import Routine
 from microgrid.compiler.llvm.instructions import Instructions, vector_type
 from microgrid.program.program import Program
@@ -110,7 +110,7 @@ class KernelSpec:
     def _options(self, pieces: int) -> dict[str, Any]:
         if self.plan.precise:
             return {"width": self.width}
-        functions = libm.vector_functions(self.width)
+        functions = libm.vector_functions(self.width) | special.symbols()
         return {
             "width": self.width * pieces, "vector_functions": functions, "contract": True, "pieces": pieces,
         }  # fmt: skip
