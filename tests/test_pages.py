@@ -20,6 +20,8 @@ from microgrid import DataError, InvalidValueError, OutputError, Value, logistic
 from microgrid.core.engine import recorder
 from microgrid.core.graph import pullback, topological_order
 from microgrid.core.rules import RULES
+from microgrid.drawing.look import DARK
+from microgrid.pages.mathml import rule_in_mathml
 from microgrid.pages.page import asset, embedded
 from microgrid.pages.picture import shown_number
 
@@ -100,6 +102,35 @@ def test_the_page_is_complete_without_its_script() -> None:
     assert "<style" not in page.picture
 
 
+def test_a_notebook_gets_the_page_an_image_and_plain_text() -> None:
+    page = page_of_the_loss()
+    bundle = page._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "image/png", "text/plain"}
+    assert bundle["image/png"].startswith(b"\x89PNG")
+    assert bundle["text/html"].startswith("<img ")
+    assert page.description.startswith("step through L, 25 nodes; L = 0.8243; y = 0, ∂L/∂y = −0.247; w1 = 0.5, ")
+    assert bundle["text/plain"].splitlines()[1:] == page.description.split("; ")[1:]
+    assert f'alt="{page.description}"' in bundle["text/html"]
+    assert f'aria-label="{page.description}"' in page.picture
+    assert set(page._repr_mimebundle_(include=["text/html"])) == {"text/plain", "text/html"}
+    wide = step_through(
+        microgrid.sum([(microgrid.sin, microgrid.cos)[k % 2](Value(float(k), f"x{k}")) for k in range(200)])
+    )
+    assert "image/png" not in wide._repr_mimebundle_()  # of a side of many thousand pixels
+
+
+def test_the_dark_picture_has_the_colours_of_the_dark_page() -> None:
+    themes = [dict(re.findall(r"--(\w+): (#\w+)", line)) for line in asset("page.css").splitlines() if "--bg:" in line]
+    light, dark, system = [{k: v if len(v) == 7 else "#ffffff" for k, v in theme.items()} for theme in themes]
+    assert dark == system
+    for name in ("bg", "ink", "line", "f", "b", "op", "par", "parline", "dat", "datline", "out", "outline"):
+        assert DARK[light[name]] == dark[name], name
+    page = page_of_the_loss()
+    colours = set(re.findall("#[0-9a-f]{6}", page.dark_picture))
+    assert colours <= set(DARK.values())
+    assert ">fill=&quot;#1f2933<" in step_through(Value(1.0, 'fill="#1f2933') * 2.0).dark_picture
+
+
 def test_a_page_asks_for_nothing_outside_and_stays_small() -> None:
     html = page_of_the_loss().html
     assert len(html.encode()) < 150_000
@@ -147,41 +178,89 @@ def test_the_pages_numbers_are_written_as_pythons() -> None:
 # ---- stepping -------------------------------------------------------------------------------------------------
 
 
+WALK = """() => {
+  const texts = (key) => Object.fromEntries([...document.querySelectorAll(`svg.g [data-${key}]`)]
+    .filter((e) => e.getClientRects().length).map((e) => [e.dataset[key], e.firstChild?.data ?? ""]));
+  const say = document.getElementById("say"), steps = [];
+  document.getElementById("first").click();
+  for (let step = 0; step <= +document.getElementById("step").max; step++) {
+    if (step) document.getElementById("next").click();
+    const places = [...document.querySelectorAll("svg.wide ellipse")].map((e) => e.getBoundingClientRect());
+    const tall = say.offsetHeight;
+    steps.push({ say: say.textContent, v: texts("v"), g: texts("g"), places: JSON.stringify(places), tall });
+  }
+  return steps;
+}"""
+"""What the page shows at each of its steps."""
+
+
 @needs_chromium
-def test_each_step_shows_what_python_has_and_nothing_before_its_time(browser: Any, tmp_path: Path) -> None:
+def test_each_step_shows_what_python_has_and_nothing_before_its_time_at_the_same_place(
+    browser: Any, tmp_path: Path
+) -> None:
     graph = loss_of_a_sample().loss
     order = topological_order(graph)
     place = {node: str(index) for index, node in enumerate(order)}
     operations = [node for node in order if node.op is not None]
+    uses = {node: sum([child.parents.count(node) for child in operations]) for node in order}
     tab = opened(browser, page_of_the_loss(), tmp_path)
-    tab.click("#first")
-    for step in range(2 * len(operations) + 3):
-        assert f"step {step} of {2 * len(operations) + 2}" in tab.inner_text("#say")
+    walked = tab.evaluate(WALK)
+    assert len(walked) == 2 * len(operations) + 3
+    for step, seen in enumerate(walked):
+        assert f"step {step} of {2 * len(operations) + 2} " in seen["say"]
         computed = operations[:step]
         handed = operations[::-1][: max(step - len(operations) - 1, 0)]
         arrived: dict[Value, list[float]] = {graph: [1.0]} if step > len(operations) else {}
         for node in handed:
             for parent, partial in zip(node.parents, node.partials, strict=True):
                 arrived.setdefault(parent, []).append(partial * total(arrived[node]))
-        values = numbers(tab, "v")
         wanted = {place[n]: shown_number(n.data) for n in order if n.op is None or n in computed}
+        values = seen["v"]
         assert {k: v for k, v in values.items() if v} == {k: v for k, v in wanted.items() if k in values}
-        uses = {node: sum([child.parents.count(node) for child in operations]) for node in order}
-        for key, text in numbers(tab, "g").items():
+        for key, text in seen["g"].items():
             node = order[int(key)]
             terms = arrived.get(node, [])
             more = " + …" if terms and node is not graph and len(terms) < uses[node] else ""
             assert text == (shown_number(total(terms)) + more if terms else "")
         if step > len(operations) + 1 and step < 2 * len(operations) + 2:
             node = handed[-1]
-            said = tab.inner_text("#say")
             for parent, partial in zip(node.parents, node.partials, strict=True):
                 if not parent.is_constant:
                     incoming = total(arrived[node])
-                    factors = f"{shown_number(incoming)} × {shown_number(partial)}"
-                    assert f"to {parent.name}: {factors} = {shown_number(incoming * partial)}" in said
-        tab.click("#next") if step < 2 * len(operations) + 2 else None
+                    product = f"{shown_number(incoming)}×{shown_number(partial)}={shown_number(incoming * partial)}"
+                    assert f"to {parent.name}: {product}" in seen["say"]
+    assert len({seen["places"] for seen in walked}) == 1
+    heights = {seen["tall"] for seen in walked}
+    assert max(heights) - min(heights) <= 24
     assert tab.faults == []
+
+
+@needs_chromium
+def test_equations_are_mathml_in_the_names_of_the_operands(browser: Any, tmp_path: Path) -> None:
+    x, n = Value(0.5, "x"), Value(2.0, "<b>")
+    tab = opened(browser, step_through(named(sigmoid(named(x - n, "x - n")) / x, "q")), tmp_path)
+    said = [step["say"] for step in tab.evaluate(WALK)]
+    assert "∂(x - n)∂x=1, ∂(x - n)∂(<b>)=−1" in said[1]
+    assert "= sigmoid(x - n = −1.5) = 11+e−(x - n) = 0.1824" in said[2]
+    assert "∂q∂x=−σ(x - n)x2=−0.7297" in said[3]
+    assert "the sum over its paths: ∂q∂x=−0.7297+0.2983=−0.4314" in said[7]
+    tab.click("#back")
+    assert tab.locator("#say math mfrac").count() == 1
+    assert tab.faults == []
+
+
+def test_every_rules_formulas_are_written_in_mathml() -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    for rule in RULES.values():
+        for text in rule_in_mathml(rule):
+            ElementTree.fromstring(f"<math>{text}</math>".replace("&#x2061;", ""))
+    assert rule_in_mathml(RULES["div"])[2] == (
+        "<mfrac><mrow><mo>−</mo><mi>x</mi></mrow><msup><mi>y</mi><mn>2</mn></msup></mfrac>"
+    )
+    assert rule_in_mathml(RULES["tanh"])[1].startswith("<mrow><mn>1</mn><mo>−</mo><msup>")
+    assert "otherwise" in rule_in_mathml(RULES["relu"])[1]
+    assert rule_in_mathml(RULES["sum"]) == []
 
 
 @needs_chromium
@@ -211,22 +290,6 @@ def test_keys_clicks_links_and_the_slider_go_to_steps(browser: Any, tmp_path: Pa
     tab.wait_for_function("!document.getElementById('say').textContent.includes('step 16 ')", timeout=4000)
     assert tab.inner_text("#play") == "pause"
     assert tab.faults == []
-
-
-@pytest.mark.trials
-@needs_chromium
-def test_the_layout_never_moves_between_steps(browser: Any, tmp_path: Path) -> None:
-    tab = opened(browser, page_of_the_loss(), tmp_path)
-    places = (
-        "() => JSON.stringify([...document.querySelectorAll('svg.wide ellipse')].map(e => e.getBoundingClientRect()))"
-    )
-    heights = set()
-    first = tab.evaluate(places)
-    for step in range(33):
-        tab.evaluate(f"location.hash = '#step={step}'")
-        assert tab.evaluate(places) == first
-        heights.add(tab.evaluate("document.getElementById('say').offsetHeight"))
-    assert max(heights) - min(heights) <= 24
 
 
 # ---- moving ---------------------------------------------------------------------------------------------------

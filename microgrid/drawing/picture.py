@@ -13,7 +13,7 @@ from microgrid.layout import NARROW, Layout, lay_out
 __all__ = ["LARGEST", "PAGE", "Picture"]
 
 LARGEST = 300
-"""The most nodes in the package's own layout, which takes half a second for them; Graphviz places those of larger drawings."""
+"""The most nodes in the package's own layout: half a second. Graphviz places the nodes of larger drawings."""
 
 PAGE, COLUMN, PHONE = 900.0, 740.0, 390.0
 """The widths of a page, of a notebook's column beside a side bar, and of a phone, in pixels."""

@@ -12,8 +12,7 @@ from typing import Any
 from microgrid.core.changes import check_unchanged
 from microgrid.core.engine import Value
 from microgrid.core.graph import pullback
-from microgrid.core.plain_text import derivatives
-from microgrid.core.rule import EVERY_RULE, Rule
+from microgrid.core.rule import Rule
 from microgrid.drawing.contents import short_formula
 from microgrid.drawing.excerpt import excerpt
 from microgrid.drawing.figure import with_constants
@@ -22,7 +21,7 @@ from microgrid.util.labels import number, one_line, shortened
 from microgrid.util.roles import listed
 from microgrid.util.wording import counted
 
-__all__ = ["Recorded", "nodes_of", "read", "slopes_of"]
+__all__ = ["Recorded", "nodes_of", "read"]
 
 _MOST, _MOST_IN_PART = 5000, 150  # nodes that are shown whole, and of a larger graph
 _LONGEST = 500  # characters of a name
@@ -157,11 +156,3 @@ def _symbols(
             shown.append(tuple([edge for edge in edges if not order[parents[index][edge]].is_constant]))
         symbols.append(shortened(symbol, 18))
     return symbols, shown
-
-
-def slopes_of(rule: Rule) -> list[str]:
-    """The formulas of a rule's local derivatives, one for each operand; none where they are long."""
-    if rule.name not in EVERY_RULE or EVERY_RULE[rule.name] is not rule or rule.arity is None:
-        return []
-    texts = derivatives(rule)
-    return texts if max(map(len, texts), default=99) <= 24 else []

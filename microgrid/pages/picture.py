@@ -7,21 +7,23 @@ group, ``data-v`` its value, ``data-g`` its gradient, ``data-e`` an edge and ``d
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from microgrid.drawing.look import BACKWARD, FORWARD, INK, LINE, ROLES, SOFT
+from microgrid.drawing.look import BACKWARD, DARK, FORWARD, INK, LINE, ROLES, SOFT
 from microgrid.layout import Box, Edge, Group, Label, Layout, Node, lay_out
 from microgrid.pages.graph import Recorded
 from microgrid.pages.layers import Layer, contracted, surroundings
 from microgrid.pages.quick import lay_out_quickly
 from microgrid.util.labels import number
 
-__all__ = ["Placed", "laid_out", "shown_number", "svg"]
+__all__ = ["Placed", "in_the_dark", "laid_out", "shown_number", "size_of", "svg"]
 
 _BACKGROUND = "#ffffff"
-_ROOM_ON_NODE, _ROOM_ON_EDGE = "-0.0000", "-0.000"  # what is kept free for numbers that change
+_HALO = f' paint-order="stroke" stroke="{_BACKGROUND}" stroke-width="5"'  # an edge ends before its number
+_ROOM_ON_NODE, _ROOM_ON_EDGE = "−0.0000", "−0.000"  # what is kept free for numbers that change
 _DIGITS_ON_EDGE = 3
 _MOST_WITH_SHORT_EDGES = 70  # the layout that keeps edges short takes seconds beyond a hundred nodes
 _ARROW = {"right": "◂", "down": "▴"}
@@ -124,6 +126,17 @@ def svg(graph: Recorded, placed: Placed, title: str, hidden: Collection[str] = (
     return "\n".join([head, background, *_Picture(graph, placed, hidden).parts(), "</svg>"])
 
 
+def size_of(picture: str) -> tuple[float, float]:
+    """The width and the height of a picture, in pixels."""
+    found = re.search(r'width="([\d.e+]+)" height="([\d.e+]+)"', picture)
+    return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+
+
+def in_the_dark(picture: str) -> str:
+    """The picture in the colours of the page's dark theme."""
+    return re.sub(r'(?<=(?:fill|roke)=")#[0-9a-f]{6}(?=")', lambda colour: DARK[colour[0]], picture)
+
+
 class _Picture:
     def __init__(self, graph: Recorded, placed: Placed, hidden: Collection[str]) -> None:
         self.graph, self.hidden = graph, hidden
@@ -173,7 +186,7 @@ class _Picture:
             return ""
         number = shown_number(self.graph.partials[node][edge], _DIGITS_ON_EDGE)
         text = _ARROW[self.layout.direction] + self._unless_hidden(f"d{node}.{edge}", number)
-        return _text("pt", label.x, label.y, label.size, label.anchor, BACKWARD, text, f'data-d="{node}.{edge}"')
+        return _text("pt", label.x, label.y, label.size, label.anchor, BACKWARD, text, f'data-d="{node}.{edge}"{_HALO}')
 
     def _node(self, box: Box, labels: Sequence[Label]) -> str:
         graph, node = self.graph, self.drawn[box.node]

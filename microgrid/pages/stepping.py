@@ -13,7 +13,7 @@ from microgrid.core.engine import Value
 from microgrid.errors import DataError
 from microgrid.pages.graph import Recorded, nodes_of, read
 from microgrid.pages.layers import layers_of
-from microgrid.pages.page import Page, assemble, numbers_table
+from microgrid.pages.page import Page, assemble, in_words, numbers_table
 from microgrid.pages.picture import laid_out, svg
 from microgrid.pages.samples import Samples, samples_of
 from microgrid.pages.tasks import described, hidden_by, proposed
@@ -177,14 +177,14 @@ def page_of(graph: Recorded, title: str, data: Mapping[str, Any] = MappingProxyT
     told = escape(note) if graph.runs else _frozen(graph)
     below = numbers_table(graph) if len(graph.order) <= _LARGEST_IN_TABLE and not only else ""
     html = assemble(graph, pictures, heading, data=data, note=told, below=below)
-    return Page(html, first, heading)
+    return Page(html, first, heading, in_words(graph, heading, hidden))
 
 
 def _pictures(
     graph: Recorded, title: str, groups: Sequence[tuple[str, Collection[int]]], hidden: Collection[str]
 ) -> tuple[str, str]:
     """The graph laid out for three widths, and the picture for the widest."""
-    told = f"the graph of {title}, {counted(graph.total, 'node')}"
+    told = in_words(graph, title, hidden)
     closed = layers_of(graph) if len(graph.order) > _MOST_FOR_EACH_WIDTH else []
     widest = laid_out(graph, _WIDTHS["wide"], groups, closed=closed)
     first = svg(graph, widest, told, hidden)
