@@ -141,6 +141,16 @@ def test_a_wide_graph_is_cut_where_a_single_value_crosses_and_the_value_stands_a
     assert all([node > again[0].node for node in below])
 
 
+def test_a_value_that_crossed_before_is_still_there_for_a_branch_that_needs_it_later() -> None:
+    nodes = chain(10)
+    nodes += [operation("cos", index) for index in range(10, 21)]
+    nodes += [leaf("y"), *[operation("exp", index) for index in range(22, 33)]]
+    nodes.append(operation("×", 21, 33))
+    layout = lay_out(nodes, width=650)
+    assert sorted([box.node for box in layout.boxes if not box.again]) == list(range(len(nodes)))
+    assert_sound(layout)
+
+
 def test_what_crosses_in_several_values_is_not_cut() -> None:
     nodes = [leaf("x"), *[operation("×", index, 0) for index in range(15)]]
     assert lay_out(nodes, width=650).rows == 1

@@ -775,6 +775,44 @@ def test_a_graph_that_is_too_large_shows_what_is_near_the_output(browser: Any, t
     assert "and 5,996 operands" in step_through(wide).html
 
 
+@needs_chromium
+def test_a_large_graph_is_in_tiles_that_are_right_when_they_come_into_view(browser: Any, tmp_path: Path) -> None:
+    w = Value(0.5, "w")
+    terms = [(microgrid.sin if k % 2 else microgrid.cos)(w * Value(k / 64, f"x{k}")) for k in range(120)]
+    total = named(microgrid.sum(terms), "total")
+    order = topological_order(total)
+    page = step_through(total)
+    assert 4 < page.html.count('<div class="tile"') < 20
+    for node in order:
+        assert f">{shown_number(node.data)}<" in page.html.partition("<script")[0]
+    assert page.picture.count("<svg") == 1
+    tab = opened(browser, page, tmp_path)
+    tab.wait_for_function("document.querySelector('.n.output').getBoundingClientRect().top < 700")  # it opens there
+    inner = [node for node in order if node.op]
+    tab.evaluate(f"location.hash = '#step={inner.index(terms[7]) + 1}'")
+    at = f".tile [data-n='{order.index(terms[7])}']"
+    tab.wait_for_function(f"document.querySelector(\"{at}\").classList.contains('current')")
+    box = tab.locator(at).first.bounding_box()
+    assert 0 < box["y"] < 800
+    lit = tab.locator(".tile .lit.forward")
+    assert lit.get_attribute("d").count("M") == 1  # the one edge to it
+    assert (
+        tab.locator(f".tile [data-v='{order.index(terms[100])}']").first.text_content() != ""
+    )  # not seen, not emptied
+    tab.click("[data-mode=move]")
+    tab.evaluate("() => { const r = document.querySelector('[data-leaf] input'); r.value = 1; r.oninput() }")
+    far = tab.locator(f".tile [data-n='{order.index(terms[100])}'][role]").first
+    far.scroll_into_view_if_needed()
+    wanted = shown_number(math.cos(100 / 64))
+    tab.wait_for_function(
+        "([at, wanted]) => document.querySelector(at).textContent.includes(wanted)",
+        arg=[f".tile [data-n='{order.index(terms[100])}']", wanted],
+        timeout=5000,
+    )
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert tab.faults == []
+
+
 @pytest.mark.trials
 @pytest.mark.parametrize("shape", ["chain", "wide"])
 def test_a_million_nodes_are_summarised(shape: str) -> None:

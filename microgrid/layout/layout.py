@@ -127,6 +127,8 @@ def _cut(nodes: Sequence[Node], part: Collection[int], again: int | None) -> tup
         if node == again or not nodes[node].parents:
             continue
         before = _ancestors(nodes, node, again)
+        if again is not None and again not in before:
+            continue  # the value that crossed before is still needed after
         if all([uses[member] <= before for member in before if member != node]):
             longest = max(depth[node], depth[output] - depth[node] + 1)
             if longest <= least:

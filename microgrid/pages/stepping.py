@@ -14,7 +14,7 @@ from microgrid.errors import DataError
 from microgrid.pages.graph import Recorded, nodes_of, read
 from microgrid.pages.layers import layers_of
 from microgrid.pages.page import Page, assemble, in_words, numbers_table
-from microgrid.pages.picture import laid_out, svg
+from microgrid.pages.picture import laid_out, svg, svg_in_tiles
 from microgrid.pages.samples import Samples, samples_of
 from microgrid.pages.tasks import described, hidden_by, proposed
 from microgrid.pages.training import plate, run_of, training_data
@@ -188,7 +188,9 @@ def _pictures(
     closed = layers_of(graph) if len(graph.order) > _MOST_FOR_EACH_WIDTH else []
     widest = laid_out(graph, _WIDTHS["wide"], groups, closed=closed)
     first = svg(graph, widest, told, hidden)
-    if widest.layout.width > 1.6 * _WIDTHS["wide"] or len(widest.items) > _MOST_FOR_EACH_WIDTH:
+    if widest.is_large:
+        marked = [svg_in_tiles(graph, widest, hidden)]
+    elif widest.layout.width > 1.6 * _WIDTHS["wide"] or len(widest.items) > _MOST_FOR_EACH_WIDTH:
         marked = [first.replace('class="g"', 'class="g wide middle narrow right large"', 1)]
     else:
         marked = [first.replace('class="g"', f'class="g wide {widest.layout.direction}"', 1)]
@@ -197,8 +199,12 @@ def _pictures(
             look = f'class="g {name} {placed.layout.direction}"'
             marked.append(svg(graph, placed, told, hidden).replace('class="g"', look, 1))
     for layer in closed:
-        within = svg(graph, laid_out(graph, _WIDTHS["wide"], inside=layer), layer.name, hidden)
-        within = within.replace('class="g"', 'class="g wide middle narrow right large"', 1)
+        placed = laid_out(graph, _WIDTHS["wide"], inside=layer)
+        if placed.is_large:
+            within = svg_in_tiles(graph, placed, hidden)
+        else:
+            look = 'class="g wide middle narrow right large"'
+            within = svg(graph, placed, layer.name, hidden).replace('class="g"', look, 1)
         heading = f"<section data-inside='{escape(layer.name)}' hidden><h2>{escape(layer.name)}</h2>"
         marked.append(f"{heading}{within}</section>")
     return _COLOURS.sub("", "\n".join(marked)), first

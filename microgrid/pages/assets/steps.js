@@ -81,8 +81,11 @@ function go(step, scroll = true) {
   try { history.replaceState(null, "", `#step=${view.step}`); } catch { /* a sandboxed frame has no history */ }
   update();
   const i = STEPS[view.step].i;
-  if (scroll && i !== undefined && innerWidth < 640)
-    visible()[0]?.nodes.get(String(i))?.[0].scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+  if (scroll && i !== undefined && (innerWidth < 640 || document.querySelector(".tile"))) show(i);
+}
+function show(i) {
+  const node = [...document.querySelectorAll(`svg.g [data-n="${i}"]`)].find((one) => one.closest(".tile") || one.getClientRects().length);
+  node?.scrollIntoView({ block: "center", inline: "center", behavior: calm() || node.closest(".tile") ? "auto" : "smooth" });
 }
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
