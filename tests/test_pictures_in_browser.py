@@ -21,6 +21,7 @@ from browser import chromium, needs_chromium
 
 from microgrid import Value, draw, logistic, named, nn
 from microgrid.drawing import Drawing
+from microgrid.drawing.look import DARK
 
 pytestmark = needs_chromium
 
@@ -120,6 +121,19 @@ def test_without_scripts_the_picture_is_an_image_of_at_most_the_columns_width(br
     assert 400 < box["width"] <= 500
     assert page.locator("img").get_attribute("alt").startswith("the graph of L, 25 nodes; L = 0.8243")
     context.close()
+
+
+def test_on_a_dark_page_the_picture_is_dark(browser: Any, tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 900, "height": 800})
+    page.goto(page_of(textbook(), tmp_path))
+    colours = "[...new Set([...document.querySelectorAll('svg [fill]')].map((e) => e.getAttribute('fill')))]"
+    light = set(page.evaluate(colours)) - {"none"}
+    path = tmp_path / "dark.html"
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    path.write_text(html.replace("margin:0", "margin:0;background:#111111"), encoding="utf-8")
+    page.goto(path.as_uri())
+    assert set(page.evaluate(colours)) - {"none"} == {DARK[colour] for colour in light}
+    page.close()
 
 
 def test_several_pictures_on_a_page_and_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def page_of(graph: Recorded, title: str, data: Mapping[str, Any] = MappingProxyT
 def _pictures(
     graph: Recorded, title: str, groups: Sequence[tuple[str, Collection[int]]], hidden: Collection[str]
 ) -> tuple[str, str]:
-    """The graph laid out for three widths, and the picture for the widest."""
+    """The graph laid out for three widths, and the picture for a notebook's column."""
     told = in_words(graph, title, hidden)
     closed = layers_of(graph) if len(graph.order) > _MOST_FOR_EACH_WIDTH else []
     widest = laid_out(graph, _WIDTHS["wide"], groups, closed=closed)
@@ -194,10 +194,10 @@ def _pictures(
         marked = [first.replace('class="g"', 'class="g wide middle narrow right large"', 1)]
     else:
         marked = [first.replace('class="g"', f'class="g wide {widest.layout.direction}"', 1)]
-        for name in ("middle", "narrow"):
+        for name in ("narrow", "middle"):
             placed = laid_out(graph, _WIDTHS[name], groups, closed=closed)
-            look = f'class="g {name} {placed.layout.direction}"'
-            marked.append(svg(graph, placed, told, hidden).replace('class="g"', look, 1))
+            first = svg(graph, placed, told, hidden)
+            marked.append(first.replace('class="g"', f'class="g {name} {placed.layout.direction}"', 1))
     for layer in closed:
         placed = laid_out(graph, _WIDTHS["wide"], inside=layer)
         if placed.is_large:
