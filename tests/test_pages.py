@@ -8,6 +8,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -449,26 +450,53 @@ def test_an_operation_of_ones_own_keeps_its_recorded_numbers(browser: Any, tmp_p
     assert "hands on" in tab.inner_text("#say")
 
 
+CLASSIC = "<body style='background:#111'>{outputs}"
+"""As in a file that nbconvert writes, and in the classic notebook."""
+
+VS_CODE = """<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'
+'unsafe-eval'; style-src 'unsafe-inline'; img-src https: http: data:; font-src https:; connect-src https:; child-src
+https: data:"><body style="background:#111"><div id="output"></div><template>{outputs}</template><script>
+const output = document.getElementById("output");
+output.innerHTML = document.querySelector("template").innerHTML;
+for (const old of output.querySelectorAll("script")) {{
+  const script = document.createElement("script");
+  script.textContent = old.textContent;
+  old.replaceWith(script);
+}}
+</script>"""
+"""Its policy for outputs, and scripts that are made anew since those in innerHTML don't run."""
+
+COLAB = """<!doctype html><body><iframe id="host" sandbox="allow-scripts allow-forms" style="width:100%;height:2000px"
+srcdoc="{quoted}"></iframe>"""
+"""Each output in a document of its own, of another origin, without access to what is around it."""
+
+
 @needs_chromium
-def test_two_pages_in_one_notebook_each_in_a_sandbox(browser: Any, tmp_path: Path) -> None:
-    bundle = page_of_the_loss()._repr_mimebundle_()
-    assert bundle["text/html"].startswith("<img ")
-    other = step_through(Value(2.0, name="q") * 3.0)._repr_mimebundle_()["text/html"]
-    (tmp_path / "notebook.html").write_text(
-        f"<body style='background:#111'>{bundle['text/html']}{other}", encoding="utf-8"
-    )
+@pytest.mark.parametrize("host", [CLASSIC, VS_CODE, COLAB], ids=["classic", "VS Code", "Colab"])
+def test_two_pages_and_a_drawing_in_one_notebook_of_any_front_end(browser: Any, tmp_path: Path, host: str) -> None:
+    loss = loss_of_a_sample()
+    pages = (page_of_the_loss(), step_through(Value(2.0, name=HOSTILE[0]) * 3.0), microgrid.draw(loss.loss))
+    outputs = "\n".join([page._repr_mimebundle_()["text/html"] for page in pages])
+    text = host.format(outputs=outputs, quoted=escape(f"<body style='background:#111'>{outputs}"))
+    (tmp_path / "notebook.html").write_text(text, encoding="utf-8")
     tab = browser.new_page(viewport={"width": 900, "height": 700})
     faults: list[str] = []
     tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on("dialog", lambda _: faults.append("something was executed"))
     tab.goto((tmp_path / "notebook.html").as_uri())
-    frames = [frame for frame in tab.frames if frame is not tab.main_frame]
+    around = tab.frames[1] if host == COLAB else tab.main_frame
+    around.wait_for_selector("svg[role=img]", state="attached")
+    frames = [element.content_frame() for element in around.query_selector_all("iframe")]
     assert len(frames) == 2
-    assert all(element.get_attribute("sandbox") == "allow-scripts" for element in tab.locator("iframe").all())
+    assert around.locator("img").count() == 0
+    assert all([element.get_attribute("sandbox") == "allow-scripts" for element in around.locator("iframe").all()])
     frames[0].click("#back")
     assert "step 31 of 32" in frames[0].inner_text("#say")
     frames[0].wait_for_selector("html[data-theme=dark]", state="attached")
-    tab.wait_for_function("document.querySelector('iframe').offsetHeight < 900")
+    around.wait_for_function("[...document.querySelectorAll('iframe')].every((one) => one.offsetHeight !== 600)")
+    assert around.evaluate("document.querySelector('svg[role=img] rect').getAttribute('fill')") == DARK["#ffffff"]
     assert faults == []
+    tab.close()
 
 
 @pytest.mark.trials
