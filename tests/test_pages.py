@@ -453,9 +453,10 @@ def test_an_operation_of_ones_own_keeps_its_recorded_numbers(browser: Any, tmp_p
 CLASSIC = "<body style='background:#111'>{outputs}"
 """As in a file that nbconvert writes, and in the classic notebook."""
 
-VS_CODE = """<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'
-'unsafe-eval'; style-src 'unsafe-inline'; img-src https: http: data:; font-src https:; connect-src https:; child-src
-https: data:"><body style="background:#111"><div id="output"></div><template>{outputs}</template><script>
+VS_CODE = """<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src
+'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src https: http: data:; font-src https:; connect-src
+https:; child-src https: data:"><body style="background:#111"><div id="output"></div>
+<template>{outputs}</template><script>
 const output = document.getElementById("output");
 output.innerHTML = document.querySelector("template").innerHTML;
 for (const old of output.querySelectorAll("script")) {{
@@ -782,6 +783,11 @@ def test_samples_are_found_in_chains_of_additions_and_only_where_they_are_equal(
     for x, y in rows:
         total = total + (w * x - y) ** 2
     assert "One of 10 equal samples" in step_through(total).html
+    plain = microgrid.sum([(1 - k % 2) * microgrid.softplus(w * float(k) - 0.5) for k in range(10)])
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', step_through(plain).html)[0])
+    assert data["training"]["samples"] == [[1.0 - k % 2, float(k)] for k in range(10)]  # labels are plain numbers
+    assert [data["nodes"][index]["k"] for index in data["training"]["data"]] == ["data", "data"]
+    assert [node["v"] for node in data["nodes"] if node["k"] == "constant"] == [0.5]
     assert "equal samples" not in step_through(total + w).html
     assert "equal samples" not in step_through(microgrid.sum([w * x for x, _ in rows[:4]])).html
     assert "equal samples" not in step_through(microgrid.sum([x for x, _ in rows])).html

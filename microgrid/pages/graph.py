@@ -94,11 +94,11 @@ def read(value: Value, parameters: Iterable[Value] = (), data: Iterable[Value] =
     for child, operands in enumerate(parents):
         for edge, parent in enumerate(operands):
             children[parent].append((child, edge))
-    names = _names(order)
+    kinds = _kinds(order, set(parameters), set(data))
+    names = _names(order, kinds)
     first = found.order.index(order[0])  # what comes before has no share in the adjoints of what is shown
     adjoints = pullback(value, order=found.order[first:])
-    kinds = _kinds(order, set(parameters), set(data))
-    symbols, shown = _symbols(order, parents, names)
+    symbols, shown = _symbols(order, parents, names, kinds)
     gaps = {place[node]: f"… and {counted(gap.operands, 'operand')}" for node, gap in found.gaps.items()}
     numbers = [float(adjoints[node]) for node in order]
     slopes = [[node.partials[index] for index in found.nodes[node]] for node in order]
@@ -119,36 +119,38 @@ def _kinds(order: Sequence[Value], parameters: Collection[Value], data: Collecti
     def kind(node: Value) -> str:
         if node.op is not None:
             return "operation"
-        if node.is_constant:
-            return "constant"
-        return "parameter" if node in parameters else "data" if node in data else "input"
+        if node in data:
+            return "data"
+        return "constant" if node.is_constant else "parameter" if node in parameters else "input"
 
     return [kind(node) for node in order]
 
 
-def _names(order: Sequence[Value]) -> list[str]:
+def _names(order: Sequence[Value], kinds: Sequence[str]) -> list[str]:
     """The nodes' own names; a constant's number; a short formula for a result without a name."""
     names: dict[Value, str] = {}
     unnamed = 0
-    for node in order:
+    for node, kind in zip(order, kinds, strict=True):
         if node.name:
             names[node] = shortened(one_line(node.name), _LONGEST)
         elif node.op is None:
-            unnamed += not node.is_constant
-            names[node] = number(node.data) if node.is_constant else f"v{unnamed}"
+            unnamed += kind != "constant"
+            names[node] = number(node.data) if kind == "constant" else f"v{unnamed}"
         else:
             names[node] = short_formula(node, names)
     return list(names.values())
 
 
 def _symbols(
-    order: Sequence[Value], parents: Sequence[tuple[int, ...]], names: Sequence[str]
+    order: Sequence[Value], parents: Sequence[tuple[int, ...]], names: Sequence[str], kinds: Sequence[str]
 ) -> tuple[list[str], list[tuple[int, ...]]]:
     """What stands in each shape, and the operands that have an edge: a constant stands in the circle, as in 1−."""
     symbols, shown = [], []
     for index, node in enumerate(order):
         edges = range(len(parents[index]))
-        symbol = None if node.op is None else with_constants(node)
+        # A constant that is a sample's own number has a shape of its own.
+        is_fixed = all([kinds[parent] == "constant" for parent in parents[index] if order[parent].is_constant])
+        symbol = with_constants(node) if node.op is not None and is_fixed else None
         if symbol is None:
             symbol = names[index] if node.op is None else one_line(node.op.symbol or node.op.name)
             shown.append(tuple(edges))

@@ -188,7 +188,7 @@ def _described(graph: Recorded) -> dict[str, Any]:
         if value.op is None or not runs:
             node["v"] = sent(value.data)
         if value.op is None:
-            node |= {"c": 1} if value.is_constant else {}
+            node |= {"c": 1} if graph.kinds[index] == "constant" else {}
         else:
             node |= {"o": value.op.name, "s": graph.symbols[index], "p": graph.parents[index]}
             if not runs:
@@ -215,7 +215,7 @@ def in_words(graph: Recorded, title: str, hidden: Collection[str] = ()) -> str:
     root = names[graph.root]
     told = [f"{title}, {counted(graph.total, 'node')}"]
     told.append(f"{root} = {shown(f'v{graph.root}', graph.order[graph.root].data)}")
-    leaves = [index for index, node in enumerate(graph.order) if node.op is None and not node.is_constant]
+    leaves = [index for index, node in enumerate(graph.order) if node.op is None and graph.kinds[index] != "constant"]
     for leaf in leaves[:_LEAVES_TOLD]:
         value, slope = shown(f"v{leaf}", graph.order[leaf].data), shown(f"g{leaf}", graph.adjoints[leaf])
         of, by = in_parentheses(root), in_parentheses(names[leaf])

@@ -91,7 +91,7 @@ def _node(
     short: bool = False,
 ) -> Node:
     value, is_operation = graph.order[node], graph.order[node].op is not None
-    symbol, constant = graph.symbols[node], value.is_constant
+    symbol, constant = graph.symbols[node], graph.kinds[node] == "constant"
     if short and not is_operation and not constant:
         symbol = graph.names[node].partition(", ")[2] or symbol
     shape = ("pill" if len(symbol) > 4 else "circle") if is_operation else "box"
