@@ -820,7 +820,7 @@ def test_a_large_graph_is_in_tiles_that_are_right_when_they_come_into_view(brows
     for node in order:
         assert f">{shown_number(node.data)}<" in page.html.partition("<script")[0]
     assert page.picture.count("<svg") == 1
-    tab = opened(browser, page, tmp_path)
+    tab = opened(browser, page, tmp_path, bypass_csp=True)
     tab.wait_for_function("document.querySelector('.n.output').getBoundingClientRect().top < 700")  # it opens there
     inner = [node for node in order if node.op]
     tab.evaluate(f"location.hash = '#step={inner.index(terms[7]) + 1}'")

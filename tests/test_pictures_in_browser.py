@@ -123,16 +123,20 @@ def test_without_scripts_the_picture_is_an_image_of_at_most_the_columns_width(br
     context.close()
 
 
-def test_on_a_dark_page_the_picture_is_dark(browser: Any, tmp_path: Path) -> None:
+def test_on_a_dark_page_the_picture_is_dark_and_has_a_text(browser: Any, tmp_path: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
     page = browser.new_page(viewport={"width": 900, "height": 800})
     page.goto(page_of(textbook(), tmp_path))
     colours = "[...new Set([...document.querySelectorAll('svg [fill]')].map((e) => e.getAttribute('fill')))]"
     light = set(page.evaluate(colours)) - {"none"}
     path = tmp_path / "dark.html"
     html = (tmp_path / "page.html").read_text(encoding="utf-8")
-    path.write_text(html.replace("margin:0", "margin:0;background:#111111"), encoding="utf-8")
+    dark = '<html lang="en"><title>t</title><body style="background:#111111"><main><h1 style="color:white">t</h1>'
+    path.write_text(html.replace('<body style="margin:0">', dark), encoding="utf-8")
     page.goto(path.as_uri())
     assert set(page.evaluate(colours)) - {"none"} == {DARK[colour] for colour in light}
+    assert Axe().run(page).response["violations"] == []
     page.close()
 
 

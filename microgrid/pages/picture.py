@@ -202,7 +202,9 @@ class _Picture:
             return ""
         number = shown_number(self.graph.partials[node][edge], _DIGITS_ON_EDGE)
         text = _ARROW[self.layout.direction] + self._unless_hidden(f"d{node}.{edge}", number)
-        return _text("pt", label.x, label.y, label.size, label.anchor, BACKWARD, text, f'data-d="{node}.{edge}"{_HALO}')
+        on_edge = label.anchor == "middle"  # else in a list, where there is no line to interrupt
+        data, style = f'data-d="{node}.{edge}"{_HALO if on_edge else ""}', "pt on" if on_edge else "pt"
+        return _text(style, label.x, label.y, label.size, label.anchor, BACKWARD, text, data)
 
     def _node(self, box: Box, labels: Sequence[Label]) -> str:
         graph, node = self.graph, self.drawn[box.node]
