@@ -12,6 +12,8 @@ from microgrid.layout import Box, Edge, Frame, Group, Label, Layout, Node, lay_o
 from microgrid.layout.blocks import Pull, settled
 from microgrid.layout.simplex import Constraint, positions
 
+pytestmark = pytest.mark.any_engine
+
 Rectangle = tuple[float, float, float, float]
 
 NUMBER = "-0.001234"

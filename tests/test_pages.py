@@ -8,6 +8,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from helpers import everyday
 
 import microgrid
 from microgrid import DataError, InvalidValueError, OutputError, Value, logistic, named, nn, sigmoid, step_through
+from microgrid.core.arithmetic import FLOAT
 from microgrid.core.engine import recorder
-from microgrid.core.graph import pullback, topological_order
+from microgrid.core.graph import evaluate, pullback, topological_order
 from microgrid.core.rules import RULES
 from microgrid.drawing.look import DARK
 from microgrid.pages.mathml import rule_in_mathml
@@ -44,7 +46,12 @@ def loss_of_a_sample() -> logistic.SampleLoss:
     return logistic.sample_loss([-0.07, -0.728], 0, [0.5, -0.25], 0.1)
 
 
-def page_of_the_loss(**more: Any) -> microgrid.Page:
+@cache
+def page_of_the_loss() -> microgrid.Page:
+    return page_with()
+
+
+def page_with(**more: Any) -> microgrid.Page:
     graph = loss_of_a_sample()
     return step_through(graph.loss, parameters=[*graph.w, graph.b], data=[*graph.x, graph.y], **more)
 
@@ -53,6 +60,15 @@ def page_of_the_loss(**more: Any) -> microgrid.Page:
 def browser() -> Iterator[Any]:
     with chromium() as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def _closing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test opened is closed after it, so that nothing goes on in it."""
+    yield
+    if "browser" in request.fixturenames:
+        for context in request.getfixturevalue("browser").contexts:
+            context.close()
 
 
 def opened(browser: Any, page: microgrid.Page, folder: Path, width: int = 1200, link: str = "", **more: Any) -> Any:
@@ -383,16 +399,18 @@ def test_the_check_button_agrees_and_a_slider_moves_the_plot(browser: Any, tmp_p
 
 
 @needs_chromium
-@pytest.mark.parametrize(("width", "height_of"), [(1200, "wide"), (760, "middle"), (390, "narrow")])
-def test_the_page_fits_every_width(browser: Any, tmp_path: Path, width: int, height_of: str) -> None:
-    tab = opened(browser, page_of_the_loss(), tmp_path, width=width)
-    assert tab.evaluate(
-        "[...document.querySelectorAll('svg.g')].filter(e => e.getClientRects().length).map(e => e.classList[1])"
-    ) == [height_of]
-    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert tab.evaluate(
-        "[...document.querySelectorAll('svg.g')].every(e => e.getBoundingClientRect().right <= innerWidth)"
-    )
+def test_the_page_fits_every_width(browser: Any, tmp_path: Path) -> None:
+    tab = opened(browser, page_of_the_loss(), tmp_path)
+    shown = "[...document.querySelectorAll('svg.g')].filter(e => e.getClientRects().length)"
+    for width, name in ((1200, "wide"), (760, "middle"), (390, "narrow")):
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.evaluate(f"{shown}.map(e => e.classList[1])") == [name]
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert tab.evaluate(f"{shown}.every(e => e.getBoundingClientRect().right <= innerWidth)")
+        tab.click("#last")
+        assert "" not in numbers(tab, "g").values()
+        tab.click("#first")  # the picture that has just come into view follows
+        assert "" in numbers(tab, "g").values()
 
 
 @needs_chromium
@@ -502,23 +520,27 @@ def test_two_pages_and_a_drawing_in_one_notebook_of_any_front_end(browser: Any, 
 
 @pytest.mark.trials
 @needs_chromium
-def test_first_paint_and_a_slider_move_are_quick(browser: Any, tmp_path: Path) -> None:
+def test_first_paint_and_a_slider_move_are_timed(browser: Any, tmp_path: Path) -> None:
     random.seed(0)
     model = nn.MLP(4, [12, 12, 1])
-    out = (model([0.5, -1.0, 0.25, 2.0]) - 1.0) ** 2
-    page = step_through(named(out, "L"), parameters=model)
-    tab = opened(browser, page, tmp_path)
-    paint = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    out = named((model([0.5, -1.0, 0.25, 2.0]) - 1.0) ** 2, "L")
+    tab = opened(browser, step_through(out, parameters=model), tmp_path)
+    paint = tab.evaluate(
+        "new Promise((done) => new PerformanceObserver((list) => done(list.getEntries()[0].startTime))"
+        ".observe({ type: 'paint', buffered: true }))"
+    )
     tab.click("[data-mode=move]")
+    weight = tab.locator("[data-leaf] b").first.inner_text()
     moves = tab.evaluate(
         "() => { const r = document.querySelector('[data-leaf] input'), t = [];"
-        "for (let k = 0; k < 40; k++) { const a = performance.now(); r.value = k / 20; r.oninput();"
+        "for (let k = 1; k <= 41; k++) { const a = performance.now(); r.value = k / 20; r.oninput();"
         "document.body.offsetHeight; t.push(performance.now() - a) }"
-        "return t.sort((a, b) => a - b)[20] }"
+        "return t.sort((a, b) => a - b) }"
     )
-    print(f"{len(topological_order(out))} nodes: first paint after {paint:.0f} ms, a slider's move {moves:.1f} ms")
-    assert paint < 10_000  # a page that hangs fails; the numbers are for reading
-    assert moves < 1_000
+    print(f"{len(topological_order(out))} nodes: first paint after {paint:.0f} ms, a slider's move {moves[20]:.1f} ms")
+    leaf = next(node for node in topological_order(out) if node.name == weight)
+    moved = evaluate([out], FLOAT, {leaf: 41 / 20})
+    assert shown_number(moved[out]) in numbers(tab, "v").values()
 
 
 # ---- training -------------------------------------------------------------------------------------------------
@@ -556,7 +578,7 @@ def leaves_in_the_page(tab: Any) -> dict[str, float]:
 
 @needs_chromium
 def test_training_in_the_page_reaches_pythons_parameters(browser: Any, tmp_path: Path) -> None:
-    tab = opened(browser, page_of_the_loss(samples=SAMPLES, rate=2.0), tmp_path)
+    tab = opened(browser, page_with(samples=SAMPLES, rate=2.0), tmp_path)
     tab.click("[data-mode=train]")
     for _ in range(8):
         tab.click("#onestep")
@@ -575,7 +597,7 @@ def test_training_in_the_page_reaches_pythons_parameters(browser: Any, tmp_path:
 
 @needs_chromium
 def test_a_sample_is_chosen_and_its_graph_is_shown(browser: Any, tmp_path: Path) -> None:
-    tab = opened(browser, page_of_the_loss(samples=SAMPLES), tmp_path, bypass_csp=True)
+    tab = opened(browser, page_with(samples=SAMPLES), tmp_path, bypass_csp=True)
     assert "one sample, × 6" in tab.text_content("svg.wide .frame")
     tab.click("[data-mode=train]")
     tab.locator("#samples").focus()

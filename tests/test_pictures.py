@@ -20,6 +20,8 @@ from microgrid import DataError, MissingPackageError, Value, draw, explain, logi
 from microgrid.drawing import Drawing, raster
 from microgrid.util.labels import width
 
+pytestmark = pytest.mark.any_engine
+
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
     'a{b|c}<d>"e"&amp;',
