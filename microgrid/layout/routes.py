@@ -24,7 +24,7 @@ _SIDE = 6.0  # from the members of a frame to its sides
 _APART = 13.0  # between the ends of edges at one shape
 _ARROW = 8.0
 _FARTHEST = 220.0  # of a label from the arrow, along its edge
-_STEP = 6.0  # between places that are tried for a label
+_STEP = 4.0  # between places that are tried for a label
 _HALF = LABEL * 0.6  # of a label's height
 _COLUMN, _ROW, _CHORDS, _CROWD = 40.0, 14.0, 8, 60
 
@@ -233,7 +233,7 @@ def _partials(lines: list[tuple[Link, Edge]], layout: Layout, direction: str) ->
             if against >= least:
                 break
             box = _Rectangle(x - room / 2 - 1, y - _HALF, x + room / 2 + 1, y + _HALF)
-            cost = against + 2.0 * sum([box.overlap(other) for other, _ in taken.near(box)])
+            cost = against + 3.0 * sum([box.overlap(other) for other, _ in taken.near(box)])
             if cost < least and (many := passed.count(box)) > _CROWD:
                 cost += 4.0 * many  # where exactly they cross makes no difference
             elif cost < least:
