@@ -543,6 +543,28 @@ def test_first_paint_and_a_slider_move_are_timed(browser: Any, tmp_path: Path) -
     assert shown_number(moved[out]) in numbers(tab, "v").values()
 
 
+@pytest.mark.trials
+@needs_chromium
+def test_scrolling_through_five_thousand_nodes_is_timed(browser: Any, tmp_path: Path) -> None:
+    w, b = Value(0.5, "w"), Value(0.1, "b")
+    terms = [(microgrid.softplus, microgrid.tanh)[k % 2](w * Value(k / 900, f"x{k}") + b) for k in range(900)]
+    tab = opened(browser, step_through(named(microgrid.sum(terms), "total")), tmp_path)
+    times = tab.evaluate(
+        "async () => { const pane = document.getElementById('graph'), t = []; pane.scrollTo(0, 0);"
+        "for (let k = 0; k < 100; k++) { const a = performance.now(); pane.scrollBy(0, 120);"
+        "await new Promise(requestAnimationFrame); t.push(performance.now() - a) }"
+        "return t.sort((a, b) => a - b) }"
+    )
+    print(f"4,504 nodes: a frame while scrolling {times[50]:.0f} ms, the slowest of twenty {times[95]:.0f} ms")
+    tab.wait_for_timeout(100)
+    seen = "(one) => { const y = one.getBoundingClientRect().y; return y > 100 && y < 600 }"
+    shown = tab.evaluate(
+        f"[...document.querySelectorAll('.tile [data-n]')].filter({seen}).map((one) => one.textContent)"
+    )
+    assert len(shown) > 10
+    assert all([re.search(r"\d", text) for text in shown])
+
+
 # ---- training -------------------------------------------------------------------------------------------------
 
 SAMPLES = [

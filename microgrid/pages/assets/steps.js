@@ -85,7 +85,10 @@ function go(step, scroll = true) {
 }
 function show(i) {
   const node = [...document.querySelectorAll(`svg.g [data-n="${i}"]`)].find((one) => one.closest(".tile") || one.getClientRects().length);
-  node?.scrollIntoView({ block: "center", inline: "center", behavior: calm() || node.closest(".tile") ? "auto" : "smooth" });
+  const pane = node?.closest(".tiles")?.parentElement;
+  if (!pane) return node?.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+  const own = node.getBoundingClientRect(), around = pane.getBoundingClientRect();
+  pane.scrollBy(own.x + own.width / 2 - around.x - around.width / 2, own.y + own.height / 2 - around.y - around.height / 2);
 }
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
