@@ -820,6 +820,15 @@ def test_a_sum_over_samples_is_one_sample_that_trains_on_all(browser: Any, tmp_p
     assert f"mean gradient {shown_number(data.w[0].grad)}" in tab.inner_text("#parameters")
 
 
+def test_a_deep_graph_that_can_not_be_cut_is_read_from_top_to_bottom_on_a_phone() -> None:
+    x = Value(0.5, name="x")
+    y: Any = x
+    for _ in range(14):
+        y = microgrid.sin(y) * x
+    looks = re.findall(r'<svg [^>]*class="(g [^"]*)"', step_through(y).html)
+    assert looks == ["g wide right large", "g narrow down", "g middle right large"]
+
+
 def test_samples_are_found_in_chains_of_additions_and_only_where_they_are_equal() -> None:
     w = Value(0.5, name="w")
     rows = [(Value(float(k), name="x"), Value(2.0 * k, name="y")) for k in range(10)]

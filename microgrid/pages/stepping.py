@@ -11,6 +11,7 @@ from typing import Any
 from microgrid._public import public
 from microgrid.core.engine import Value
 from microgrid.errors import DataError
+from microgrid.layout import Layout
 from microgrid.pages.graph import Recorded, nodes_of, read
 from microgrid.pages.layers import layers_of
 from microgrid.pages.page import Page, assemble, in_words, numbers_table
@@ -25,7 +26,7 @@ __all__ = ["animate", "page_of", "step_through"]
 
 _WIDTHS = {"wide": 1128.0, "middle": 760.0, "narrow": 366.0}
 _COLOURS = re.compile(r' (?:fill|stroke)="#\w+"')  # which the page's style sheet has, for both themes
-_MOST_FOR_EACH_WIDTH = 70
+_MOST_FOR_EACH_WIDTH, _MOST_WITH_OPEN_LAYERS = 120, 70
 _LARGEST_IN_TABLE = 300
 
 
@@ -185,19 +186,19 @@ def _pictures(
 ) -> tuple[str, str]:
     """The graph laid out for three widths, and the picture for a notebook's column."""
     told = in_words(graph, title, hidden)
-    closed = layers_of(graph) if len(graph.order) > _MOST_FOR_EACH_WIDTH else []
-    widest = laid_out(graph, _WIDTHS["wide"], groups, closed=closed)
-    first = svg(graph, widest, told, hidden)
-    if widest.is_large:
-        marked = [svg_in_tiles(graph, widest, hidden)]
-    elif widest.layout.width > 1.6 * _WIDTHS["wide"] or len(widest.items) > _MOST_FOR_EACH_WIDTH:
+    closed = layers_of(graph) if len(graph.order) > _MOST_WITH_OPEN_LAYERS else []
+    placed = laid_out(graph, _WIDTHS["wide"], groups, closed=closed)
+    first = svg(graph, placed, told, hidden)
+    if placed.is_large:
+        marked = [svg_in_tiles(graph, placed, hidden)]
+    elif len(placed.items) > _MOST_FOR_EACH_WIDTH:
         marked = [first.replace('class="g"', 'class="g wide middle narrow right large"', 1)]
     else:
-        marked = [first.replace('class="g"', f'class="g wide {widest.layout.direction}"', 1)]
+        marked = [_marked(first, placed.layout, "wide")]
         for name in ("narrow", "middle"):
             placed = laid_out(graph, _WIDTHS[name], groups, closed=closed)
             first = svg(graph, placed, told, hidden)
-            marked.append(first.replace('class="g"', f'class="g {name} {placed.layout.direction}"', 1))
+            marked.append(_marked(first, placed.layout, name))
     for layer in closed:
         placed = laid_out(graph, _WIDTHS["wide"], inside=layer)
         if placed.is_large:
@@ -208,6 +209,12 @@ def _pictures(
         heading = f"<section data-inside='{escape(layer.name)}' hidden><h2>{escape(layer.name)}</h2>"
         marked.append(f"{heading}{within}</section>")
     return _COLOURS.sub("", "\n".join(marked)), first
+
+
+def _marked(picture: str, layout: Layout, name: str) -> str:
+    """The picture for a width, by which the page's style shows it; much wider ones scroll instead of shrinking."""
+    large = " large" if layout.width > 1.6 * _WIDTHS[name] else ""
+    return picture.replace('class="g"', f'class="g {name} {layout.direction}{large}"', 1)
 
 
 def _frozen(graph: Recorded) -> str:

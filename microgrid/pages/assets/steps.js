@@ -81,12 +81,12 @@ function go(step, scroll = true) {
   try { history.replaceState(null, "", `#step=${view.step}`); } catch { /* a sandboxed frame has no history */ }
   update();
   const i = STEPS[view.step].i;
-  if (scroll && i !== undefined && (innerWidth < 640 || document.querySelector(".tile"))) show(i);
+  if (scroll && i !== undefined && (innerWidth < 640 || get("graph").scrollWidth > get("graph").clientWidth || document.querySelector(".tile"))) show(i);
 }
 function show(i) {
   const node = [...document.querySelectorAll(`svg.g [data-n="${i}"]`)].find((one) => one.closest(".tile") || one.getClientRects().length);
   const pane = node?.closest(".tiles")?.parentElement;
-  if (!pane) return node?.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+  if (!pane) return node?.scrollIntoView({ block: innerWidth < 640 ? "center" : "nearest", inline: "center", behavior: calm() ? "auto" : "smooth" });
   const own = node.getBoundingClientRect(), around = pane.getBoundingClientRect();
   pane.scrollBy(own.x + own.width / 2 - around.x - around.width / 2, own.y + own.height / 2 - around.y - around.height / 2);
 }
