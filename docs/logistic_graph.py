@@ -1,20 +1,20 @@
-"""Draws ``logistic_graph.svg``, the picture of the README: one sample's logistic loss with every derivative."""
+"""Writes the README's picture, in two themes: the page of one sample's logistic loss with every derivative."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import microgrid
-from microgrid import Drawing, Value, draw, log, named
+from microgrid import Page, Value, log, named, step_through
 
 
-def logistic_graph() -> Drawing:
+def logistic_graph() -> Page:
     """The loss of one sample with two features, by way of the probability a = σ(z).
 
     Returns
     -------
-    Drawing
-        Not rendered yet.
+    Page
+        Its ``picture`` and its ``dark_picture`` are the README's.
     """
     w1, w2, b = Value(0.5, "w1"), Value(-0.25, "w2"), Value(0.1, "b")
     x1, x2, y = Value(2.0, "x1"), Value(1.0, "x2"), Value(1.0, "y")
@@ -23,8 +23,10 @@ def logistic_graph() -> Drawing:
     of_ones = named(y * named(log(a), "ln a"), "y·ln a")
     of_zeros = named(named(1 - y, "1 - y") * named(log(named(1 - a, "1 - a")), "ln(1 - a)"), "(1 - y)·ln(1 - a)")
     loss = named(-named(of_ones + of_zeros, "-L"), "L")
-    return draw(loss, parameters=(w1, w2, b), data=(x1, x2, y))
+    return step_through(loss, parameters=(w1, w2, b), data=(x1, x2, y))
 
 
 if __name__ == "__main__":
-    logistic_graph().save(Path(__file__).with_suffix(".svg"))
+    page, path = logistic_graph(), Path(__file__)
+    path.with_suffix(".svg").write_text(page.picture, encoding="utf-8")
+    path.with_name("logistic_graph_dark.svg").write_text(page.dark_picture, encoding="utf-8")

@@ -1,7 +1,7 @@
 """Every example in the docstring of a public name runs as it stands, by itself.
 
-``--doctest-modules`` doesn't find those of public classes: they say that they are of ``microgrid``, where users import
-them from, and pytest looks in the module where they are written.
+``--doctest-modules`` finds those of other modules. Public classes say that they are of ``microgrid``, where users
+import them from, and it would look for them in the module where they are written.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
+import microgrid
+
 ROOMS = ("", ".logistic", ".nn", ".testing", ".learn", ".checking", ".drawing")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
@@ -19,6 +21,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def documented() -> Iterator[doctest.DocTest]:
     """The docstrings that have examples, of every public name and of the methods of every public class."""
     seen = set()
+    yield from doctest.DocTestFinder(recurse=False).find(microgrid, "microgrid", globs={})
     for room in ROOMS:
         module = importlib.import_module(f"microgrid{room}")
         for name in module.__all__:

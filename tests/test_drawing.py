@@ -790,9 +790,37 @@ def test_an_engine_that_dies_silently_is_an_error(fake: FakeEngine) -> None:
 
 
 def test_an_engine_that_hangs_is_stopped(fake: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake("dot", "exec /bin/sleep 60")
-    monkeypatch.setattr(render, "TIMEOUT", 0.2)
-    with pytest.raises(OutputError, match=r"did not finish within 0\.2 s: draw fewer nodes"):
+    engine = fake("dot", 'echo $$ > "$0.pid"; exec /bin/sleep 60')
+    monkeypatch.setattr(render, "TIMEOUT", 0.5)
+    with pytest.raises(OutputError, match=r"did not finish within 0\.5 s: draw fewer nodes"):
+        draw(square()[1]).svg()
+    started = engine.with_name("dot.pid")
+    for _ in range(100):
+        if not started.exists() or not is_running(int(started.read_text())):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the engine is still running")
+
+
+def is_running(process: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().split()[2]
+    except FileNotFoundError:
+        return False
+
+
+def test_the_graphviz_package_renders_and_where_it_is_missing_the_command_itself(
+    fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake("dot", f'echo "$@" > "$0.said"; {PICTURE}')
+    said = Path(render.find_command()).with_name("dot.said")
+    draw(square()[1]).svg()
+    assert said.read_text() == "-Kdot -Tsvg\n"
+    monkeypatch.setattr(render, "find_spec", lambda _: None)
+    draw(square()[1]).svg()
+    assert said.read_text() == "-Tsvg\n"
+    fake("dot", "").write_bytes(b"\x7fELF broken")
+    with pytest.raises(OutputError, match="can't be run"):
         draw(square()[1]).svg()
 
 

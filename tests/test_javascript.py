@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -28,12 +29,15 @@ ENGINES = [
 ]
 
 
-def run(engine: str, script: str) -> Any:
-    """The script's last expression."""
-    if engine == "Node":
-        return in_node(script)
+@pytest.fixture(scope="module", params=ENGINES)
+def run(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Any]]:
+    """What gives a script's last expression."""
+    if request.param == "Node":
+        yield in_node
+        return
     with chromium() as browser:
-        return browser.new_page().evaluate("script => (0, eval)(script)", script)
+        page = browser.new_page()
+        yield lambda script: page.evaluate("script => (0, eval)(script)", script)
 
 
 def spelled(number: float) -> str:
@@ -80,11 +84,9 @@ def fault(rule: Rule, operands: Operands, got: list[str]) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_every_rule_gives_what_python_gives(engine: str) -> None:
+def test_every_rule_gives_what_python_gives(run: Callable[[str], Any]) -> None:
     points = {name: [list(map(spelled, operands)) for operands in points] for name, points in POINTS.items()}
     answers = run(
-        engine,
         f"{javascript_words()}\nconst R = {rules_in_javascript(RULES)}, P = {json.dumps(points)}, A = {{}}; {TEXT}"
         "for (const k in P) A[k] = P[k].map(p => { p = p.map(Number); const v = R[k].value(p);"
         "return [v, ...R[k].partials(v, p)].map(text) }); A",
@@ -104,8 +106,7 @@ def _points_of_function(name: str, count: int) -> list[Operands]:
     ]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_every_elementary_function_is_within_2_ulp(engine: str) -> None:
+def test_every_elementary_function_is_within_2_ulp(run: Callable[[str], Any]) -> None:
     points = {name: _points_of_function(name, 400) for name in IEEE_ELEMENTARY}
     sent = {name: [list(map(spelled, operands)) for operands in some] for name, some in points.items()}
     functions = [
@@ -113,7 +114,6 @@ def test_every_elementary_function_is_within_2_ulp(engine: str) -> None:
         for name in points
     ]
     answers = run(
-        engine,
         f"{javascript_words()}\nconst F = {{{', '.join(functions)}}}, P = {json.dumps(sent)}, A = {{}}; {TEXT}"
         "for (const k in P) A[k] = P[k].map(p => text(F[k](p.map(Number)))); A",
     )

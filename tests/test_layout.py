@@ -9,7 +9,10 @@ from itertools import pairwise
 import pytest
 
 from microgrid.layout import Box, Edge, Frame, Group, Label, Layout, Node, lay_out
+from microgrid.layout.blocks import Pull, settled
 from microgrid.layout.simplex import Constraint, positions
+
+pytestmark = pytest.mark.any_engine
 
 Rectangle = tuple[float, float, float, float]
 
@@ -140,6 +143,16 @@ def test_a_wide_graph_is_cut_where_a_single_value_crosses_and_the_value_stands_a
     assert all([node > again[0].node for node in below])
 
 
+def test_a_value_that_crossed_before_is_still_there_for_a_branch_that_needs_it_later() -> None:
+    nodes = chain(10)
+    nodes += [operation("cos", index) for index in range(10, 21)]
+    nodes += [leaf("y"), *[operation("exp", index) for index in range(22, 33)]]
+    nodes.append(operation("×", 21, 33))
+    layout = lay_out(nodes, width=650)
+    assert sorted([box.node for box in layout.boxes if not box.again]) == list(range(len(nodes)))
+    assert_sound(layout)
+
+
 def test_what_crosses_in_several_values_is_not_cut() -> None:
     nodes = [leaf("x"), *[operation("×", index, 0) for index in range(15)]]
     assert lay_out(nodes, width=650).rows == 1
@@ -183,9 +196,20 @@ def test_a_frame_holds_its_members_and_nothing_else(direction: str) -> None:
                 assert not overlap(place, (left, top, right, bottom))
 
 
-def test_a_graph_of_many_nodes_has_a_layout() -> None:
-    layout = lay_out(random_graph(0, 90), width=900)
-    assert {box.node for box in layout.boxes} == set(range(90))
+def test_a_large_graph_has_nothing_on_top_of_anything_and_long_edges_are_straight() -> None:
+    nodes = random_graph(0, 50)
+    layout = lay_out(nodes, width=900)
+    assert {box.node for box in layout.boxes} == set(range(50))
+    assert_sound(layout)
+    nodes, groups = neuron_layers()
+    for _ in range(30):  # beyond the size for which the least stretch is searched
+        nodes += [leaf("w"), operation("×", len(nodes) - 1, len(nodes))]
+    layout = lay_out(nodes, width=1e5, groups=groups)
+    assert_sound(layout)
+    spine = {box.y for box in layout.boxes if box.node >= len(nodes) - 40 and nodes[box.node].parents}
+    assert len(spine) == 1
+    frames = [around(frame) for frame in layout.frames if frame.name != "layer 1"]
+    assert not [1 for at, one in enumerate(frames) for two in frames[:at] if overlap(one, two)]
 
 
 def test_the_same_graph_has_the_same_layout() -> None:
@@ -202,7 +226,7 @@ def test_positions_are_the_least(seed: int) -> None:
         low, high = sorted(source.sample(range(count), 2))
         pairs.append((low, high))
     constraints = [Constraint(tail, head, source.randint(0, 20), source.randint(0, 5)) for tail, head in pairs]
-    found = positions(count, constraints)
+    found = positions(constraints, settled(count, constraints, [], []))
     assert min(found) == 0
     assert all([found[c.head] - found[c.tail] >= c.length for c in constraints])
     cost = [0] * count
@@ -220,7 +244,30 @@ def test_positions_are_the_least(seed: int) -> None:
 
 def test_constraints_in_a_cycle_are_refused() -> None:
     with pytest.raises(ValueError, match="cycle"):
-        positions(2, [Constraint(0, 1, 1), Constraint(1, 0, 1)])
+        settled(2, [Constraint(0, 1, 1), Constraint(1, 0, 1)], [], [])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_without_a_search_positions_keep_their_distances_and_hardly_stretch_more(seed: int) -> None:
+    source = random.Random(seed)
+    rows = [[10 * rank + at for at in range(10)] for rank in range(6)]
+    apart = [Constraint(a, b, source.randint(5, 20)) for row in rows for a, b in pairwise(row)]
+    pulls = [Pull(a, source.choice(after), source.choice((2, 8))) for row, after in pairwise(rows) for a in row]
+    straight = [Pull(row[0], after[0], 16) for row, after in pairwise(rows)]
+
+    def stretch(at: list[int]) -> int:
+        return sum([weight * abs(at[one] - at[other]) for one, other, weight in pulls])
+
+    found = settled(60, apart, pulls, straight)
+    assert all([found[c.head] - found[c.tail] >= c.length for c in apart])
+    assert len({found[row[0]] for row in rows}) == 1
+    ends = [Constraint(60 + at, end, 0, pull.weight) for at, pull in enumerate(pulls) for end in pull[:2]]
+    start = found + [min(found[pull.one], found[pull.other]) for pull in pulls]
+    assert stretch(found) <= 1.5 * stretch(positions([*apart, *ends], start)[:60])
+
+
+def test_what_cannot_be_straight_bends() -> None:
+    assert settled(2, [Constraint(0, 1, 5)], [Pull(0, 1, 1)], [Pull(0, 1, 1)]) == [0, 5]
 
 
 def test_an_edge_is_a_path_and_points() -> None:

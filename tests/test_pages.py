@@ -8,6 +8,8 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,12 @@ from helpers import everyday
 
 import microgrid
 from microgrid import DataError, InvalidValueError, OutputError, Value, logistic, named, nn, sigmoid, step_through
+from microgrid.core.arithmetic import FLOAT
 from microgrid.core.engine import recorder
-from microgrid.core.graph import pullback, topological_order
+from microgrid.core.graph import evaluate, pullback, topological_order
 from microgrid.core.rules import RULES
+from microgrid.drawing.look import DARK
+from microgrid.pages.mathml import rule_in_mathml
 from microgrid.pages.page import asset, embedded
 from microgrid.pages.picture import shown_number
 
@@ -39,7 +44,12 @@ def loss_of_a_sample() -> logistic.SampleLoss:
     return logistic.sample_loss([-0.07, -0.728], 0, [0.5, -0.25], 0.1)
 
 
-def page_of_the_loss(**more: Any) -> microgrid.Page:
+@cache
+def page_of_the_loss() -> microgrid.Page:
+    return page_with()
+
+
+def page_with(**more: Any) -> microgrid.Page:
     graph = loss_of_a_sample()
     return step_through(graph.loss, parameters=[*graph.w, graph.b], data=[*graph.x, graph.y], **more)
 
@@ -48,6 +58,15 @@ def page_of_the_loss(**more: Any) -> microgrid.Page:
 def browser() -> Iterator[Any]:
     with chromium() as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def _closing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test opened is closed after it, so that nothing goes on in it."""
+    yield
+    if "browser" in request.fixturenames:
+        for context in request.getfixturevalue("browser").contexts:
+            context.close()
 
 
 def opened(browser: Any, page: microgrid.Page, folder: Path, width: int = 1200, link: str = "", **more: Any) -> Any:
@@ -98,6 +117,35 @@ def test_the_page_is_complete_without_its_script() -> None:
     assert "<style" not in page.picture
 
 
+def test_a_notebook_gets_the_page_an_image_and_plain_text() -> None:
+    page = page_of_the_loss()
+    bundle = page._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "image/png", "text/plain"}
+    assert bundle["image/png"].startswith(b"\x89PNG")
+    assert bundle["text/html"].startswith("<img ")
+    assert page.description.startswith("step through L, 25 nodes; L = 0.8243; y = 0, ∂L/∂y = −0.247; w1 = 0.5, ")
+    assert bundle["text/plain"].splitlines()[1:] == page.description.split("; ")[1:]
+    assert f'alt="{page.description}"' in bundle["text/html"]
+    assert f'aria-label="{page.description}"' in page.picture
+    assert set(page._repr_mimebundle_(include=["text/html"])) == {"text/plain", "text/html"}
+    wide = step_through(
+        microgrid.sum([(microgrid.sin, microgrid.cos)[k % 2](Value(float(k), f"x{k}")) for k in range(200)])
+    )
+    assert "image/png" not in wide._repr_mimebundle_()  # of a side of many thousand pixels
+
+
+def test_the_dark_picture_has_the_colours_of_the_dark_page() -> None:
+    themes = [dict(re.findall(r"--(\w+): (#\w+)", line)) for line in asset("page.css").splitlines() if "--bg:" in line]
+    light, dark, system = [{k: v if len(v) == 7 else "#ffffff" for k, v in theme.items()} for theme in themes]
+    assert dark == system
+    for name in ("bg", "ink", "line", "f", "b", "op", "par", "parline", "dat", "datline", "out", "outline"):
+        assert DARK[light[name]] == dark[name], name
+    page = page_of_the_loss()
+    colours = set(re.findall("#[0-9a-f]{6}", page.dark_picture))
+    assert colours <= set(DARK.values())
+    assert ">fill=&quot;#1f2933<" in step_through(Value(1.0, 'fill="#1f2933') * 2.0).dark_picture
+
+
 def test_a_page_asks_for_nothing_outside_and_stays_small() -> None:
     html = page_of_the_loss().html
     assert len(html.encode()) < 150_000
@@ -145,41 +193,89 @@ def test_the_pages_numbers_are_written_as_pythons() -> None:
 # ---- stepping -------------------------------------------------------------------------------------------------
 
 
+WALK = """() => {
+  const texts = (key) => Object.fromEntries([...document.querySelectorAll(`svg.g [data-${key}]`)]
+    .filter((e) => e.getClientRects().length).map((e) => [e.dataset[key], e.firstChild?.data ?? ""]));
+  const say = document.getElementById("say"), steps = [];
+  document.getElementById("first").click();
+  for (let step = 0; step <= +document.getElementById("step").max; step++) {
+    if (step) document.getElementById("next").click();
+    const places = [...document.querySelectorAll("svg.wide ellipse")].map((e) => e.getBoundingClientRect());
+    const tall = say.offsetHeight;
+    steps.push({ say: say.textContent, v: texts("v"), g: texts("g"), places: JSON.stringify(places), tall });
+  }
+  return steps;
+}"""
+"""What the page shows at each of its steps."""
+
+
 @needs_chromium
-def test_each_step_shows_what_python_has_and_nothing_before_its_time(browser: Any, tmp_path: Path) -> None:
+def test_each_step_shows_what_python_has_and_nothing_before_its_time_at_the_same_place(
+    browser: Any, tmp_path: Path
+) -> None:
     graph = loss_of_a_sample().loss
     order = topological_order(graph)
     place = {node: str(index) for index, node in enumerate(order)}
     operations = [node for node in order if node.op is not None]
+    uses = {node: sum([child.parents.count(node) for child in operations]) for node in order}
     tab = opened(browser, page_of_the_loss(), tmp_path)
-    tab.click("#first")
-    for step in range(2 * len(operations) + 3):
-        assert f"step {step} of {2 * len(operations) + 2}" in tab.inner_text("#say")
+    walked = tab.evaluate(WALK)
+    assert len(walked) == 2 * len(operations) + 3
+    for step, seen in enumerate(walked):
+        assert f"step {step} of {2 * len(operations) + 2} " in seen["say"]
         computed = operations[:step]
         handed = operations[::-1][: max(step - len(operations) - 1, 0)]
         arrived: dict[Value, list[float]] = {graph: [1.0]} if step > len(operations) else {}
         for node in handed:
             for parent, partial in zip(node.parents, node.partials, strict=True):
                 arrived.setdefault(parent, []).append(partial * total(arrived[node]))
-        values = numbers(tab, "v")
         wanted = {place[n]: shown_number(n.data) for n in order if n.op is None or n in computed}
+        values = seen["v"]
         assert {k: v for k, v in values.items() if v} == {k: v for k, v in wanted.items() if k in values}
-        uses = {node: sum([child.parents.count(node) for child in operations]) for node in order}
-        for key, text in numbers(tab, "g").items():
+        for key, text in seen["g"].items():
             node = order[int(key)]
             terms = arrived.get(node, [])
             more = " + …" if terms and node is not graph and len(terms) < uses[node] else ""
             assert text == (shown_number(total(terms)) + more if terms else "")
         if step > len(operations) + 1 and step < 2 * len(operations) + 2:
             node = handed[-1]
-            said = tab.inner_text("#say")
             for parent, partial in zip(node.parents, node.partials, strict=True):
                 if not parent.is_constant:
                     incoming = total(arrived[node])
-                    factors = f"{shown_number(incoming)} × {shown_number(partial)}"
-                    assert f"to {parent.name}: {factors} = {shown_number(incoming * partial)}" in said
-        tab.click("#next") if step < 2 * len(operations) + 2 else None
+                    product = f"{shown_number(incoming)}×{shown_number(partial)}={shown_number(incoming * partial)}"
+                    assert f"to {parent.name}: {product}" in seen["say"]
+    assert len({seen["places"] for seen in walked}) == 1
+    heights = {seen["tall"] for seen in walked}
+    assert max(heights) - min(heights) <= 24
     assert tab.faults == []
+
+
+@needs_chromium
+def test_equations_are_mathml_in_the_names_of_the_operands(browser: Any, tmp_path: Path) -> None:
+    x, n = Value(0.5, "x"), Value(2.0, "<b>")
+    tab = opened(browser, step_through(named(sigmoid(named(x - n, "x - n")) / x, "q")), tmp_path)
+    said = [step["say"] for step in tab.evaluate(WALK)]
+    assert "∂(x - n)∂x=1, ∂(x - n)∂(<b>)=−1" in said[1]
+    assert "= sigmoid(x - n = −1.5) = 11+e−(x - n) = 0.1824" in said[2]
+    assert "∂q∂x=−σ(x - n)x2=−0.7297" in said[3]
+    assert "the sum over its paths: ∂q∂x=−0.7297+0.2983=−0.4314" in said[7]
+    tab.click("#back")
+    assert tab.locator("#say math mfrac").count() == 1
+    assert tab.faults == []
+
+
+def test_every_rules_formulas_are_written_in_mathml() -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    for rule in RULES.values():
+        for text in rule_in_mathml(rule):
+            ElementTree.fromstring(f"<math>{text}</math>".replace("&#x2061;", ""))
+    assert rule_in_mathml(RULES["div"])[2] == (
+        "<mfrac><mrow><mo>−</mo><mi>x</mi></mrow><msup><mi>y</mi><mn>2</mn></msup></mfrac>"
+    )
+    assert rule_in_mathml(RULES["tanh"])[1].startswith("<mrow><mn>1</mn><mo>−</mo><msup>")
+    assert "otherwise" in rule_in_mathml(RULES["relu"])[1]
+    assert rule_in_mathml(RULES["sum"]) == []
 
 
 @needs_chromium
@@ -209,22 +305,6 @@ def test_keys_clicks_links_and_the_slider_go_to_steps(browser: Any, tmp_path: Pa
     tab.wait_for_function("!document.getElementById('say').textContent.includes('step 16 ')", timeout=4000)
     assert tab.inner_text("#play") == "pause"
     assert tab.faults == []
-
-
-@pytest.mark.trials
-@needs_chromium
-def test_the_layout_never_moves_between_steps(browser: Any, tmp_path: Path) -> None:
-    tab = opened(browser, page_of_the_loss(), tmp_path)
-    places = (
-        "() => JSON.stringify([...document.querySelectorAll('svg.wide ellipse')].map(e => e.getBoundingClientRect()))"
-    )
-    heights = set()
-    first = tab.evaluate(places)
-    for step in range(33):
-        tab.evaluate(f"location.hash = '#step={step}'")
-        assert tab.evaluate(places) == first
-        heights.add(tab.evaluate("document.getElementById('say').offsetHeight"))
-    assert max(heights) - min(heights) <= 24
 
 
 # ---- moving ---------------------------------------------------------------------------------------------------
@@ -317,16 +397,18 @@ def test_the_check_button_agrees_and_a_slider_moves_the_plot(browser: Any, tmp_p
 
 
 @needs_chromium
-@pytest.mark.parametrize(("width", "height_of"), [(1200, "wide"), (760, "middle"), (390, "narrow")])
-def test_the_page_fits_every_width(browser: Any, tmp_path: Path, width: int, height_of: str) -> None:
-    tab = opened(browser, page_of_the_loss(), tmp_path, width=width)
-    assert tab.evaluate(
-        "[...document.querySelectorAll('svg.g')].filter(e => e.getClientRects().length).map(e => e.classList[1])"
-    ) == [height_of]
-    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert tab.evaluate(
-        "[...document.querySelectorAll('svg.g')].every(e => e.getBoundingClientRect().right <= innerWidth)"
-    )
+def test_the_page_fits_every_width(browser: Any, tmp_path: Path) -> None:
+    tab = opened(browser, page_of_the_loss(), tmp_path)
+    shown = "[...document.querySelectorAll('svg.g')].filter(e => e.getClientRects().length)"
+    for width, name in ((1200, "wide"), (760, "middle"), (390, "narrow")):
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.evaluate(f"{shown}.map(e => e.classList[1])") == [name]
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert tab.evaluate(f"{shown}.every(e => e.getBoundingClientRect().right <= innerWidth)")
+        tab.click("#last")
+        assert "" not in numbers(tab, "g").values()
+        tab.click("#first")  # the picture that has just come into view follows
+        assert "" in numbers(tab, "g").values()
 
 
 @needs_chromium
@@ -384,47 +466,101 @@ def test_an_operation_of_ones_own_keeps_its_recorded_numbers(browser: Any, tmp_p
     assert "hands on" in tab.inner_text("#say")
 
 
+CLASSIC = "<body style='background:#111'>{outputs}"
+"""As in a file that nbconvert writes, and in the classic notebook."""
+
+VS_CODE = """<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src
+'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src https: http: data:; font-src https:; connect-src
+https:; child-src https: data:"><body style="background:#111"><div id="output"></div>
+<template>{outputs}</template><script>
+const output = document.getElementById("output");
+output.innerHTML = document.querySelector("template").innerHTML;
+for (const old of output.querySelectorAll("script")) {{
+  const script = document.createElement("script");
+  script.textContent = old.textContent;
+  old.replaceWith(script);
+}}
+</script>"""
+"""Its policy for outputs, and scripts that are made anew since those in innerHTML don't run."""
+
+COLAB = """<!doctype html><body><iframe id="host" sandbox="allow-scripts allow-forms" style="width:100%;height:2000px"
+srcdoc="{quoted}"></iframe>"""
+"""Each output in a document of its own, of another origin, without access to what is around it."""
+
+
 @needs_chromium
-def test_two_pages_in_one_notebook_each_in_a_sandbox(browser: Any, tmp_path: Path) -> None:
-    bundle = page_of_the_loss()._repr_mimebundle_()
-    assert bundle["text/html"].startswith("<img ")
-    other = step_through(Value(2.0, name="q") * 3.0)._repr_mimebundle_()["text/html"]
-    (tmp_path / "notebook.html").write_text(
-        f"<body style='background:#111'>{bundle['text/html']}{other}", encoding="utf-8"
-    )
+@pytest.mark.parametrize("host", [CLASSIC, VS_CODE, COLAB], ids=["classic", "VS Code", "Colab"])
+def test_two_pages_and_a_drawing_in_one_notebook_of_any_front_end(browser: Any, tmp_path: Path, host: str) -> None:
+    loss = loss_of_a_sample()
+    pages = (page_of_the_loss(), step_through(Value(2.0, name=HOSTILE[0]) * 3.0), microgrid.draw(loss.loss))
+    outputs = "\n".join([page._repr_mimebundle_()["text/html"] for page in pages])
+    text = host.format(outputs=outputs, quoted=escape(f"<body style='background:#111'>{outputs}"))
+    (tmp_path / "notebook.html").write_text(text, encoding="utf-8")
     tab = browser.new_page(viewport={"width": 900, "height": 700})
     faults: list[str] = []
     tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on("dialog", lambda _: faults.append("something was executed"))
     tab.goto((tmp_path / "notebook.html").as_uri())
-    frames = [frame for frame in tab.frames if frame is not tab.main_frame]
+    around = tab.frames[1] if host == COLAB else tab.main_frame
+    around.wait_for_selector("svg[role=img]", state="attached")
+    frames = [element.content_frame() for element in around.query_selector_all("iframe")]
     assert len(frames) == 2
-    assert all(element.get_attribute("sandbox") == "allow-scripts" for element in tab.locator("iframe").all())
+    assert around.locator("img").count() == 0
+    assert all([element.get_attribute("sandbox") == "allow-scripts" for element in around.locator("iframe").all()])
     frames[0].click("#back")
     assert "step 31 of 32" in frames[0].inner_text("#say")
     frames[0].wait_for_selector("html[data-theme=dark]", state="attached")
-    tab.wait_for_function("document.querySelector('iframe').offsetHeight < 900")
+    around.wait_for_function("[...document.querySelectorAll('iframe')].every((one) => one.offsetHeight !== 600)")
+    assert around.evaluate("document.querySelector('svg[role=img] rect').getAttribute('fill')") == DARK["#ffffff"]
     assert faults == []
+    tab.close()
 
 
 @pytest.mark.trials
 @needs_chromium
-def test_first_paint_and_a_slider_move_are_quick(browser: Any, tmp_path: Path) -> None:
+def test_first_paint_and_a_slider_move_are_timed(browser: Any, tmp_path: Path) -> None:
     random.seed(0)
     model = nn.MLP(4, [12, 12, 1])
-    out = (model([0.5, -1.0, 0.25, 2.0]) - 1.0) ** 2
-    page = step_through(named(out, "L"), parameters=model)
-    tab = opened(browser, page, tmp_path)
-    paint = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    out = named((model([0.5, -1.0, 0.25, 2.0]) - 1.0) ** 2, "L")
+    tab = opened(browser, step_through(out, parameters=model), tmp_path)
+    paint = tab.evaluate(
+        "new Promise((done) => new PerformanceObserver((list) => done(list.getEntries()[0].startTime))"
+        ".observe({ type: 'paint', buffered: true }))"
+    )
     tab.click("[data-mode=move]")
+    weight = tab.locator("[data-leaf] b").first.inner_text()
     moves = tab.evaluate(
         "() => { const r = document.querySelector('[data-leaf] input'), t = [];"
-        "for (let k = 0; k < 40; k++) { const a = performance.now(); r.value = k / 20; r.oninput();"
+        "for (let k = 1; k <= 41; k++) { const a = performance.now(); r.value = k / 20; r.oninput();"
         "document.body.offsetHeight; t.push(performance.now() - a) }"
-        "return t.sort((a, b) => a - b)[20] }"
+        "return t.sort((a, b) => a - b) }"
     )
-    print(f"{len(topological_order(out))} nodes: first paint after {paint:.0f} ms, a slider's move {moves:.1f} ms")
-    assert paint < 10_000  # a page that hangs fails; the numbers are for reading
-    assert moves < 1_000
+    print(f"{len(topological_order(out))} nodes: first paint after {paint:.0f} ms, a slider's move {moves[20]:.1f} ms")
+    leaf = next(node for node in topological_order(out) if node.name == weight)
+    moved = evaluate([out], FLOAT, {leaf: 41 / 20})
+    assert shown_number(moved[out]) in numbers(tab, "v").values()
+
+
+@pytest.mark.trials
+@needs_chromium
+def test_scrolling_through_five_thousand_nodes_is_timed(browser: Any, tmp_path: Path) -> None:
+    w, b = Value(0.5, "w"), Value(0.1, "b")
+    terms = [(microgrid.softplus, microgrid.tanh)[k % 2](w * Value(k / 900, f"x{k}") + b) for k in range(900)]
+    tab = opened(browser, step_through(named(microgrid.sum(terms), "total")), tmp_path)
+    times = tab.evaluate(
+        "async () => { const pane = document.getElementById('graph'), t = []; pane.scrollTo(0, 0);"
+        "for (let k = 0; k < 100; k++) { const a = performance.now(); pane.scrollBy(0, 120);"
+        "await new Promise(requestAnimationFrame); t.push(performance.now() - a) }"
+        "return t.sort((a, b) => a - b) }"
+    )
+    print(f"4,504 nodes: a frame while scrolling {times[50]:.0f} ms, the slowest of twenty {times[95]:.0f} ms")
+    tab.wait_for_timeout(100)
+    seen = "(one) => { const y = one.getBoundingClientRect().y; return y > 100 && y < 600 }"
+    shown = tab.evaluate(
+        f"[...document.querySelectorAll('.tile [data-n]')].filter({seen}).map((one) => one.textContent)"
+    )
+    assert len(shown) > 10
+    assert all([re.search(r"\d", text) for text in shown])
 
 
 # ---- training -------------------------------------------------------------------------------------------------
@@ -462,7 +598,7 @@ def leaves_in_the_page(tab: Any) -> dict[str, float]:
 
 @needs_chromium
 def test_training_in_the_page_reaches_pythons_parameters(browser: Any, tmp_path: Path) -> None:
-    tab = opened(browser, page_of_the_loss(samples=SAMPLES, rate=2.0), tmp_path)
+    tab = opened(browser, page_with(samples=SAMPLES, rate=2.0), tmp_path)
     tab.click("[data-mode=train]")
     for _ in range(8):
         tab.click("#onestep")
@@ -481,7 +617,7 @@ def test_training_in_the_page_reaches_pythons_parameters(browser: Any, tmp_path:
 
 @needs_chromium
 def test_a_sample_is_chosen_and_its_graph_is_shown(browser: Any, tmp_path: Path) -> None:
-    tab = opened(browser, page_of_the_loss(samples=SAMPLES), tmp_path, bypass_csp=True)
+    tab = opened(browser, page_with(samples=SAMPLES), tmp_path, bypass_csp=True)
     assert "one sample, × 6" in tab.text_content("svg.wide .frame")
     tab.click("[data-mode=train]")
     tab.locator("#samples").focus()
@@ -682,6 +818,15 @@ def test_a_sum_over_samples_is_one_sample_that_trains_on_all(browser: Any, tmp_p
     assert f"mean gradient {shown_number(data.w[0].grad)}" in tab.inner_text("#parameters")
 
 
+def test_a_deep_graph_that_can_not_be_cut_is_read_from_top_to_bottom_on_a_phone() -> None:
+    x = Value(0.5, name="x")
+    y: Any = x
+    for _ in range(14):
+        y = microgrid.sin(y) * x
+    looks = re.findall(r'<svg [^>]*class="(g [^"]*)"', step_through(y).html)
+    assert looks == ["g wide right large", "g narrow down", "g middle right large"]
+
+
 def test_samples_are_found_in_chains_of_additions_and_only_where_they_are_equal() -> None:
     w = Value(0.5, name="w")
     rows = [(Value(float(k), name="x"), Value(2.0 * k, name="y")) for k in range(10)]
@@ -689,6 +834,11 @@ def test_samples_are_found_in_chains_of_additions_and_only_where_they_are_equal(
     for x, y in rows:
         total = total + (w * x - y) ** 2
     assert "One of 10 equal samples" in step_through(total).html
+    plain = microgrid.sum([(1 - k % 2) * microgrid.softplus(w * float(k) - 0.5) for k in range(10)])
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', step_through(plain).html)[0])
+    assert data["training"]["samples"] == [[1.0 - k % 2, float(k)] for k in range(10)]  # labels are plain numbers
+    assert [data["nodes"][index]["k"] for index in data["training"]["data"]] == ["data", "data"]
+    assert [node["v"] for node in data["nodes"] if node["k"] == "constant"] == [0.5]
     assert "equal samples" not in step_through(total + w).html
     assert "equal samples" not in step_through(microgrid.sum([w * x for x, _ in rows[:4]])).html
     assert "equal samples" not in step_through(microgrid.sum([x for x, _ in rows])).html
@@ -708,6 +858,44 @@ def test_a_graph_that_is_too_large_shows_what_is_near_the_output(browser: Any, t
     assert "hands on incoming × local" in tab.inner_text("#say")
     wide = microgrid.sum([Value(float(k), name=f"x{k}") for k in range(6000)])
     assert "and 5,996 operands" in step_through(wide).html
+
+
+@needs_chromium
+def test_a_large_graph_is_in_tiles_that_are_right_when_they_come_into_view(browser: Any, tmp_path: Path) -> None:
+    w = Value(0.5, "w")
+    terms = [(microgrid.sin if k % 2 else microgrid.cos)(w * Value(k / 64, f"x{k}")) for k in range(120)]
+    total = named(microgrid.sum(terms), "total")
+    order = topological_order(total)
+    page = step_through(total)
+    assert 4 < page.html.count('<div class="tile"') < 20
+    for node in order:
+        assert f">{shown_number(node.data)}<" in page.html.partition("<script")[0]
+    assert page.picture.count("<svg") == 1
+    tab = opened(browser, page, tmp_path, bypass_csp=True)
+    tab.wait_for_function("document.querySelector('.n.output').getBoundingClientRect().top < 700")  # it opens there
+    inner = [node for node in order if node.op]
+    tab.evaluate(f"location.hash = '#step={inner.index(terms[7]) + 1}'")
+    at = f".tile [data-n='{order.index(terms[7])}']"
+    tab.wait_for_function(f"document.querySelector(\"{at}\").classList.contains('current')")
+    box = tab.locator(at).first.bounding_box()
+    assert 0 < box["y"] < 800
+    lit = tab.locator(".tile .lit.forward")
+    assert lit.get_attribute("d").count("M") == 1  # the one edge to it
+    assert (
+        tab.locator(f".tile [data-v='{order.index(terms[100])}']").first.text_content() != ""
+    )  # not seen, not emptied
+    tab.click("[data-mode=move]")
+    tab.evaluate("() => { const r = document.querySelector('[data-leaf] input'); r.value = 1; r.oninput() }")
+    far = tab.locator(f".tile [data-n='{order.index(terms[100])}'][role]").first
+    far.scroll_into_view_if_needed()
+    wanted = shown_number(math.cos(100 / 64))
+    tab.wait_for_function(
+        "([at, wanted]) => document.querySelector(at).textContent.includes(wanted)",
+        arg=[f".tile [data-n='{order.index(terms[100])}']", wanted],
+        timeout=5000,
+    )
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert tab.faults == []
 
 
 @pytest.mark.trials

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -18,6 +19,8 @@ import microgrid
 from microgrid import DataError, MissingPackageError, Value, draw, explain, logistic, maximum, named, nn
 from microgrid.drawing import Drawing, raster
 from microgrid.util.labels import width
+
+pytestmark = pytest.mark.any_engine
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -281,6 +284,36 @@ def test_what_graphviz_lays_out_says_what_it_does_not_have() -> None:
 def test_pictures_are_saved_in_many_formats(tmp_path: Path, suffix: str, start: bytes) -> None:
     path = drawn_textbook().save(tmp_path / f"graph.{suffix}")
     assert path.read_bytes().startswith(start)
+
+
+@pytest.mark.trials
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="TIKZ IS NOT COMPILED: apt-get install texlive-pictures")
+def test_a_handout_with_blanks_a_path_a_series_and_any_letters_compiles(tmp_path: Path) -> None:
+    graph = logistic.sample_loss([-0.07, -0.728], 0.0, [0.5, -0.25], 0.1, form="textbook")
+    draw(graph.loss, blanks=["gradients", "partials"]).save(tmp_path / "blank.tikz")
+    draw(graph.loss, blanks="values").save(tmp_path / "blank.pdf")
+    draw(graph.loss, highlight=graph.w[0]).save(tmp_path / "path.tikz")
+    steps = draw(named(graph.w[0] * 2.0, HOSTILE[0]), steps=True).save(tmp_path / "steps.tikz")
+    for index, name in enumerate([*HOSTILE, "名😀𝑥"]):
+        draw(named(Value(1.0, name) * 2.0, name)).save(tmp_path / f"name{index}.tikz")
+    pieces = ["blank.tikz", "path.tikz", *[step.name for step in steps]]
+    pieces += [f"name{index}.tikz" for index in range(len(HOSTILE) + 1)]
+    body = "\\newpage".join([rf"\input{{{piece}}}" for piece in pieces])
+    packages = r"\usepackage{tikz,amssymb,textcomp,graphicx}\usepackage[T1]{fontenc}"
+    (tmp_path / "handout.tex").write_text(
+        rf"\documentclass{{article}}{packages}\begin{{document}}{body}\newpage\includegraphics{{blank.pdf}}\end{{document}}",
+        encoding="utf-8",
+    )
+    compiled = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "handout.tex"]
+    done = subprocess.run(compiled, cwd=tmp_path, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:].decode(errors="replace")
+    assert (tmp_path / "handout.pdf").stat().st_size > 20_000
+
+
+def test_letters_that_latex_has_not_are_told_by_their_codes() -> None:
+    text = draw(Value(1.0, "é名") * 2.0).tikz()
+    assert r"{é\mgletter{540D}{名}}" in text
+    assert text.splitlines()[1].startswith(r"\providecommand{\mgletter}")
 
 
 def test_dpi_scales_the_pixels() -> None:

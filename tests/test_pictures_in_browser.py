@@ -21,8 +21,9 @@ from browser import chromium, needs_chromium
 
 from microgrid import Value, draw, logistic, named, nn
 from microgrid.drawing import Drawing
+from microgrid.drawing.look import DARK
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.any_engine]
 
 HOSTILE = "</script><img src=x onerror=alert(1)><script>alert(2)</script>"
 
@@ -122,6 +123,23 @@ def test_without_scripts_the_picture_is_an_image_of_at_most_the_columns_width(br
     context.close()
 
 
+def test_on_a_dark_page_the_picture_is_dark_and_has_a_text(browser: Any, tmp_path: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = browser.new_page(viewport={"width": 900, "height": 800})
+    page.goto(page_of(textbook(), tmp_path))
+    colours = "[...new Set([...document.querySelectorAll('svg [fill]')].map((e) => e.getAttribute('fill')))]"
+    light = set(page.evaluate(colours)) - {"none"}
+    path = tmp_path / "dark.html"
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    dark = '<html lang="en"><title>t</title><body style="background:#111111"><main><h1 style="color:white">t</h1>'
+    path.write_text(html.replace('<body style="margin:0">', dark), encoding="utf-8")
+    page.goto(path.as_uri())
+    assert set(page.evaluate(colours)) - {"none"} == {DARK[colour] for colour in light}
+    assert Axe().run(page).response["violations"] == []
+    page.close()
+
+
 def test_several_pictures_on_a_page_and_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
     x = Value(2.0, HOSTILE)
     said: list[Any] = []
@@ -148,6 +166,8 @@ CELLS = {
     "drawing": "from microgrid import *\nfrom microgrid import logistic\n"
     "g = logistic.sample_loss([-.07, -.728], 0.0, [.5, -.25], .1, form='textbook')\ndraw(g.loss)",
     "value": "g.loss",
+    "page": "step_through(g.loss, parameters=[*g.w, g.b])",
+    "another page": f"step_through(Value(2.0, {HOSTILE!r}) * Value(float('nan')))",
     "table": "logistic.components(g)",
     "derivation": "explain(g.loss, wrt=g.w[0])",
 }
@@ -196,22 +216,32 @@ def test_jupyterlab_shows_everything_trusted_and_untrusted(browser: Any, tmp_pat
     for name in ("untrusted", "trusted"):
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     with jupyterlab(tmp_path) as (address, environment):
-        for name, element in (("untrusted", "img"), ("trusted", "svg[role=img]")):
+        for name, element in (("untrusted", "img"), ("trusted", "svg[role=img], .jp-OutputArea-output iframe")):
             if name == "trusted":  # by its contents, which are those of the other
                 trust = [sys.executable, "-m", "jupyter", "trust", str(tmp_path / "trusted.ipynb")]
                 subprocess.run(trust, env=environment, check=True, capture_output=True)
-            page = browser.new_page(viewport={"width": 1200, "height": 3000})
-            page.goto(f"{address}/lab/tree/{name}.ipynb")
+            page = browser.new_page(viewport={"width": 1200, "height": 5000})
+            page.on("dialog", lambda dialog: pytest.fail(f"something was executed: {dialog.message}"))
+            page.goto(f"{address}/lab/workspaces/{name}/tree/{name}.ipynb")
             page.wait_for_selector(".jp-OutputArea-output mjx-container", timeout=60_000)  # the derivation is typeset
             pictures = page.locator(f".jp-OutputArea-output {element}")
-            pictures.nth(1).wait_for(state="attached", timeout=60_000)
-            assert pictures.count() == 2
-            page.wait_for_function(
-                "(element) => [...document.querySelectorAll(element)].every((one) => one.clientWidth > 500)",
-                arg=f".jp-OutputArea-output {element}",
-                timeout=60_000,
-            )
-            sizes = pictures.evaluate_all("(all) => all.map((one) => [one.clientWidth, one.parentElement.clientWidth])")
-            assert all([width <= column for width, column in sizes])
+            pictures.nth(3).wait_for(state="attached", timeout=60_000)
+            assert pictures.count() == 4
+            for width in (1200, 900):
+                page.set_viewport_size({"width": width, "height": 5000})
+                page.wait_for_function(
+                    "(element) => [...document.querySelectorAll(element)].every((one) => one.clientWidth > 250)",
+                    arg=f".jp-OutputArea-output {element}",
+                    timeout=60_000,
+                )
+                sizes = pictures.evaluate_all(
+                    "(all) => all.map((one) => [one.clientWidth, one.parentElement.clientWidth])"
+                )
+                assert all([own <= column for own, column in sizes])
             assert page.locator(".jp-OutputArea-output table tr").count() == 10
+            frames = [frame for frame in page.frames if frame is not page.main_frame]
+            assert len(frames) == (2 if name == "trusted" else 0)
+            for frame in frames:
+                frame.click("#back")
+                assert "hands on incoming × local" in frame.inner_text("#say")
             page.close()

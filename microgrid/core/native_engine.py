@@ -133,4 +133,6 @@ def check() -> None:
             node = recorder(rule)(*[Value(number) for number in operands])
             found = [node.data, *node.partials]
             if repr(found) != repr(expected):  # which tells the zeros apart, and no nan from another
-                raise ArithmeticError(f"{rule.name}{operands} and its partials are {found} in C, and {expected} in Python")
+                raise ArithmeticError(
+                    f"{rule.name}{operands} and its partials are {found} in C, and {expected} in Python"
+                )

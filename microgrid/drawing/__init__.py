@@ -477,7 +477,7 @@ def draw(
     rankdir : {"LR", "TB"}, optional
         From left to right, or from top to bottom; by default as the width has it.
     engine : {"graphviz", "dot", "graphviz-pure"}, optional
-        Lay out by Graphviz; see ``Drawing``. By default graphs of up to 120 drawn nodes have a layout of their own.
+        Lay out by Graphviz; see ``Drawing``. By default graphs of up to 300 drawn nodes have a layout of their own.
     font_size : float, default 12
         The size of numbers in pixels; everything grows with it.
     dpi : float, default 192

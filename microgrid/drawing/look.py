@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BACK", "BACKWARD", "FORWARD", "INK", "LINE", "ROLES", "SOFT", "UP", "Role"]
+__all__ = ["BACK", "BACKWARD", "DARK", "FORWARD", "INK", "LINE", "ROLES", "SOFT", "UP", "Role"]
 
 INK, SOFT, LINE = "#1f2933", "#6b7785", "#8793a1"
 FORWARD, BACKWARD = "#0067a8", "#b8440b"  # blue and vermilion, distinguishable with any colour vision; 5:1 on white
@@ -35,3 +35,13 @@ ROLES = {
     ),
     "output": Role("output: double outline", "circle", "filled", "#efe4f5", "#7c4a93"),
 }
+
+# fmt: off
+DARK = {
+    "#ffffff": "#14181d", INK: "#e6eaee", SOFT: "#a3adb8", LINE: "#7b8794", FORWARD: "#63b7f2", BACKWARD: "#f29a5f",
+    "#f4f6f8": "#252c34", "#fdf0cd": "#4a3b10", "#a87b12": "#d9ad45", "#dff1ea": "#173a2d", "#3b8267": "#5fb491",
+    "#efe4f5": "#3a2547", "#7c4a93": "#b98ad0", "#a3adb8": "#7b8794", "#f8fafc": "#1c2229", "#aab6c3": "#5b6672",
+    "white": "#14181d",
+}
+# fmt: on
+"""Each colour's counterpart on a dark background."""

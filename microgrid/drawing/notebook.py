@@ -2,18 +2,20 @@
 
 Untrusted front ends strip scripts and inline SVG from HTML, and show it even so before any picture beside it. So the
 HTML begins with an ``<img>`` that holds the picture; where scripts run, one puts inline SVG with tooltips in its place,
-in the layout that fits the column.
+in the layout that fits the column, and in the colours of a dark theme.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Collection
 from html import escape
 from typing import Any
 
+from microgrid.drawing.look import DARK
 from microgrid.errors import MissingPackageError, OutputError
 
 __all__ = ["bundle", "is_terminal", "wanted"]
@@ -29,9 +31,18 @@ for (const image of document.querySelectorAll("img.microgrid-drawing")) {
   // The widest that fits, or else the narrowest.
   const svg = all.sort((a, b) => wide(b) - wide(a)).find((one) => wide(one) <= room * 1.12) || all.at(-1);
   svg.style.cssText = "max-width:100%;height:auto";
+  let around = image, colour = [255, 255, 255];
+  for (; around; around = around.parentElement) {
+    const found = (getComputedStyle(around).backgroundColor.match(/[\\d.]+/g) || []).map(Number);
+    if (found.length && (found[3] ?? 1) > 0.5) { colour = found; break; }
+  }
+  const dark = colour[0] * 0.3 + colour[1] * 0.6 + colour[2] * 0.1 < 128 ? DARK : {};
+  for (const part of svg.querySelectorAll("[fill], [stroke]"))
+    for (const kind of ["fill", "stroke"])
+      if (Object.hasOwn(dark, part.getAttribute(kind))) part.setAttribute(kind, dark[part.getAttribute(kind)]);
   image.replaceWith(document.importNode(svg, true));
 }
-</script>"""
+</script>""".replace("DARK", json.dumps(DARK))
 
 
 def is_terminal() -> bool:

@@ -12,8 +12,8 @@ from microgrid.layout import NARROW, Layout, lay_out
 
 __all__ = ["LARGEST", "PAGE", "Picture"]
 
-LARGEST = 120
-"""The most nodes in the package's own layout; Graphviz, which is quicker, places the nodes of larger drawings."""
+LARGEST = 300
+"""The most nodes in the package's own layout: half a second. Graphviz places the nodes of larger drawings."""
 
 PAGE, COLUMN, PHONE = 900.0, 740.0, 390.0
 """The widths of a page, of a notebook's column beside a side bar, and of a phone, in pixels."""

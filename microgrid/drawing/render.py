@@ -6,11 +6,13 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from microgrid.drawing.dot import LOCAL
 from microgrid.errors import DataError, MissingPackageError, OutputError
 from microgrid.util.labels import width
 
-__all__ = ["COMMANDS", "ENGINES", "check_command", "find_command", "graphviz_package", "render_png", "render_svg"]
+__all__ = ["COMMANDS", "ENGINES", "check_command", "find_command", "graphviz_package", "render_svg"]
 
 COMMANDS = ("dot", "graphviz-pure")
 """The commands that can lay a graph out, in order of preference."""
@@ -33,8 +35,24 @@ _SVG = "http://www.w3.org/2000/svg"
 _FONTS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 _TIP = "{http://www.w3.org/1999/xlink}title"
 _X = re.compile(r"(-?[\d.]+),-?[\d.]+")
-_MANY = 3000  # lines of DOT: one for each node, three for an edge with its local derivative
 _NEAR = 18.0  # most error of the estimated centre of a centred text, in points
+_NOT_RUN = 126  # the exit status for a command that can't be run, as in a shell
+_PIPE = f"""
+import sys
+from pathlib import Path
+import graphviz
+from graphviz.backend import dot_command
+dot_command.DOT_BINARY = Path(sys.argv[1])
+try:
+    picture = graphviz.Source(sys.stdin.buffer.read().decode()).pipe(format="svg", quiet=True)
+except graphviz.CalledProcessError as error:
+    sys.stderr.buffer.write(error.stderr)
+    sys.exit(error.returncode)
+except OSError as error:
+    sys.stderr.write(str(error.strerror))
+    sys.exit({_NOT_RUN})
+sys.stdout.buffer.write(picture)
+"""
 _NOTES = ("no value for width of", "no hard-coded metrics")  # warnings about text widths, which the labels allow for
 
 
@@ -96,20 +114,6 @@ def _scripts() -> str:
     return os.pathsep.join([sysconfig.get_path("scripts"), str(Path(sys.executable).parent)])
 
 
-def render_png(dot: str, command: str | None = None) -> bytes:
-    """The drawing as PNG, at two pixels per point; a drawing of thousands of nodes and edges at one.
-
-    Raises
-    ------
-    DataError, MissingPackageError
-        As ``find_command`` does.
-    OutputError
-        If the command fails, or takes more than ``TIMEOUT`` seconds.
-    """
-    dpi = 144 if dot.count("\n") < _MANY else 72
-    return _run(dot, command, "-Tpng", f"-Gdpi={dpi}")
-
-
 def render_svg(dot: str, command: str | None = None, *, description: str = "") -> str:
     """The drawing as SVG for use inside a page: one ``<svg>`` element, without an XML declaration.
 
@@ -121,9 +125,9 @@ def render_svg(dot: str, command: str | None = None, *, description: str = "") -
     DataError, MissingPackageError
         As ``find_command`` does.
     OutputError
-        As ``render_png`` does, and if the command's output is not XML.
+        If the command fails, takes more than ``TIMEOUT`` seconds, or its output is not XML.
     """
-    source = _run(dot, command, "-Tsvg")
+    source = _run(dot, command)
     try:
         root = ElementTree.fromstring(source)
     except ElementTree.ParseError as error:
@@ -132,17 +136,39 @@ def render_svg(dot: str, command: str | None = None, *, description: str = "") -
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _run(dot: str, command: str | None, *arguments: str) -> bytes:
+def _run(dot: str, command: str | None) -> bytes:
+    """The command's SVG, by the graphviz package where it is: in a process of its own, which can be stopped in time."""
     path = find_command(command)
+    by_package = find_spec("graphviz") is not None
+    arguments = [sys.executable, "-P", "-c", _PIPE, path] if by_package else [path, "-Tsvg"]
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run([path, *arguments], input=dot.encode(), capture_output=True, timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
-        raise OutputError(f"{path} did not finish within {TIMEOUT:g} s: draw fewer nodes (max_nodes)") from None
+        process = subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
     except OSError as error:
-        raise OutputError(f"{path} can't be run: {error.strerror}; reinstall it, or choose another engine") from error
-    if done.returncode or not done.stdout:
-        raise OutputError(f"{path} failed with exit status {done.returncode}: {_complaint(done.stderr)}")
-    return done.stdout
+        raise _not_run(path, str(error.strerror)) from error
+    try:
+        picture, stderr = process.communicate(dot.encode(), TIMEOUT)
+    except subprocess.TimeoutExpired:
+        _stop(process)
+        raise OutputError(f"{path} did not finish within {TIMEOUT:g} s: draw fewer nodes (max_nodes)") from None
+    if by_package and process.returncode == _NOT_RUN:
+        raise _not_run(path, _complaint(stderr))
+    if process.returncode or not picture:
+        raise OutputError(f"{path} failed with exit status {process.returncode}: {_complaint(stderr)}")
+    return picture
+
+
+def _not_run(path: str, why: str) -> OutputError:
+    return OutputError(f"{path} can't be run: {why}; reinstall it, or choose another engine")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process and what it has started."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 def _complaint(stderr: bytes) -> str:

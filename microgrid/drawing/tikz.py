@@ -30,6 +30,11 @@ _GREEK = {
     "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
     "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega",
 }  # fmt: skip
+_FALLBACK = (
+    r"\providecommand{\mgletter}[2]{"
+    r"\ifdefined\directlua#2\else\ifdefined\XeTeXversion#2\else\texttt{U+#1}\fi\fi}% what pdfLaTeX has no letter for"
+)
+_LAST_IN_T1 = "ž"
 _LETTERS |= {letter: rf"$\{name}$" for letter, name in _GREEK.items()}
 
 
@@ -40,6 +45,7 @@ def tikz_text(figure: Figure, layout: Layout, *, scale: float = 1.0, moment: Mom
 
 def _lines(figure: Figure, layout: Layout, unit: float, moment: Moment) -> Iterator[str]:
     yield r"% \usepackage{tikz,amssymb,textcomp} \usepackage[T1]{fontenc}"
+    yield _FALLBACK
     yield rf"\begin{{tikzpicture}}[x={unit:g}bp,y=-{unit:g}bp,inner sep=0pt]"
     # As large with less in it, so that the pictures of a series stand at one place.
     yield rf"\useasboundingbox (0,0) rectangle ({layout.width:g},{layout.height:g});"
@@ -110,6 +116,11 @@ def _label(figure: Figure, label: Label, text: str, unit: float) -> str:
 
 def _text(x: float, y: float, text: str, size: float, colour: str, anchor: str, *, fill: bool = False) -> str:
     look = f"anchor={_ANCHORS[anchor]},text=mg{colour}" + (",fill=white,inner sep=0.5pt" if fill else "")
-    letters = "".join([_LETTERS.get(letter, letter) for letter in text])
+    letters = "".join([_letter(letter) for letter in text])
     font = rf"\sffamily\fontsize{{{size:.3g}}}{{{size * 1.2:.3g}}}\selectfont"
     return rf"\node[{look},font={font}] at ({x:g},{y:g}) {{{letters}}};"
+
+
+def _letter(letter: str) -> str:
+    known = _LETTERS.get(letter, letter if letter <= _LAST_IN_T1 else "")
+    return known or rf"\mgletter{{{ord(letter):X}}}{{{letter}}}"

@@ -57,8 +57,10 @@ def lay_out(
     everything = range(len(nodes))
     around = _groups_of(nodes, groups)
     if direction == "down":
-        return _finished([_row(nodes, everything, direction, around, None)], direction, groups)
-    return _finished(_rows(nodes, everything, width, around, None), direction, groups)
+        rows = [_Row(nodes, everything, direction, around, None)]
+    else:
+        rows = _rows(nodes, everything, width, around, None)
+    return _finished([route(row.graph, row.frames, direction) for row in rows], direction, groups)
 
 
 def _groups_of(nodes: Sequence[Node], groups: Sequence[Group]) -> list[tuple[int, ...]]:
@@ -70,11 +72,32 @@ def _groups_of(nodes: Sequence[Node], groups: Sequence[Group]) -> list[tuple[int
 # ---- rows -----------------------------------------------------------------------------------------------------
 
 
+class _Row:
+    """A part of the graph, placed, whose lines are not routed yet."""
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        part: Collection[int],
+        direction: str,
+        around: list[tuple[int, ...]],
+        again: int | None,
+    ) -> None:
+        self.graph = ranked(*_vertices(nodes, sorted(part), direction, around, again))
+        self.frames = place_across(self.graph, direction)
+        place_along(self.graph, direction)
+
+    @property
+    def width(self) -> float:
+        vertices = self.graph.vertices
+        return max([one.x + one.right for one in vertices]) - min([one.x - one.left for one in vertices])
+
+
 def _rows(
     nodes: Sequence[Node], part: Collection[int], width: float, around: list[tuple[int, ...]], again: int | None
-) -> list[Layout]:
+) -> list[_Row]:
     """The rows of a part of the graph; ``again`` is the node that its first row begins with a second time."""
-    row = _row(nodes, part, "right", around, again)
+    row = _Row(nodes, part, "right", around, again)
     if row.width <= width * _SHRINK or len(part) > _LARGEST:
         return [row]
     cut = _cut(nodes, part, again)
@@ -104,6 +127,8 @@ def _cut(nodes: Sequence[Node], part: Collection[int], again: int | None) -> tup
         if node == again or not nodes[node].parents:
             continue
         before = _ancestors(nodes, node, again)
+        if again is not None and again not in before:
+            continue  # the value that crossed before is still needed after
         if all([uses[member] <= before for member in before if member != node]):
             longest = max(depth[node], depth[output] - depth[node] + 1)
             if longest <= least:
@@ -120,16 +145,6 @@ def _ancestors(nodes: Sequence[Node], node: int, again: int | None) -> set[int]:
                 found.add(parent)
                 stack.append(parent)
     return found
-
-
-def _row(
-    nodes: Sequence[Node], part: Collection[int], direction: str, around: list[tuple[int, ...]], again: int | None
-) -> Layout:
-    vertices, links = _vertices(nodes, sorted(part), direction, around, again)
-    graph = ranked(vertices, links)
-    frames = place_across(graph, direction)
-    place_along(graph, direction)
-    return route(graph, frames, direction)
 
 
 def _vertices(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,7 +11,7 @@ from microgrid.layout.vertices import Vertex, bend
 
 __all__ = ["Link", "Ranked", "ranked"]
 
-_SWEEPS = 12
+_SWEEPS, _IN_VAIN = 12, 3  # at most, and of them without fewer crossings one after the other
 
 
 class Link:
@@ -134,22 +135,31 @@ def _improve(graph: Ranked) -> None:
             for depth in range(1, len(graph.vertices[vertex].group) + 1):
                 groups.setdefault(graph.vertices[vertex].group[:depth], len(groups))
     graph.ranks = [_by_group(graph, rank, list(range(len(rank))), groups) for rank in graph.ranks]
-    best, fewest = [rank.copy() for rank in graph.ranks], _crossings(graph, after)
+    place = [0] * len(graph.vertices)
+    for rank in graph.ranks:
+        _number(rank, place)
+    best, fewest, vain = [rank.copy() for rank in graph.ranks], _crossings(graph, after, place), 0
     for sweep in range(_SWEEPS):
-        if not fewest:
+        if not fewest or vain == _IN_VAIN:
             break
         backwards = sweep % 2 == 0
         others = after if backwards else before
         for at in reversed(range(len(graph.ranks))) if backwards else range(len(graph.ranks)):
-            place = {vertex: spot for rank in graph.ranks for spot, vertex in enumerate(rank)}
             row = graph.ranks[at]
             keys = [_middle([place[other] for other in others[vertex]], place[vertex]) for vertex in row]
             graph.ranks[at] = _by_group(graph, row, keys, groups)
-        _swap_neighbours(graph, before, after)
-        count = _crossings(graph, after)
+            _number(graph.ranks[at], place)
+        _swap_neighbours(graph, before, after, place)
+        count = _crossings(graph, after, place)
+        vain += 1
         if count < fewest:
-            best, fewest = [rank.copy() for rank in graph.ranks], count
+            best, fewest, vain = [rank.copy() for rank in graph.ranks], count, 0
     graph.ranks = best
+
+
+def _number(row: Sequence[int], place: list[int]) -> None:
+    for at, vertex in enumerate(row):
+        place[vertex] = at
 
 
 def _middle(places: list[int], otherwise: int) -> float:
@@ -192,45 +202,37 @@ def _by_group(
     return result
 
 
-def _swap_neighbours(graph: Ranked, before: dict[int, list[int]], after: dict[int, list[int]]) -> None:
-    place = {vertex: at for row in graph.ranks for at, vertex in enumerate(row)}
+def _swap_neighbours(
+    graph: Ranked, before: dict[int, list[int]], after: dict[int, list[int]], place: list[int]
+) -> None:
     for row in graph.ranks:
+        sides = [[sorted([place[other] for other in side[vertex]]) for vertex in row] for side in (before, after)]
         for at in range(len(row) - 1):
             first, second = row[at], row[at + 1]
             if graph.vertices[first].group != graph.vertices[second].group:
                 continue
-            now = sum([_inversions(place, side[first], side[second]) for side in (before, after)])
-            then = sum([_inversions(place, side[second], side[first]) for side in (before, after)])
-            if then < now:
+            gained = sum([_inversions(side[at], side[at + 1]) - _inversions(side[at + 1], side[at]) for side in sides])
+            if gained > 0:
                 row[at], row[at + 1] = second, first
                 place[first], place[second] = at + 1, at
+                for side in sides:
+                    side[at], side[at + 1] = side[at + 1], side[at]
 
 
-def _inversions(place: dict[int, int], first: list[int], second: list[int]) -> int:
-    return sum([place[a] > place[b] for a in first for b in second])
+def _inversions(first: list[int], second: list[int]) -> int:
+    """The pairs of which the one from the first of two sorted lists is larger."""
+    if not first or not second or first[-1] <= second[0]:
+        return 0
+    return sum([bisect_left(second, place) for place in first])
 
 
-def _crossings(graph: Ranked, after: dict[int, list[int]]) -> int:
-    place = {vertex: at for row in graph.ranks for at, vertex in enumerate(row)}
+def _crossings(graph: Ranked, after: dict[int, list[int]], place: list[int]) -> int:
     total = 0
     for row in graph.ranks:
-        ends = [place[head] for vertex in row for head in sorted(after[vertex], key=place.__getitem__)]
-        total += _count_inversions(ends)
+        seen: list[int] = []  # the ends of the edges so far, sorted
+        for vertex in row:
+            ends = sorted([place[head] for head in after[vertex]])
+            total += sum([len(seen) - bisect_right(seen, end) for end in ends])
+            for end in ends:
+                insort(seen, end)
     return total
-
-
-def _count_inversions(numbers: list[int]) -> int:
-    """The pairs that stand in the wrong order, by merging."""
-    if len(numbers) < 2:
-        return 0
-    half = len(numbers) // 2
-    left, right = numbers[:half], numbers[half:]
-    count = _count_inversions(left) + _count_inversions(right)
-    left.sort()
-    right.sort()
-    at = 0
-    for number in right:
-        while at < len(left) and left[at] <= number:
-            at += 1
-        count += len(left) - at
-    return count

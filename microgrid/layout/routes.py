@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from math import hypot, inf
 from typing import NamedTuple
 
 from microgrid.layout.ranks import Link, Ranked
-from microgrid.layout.shapes import Edge, Frame, Label, Layout
+from microgrid.layout.shapes import Box, Edge, Frame, Label, Layout
 from microgrid.layout.stretch import Bounds
 from microgrid.layout.vertices import LABEL, LINE, Vertex
 from microgrid.util.labels import width
@@ -22,6 +24,9 @@ _SIDE = 6.0  # from the members of a frame to its sides
 _APART = 13.0  # between the ends of edges at one shape
 _ARROW = 8.0
 _FARTHEST = 220.0  # of a label from the arrow, along its edge
+_STEP = 4.0  # between places that are tried for a label
+_HALF = LABEL * 0.6  # of a label's height
+_COLUMN, _ROW, _CHORDS, _CROWD = 40.0, 14.0, 8, 60
 
 
 class _Rectangle(NamedTuple):
@@ -35,8 +40,12 @@ class _Rectangle(NamedTuple):
         tall = min(self.bottom, other.bottom) - max(self.top, other.top)
         return wide * tall if wide > 0 and tall > 0 else 0.0
 
-    def has(self, point: Point) -> bool:
-        return self.left < point[0] < self.right and self.top < point[1] < self.bottom
+    def length_of(self, chord: _Rectangle) -> float:
+        """How much of a line, of which this is the extent, is inside."""
+        if chord[0] > self[2] or chord[2] < self[0] or chord[1] > self[3] or chord[3] < self[1]:
+            return 0.0
+        wide = min(self.right, chord.right) - max(self.left, chord.left)
+        return max(wide, min(self.bottom, chord.bottom) - max(self.top, chord.top))
 
 
 def route(graph: Ranked, bounds: Bounds, direction: str) -> Layout:
@@ -74,11 +83,6 @@ def _lines(graph: Ranked, direction: str) -> list[tuple[Link, Edge]]:
             if last < end[0]:
                 pieces.append(_straight((last, end[1]), end))
             here = end
-            if graph.vertices[head].is_bend:
-                beyond = walls.beyond(head)
-                if beyond > here[0]:
-                    pieces.append(_straight(here, (beyond, here[1])))
-                    here = (beyond, here[1])
         if direction == "down":
             start = (start[1], start[0])
             pieces = [((a[1], a[0]), (b[1], b[0]), (c[1], c[0])) for a, b, c in pieces]
@@ -145,103 +149,141 @@ class _Walls:
 
     def __init__(self, graph: Ranked, direction: str) -> None:
         self.graph, self.direction = graph, direction
+        self.places = [_place(vertex, direction) for vertex in graph.vertices]
+        self.starts = [[self._span(vertex)[0] for vertex in row] for row in graph.ranks]
 
-    def _room(self, vertex: Vertex) -> tuple[float, float, float, float]:
-        """Before and after the centre along the ranks, then across them."""
+    def _span(self, vertex: int) -> tuple[float, float]:
+        """From where to where a vertex reaches across the ranks: in the order of its rank."""
+        thing, across = self.graph.vertices[vertex], self.places[vertex][1]
         if self.direction == "right":
-            return vertex.left, vertex.right, vertex.up, vertex.down
-        return vertex.up, vertex.down, vertex.left, vertex.right
+            return across - thing.up, across + thing.down
+        return across - thing.left, across + thing.right
 
-    def _extent(self, rank: int, end: int, low: float, high: float, side: int) -> float:
-        """How far the vertices of a rank between two heights reach to a side; at an end its own texts count too."""
-        reach = 0.0
-        for vertex in self.graph.ranks[rank]:
-            thing = self.graph.vertices[vertex]
-            room = self._room(thing)
-            across = _place(thing, self.direction)[1]
-            if vertex == end:
-                half = _half(thing, self.direction)[1]
-                touched = low < across - half - 1 or high > across + half + 1
+    def _extent(self, end: int, low: float, high: float, *, ahead: bool) -> float:
+        """How far the vertices of an end's rank between two heights reach to a side; its own texts count too."""
+        rank = self.graph.rank[end]
+        row, reach = self.graph.ranks[rank], 0.0
+        for at in range(bisect_left(self.starts[rank], high) - 1, -1, -1):
+            thing = self.graph.vertices[row[at]]
+            if row[at] == end:
+                half, across = _half(thing, self.direction)[1], self.places[end][1]
+                if low >= across - half - 1 and high <= across + half + 1:
+                    continue
+            elif self._span(row[at])[1] <= low:
+                break
+            if self.direction == "right":
+                reach = max(reach, thing.right if ahead else thing.left)
             else:
-                touched = across + room[3] > low and across - room[2] < high
-            if touched:
-                reach = max(reach, room[side])
+                reach = max(reach, thing.down if ahead else thing.up)
         return reach
 
     def channel(self, tail: int, head: int, here: Point, end: Point) -> tuple[float, float]:
         """Between which two places an edge may change its height."""
-        one, two = self.graph.vertices[tail], self.graph.vertices[head]
         low, high = min(here[1], end[1]), max(here[1], end[1])
-        before = _place(one, self.direction)[0] + self._extent(self.graph.rank[tail], tail, low, high, 1)
-        after = _place(two, self.direction)[0] - self._extent(self.graph.rank[head], head, low, high, 0)
+        before = self.places[tail][0] + self._extent(tail, low, high, ahead=True)
+        after = self.places[head][0] - self._extent(head, low, high, ahead=False)
         before, after = max(before, here[0]), min(after, end[0])
         return (before, after) if before < after else (here[0], end[0])
-
-    def beyond(self, vertex: int) -> float:
-        """Where the texts beside a bend end."""
-        return _place(self.graph.vertices[vertex], self.direction)[0]
 
 
 # ---- labels ---------------------------------------------------------------------------------------------------
 
 
+class _Cells:
+    """Rectangles by the cells of the plane that they touch, so that those near a place are found at once."""
+
+    def __init__(self) -> None:
+        self.at: dict[tuple[int, int], list[tuple[_Rectangle, int]]] = defaultdict(list)
+
+    def add(self, box: _Rectangle, owner: int = -1) -> None:
+        """Keep a rectangle, and whose it is."""
+        for cell in _cells(box):
+            self.at[cell].append((box, owner))
+
+    def count(self, box: _Rectangle) -> int:
+        """How many there are in the cells that a rectangle touches."""
+        return sum([len(self.at[cell]) for cell in _cells(box) if cell in self.at])
+
+    def near(self, box: _Rectangle) -> set[tuple[_Rectangle, int]]:
+        """Those that may overlap a rectangle."""
+        return {found for cell in _cells(box) if cell in self.at for found in self.at[cell]}
+
+
+def _cells(box: _Rectangle) -> Iterator[tuple[int, int]]:
+    rows = range(int(box.top // _ROW), int(box.bottom // _ROW) + 1)
+    for column in range(int(box.left // _COLUMN), int(box.right // _COLUMN) + 1):
+        for row in rows:
+            yield column, row
+
+
 def _partials(lines: list[tuple[Link, Edge]], layout: Layout, direction: str) -> Iterator[Label]:
     """The label of each edge, at the place on its last piece where it covers least of anything else."""
-    taken = [
-        _Rectangle(b.x - b.width / 2, b.y - b.height / 2, b.x + b.width / 2, b.y + b.height / 2) for b in layout.boxes
-    ]
-    taken += [_around(label) for label in layout.labels]
-    points = [(line, _dense(line.points())) for _, line in lines]
-    for (link, line), (_, along) in zip(lines, points, strict=True):
+    taken, passed = _Cells(), _Cells()
+    for box in [_extent_of(box) for box in layout.boxes] + [_around(label) for label in layout.labels]:
+        taken.add(box)
+    for number, (_, line) in enumerate(lines):
+        for (x0, y0), (x1, y1) in pairwise(_chords(line)):
+            passed.add(_Rectangle(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), number)
+    for number, (link, line) in enumerate(lines):
         if not link.text:
             continue
         room = width(link.text, LABEL) + 2
-        places = list(_candidates(link, along, room, direction))
-        near = _hull([_around(label) for _, label in places])
-        boxes = [box for box in taken if near.overlap(box)]
-        others = [point for other, path in points if other is not line for point in path if near.has(point)]
-        _, label = min(places, key=lambda place: place[0] + _cost(place[1], boxes, others))
-        taken.append(_around(label))
+        place, least = line.curves[-1][2], inf
+        for against, (x, y) in sorted(_candidates(line, room, direction)):
+            if against >= least:
+                break
+            box = _Rectangle(x - room / 2 - 1, y - _HALF, x + room / 2 + 1, y + _HALF)
+            cost = against + 3.0 * sum([box.overlap(other) for other, _ in taken.near(box)])
+            if cost < least and (many := passed.count(box)) > _CROWD:
+                cost += 4.0 * many  # where exactly they cross makes no difference
+            elif cost < least:
+                cost += 1.3 * sum([box.length_of(chord) for chord, owner in passed.near(box) if owner != number])
+            if cost < least:
+                place, least = (x, y), cost
+        label = Label("partial", link.node, link.text, *place, room, LABEL, edge=link.edge)
+        taken.add(_around(label))
         yield label
 
 
-def _hull(boxes: list[_Rectangle]) -> _Rectangle:
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return _Rectangle(min(lefts) - 2, min(tops) - 2, max(rights) + 2, max(bottoms) + 2)
+def _chords(line: Edge) -> Iterator[Point]:
+    """Points between which the line is as good as straight."""
+    here = line.start
+    yield here
+    for curve in line.curves:
+        is_straight = here[0] == curve[2][0] or here[1] == curve[2][1]
+        yield from [curve[2]] if is_straight else Edge(0, 0, here, (curve,)).points(_CHORDS)[1:]
+        here = curve[2]
 
 
-def _dense(points: list[Point]) -> list[Point]:
-    """Points at most a few pixels apart."""
-    found = points[:1]
-    for (x0, y0), (x1, y1) in pairwise(points):
-        steps = max(1, int(max(abs(x1 - x0), abs(y1 - y0)) / 3))
-        found += [(x0 + (x1 - x0) * k / steps, y0 + (y1 - y0) * k / steps) for k in range(1, steps + 1)]
-    return found
-
-
-def _candidates(link: Link, points: list[Point], room: float, direction: str) -> Iterator[tuple[float, Label]]:
+def _candidates(line: Edge, room: float, direction: str) -> Iterator[tuple[float, Point]]:
     """Places for a label, with what is against each: the farther from the arrow, the more."""
+    last = line.curves[-4:]
+    start = line.curves[-5][2] if len(line.curves) > 4 else line.start
+    points = list(_chords(replace(line, start=start, curves=last)))
     end = points[-1]
     wanted = _ARROW + 3 + (room / 2 if direction == "right" else LABEL * 0.6)
     far = 0.0
-    for (x0, y0), (x1, y1) in zip(reversed(points[1:]), reversed(points[:-1]), strict=True):
-        far += ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
-        if far > _FARTHEST:
-            break
-        beside = abs(x1 - end[0]) if direction == "right" else abs(y1 - end[1])
-        label = Label("partial", link.node, link.text, x1, y1, room, LABEL, edge=link.edge)
-        yield (0.6 if beside > wanted else 3.0) * abs(beside - wanted) + 0.05 * far, label
-
-
-def _cost(label: Label, taken: Iterable[_Rectangle], others: Iterable[Point]) -> float:
-    box = _around(label)
-    grown = _Rectangle(box.left - 1, box.top, box.right + 1, box.bottom)
-    return 2.0 * sum([grown.overlap(other) for other in taken]) + 4.0 * sum([box.has(point) for point in others])
+    for (x0, y0), (x1, y1) in pairwise(reversed(points)):
+        length = hypot(x1 - x0, y1 - y0)
+        steps = int(length / _STEP) + 1
+        for step in range(1, steps + 1):
+            x, y = x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps
+            beside = abs(x - end[0]) if direction == "right" else abs(y - end[1])
+            along = far + length * step / steps
+            if along > _FARTHEST:
+                return
+            yield (0.6 if beside > wanted else 3.0) * abs(beside - wanted) + 0.05 * along, (x, y)
+        far += length
 
 
 def _around(label: Label) -> _Rectangle:
     tall = label.height / 2
     return _Rectangle(label.left, label.y - tall, label.left + label.width, label.y + tall)
+
+
+def _extent_of(box: Box) -> _Rectangle:
+    wide, tall = box.width / 2, box.height / 2
+    return _Rectangle(box.x - wide, box.y - tall, box.x + wide, box.y + tall)
 
 
 # ---- frames and the picture's size ----------------------------------------------------------------------------
@@ -275,9 +317,7 @@ def _frames(graph: Ranked, bounds: Bounds, direction: str) -> Iterator[Frame]:
 def _shrink_wrap(layout: Layout) -> None:
     """Move everything so that the picture begins at 0, and set its size."""
     spans = [_around(label) for label in layout.labels]
-    spans += [
-        _Rectangle(b.x - b.width / 2, b.y - b.height / 2, b.x + b.width / 2, b.y + b.height / 2) for b in layout.boxes
-    ]
+    spans += [_extent_of(box) for box in layout.boxes]
     spans += [_Rectangle(f.x, f.y, f.x + f.width, f.y + f.height) for f in layout.frames]
     spans += [_Rectangle(x, y, x, y) for edge in layout.edges for x, y in edge.points(4)]
     left, top = min([s.left for s in spans]), min([s.top for s in spans])

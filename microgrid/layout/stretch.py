@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 
+from microgrid.layout.blocks import Pull, settled
 from microgrid.layout.ranks import Link, Ranked
 from microgrid.layout.simplex import Constraint, positions
 from microgrid.layout.vertices import LABEL, LINE
@@ -21,6 +23,9 @@ _PADDING = 8  # between a frame and its members
 _CHANNEL = 20.0  # between two ranks, for edges that change their height
 _ARROW = 8.0
 _BESIDE = 24.0  # for edges between the same two to come apart before their labels
+_STEEP, _WIDEST = 12, 160.0  # how many times as far across as along an edge may go, in a channel of up to this width
+_IN_A_CHAIN, _BETWEEN_BENDS = 8, 16  # weights of pieces of edges, others are 2 and 4
+_EXACT = 200  # vertices, with bends, up to which the least stretch is searched for: a tenth of a second
 
 
 def _across(graph: Ranked, vertex: int, direction: str) -> tuple[int, int]:
@@ -35,11 +40,13 @@ def place_across(graph: Ranked, direction: str) -> Bounds:
     groups = sorted({group for vertex in graph.vertices for group in vertex.group})
     count = len(graph.vertices)
     begins = {group: count + 2 * at for at, group in enumerate(groups)}
-    constraints = [*_separations(graph, direction, begins), *_stretches(graph, count + 2 * len(groups))]
-    variables = 1 + max([max(constraint.tail, constraint.head) for constraint in constraints], default=0)
-    # One variable before all others connects the problem.
-    everything = [Constraint(variables, variable, 0) for variable in range(variables)]
-    at = positions(variables + 1, constraints + everything)
+    apart = _separations(graph, direction, begins)
+    pieces = _pulls(graph)
+    pulls = pieces + [Pull(begin, begin + 1, 1) for begin in begins.values()]  # a frame is drawn together
+    variables = count + 2 * len(groups)
+    at = settled(variables, apart, pulls, list(_straight(graph, pieces)))
+    if count <= _EXACT:
+        at = _least(at, apart, pulls)
     used = min([at[v] - _across(graph, v, direction)[0] for v in range(count)] + [at[v] for v in begins.values()])
     for vertex, place in zip(graph.vertices, at, strict=False):
         if direction == "right":
@@ -47,6 +54,16 @@ def place_across(graph: Ranked, direction: str) -> Bounds:
         else:
             vertex.x = place - used
     return {group: (at[begin] - used, at[begin + 1] - used) for group, begin in begins.items()}
+
+
+def _least(start: Sequence[int], apart: Sequence[Constraint], pulls: Sequence[Pull]) -> list[int]:
+    """The positions of least stretch: each pull has a variable of its own that is before both of its ends."""
+    count = len(start)
+    stretches = [
+        Constraint(count + at, end, 0, pull.weight) for at, pull in enumerate(pulls) for end in (pull.one, pull.other)
+    ]
+    firsts = [min(start[pull.one], start[pull.other]) for pull in pulls]
+    return positions([*apart, *stretches], [*start, *firsts])[:count]  # connected: by ranks, and by edges between them
 
 
 def _separations(graph: Ranked, direction: str, begins: dict[int, int]) -> list[Constraint]:
@@ -69,8 +86,7 @@ def _separations(graph: Ranked, direction: str, begins: dict[int, int]) -> list[
         for frame in sorted(frames):
             found.append(Constraint(begins[outer], begins[frame], _PADDING + title))
             found.append(Constraint(begins[frame] + 1, begins[outer] + 1, _PADDING))
-    # A frame is drawn together.
-    return found + [Constraint(begin, begin + 1, 0, 1) for begin in begins.values()]
+    return found
 
 
 def _between(graph: Ranked, first: int, second: int, direction: str, begins: dict[int, int]) -> list[Constraint]:
@@ -85,21 +101,30 @@ def _between(graph: Ranked, first: int, second: int, direction: str, begins: dic
     return [Constraint(tail, head, length + (0 if head != second else _across(graph, second, direction)[0]))]
 
 
-def _stretches(graph: Ranked, variable: int) -> list[Constraint]:
-    """For each piece of an edge the cost of its stretch: a variable that is before both of its ends."""
+def _pulls(graph: Ranked) -> list[Pull]:
+    """The pieces of edges, which are to be short: most of all between bends, and in chains."""
     uses = Counter([link.tail for link in graph.links])
     inner = {link.head for link in graph.links}
     operands = Counter([link.head for link in graph.links if link.tail in inner])
     found = []
     for link in graph.links:
+        is_chain = link.tail in inner and uses[link.tail] == operands[link.head] == 1
         for tail, head in pairwise(link.chain):
             bends = graph.vertices[tail].is_bend + graph.vertices[head].is_bend
-            weight = (2, 4, 16)[bends]
-            if not bends and link.tail in inner and uses[link.tail] == operands[link.head] == 1:
-                weight *= 4  # a chain
-            found += [Constraint(variable, tail, 0, weight), Constraint(variable, head, 0, weight)]
-            variable += 1
+            found.append(Pull(tail, head, (_IN_A_CHAIN if is_chain else 2, 4, _BETWEEN_BENDS)[bends]))
     return found
+
+
+def _straight(graph: Ranked, pulls: Sequence[Pull]) -> Iterator[Pull]:
+    """The pieces of chains and between bends of which no two cross."""
+    place = {vertex: at for row in graph.ranks for at, vertex in enumerate(row)}
+    last: dict[int, int] = {}
+    for pull in sorted(pulls, key=lambda pull: (place[pull.one], place[pull.other])):
+        one, other = graph.vertices[pull.one], graph.vertices[pull.other]
+        rank = graph.rank[pull.one]
+        if pull.weight >= _IN_A_CHAIN and one.group == other.group and place[pull.other] > last.get(rank, -1):
+            last[rank] = place[pull.other]
+            yield pull
 
 
 def place_along(graph: Ranked, direction: str) -> None:
@@ -110,11 +135,12 @@ def place_along(graph: Ranked, direction: str) -> None:
             thing = graph.vertices[vertex]
             ahead, behind = (thing.left, thing.right) if direction == "right" else (thing.up, thing.down)
             before[rank], after[rank] = max(before[rank], ahead), max(after[rank], behind)
-    edges = _frame_edges(graph, direction)
+    edges, between = _frame_edges(graph, direction), _channels(graph, direction)
     at = before[0] + edges[0]
     for rank, row in enumerate(graph.ranks):
         if rank:
-            at += _pitch(graph, rank, after[rank - 1], before[rank], direction) + edges[rank]
+            channel, needed = between[rank]
+            at += max(after[rank - 1] + before[rank] + channel, needed) + edges[rank]
         for vertex in row:
             if direction == "right":
                 graph.vertices[vertex].x = at
@@ -138,21 +164,23 @@ def _frame_edges(graph: Ranked, direction: str) -> list[float]:
     return room
 
 
-def _pitch(graph: Ranked, rank: int, after: float, before: float, direction: str) -> float:
-    """The distance of a rank from the one before it."""
-    bent, needed = 0, 0.0
+def _channels(graph: Ranked, direction: str) -> list[tuple[float, float]]:
+    """For each rank the room that edges need before it, and the least distance from the rank before it."""
+    bent, steepest, needed = ([0] * len(graph.ranks), [0.0] * len(graph.ranks), [0.0] * len(graph.ranks))
     times = Counter([(link.tail, link.head) for link in graph.links])
     for link in graph.links:
         for tail, head in pairwise(link.chain):
-            if graph.rank[head] != rank:
-                continue
-            one, two = graph.vertices[tail], graph.vertices[head]
-            bent += (one.y if direction == "right" else one.x) != (two.y if direction == "right" else two.x)
+            rank, one, two = graph.rank[head], graph.vertices[tail], graph.vertices[head]
+            aside = abs(one.y - two.y if direction == "right" else one.x - two.x)
+            bent[rank] += aside > 0
+            steepest[rank] = max(steepest[rank], aside)
             if not two.is_bend:
                 beside = _BESIDE if times[link.tail, link.head] > 1 else 0.0
-                needed = max(needed, _needed(graph, link, tail, head, direction) + beside)
-    channel = _CHANNEL + min(1.5 * bent, 24) if bent else 6.0
-    return max(after + before + channel, needed)
+                needed[rank] = max(needed[rank], _needed(graph, link, tail, head, direction) + beside)
+    return [
+        (max(_CHANNEL + min(1.5 * many, 24), min(far / _STEEP, _WIDEST)) if many else 6.0, least)
+        for many, far, least in zip(bent, steepest, needed, strict=True)
+    ]
 
 
 def _needed(graph: Ranked, link: Link, tail: int, head: int, direction: str) -> float:

@@ -19,7 +19,7 @@ from microgrid.derivations.proof import prove
 from microgrid.errors import DataError, FormulaError, MissingPackageError
 from microgrid.formulas.parse import recorded_on
 from microgrid.pages.graph import Recorded, nodes_of, read
-from microgrid.pages.page import Page, asset
+from microgrid.pages.page import Page, asset, in_words
 from microgrid.pages.picture import laid_out, shown_number, svg
 from microgrid.pages.stepping import page_of
 from microgrid.pages.tasks import described, hidden_by, parts_of, proposed
@@ -151,11 +151,13 @@ class Exercise(Page):
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             f"<title>{escape(self.title)}</title><style>{asset('sheet.css')}</style></head><body>{body}</body></html>"
         )
-        return Page(html, svg(self.graph, laid_out(self.graph, 1000.0), self.title, hidden), f"{self.title}, to print")
+        told = in_words(self.graph, self.title, hidden)
+        picture = svg(self.graph, laid_out(self.graph, 1000.0), told, hidden)
+        return Page(html, picture, f"{self.title}, to print", told)
 
 
 def _sheet(graph: Recorded, title: str, hidden: set[str], lines: Sequence[str]) -> str:
-    picture = svg(graph, laid_out(graph, 1000.0), title, hidden)
+    picture = svg(graph, laid_out(graph, 1000.0), in_words(graph, title, hidden), hidden)
     told = "<p>Fill in what is marked ?.</p>" if hidden else ""
     return f"<h1>{escape(title)}</h1>{told}{picture}<ol>{''.join(lines)}</ol>"
 
@@ -211,7 +213,7 @@ def exercise(
         raise DataError("nothing of this graph is left to ask for: it is a single leaf, or hide is empty")
     heading = f"exercise on {graph.names[graph.root]}" if title is None else title
     page = page_of(graph, heading, {"exercise": described(graph, tasks), "mode": "exercise", "only": "exercise"})
-    return Exercise(page.html, page.picture, page.title, graph, tuple(tasks))
+    return Exercise(page.html, page.picture, page.title, page.description, graph, tuple(tasks))
 
 
 # ---- what is asked --------------------------------------------------------------------------------------------

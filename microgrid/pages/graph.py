@@ -12,8 +12,7 @@ from typing import Any
 from microgrid.core.changes import check_unchanged
 from microgrid.core.engine import Value
 from microgrid.core.graph import pullback
-from microgrid.core.plain_text import derivatives
-from microgrid.core.rule import EVERY_RULE, Rule
+from microgrid.core.rule import Rule
 from microgrid.drawing.contents import short_formula
 from microgrid.drawing.excerpt import excerpt
 from microgrid.drawing.figure import with_constants
@@ -22,7 +21,7 @@ from microgrid.util.labels import number, one_line, shortened
 from microgrid.util.roles import listed
 from microgrid.util.wording import counted
 
-__all__ = ["Recorded", "nodes_of", "read", "slopes_of"]
+__all__ = ["Recorded", "nodes_of", "read"]
 
 _MOST, _MOST_IN_PART = 5000, 150  # nodes that are shown whole, and of a larger graph
 _LONGEST = 500  # characters of a name
@@ -95,11 +94,11 @@ def read(value: Value, parameters: Iterable[Value] = (), data: Iterable[Value] =
     for child, operands in enumerate(parents):
         for edge, parent in enumerate(operands):
             children[parent].append((child, edge))
-    names = _names(order)
+    kinds = _kinds(order, set(parameters), set(data))
+    names = _names(order, kinds)
     first = found.order.index(order[0])  # what comes before has no share in the adjoints of what is shown
     adjoints = pullback(value, order=found.order[first:])
-    kinds = _kinds(order, set(parameters), set(data))
-    symbols, shown = _symbols(order, parents, names)
+    symbols, shown = _symbols(order, parents, names, kinds)
     gaps = {place[node]: f"… and {counted(gap.operands, 'operand')}" for node, gap in found.gaps.items()}
     numbers = [float(adjoints[node]) for node in order]
     slopes = [[node.partials[index] for index in found.nodes[node]] for node in order]
@@ -120,36 +119,38 @@ def _kinds(order: Sequence[Value], parameters: Collection[Value], data: Collecti
     def kind(node: Value) -> str:
         if node.op is not None:
             return "operation"
-        if node.is_constant:
-            return "constant"
-        return "parameter" if node in parameters else "data" if node in data else "input"
+        if node in data:
+            return "data"
+        return "constant" if node.is_constant else "parameter" if node in parameters else "input"
 
     return [kind(node) for node in order]
 
 
-def _names(order: Sequence[Value]) -> list[str]:
+def _names(order: Sequence[Value], kinds: Sequence[str]) -> list[str]:
     """The nodes' own names; a constant's number; a short formula for a result without a name."""
     names: dict[Value, str] = {}
     unnamed = 0
-    for node in order:
+    for node, kind in zip(order, kinds, strict=True):
         if node.name:
             names[node] = shortened(one_line(node.name), _LONGEST)
         elif node.op is None:
-            unnamed += not node.is_constant
-            names[node] = number(node.data) if node.is_constant else f"v{unnamed}"
+            unnamed += kind != "constant"
+            names[node] = number(node.data) if kind == "constant" else f"v{unnamed}"
         else:
             names[node] = short_formula(node, names)
     return list(names.values())
 
 
 def _symbols(
-    order: Sequence[Value], parents: Sequence[tuple[int, ...]], names: Sequence[str]
+    order: Sequence[Value], parents: Sequence[tuple[int, ...]], names: Sequence[str], kinds: Sequence[str]
 ) -> tuple[list[str], list[tuple[int, ...]]]:
     """What stands in each shape, and the operands that have an edge: a constant stands in the circle, as in 1−."""
     symbols, shown = [], []
     for index, node in enumerate(order):
         edges = range(len(parents[index]))
-        symbol = None if node.op is None else with_constants(node)
+        # A constant that is a sample's own number has a shape of its own.
+        is_fixed = all([kinds[parent] == "constant" for parent in parents[index] if order[parent].is_constant])
+        symbol = with_constants(node) if node.op is not None and is_fixed else None
         if symbol is None:
             symbol = names[index] if node.op is None else one_line(node.op.symbol or node.op.name)
             shown.append(tuple(edges))
@@ -157,11 +158,3 @@ def _symbols(
             shown.append(tuple([edge for edge in edges if not order[parents[index][edge]].is_constant]))
         symbols.append(shortened(symbol, 18))
     return symbols, shown
-
-
-def slopes_of(rule: Rule) -> list[str]:
-    """The formulas of a rule's local derivatives, one for each operand; none where they are long."""
-    if rule.name not in EVERY_RULE or EVERY_RULE[rule.name] is not rule or rule.arity is None:
-        return []
-    texts = derivatives(rule)
-    return texts if max(map(len, texts), default=99) <= 24 else []

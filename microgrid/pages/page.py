@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import math
@@ -19,12 +20,21 @@ from typing import Any
 
 from microgrid._public import public
 from microgrid.arithmetics.javascript import javascript_words, rules_in_javascript
-from microgrid.errors import OutputError
-from microgrid.pages.graph import Recorded, slopes_of
-from microgrid.pages.picture import shown_number
+from microgrid.drawing.contents import in_parentheses
+from microgrid.drawing.notebook import wanted
+from microgrid.drawing.raster import png_of
+from microgrid.errors import MissingPackageError, OutputError
+from microgrid.pages.graph import Recorded
+from microgrid.pages.mathml import rule_in_mathml
+from microgrid.pages.picture import in_the_dark, shown_number, size_of
 from microgrid.util.atomic_write import write
+from microgrid.util.labels import shortened
+from microgrid.util.wording import counted
 
-__all__ = ["Page", "assemble", "asset", "embedded", "numbers_table", "sent"]
+__all__ = ["Page", "assemble", "asset", "embedded", "in_words", "numbers_table", "sent"]
+
+_LEAVES_TOLD, _LONGEST_TOLD = 12, 60
+_LARGEST_PNG = 4000  # pixels of a picture's side, beyond which a notebook is not given pixels
 
 _SCRIPTS = ("graph.js", "text.js", "picture.js", "steps.js", "sliders.js", "training.js", "exercises.js", "main.js")
 
@@ -42,6 +52,8 @@ class Page:
         Its picture alone, as SVG: what stands where no script runs.
     title : str
         What it shows.
+    description : str
+        The text for screen readers.
 
     Examples
     --------
@@ -53,6 +65,12 @@ class Page:
     html: str
     picture: str
     title: str
+    description: str
+
+    @property
+    def dark_picture(self) -> str:
+        """The picture in the colours of the page's dark theme."""
+        return in_the_dark(self.picture)
 
     def __repr__(self) -> str:
         return f"<Page: {self.title}>"
@@ -96,20 +114,24 @@ class Page:
     def _repr_mimebundle_(
         self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
     ) -> dict[str, Any]:
-        """The picture, which a script replaces by the page in a frame of its own wherever scripts run."""
-        bundle = {"text/html": _in_a_notebook(self), "text/plain": repr(self)}
-        return {
-            kind: text
-            for kind, text in bundle.items()
-            if (not include or kind in include) and kind not in (exclude or ())
-        }
+        """The picture, which a script replaces by the page in a frame of its own wherever scripts run; and its text."""
+        kinds = wanted(include, exclude)
+        found: dict[str, Any] = {"text/plain": "\n".join([repr(self), *self.description.split("; ")[1:]])}
+        if "text/html" in kinds:
+            found["text/html"] = _in_a_notebook(self)
+        if "image/png" in kinds and max(size_of(self.picture)) <= _LARGEST_PNG:
+            with contextlib.suppress(MissingPackageError):  # the HTML has the picture
+                found["image/png"] = png_of(self.picture, 144.0)
+        return found
 
 
 def _in_a_notebook(page: Page) -> str:
     picture = base64.b64encode(page.picture.encode()).decode()
     key = hashlib.sha256(page.html.encode("utf-8", "replace")).hexdigest()[:16]
     script = asset("notebook.js").replace("KEY", key).replace('"PAGE"', embedded(page.html))
-    image = f'<img data-microgrid="{key}" alt="{escape(page.title)}" style="max-width:100%;height:auto"'
+    image = (
+        f'<img data-microgrid="{key}" alt="{escape(page.description or page.title)}" style="max-width:100%;height:auto"'
+    )
     return f'{image} src="data:image/svg+xml;base64,{picture}">\n<script>{script}</script>'
 
 
@@ -166,7 +188,7 @@ def _described(graph: Recorded) -> dict[str, Any]:
         if value.op is None or not runs:
             node["v"] = sent(value.data)
         if value.op is None:
-            node |= {"c": 1} if value.is_constant else {}
+            node |= {"c": 1} if graph.kinds[index] == "constant" else {}
         else:
             node |= {"o": value.op.name, "s": graph.symbols[index], "p": graph.parents[index]}
             if not runs:
@@ -179,8 +201,27 @@ def _described(graph: Recorded) -> dict[str, Any]:
         "nodes": nodes,
         "runs": runs,
         "choices": [rule.name for rule in rules if rule.choice],
-        "slopes": {rule.name: texts for rule in rules if (texts := slopes_of(rule))},
+        "formulas": {rule.name: texts for rule in rules if (texts := rule_in_mathml(rule))},
     }
+
+
+def in_words(graph: Recorded, title: str, hidden: Collection[str] = ()) -> str:
+    """The page for somebody who can't see it: the output, and the leaves with their gradients."""
+
+    def shown(key: str, number: float) -> str:
+        return "?" if key in hidden else shown_number(number)
+
+    names = [shortened(name, _LONGEST_TOLD) for name in graph.names]
+    root = names[graph.root]
+    told = [f"{title}, {counted(graph.total, 'node')}"]
+    told.append(f"{root} = {shown(f'v{graph.root}', graph.order[graph.root].data)}")
+    leaves = [index for index, node in enumerate(graph.order) if node.op is None and graph.kinds[index] != "constant"]
+    for leaf in leaves[:_LEAVES_TOLD]:
+        value, slope = shown(f"v{leaf}", graph.order[leaf].data), shown(f"g{leaf}", graph.adjoints[leaf])
+        of, by = in_parentheses(root), in_parentheses(names[leaf])
+        told.append(f"{names[leaf]} = {value}, ∂{of}/∂{by} = {slope}")
+    more = len(leaves) - _LEAVES_TOLD
+    return "; ".join([*told, *[f"and {counted(more, 'more input')}"] * (more > 0)])
 
 
 def numbers_table(graph: Recorded) -> str:

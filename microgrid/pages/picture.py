@@ -7,23 +7,26 @@ group, ``data-v`` its value, ``data-g`` its gradient, ``data-e`` an edge and ``d
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from microgrid.drawing.look import BACKWARD, FORWARD, INK, LINE, ROLES, SOFT
+from microgrid.drawing.look import BACKWARD, DARK, FORWARD, INK, LINE, ROLES, SOFT
 from microgrid.layout import Box, Edge, Group, Label, Layout, Node, lay_out
 from microgrid.pages.graph import Recorded
 from microgrid.pages.layers import Layer, contracted, surroundings
 from microgrid.pages.quick import lay_out_quickly
+from microgrid.pages.tiles import Tiles
 from microgrid.util.labels import number
 
-__all__ = ["Placed", "laid_out", "shown_number", "svg"]
+__all__ = ["Placed", "in_the_dark", "laid_out", "shown_number", "size_of", "svg", "svg_in_tiles"]
 
 _BACKGROUND = "#ffffff"
-_ROOM_ON_NODE, _ROOM_ON_EDGE = "-0.0000", "-0.000"  # what is kept free for numbers that change
+_HALO = f' paint-order="stroke" stroke="{_BACKGROUND}" stroke-width="5"'  # an edge ends before its number
+_ROOM_ON_NODE, _ROOM_ON_EDGE = "−0.0000", "−0.000"  # what is kept free for numbers that change
 _DIGITS_ON_EDGE = 3
-_MOST_WITH_SHORT_EDGES = 70  # the layout that keeps edges short takes seconds beyond a hundred nodes
+_MOST_WITH_SHORT_EDGES = 300  # the layout that keeps edges short takes seconds beyond
 _ARROW = {"right": "◂", "down": "▴"}
 
 
@@ -39,6 +42,7 @@ class Placed(NamedTuple):
     """A layout, and what its nodes stand for."""
 
     layout: Layout
+    is_large: bool  # the layout is the quick one
     items: list[int | Layer]  # a node of the graph, or a layer as a closed box
     edges: list[list[int | None]]  # of each item, the operands that its edges lead from; None for edges of a layer
 
@@ -72,9 +76,9 @@ def laid_out(
             else:
                 nodes.append(_node(graph, item, place, list(graph.shown[item]), tuple([place[s] for s, _ in into])))
     if len([node for node in nodes if not node.listed]) > _MOST_WITH_SHORT_EDGES:
-        return Placed(lay_out_quickly(nodes), items, edges)
+        return Placed(lay_out_quickly(nodes), True, items, edges)
     framed = [Group(name, frozenset([place[node] for node in members if node in place])) for name, members in groups]
-    return Placed(lay_out(nodes, width=width, groups=framed), items, edges)
+    return Placed(lay_out(nodes, width=width, groups=framed), False, items, edges)
 
 
 def _node(
@@ -87,7 +91,7 @@ def _node(
     short: bool = False,
 ) -> Node:
     value, is_operation = graph.order[node], graph.order[node].op is not None
-    symbol, constant = graph.symbols[node], value.is_constant
+    symbol, constant = graph.symbols[node], graph.kinds[node] == "constant"
     if short and not is_operation and not constant:
         symbol = graph.names[node].partition(", ")[2] or symbol
     shape = ("pill" if len(symbol) > 4 else "circle") if is_operation else "box"
@@ -124,10 +128,26 @@ def svg(graph: Recorded, placed: Placed, title: str, hidden: Collection[str] = (
     return "\n".join([head, background, *_Picture(graph, placed, hidden).parts(), "</svg>"])
 
 
+def svg_in_tiles(graph: Recorded, placed: Placed, hidden: Collection[str] = ()) -> str:
+    """The same picture, of a large graph, as HTML with an SVG for each part."""
+    return _Picture(graph, placed, hidden).tiles()
+
+
+def size_of(picture: str) -> tuple[float, float]:
+    """The width and the height of a picture, in pixels."""
+    found = re.search(r'width="([\d.e+]+)" height="([\d.e+]+)"', picture)
+    return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+
+
+def in_the_dark(picture: str) -> str:
+    """The picture in the colours of the page's dark theme."""
+    return re.sub(r'(?<=(?:fill|roke)=")#[0-9a-f]{6}(?=")', lambda colour: DARK[colour[0]], picture)
+
+
 class _Picture:
     def __init__(self, graph: Recorded, placed: Placed, hidden: Collection[str]) -> None:
         self.graph, self.hidden = graph, hidden
-        self.layout, self.drawn, self.edges = placed
+        self.layout, _, self.drawn, self.edges = placed
 
     def parts(self) -> Iterator[str]:
         for frame in self.layout.frames:
@@ -152,19 +172,28 @@ class _Picture:
         for box in self.layout.boxes:
             yield box, labels.get((box.node, box.again), [])
 
-    def _edge(self, edge: Edge) -> str:
-        node = self.drawn[edge.node]
+    def tiles(self) -> str:
+        """The picture in tiles, of which only those in view are drawn."""
+        tiles = Tiles(self.layout.width, self.layout.height)
+        for edge in self.layout.edges:
+            tiles.add_edge(self._keys(edge), edge, _head(edge))
+        for label in self.layout.labels:
+            if label.kind == "partial":
+                tiles.add(label.x, label.y, self._partial(label))
+        for box, labels in self._nodes():
+            tiles.add(box.x, box.y, self._node(box, labels))
+        return tiles.html()
+
+    def _keys(self, edge: Edge) -> str:
         operands = [self.edges[edge.node][index] for index in edge.listed or (edge.edge,)]
-        ids = " ".join([f"{node}.{operand}" for operand in operands if operand is not None])
-        data = f' data-e="{ids}"' if ids else ""
-        (_, (x1, y1), (x, y)) = edge.curves[-1]
-        far = math.hypot(x - x1, y - y1) or 1.0
-        dx, dy = (x - x1) / far, (y - y1) / far
-        head = f"M{x:.1f},{y:.1f}L{x - 7 * dx - 3.4 * dy:.1f},{y - 7 * dy + 3.4 * dx:.1f}"
-        head += f"L{x - 7 * dx + 3.4 * dy:.1f},{y - 7 * dy - 3.4 * dx:.1f}z"
+        return " ".join([f"{self.drawn[edge.node]}.{operand}" for operand in operands if operand is not None])
+
+    def _edge(self, edge: Edge) -> str:
+        keys = self._keys(edge)
+        data = f' data-e="{keys}"' if keys else ""
         return (
             f'<g class="e"{data}><path d="{edge.path}" fill="none" stroke="{LINE}" stroke-width="1.3"/>'
-            f'<path class="head" d="{head}" fill="{LINE}"/></g>'
+            f'<path class="head" d="{_head(edge)}" fill="{LINE}"/></g>'
         )
 
     def _partial(self, label: Label) -> str:
@@ -173,7 +202,9 @@ class _Picture:
             return ""
         number = shown_number(self.graph.partials[node][edge], _DIGITS_ON_EDGE)
         text = _ARROW[self.layout.direction] + self._unless_hidden(f"d{node}.{edge}", number)
-        return _text("pt", label.x, label.y, label.size, label.anchor, BACKWARD, text, f'data-d="{node}.{edge}"')
+        on_edge = label.anchor == "middle"  # else in a list, where there is no line to interrupt
+        data, style = f'data-d="{node}.{edge}"{_HALO if on_edge else ""}', "pt on" if on_edge else "pt"
+        return _text(style, label.x, label.y, label.size, label.anchor, BACKWARD, text, data)
 
     def _node(self, box: Box, labels: Sequence[Label]) -> str:
         graph, node = self.graph, self.drawn[box.node]
@@ -225,6 +256,14 @@ class _Picture:
 
     def _number(self, style: str, label: Label, colour: str, text: str, data: str) -> str:
         return _text(style, label.x, label.y, label.size, label.anchor, colour, text, data)
+
+
+def _head(edge: Edge) -> str:
+    (_, (x1, y1), (x, y)) = edge.curves[-1]
+    far = math.hypot(x - x1, y - y1) or 1.0
+    dx, dy = (x - x1) / far, (y - y1) / far
+    head = f"M{x:.1f},{y:.1f}L{x - 7 * dx - 3.4 * dy:.1f},{y - 7 * dy + 3.4 * dx:.1f}"
+    return f"{head}L{x - 7 * dx + 3.4 * dy:.1f},{y - 7 * dy - 3.4 * dx:.1f}z"
 
 
 def _text(style: str, x: float, y: float, size: float, anchor: str, colour: str, text: str, data: str = "") -> str:

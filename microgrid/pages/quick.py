@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from microgrid.layout import Box, Edge, Label, Layout, Node
 from microgrid.util.labels import shortened, width
 
-__all__ = ["lay_out_quickly"]
+__all__ = ["COLUMN", "LEFT", "lay_out_quickly"]
 
-_COLUMN, _ROW, _LEAF_ROW = 104.0, 66.0, 54.0
+COLUMN, LEFT = 104.0, 12.0
+"""The width of a rank, and where the first one begins: no shape and no text crosses from one into the next."""
+
+_ROW, _NAMED, _LEAF = 66.0, 78.0, 54.0  # the heights of an operation, of one with a name above, and of a leaf
 _HALF = 16.0
+_TURN = 40.0  # how far from its ends an edge that goes far up or down is bent
 
 
 def lay_out_quickly(nodes: Sequence[Node]) -> Layout:
-    """Each node left of what is made of it; the output's tree of first uses is drawn without crossings.
+    """Each node left of what is made of it; the tree of first uses is drawn without crossings.
 
     Parameters
     ----------
@@ -24,14 +28,14 @@ def lay_out_quickly(nodes: Sequence[Node]) -> Layout:
     rank = _ranks(nodes)
     last = max(rank)
     heights = _heights(nodes)
-    layout = Layout("right", width=(last + 1) * _COLUMN + 24, height=max(heights) + 60)
+    layout = Layout("right", width=(last + 1) * COLUMN + 2 * LEFT, height=max(heights) + 60)
     for index, node in enumerate(nodes):
-        x, y = 12 + (last - rank[index] + 0.5) * _COLUMN, heights[index]
-        wide = max(2 * _HALF, min(width(node.symbol, 13) + 12, _COLUMN - 20))
+        x, y = LEFT + (last - rank[index] + 0.5) * COLUMN, heights[index]
+        wide = max(2 * _HALF, min(width(node.symbol, 13) + 12, COLUMN - 20))
         layout.boxes.append(Box(index, node.shape, x, y, wide, 2 * _HALF if node.parents else 26.0))
         layout.labels += _texts(index, node, x, y)
         for edge, parent in enumerate(node.parents):
-            start = (12 + (last - rank[parent] + 0.5) * _COLUMN + _HALF, heights[parent])
+            start = (LEFT + (last - rank[parent] + 0.5) * COLUMN + _HALF, heights[parent])
             layout.edges.append(_edge(index, edge, start, (x - wide / 2, y)))
             if node.partials and node.partials[edge] and edge < 24:
                 layout.labels.append(_on_edge(index, edge, node.partials[edge], start, (x - wide / 2, y)))
@@ -48,42 +52,31 @@ def _ranks(nodes: Sequence[Node]) -> list[int]:
 
 
 def _heights(nodes: Sequence[Node]) -> list[float]:
-    """Leaves below each other in the order in which the output's tree meets them, and an operation at their middle."""
-    heights = [-1.0] * len(nodes)
+    """The middle of each node's band; what is first used by a node is inside its own, one below the other."""
     used = {parent for node in nodes for parent in node.parents}
-    ends = [index for index in range(len(nodes)) if index not in used]
-    waiting = [(index, False) for index in reversed(ends)]
-    seen = set(ends)
-    low = 46.0
+    waiting = [index for index in range(len(nodes)) if index not in used]
+    seen, order, first = set(waiting), list[int](), [list[int]() for _ in nodes]
+    ends = waiting.copy()
     while waiting:
-        node, is_ready = waiting.pop()
-        new = [parent for parent in dict.fromkeys(nodes[node].parents) if parent not in seen]
-        if not is_ready:
-            seen.update(new)
-            waiting.append((node, True))
-            waiting += [(parent, False) for parent in reversed(new)]
-            continue
-        own = [heights[parent] for parent in nodes[node].parents if heights[parent] >= 0.0]
-        if nodes[node].parents and own:
-            heights[node] = (min(own) + max(own)) / 2.0
-        else:
-            heights[node] = low
-            low += _ROW if nodes[node].parents else _LEAF_ROW
-    return _apart(nodes, heights)
-
-
-def _apart(nodes: Sequence[Node], heights: list[float]) -> list[float]:
-    """Those of one rank moved down until none covers another."""
-    rank = _ranks(nodes)
-    by_rank: dict[int, list[int]] = {}
-    for index in range(len(nodes)):
-        by_rank.setdefault(rank[index], []).append(index)
-    for members in by_rank.values():
-        free = 0.0
-        for index in sorted(members, key=lambda index: heights[index]):
-            heights[index] = max(heights[index], free)
-            free = heights[index] + _ROW + (12.0 if nodes[index].name else 0.0)
-    return heights
+        node = waiting.pop()
+        order.append(node)
+        first[node] = [parent for parent in dict.fromkeys(nodes[node].parents) if parent not in seen]
+        seen.update(first[node])
+        waiting += first[node]
+    tall = [0.0] * len(nodes)
+    for index in reversed(order):
+        own = _LEAF if not nodes[index].parents else _NAMED if nodes[index].name else _ROW
+        tall[index] = max(own, sum([tall[parent] for parent in first[index]]))
+    tops, low = [0.0] * len(nodes), 16.0
+    for index in ends:
+        tops[index] = low
+        low += tall[index]
+    for index in order:
+        low = tops[index] + (tall[index] - sum([tall[parent] for parent in first[index]])) / 2.0
+        for parent in first[index]:
+            tops[parent] = low
+            low += tall[parent]
+    return [top + band / 2.0 for top, band in zip(tops, tall, strict=True)]
 
 
 def _texts(index: int, node: Node, x: float, y: float) -> list[Label]:
@@ -94,8 +87,17 @@ def _texts(index: int, node: Node, x: float, y: float) -> list[Label]:
 
 
 def _edge(node: int, edge: int, start: tuple[float, float], end: tuple[float, float]) -> Edge:
-    middle = max(end[0] - _COLUMN / 2, (start[0] + end[0]) / 2)
-    return Edge(node, edge, start, (((middle, start[1]), (middle, end[1]), end),))
+    middle, aside = max(end[0] - COLUMN / 2, (start[0] + end[0]) / 2), end[1] - start[1]
+    if abs(aside) < 4 * _TURN:
+        return Edge(node, edge, start, (((middle, start[1]), (middle, end[1]), end),))
+    turn = _TURN if aside > 0 else -_TURN
+    leave, arrive = (middle, start[1] + turn), (middle, end[1] - turn)
+    return Edge(
+        node,
+        edge,
+        start,
+        (((middle, start[1]), leave, leave), (leave, arrive, arrive), (arrive, (middle, end[1]), end)),
+    )
 
 
 def _on_edge(node: int, edge: int, text: str, start: tuple[float, float], end: tuple[float, float]) -> Label:

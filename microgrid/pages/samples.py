@@ -42,18 +42,22 @@ def samples_of(value: Value) -> Samples | None:
         return None
     orders = [topological_order(term) for term in terms[:2]]
     shared = {leaf for leaf in orders[0] if leaf.op is None} & {leaf for leaf in orders[1] if leaf.op is None}
-    shape, own = _shape(terms[0], shared)
-    rows = [[leaf.data for leaf in own]]
-    seen = set(own)
+    shape, first = _shape(terms[0], shared)
+    rows = [[leaf.data for leaf in first]]
+    seen = set(first)
     for term in terms[1:]:
         other_shape, others = _shape(term, shared)
         if other_shape != shape or not seen.isdisjoint(others):
             return None
-        seen.update(others)
+        seen.update([leaf for leaf in others if not leaf.is_constant])
         rows.append([leaf.data for leaf in others])
-    if not own:
+    # A constant that is the same number in every sample belongs to the loss; others are data, such as labels.
+    moving = [at for at, leaf in enumerate(first) if not leaf.is_constant or len({row[at] for row in rows}) > 1]
+    if not moving:
         return None
-    return Samples(terms[0], [leaf for leaf in orders[0] if leaf in shared and not leaf.is_constant], own, rows, total)
+    parameters = [leaf for leaf in orders[0] if leaf in shared and not leaf.is_constant]
+    own, numbers = [first[at] for at in moving], [[row[at] for at in moving] for row in rows]
+    return Samples(terms[0], parameters, own, numbers, total)
 
 
 def _terms(total: Value) -> Iterator[Value]:
@@ -71,7 +75,7 @@ def _terms(total: Value) -> Iterator[Value]:
 
 
 def _shape(term: Value, shared: set[Value]) -> tuple[list[object], list[Value]]:
-    """A graph as a list that is equal for equal graphs, and the leaves that are not shared."""
+    """A graph as a list that is equal for equal graphs, and the leaves that are not shared, constants among them."""
     order = topological_order(term)
     place: dict[Value, int] = {}
     shape: list[object] = []
@@ -80,11 +84,9 @@ def _shape(term: Value, shared: set[Value]) -> tuple[list[object], list[Value]]:
         place[node] = len(shape)
         if node.op is not None:
             shape.append((node.op.name, tuple([place[parent] for parent in node.parents])))
-        elif node.is_constant:
-            shape.append(("constant", node.data))
         elif node in shared:
             shape.append(node)
         else:
-            shape.append(("own", len(own)))
+            shape.append(("constant" if node.is_constant else "own", len(own)))
             own.append(node)
     return shape, own

@@ -11,10 +11,11 @@ from typing import Any
 from microgrid._public import public
 from microgrid.core.engine import Value
 from microgrid.errors import DataError
+from microgrid.layout import Layout
 from microgrid.pages.graph import Recorded, nodes_of, read
 from microgrid.pages.layers import layers_of
-from microgrid.pages.page import Page, assemble, numbers_table
-from microgrid.pages.picture import laid_out, svg
+from microgrid.pages.page import Page, assemble, in_words, numbers_table
+from microgrid.pages.picture import laid_out, svg, svg_in_tiles
 from microgrid.pages.samples import Samples, samples_of
 from microgrid.pages.tasks import described, hidden_by, proposed
 from microgrid.pages.training import plate, run_of, training_data
@@ -25,7 +26,7 @@ __all__ = ["animate", "page_of", "step_through"]
 
 _WIDTHS = {"wide": 1128.0, "middle": 760.0, "narrow": 366.0}
 _COLOURS = re.compile(r' (?:fill|stroke)="#\w+"')  # which the page's style sheet has, for both themes
-_MOST_FOR_EACH_WIDTH = 70
+_MOST_FOR_EACH_WIDTH, _MOST_WITH_OPEN_LAYERS = 120, 70
 _LARGEST_IN_TABLE = 300
 
 
@@ -177,31 +178,43 @@ def page_of(graph: Recorded, title: str, data: Mapping[str, Any] = MappingProxyT
     told = escape(note) if graph.runs else _frozen(graph)
     below = numbers_table(graph) if len(graph.order) <= _LARGEST_IN_TABLE and not only else ""
     html = assemble(graph, pictures, heading, data=data, note=told, below=below)
-    return Page(html, first, heading)
+    return Page(html, first, heading, in_words(graph, heading, hidden))
 
 
 def _pictures(
     graph: Recorded, title: str, groups: Sequence[tuple[str, Collection[int]]], hidden: Collection[str]
 ) -> tuple[str, str]:
-    """The graph laid out for three widths, and the picture for the widest."""
-    told = f"the graph of {title}, {counted(graph.total, 'node')}"
-    closed = layers_of(graph) if len(graph.order) > _MOST_FOR_EACH_WIDTH else []
-    widest = laid_out(graph, _WIDTHS["wide"], groups, closed=closed)
-    first = svg(graph, widest, told, hidden)
-    if widest.layout.width > 1.6 * _WIDTHS["wide"] or len(widest.items) > _MOST_FOR_EACH_WIDTH:
+    """The graph laid out for three widths, and the picture for a notebook's column."""
+    told = in_words(graph, title, hidden)
+    closed = layers_of(graph) if len(graph.order) > _MOST_WITH_OPEN_LAYERS else []
+    placed = laid_out(graph, _WIDTHS["wide"], groups, closed=closed)
+    first = svg(graph, placed, told, hidden)
+    if placed.is_large:
+        marked = [svg_in_tiles(graph, placed, hidden)]
+    elif len(placed.items) > _MOST_FOR_EACH_WIDTH:
         marked = [first.replace('class="g"', 'class="g wide middle narrow right large"', 1)]
     else:
-        marked = [first.replace('class="g"', f'class="g wide {widest.layout.direction}"', 1)]
-        for name in ("middle", "narrow"):
+        marked = [_marked(first, placed.layout, "wide")]
+        for name in ("narrow", "middle"):
             placed = laid_out(graph, _WIDTHS[name], groups, closed=closed)
-            look = f'class="g {name} {placed.layout.direction}"'
-            marked.append(svg(graph, placed, told, hidden).replace('class="g"', look, 1))
+            first = svg(graph, placed, told, hidden)
+            marked.append(_marked(first, placed.layout, name))
     for layer in closed:
-        within = svg(graph, laid_out(graph, _WIDTHS["wide"], inside=layer), layer.name, hidden)
-        within = within.replace('class="g"', 'class="g wide middle narrow right large"', 1)
+        placed = laid_out(graph, _WIDTHS["wide"], inside=layer)
+        if placed.is_large:
+            within = svg_in_tiles(graph, placed, hidden)
+        else:
+            look = 'class="g wide middle narrow right large"'
+            within = svg(graph, placed, layer.name, hidden).replace('class="g"', look, 1)
         heading = f"<section data-inside='{escape(layer.name)}' hidden><h2>{escape(layer.name)}</h2>"
         marked.append(f"{heading}{within}</section>")
     return _COLOURS.sub("", "\n".join(marked)), first
+
+
+def _marked(picture: str, layout: Layout, name: str) -> str:
+    """The picture for a width, by which the page's style shows it; much wider ones scroll instead of shrinking."""
+    large = " large" if layout.width > 1.6 * _WIDTHS[name] else ""
+    return picture.replace('class="g"', f'class="g {name} {layout.direction}{large}"', 1)
 
 
 def _frozen(graph: Recorded) -> str:

@@ -8,7 +8,7 @@ import unicodedata
 __all__ = ["html", "number", "one_line", "quoted", "shortened", "width"]
 
 _NARROW = frozenset(" .,:;'|!()[]{}-/\\fijlrtI")
-_BROAD = frozenset("mwMW@%—…∑◄►")
+_BROAD = frozenset("−mwMW@%—…∑◄►")
 
 
 def number(x: float) -> str:

@@ -48,6 +48,7 @@ addEventListener("resize", () => {
 });
 
 choose(Object.hasOwn(MODES, G.mode) ? G.mode : Object.keys(MODES)[0]);
+if (document.querySelector("#graph > .tiles")) show(ROOT);
 fromLink();
 
 // In a notebook's frame: its height is told, and the notebook's theme is taken.

@@ -6,17 +6,30 @@ const byAttribute = (root, attribute) => {
     for (const key of element.dataset[attribute].split(" ")) found.set(key, [...(found.get(key) || []), element]);
   return found;
 };
-const parts = pictures.map((svg) => ({
+const partsOf = (svg) => ({
   svg,
   nodes: byAttribute(svg, "n"),
   values: byAttribute(svg, "v"),
   gradients: byAttribute(svg, "g"),
   partials: byAttribute(svg, "d"),
   edges: byAttribute(svg, "e"),
+  near: svg.querySelector("[data-of]"),
   layers: [...svg.querySelectorAll("[data-m]")].map((box) => [box, new Set(box.dataset.m.split(" ").map(Number))]),
-}));
+});
+const known = new Map(); // a picture's parts are looked for when it is first in view
+const parts = (svg) => known.get(svg) ?? (known.set(svg, partsOf(svg)), known.get(svg));
+
+// Of a large graph in tiles only those in view are kept up to date.
+const inView = new Set();
+const watcher = new IntersectionObserver((changes) => {
+  for (const { target, isIntersecting } of changes) inView[isIntersecting ? "add" : "delete"](target.firstElementChild);
+  onScreen = null;
+  paint();
+}, { rootMargin: "300px" });
+for (const tile of document.querySelectorAll(".tile")) watcher.observe(tile);
 let onScreen = null; // asking the browser costs a layout
-const visible = () => (onScreen ??= parts.filter((part) => part.svg.getClientRects().length));
+const isVisible = (svg) => (svg.parentElement.className === "tile" ? inView.has(svg) : svg.getClientRects().length);
+const visible = () => (onScreen ??= pictures.filter(isVisible).map(parts));
 
 function put(element, text) {
   const node = element.firstChild;
@@ -79,7 +92,17 @@ function paint() {
         mark(element, "backward", on && step.kind === "backward");
       }
     }
+    if (part.near) light(part.near, current, step.kind);
   }
+}
+
+// In a tile all lines are one path: those of the current node are drawn once more.
+function light(path, current, kind) {
+  path.parentElement.querySelector(".lit")?.remove();
+  if (current < 0) return;
+  const keys = path.dataset.of.split(" "), lines = path.getAttribute("d").split("M");
+  const found = keys.map((key, k) => (+key.split(".")[0] === current ? `M${lines[k + 1]}` : "")).join("");
+  if (found) path.after(draw("path", { class: `lit ${kind}`, d: found }));
 }
 
 // What a screen reader is told of each node follows when the numbers have come to rest.
@@ -124,30 +147,30 @@ function act(node) {
 }
 
 // Keyboard: one node is a tab stop, the arrow keys go on to the others.
-function rove(svg) {
-  const nodes = [...svg.querySelectorAll(".n")];
+for (const svg of pictures) {
+  const nodes = svg.querySelectorAll(".n[role]");
   if (nodes.length) nodes[nodes.length - 1].tabIndex = 0;
-  svg.addEventListener("keydown", (event) => {
-    const at = nodes.indexOf(event.target);
-    if (at < 0) return;
-    if (event.key === "Enter" || event.key === " ") act(nodes[at]);
-    else {
-      const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (!move) return;
-      const to = nodes[(at + move + nodes.length) % nodes.length];
-      nodes[at].tabIndex = -1;
-      to.tabIndex = 0;
-      to.focus();
-    }
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  svg.addEventListener("click", (event) => {
-    const node = event.target.closest(".n");
-    if (node) act(node);
-  });
 }
-for (const { svg } of parts) rove(svg);
+get("graph").addEventListener("keydown", (event) => {
+  const node = event.target.closest(".n");
+  if (!node) return;
+  if (event.key === "Enter" || event.key === " ") act(node);
+  else {
+    const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!move) return;
+    const nodes = [...node.closest("svg").querySelectorAll(".n[role]")];
+    const to = nodes[(nodes.indexOf(node) + move + nodes.length) % nodes.length];
+    node.tabIndex = -1;
+    to.tabIndex = 0;
+    to.focus();
+  }
+  event.preventDefault();
+  event.stopPropagation();
+});
+get("graph").addEventListener("click", (event) => {
+  const node = event.target.closest(".n");
+  if (node) act(node);
+});
 
 // An edge that is looked at tells its contribution.
 get("graph").addEventListener("pointerover", (event) => {

@@ -17,13 +17,15 @@ function sentence() {
 }
 
 function forwardSentence(i) {
-  const { o: rule, p: operands } = N[i], texts = G.slopes[rule] || [];
-  const letters = texts.length > 3 ? [] : ["x", "y", "z"];
-  const slopes = texts.map((text, k) => `∂/∂${letters[k]} = ${escaped(text)}`).join(", ");
-  return `forward: ${name(i)} = ${escaped(rule)}(${listed(operands.map((j) => (N[j].c ? value(j) : `${escaped(nameOf(j))} = ${control(j)}`)))}) ` +
-    `= ${value(i)}<br>local derivative${operands.length > 1 ? "s" : ""}: ` +
-    listed(operands.map((j, edge) => (N[j].c ? "" : `by ${escaped(nameOf(j))} ${slope(state.partials[i][edge])}`)).filter(Boolean)) +
-    (slopes && letters.length ? ` <span class="quiet">(${escaped(rule)}: ${slopes})</span>` : "");
+  const { o: rule, p: operands } = N[i], formulas = G.formulas[rule] || [];
+  const moving = operands.map((j, edge) => [j, edge]).filter(([j]) => !N[j].c);
+  const slopes = moving.map(([j, edge]) => {
+    const formula = formulas[edge + 1]?.includes("<mi>") ? `<mo>=</mo>${typeset(formulas[edge + 1], operands)}` : "";
+    return formulas.length ? math(`${ratioOf(i, j)}${formula}<mo>=</mo>${mn(state.partials[i][edge])}`) : `by ${escaped(nameOf(j))} ${slope(state.partials[i][edge])}`;
+  });
+  const made = operands.length === 1 && formulas.length && rule !== "neg" ? ` = ${math(typeset(formulas[0], operands))}` : "";
+  return `forward: ${name(i)} = ${escaped(rule)}(${listed(operands.map((j) => (N[j].c ? value(j) : `${escaped(nameOf(j))} = ${control(j)}`)))})` +
+    `${made} = ${value(i)}<br>local derivative${moving.length > 1 ? "s" : ""}: ${listed(slopes)}`;
 }
 
 function backwardSentence(i) {
@@ -40,7 +42,7 @@ function contribution(i, parent, edge) {
   if (!isThere(state, i, edge)) return `to ${name(parent)}: nothing, since it wasn't chosen`;
   const product = local * incoming;
   const zero = Object.is(product, -0) ? ", a zero with a sign" : "";
-  return `to ${name(parent)}: ${slope(incoming)} × ${slope(local)} = ${slope(product)}${zero}` + sumSoFar(parent);
+  return `to ${name(parent)}: ${math(`${mn(incoming)}<mo>×</mo>${mn(local)}<mo>=</mo>${mn(product)}`)}${zero}` + sumSoFar(parent);
 }
 
 // Where paths meet: the sum, with dots for what has not arrived yet.
@@ -49,11 +51,11 @@ function sumSoFar(parent) {
   if (paths.length < 2 || N[ROOT].g !== undefined) return "";
   const arrived = paths.filter(([child]) => view.step >= backwardStep[child]);
   const terms = arrived.filter(([child, edge]) => isThere(state, child, edge))
-    .map(([child, edge]) => shown(state.partials[child][edge] * state.gradients[child]));
-  if (arrived.length < paths.length) terms.push("…");
-  const text = listed(terms, 6).replace(/, /g, " + ").replace(/\+ −/g, "− ");
-  const total = arrived.length === paths.length ? ` = ${slope(state.gradients[parent])}` : "";
-  return ` &ensp; the sum over its paths: ${ratio(parent)} = <span class="B">${text}</span>${total}`;
+    .map(([child, edge]) => state.partials[child][edge] * state.gradients[child]);
+  const isWhole = arrived.length === paths.length, many = terms.length > 6;
+  const sum = terms.slice(0, many ? 3 : 6).map((x, k) => (k ? `<mo>${x < 0 ? "−" : "+"}</mo>${mn(Math.abs(x))}` : mn(x))).join("");
+  const more = (many ? `<mo>+</mo><mtext>${terms.length - 3} more</mtext>` : "") + (isWhole ? `<mo>=</mo>${mn(state.gradients[parent])}` : "<mo>+</mo><mo>…</mo>");
+  return ` &ensp; the sum over its paths: ${math(`${ratioOf(ROOT, parent)}<mo>=</mo>${sum}${more}`)}`;
 }
 
 function say() {
@@ -79,8 +81,14 @@ function go(step, scroll = true) {
   try { history.replaceState(null, "", `#step=${view.step}`); } catch { /* a sandboxed frame has no history */ }
   update();
   const i = STEPS[view.step].i;
-  if (scroll && i !== undefined && innerWidth < 640)
-    visible()[0]?.nodes.get(String(i))?.[0].scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+  if (scroll && i !== undefined && (innerWidth < 640 || get("graph").scrollWidth > get("graph").clientWidth || document.querySelector(".tile"))) show(i);
+}
+function show(i) {
+  const node = [...document.querySelectorAll(`svg.g [data-n="${i}"]`)].find((one) => one.closest(".tile") || one.getClientRects().length);
+  const pane = node?.closest(".tiles")?.parentElement;
+  if (!pane) return node?.scrollIntoView({ block: innerWidth < 640 ? "center" : "nearest", inline: "center", behavior: calm() ? "auto" : "smooth" });
+  const own = node.getBoundingClientRect(), around = pane.getBoundingClientRect();
+  pane.scrollBy(own.x + own.width / 2 - around.x - around.width / 2, own.y + own.height / 2 - around.y - around.height / 2);
 }
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 

@@ -40,7 +40,24 @@ const nameOf = (i) => N[i].n;
 const name = (i) => `<b>${escaped(nameOf(i))}</b>`;
 const value = (i) => `<span class="F">${shown(state.values[i])}</span>`;
 const slope = (x) => `<span class="B">${shown(x)}</span>`;
-const ratio = (i) => `∂${escaped(nameOf(ROOT))}/∂${escaped(nameOf(i))}`;
+
+// Equations are MathML: browsers set them, and screen readers read them out.
+const math = (inner) => `<math>${inner}</math>`;
+const brief = (i) => (nameOf(i).length > 24 ? `${nameOf(i).slice(0, 23)}…` : nameOf(i));
+const fraction = (over, under) => `<mfrac><mrow><mo>∂</mo>${over}</mrow><mrow><mo>∂</mo>${under}</mrow></mfrac>`;
+const letter = (i) => `<mi mathvariant="normal">${escaped(brief(i))}</mi>`;
+const isOneWord = (i) => N[i].c || /^[\p{L}\p{N}_.]+(\([^()]*\))?$/u.test(nameOf(i));
+const held = (i, text) => (isOneWord(i) ? text : `<mrow><mo>(</mo>${text}<mo>)</mo></mrow>`);
+const ratioOf = (of, by) => fraction(held(of, letter(of)), held(by, letter(by)));
+const ratio = (i) => math(ratioOf(ROOT, i));
+const mn = (x) => `<mn class="B">${shown(x)}</mn>`;
+// A rule's formula in the names of its operands.
+function typeset(template, operands) {
+  return template.replace(/(<mo>\(<\/mo>)?<mi>([xyz])<\/mi>(<mo>\)<\/mo>)?/g, (_, open = "", x, close = "") => {
+    const i = operands["xyz".indexOf(x)], text = N[i].c ? `<mn>${shown(state.values[i])}</mn>` : letter(i);
+    return open + (open && close ? text : held(i, text)) + close;
+  });
+}
 // A leaf's number is a control: drag it, or use the arrow keys.
 const control = (i) =>
   N[i].o || N[i].c || !G.runs ? value(i)
