@@ -18,9 +18,9 @@ from microgrid.learn.losses import compiled_loss, link_of
 
 __all__ = ["Block", "InMemory", "Labels", "Linear", "Model", "Objective", "Source", "added"]
 
-_COMPILED = 10_000_000  # numbers in a block from which machine code pays, though it takes 0.3 s to make
-_NARROW = 250  # columns up to which the compiled loss reads rows faster than BLAS
-_NARROW_HESSIAN = 100  # likewise for the compiled Hessian
+_COMPILED = 4_000_000  # products of numbers with weights from which machine code pays, though it takes 0.1 s to make
+_NARROW = 250  # columns up to which it reads rows that lie column by column faster than BLAS
+_ALL_ROWS = 100  # parameters up to which a Hessian is of all rows
 _ROWS_OF_HESSIAN = 10  # for each of many parameters
 _CHUNK = 8192  # rows that are converted or weighted at once
 _NEIGHBOURS = 64  # rows of a sample that lie side by side
@@ -196,8 +196,10 @@ class Linear:
         self.width = columns + intercept
         self.size = logits * self.width
 
-    def _is_compiled(self, block: Block, most: int) -> bool:
-        if self.width > most or self.rows * self.size < _COMPILED or not isinstance(block.X, numpy.ndarray):
+    def _is_compiled(self, block: Block) -> bool:
+        if self.rows * self.size < _COMPILED or not isinstance(block.X, numpy.ndarray):
+            return False
+        if self.width > _NARROW and block.X.strides[1] != block.X.itemsize:
             return False
         try:
             import llvmlite  # noqa: F401  # only asked whether it is there
@@ -213,7 +215,7 @@ class Linear:
 
     def value_and_grad(self, theta: Any, block: Block) -> tuple[float, Any]:
         """By the compiled loss on many rows; otherwise by BLAS and the link's rules on columns."""
-        if self._is_compiled(block, _NARROW):
+        if self._is_compiled(block):
             loss = compiled_loss(self.logits, self.columns, block.weight is not None)
             value, slopes = loss.value_and_grad(*self._arguments(theta, block))
             return float(value), numpy.asarray(slopes).ravel()
@@ -256,14 +258,10 @@ class Linear:
         return found
 
     def hessian(self, theta: Any, block: Block) -> Any:
-        """Compiled for one logit and few columns; otherwise by BLAS, from the probabilities."""
+        """By BLAS, from the probabilities."""
         if self.logits > 1 and not theta.any():  # every class is as probable in every row
             own = _gram(self, block) * (1.0 / self.logits)
             return numpy.kron(numpy.eye(self.logits) - 1.0 / self.logits, own)
-        if self.logits == 1 and self._is_compiled(block, _NARROW_HESSIAN):
-            return numpy.asarray(
-                compiled_loss(1, self.columns, block.weight is not None).hessian(*self._arguments(theta, block))
-            )
         found = numpy.zeros((self.size, self.size))
         for chunk in block.chunks():
             found += self._hessian(theta, chunk)
@@ -368,7 +366,7 @@ class Objective:
     def _few(self) -> Objective:
         """As many rows as second derivatives of so many parameters are worth."""
         enough = _ROWS_OF_HESSIAN * self.size
-        part = self.sample(enough / self.rows) if self.size > _NARROW_HESSIAN and self.rows > 1.5 * enough else None
+        part = self.sample(enough / self.rows) if self.size > _ALL_ROWS and self.rows > 1.5 * enough else None
         return part or self
 
     def information(self, theta: Any) -> Any:
