@@ -258,7 +258,6 @@ def test_it_says_what_it_did() -> None:
         (lambda: compile(3.0), InvalidValueError, "function"),
         (lambda: compile(lambda x: x, reduce="max"), DataError, "reduce"),
         (lambda: compile(lambda x: x, optimize="best"), DataError, "optimize"),
-        (lambda: compile(lambda x: x, rows="x", optimize="interpreter"), DataError, "always compiled in full"),
         (lambda: compile(lambda x: x, threads=0), DataError, "threads"),
         (lambda: compile(lambda x: x, rows=[True]), DataError, "rows"),
         (lambda: compile(Value(1.0) * 2.0), DataError, "named leaf"),

@@ -378,13 +378,16 @@ def _has_numpy() -> bool:
     return not isinstance(buffer_of(0), array)
 
 
-def row_kernel(program: Program) -> Any:
+def row_kernel(program: Program, optimize: str = "auto") -> Any:
     """What runs one sample's program on rows: machine code, NumPy, or Python for operations written for floats alone.
+
+    Machine code, unless "interpreter" asks for what is ready at once.
 
     It is to be called with the program, the inputs from rows, those to differentiate by, and options.
     """
     with jit.LOCK:
-        if jit.is_available() and all([rule.portable for rule in program.rules]):
+        is_compiled = optimize != "interpreter" and jit.is_available()
+        if is_compiled and all([rule.portable for rule in program.rules]):
             from microgrid.compiler.llvm.row_kernel import Rows
 
             return Rows

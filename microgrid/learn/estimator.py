@@ -36,7 +36,7 @@ from microgrid.learn.sources import Stream, Survey, is_blocks, read
 __all__ = ["LogisticRegression"]
 
 _EXAMINED = 100_000_000  # operations that an examination may cost at the end of every fit
-_SOME = 20_000  # rows that tell roughly how large errors are
+_SOME = 2_000  # rows that tell roughly how large errors are
 _SETTLED = 1e-3  # last step of a parameter, relative to it and to its error, beyond which it is examined in any case
 
 

@@ -42,6 +42,7 @@ class FirthObjective:
     block: Block
     weight: float
     free: Any = None
+    is_sampled: ClassVar[bool] = False
     is_newton: ClassVar[bool] = False  # the information is not the Hessian of the penalised loss
     passes: float = field(default=0.0, init=False)
     hessians: float = field(default=0.0, init=False)

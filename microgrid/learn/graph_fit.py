@@ -21,6 +21,8 @@ from microgrid.util.pytree import ravel
 
 __all__ = ["GraphFit", "fit_graph"]
 
+_WORTH_COMPILING = 500_000  # rows times parameters: below, NumPy is done before machine code is made
+
 
 @dataclass(frozen=True)
 class _Columns:
@@ -43,8 +45,9 @@ class _Columns:
 class _GraphModel:
     """Sums over rows of a loss of Values and of its derivatives, compiled."""
 
-    def __init__(self, loss: Callable[..., Any], unravel: Callable[[Any], Any], size: int, arrays: int) -> None:
-        self.size, self._loss, self._unravel, self._arrays = size, loss, unravel, arrays
+    def __init__(self, loss: Callable[..., Any], unravel: Callable[[Any], Any], size: int, block: _Columns) -> None:
+        self.size, self._loss, self._unravel, self._arrays = size, loss, unravel, len(block.arrays)
+        self._optimize = "auto" if block.rows * size > _WORTH_COMPILING else "interpreter"
 
     @functools.cache  # noqa: B019  # one or two for each model, which live as long
     def _compiled(self, is_weighted: bool, reduce: str | None) -> Compiled:
@@ -57,7 +60,9 @@ class _GraphModel:
             return weight * loss(unravel(theta), *row)
 
         rows = range(1, self._arrays + 1 + is_weighted)
-        return compile(weighted if is_weighted else plain, rows=list(rows), wrt=0, reduce=reduce)
+        return compile(
+            weighted if is_weighted else plain, rows=list(rows), wrt=0, reduce=reduce, optimize=self._optimize
+        )
 
     def _arguments(self, theta: Any, block: _Columns) -> tuple[Any, ...]:
         return (theta, *block.arrays) if block.weight is None else (theta, block.weight, *block.arrays)
@@ -194,7 +199,7 @@ def fit_graph(
     block = _columns(data, sample_weight)
     theta, unravel = ravel(start)
     theta = numpy.asarray(theta, dtype=float)
-    model = _GraphModel(sample_loss, unravel, len(theta), len(block.arrays))
+    model = _GraphModel(sample_loss, unravel, len(theta), block)
     weight = float(block.rows if block.weight is None else block.weight.sum())
     objective = Objective(model, InMemory(block), weight, numpy.zeros(len(theta)), block.rows)
     value, slopes = objective.value_and_grad(theta)

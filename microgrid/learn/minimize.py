@@ -119,6 +119,11 @@ class Metric:
     matrix: Any
     is_singular: bool = False
 
+    @property
+    def is_rough(self) -> bool:
+        """Whether it is a diagonal, to which L-BFGS has much to add."""
+        return bool(self.matrix.ndim == 1)
+
     @classmethod
     def of(cls, hessian: Any) -> Metric:
         """The factors of a matrix, or of a diagonal."""
@@ -160,6 +165,9 @@ class _State:
             factors.append((s @ q) / (s @ u))
             q -= factors[-1] * u
         d = metric.solve(q)
+        if metric.is_rough and self.pairs:  # as long as the last change of the gradient says
+            s, u = self.pairs[-1]
+            d *= (s @ u) / (u @ metric.solve(u))
         for (s, u), factor in zip(self.pairs, reversed(factors), strict=True):
             d += s * (factor - (u @ d) / (s @ u))
         return d
@@ -244,12 +252,14 @@ def minimize(
         metric = Metric.of(objective.hessian(theta) if is_dense and is_cheap else _curvature(objective, theta))
     goal = goal or _Goal.of(state.slopes, metric, tol)
     objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
-    return _Run(objective, state, metric, goal).steps(max_iter, is_newton, watch, checkpoint)
+    run = _Run(objective, state, metric, goal, renewed=(0, goal.norm(state.slopes)))
+    return run.steps(max_iter, is_newton, watch, checkpoint)
 
 
 def _curvature(objective: Any, theta: Any) -> Any:
-    """The Hessian's diagonal, of some rows if they are telling."""
-    some = objective.sample(_SOME / objective.rows) if objective.rows > 2 * _SOME else None
+    """The Hessian's diagonal, of some rows if they are telling; they don't know of many columns, mostly of zeros."""
+    is_told = objective.rows > 2 * _SOME and objective.size <= _DENSE
+    some = objective.sample(_SOME / objective.rows) if is_told else None
     found = objective.diagonal(theta) if some is None else some.diagonal(theta)
     return found if some is None or (found > 0.0).all() else objective.diagonal(theta)
 
@@ -312,10 +322,11 @@ class _Run:
     goal: _Goal
     iterations: int = 0
     was_renewed: bool = False
+    renewed: tuple[int, float] = (0, 1.0)  # the step of the last new Hessian, and the gradient norm there
 
     def saved(self) -> dict[str, Any]:
         """All that the steps to come depend on, as arrays."""
-        state, counts = self.state, [self.iterations, self.was_renewed]
+        state, counts = self.state, [self.iterations, self.was_renewed, *self.renewed]
         return {
             "theta": state.theta,
             "value": state.value,
@@ -336,8 +347,9 @@ class _Run:
         state = _State(saved["theta"], float(saved["value"]), saved["slopes"], pairs, saved["last"])
         goal = _Goal(saved["scale"], float(saved["reference"]), tol)
         objective.passes, objective.hessians = saved["costs"].tolist()
-        iterations, was_renewed = saved["counts"].tolist()
-        return cls(objective, state, Metric.of(saved["matrix"]), goal, iterations, bool(was_renewed))
+        iterations, was_renewed, step, norm = saved["counts"].tolist()
+        renewed = int(step), norm
+        return cls(objective, state, Metric.of(saved["matrix"]), goal, int(iterations), bool(was_renewed), renewed)
 
     def steps(
         self, max_iter: int, is_newton: bool, watch: Watch | None, checkpoint: Checkpoint | None
@@ -375,16 +387,17 @@ class _Run:
         else:
             self.iterations += 1
         gained = 0.0 if found is None else self.goal.norm(found.slopes)
-        if self.metric.matrix.ndim > 1:
+        if self.metric.is_rough or self.objective.is_sampled:  # L-BFGS learns what these don't tell
+            steps, before = self.iterations - self.renewed[0], self.renewed[1]
+            is_slow = found is None or (steps >= _PATIENCE and gained > before * 2.0**-steps)
+        else:
             is_slow = found is None or t < 1.0 or gained > 0.5 * norm
-        else:  # L-BFGS learns
-            is_slow = found is None or (self.iterations >= _PATIENCE and gained > 2.0**-self.iterations)
         self.state = found or self.state
         self.was_renewed = is_dense and (is_slow or is_newton) and gained > self.goal.goal
         if self.was_renewed or found is None:
             self.metric = Metric.of(self.objective.hessian(self.state.theta)) if is_dense else self.metric
             self.state.pairs.clear()
-            self.was_renewed = True
+            self.was_renewed, self.renewed = True, (self.iterations, gained or norm)
         return True
 
     def polish(self, norm: float) -> float:

@@ -220,8 +220,7 @@ class Linear:
             value, slopes = loss.value_and_grad(*self._arguments(theta, block))
             return float(value), numpy.asarray(slopes).ravel()
         is_whole = block.X.dtype == numpy.float64 or not isinstance(block.X, numpy.ndarray)
-        parts = [self._by_columns(theta, chunk) for chunk in block.chunks(block.rows if is_whole else _CHUNK)]
-        value, slopes = added(parts)
+        value, slopes = added([self._by_columns(theta, one) for one in ([block] if is_whole else block.chunks())])
         return float(value), slopes
 
     def _by_columns(self, theta: Any, block: Block) -> tuple[float, Any]:
@@ -361,6 +360,11 @@ class Objective:
         found = few.information(theta) / few.weight
         found[numpy.diag_indices(self.size)] += self.penalty
         return found + _shared(found, self.logits) if self.logits > 1 else found
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the Hessian is that of some rows."""
+        return self._few is not self
 
     @functools.cached_property
     def _few(self) -> Objective:
