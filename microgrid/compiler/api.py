@@ -603,7 +603,7 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         on rows it is the same as "full", and "interpreter" runs NumPy on blocks of them.
     threads : int, optional
         How many threads share the rows, or the samples that a recorded graph repeats; as many as there are processors
-        unless said. Results don't depend on it.
+        unless said, and no more than OMP_NUM_THREADS. Results don't depend on it.
     static : places or names of arguments
         Which arguments are fixed for a recorded call although they are numbers: the function is recorded anew for each
         value.

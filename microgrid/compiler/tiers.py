@@ -415,10 +415,10 @@ def _warn_of_floats(rules: Sequence[Rule], how: str = "", remedy: str = "") -> N
 
 
 def processors() -> int:
-    """How many processors this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many processors this process may use, at least 1; no more than OMP_NUM_THREADS, as in other numeric code."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return max(1, min(there, int(allowed))) if allowed.isdecimal() else there
 
 
 def _make(level: str, program: Program, wrt: Sequence[int], *, precise: bool) -> Any:

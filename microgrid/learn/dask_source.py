@@ -123,10 +123,9 @@ def _is_known(X: Any, other: Any) -> bool:
 
 
 def _surveyed(number: int, block: Any) -> Survey:
-    survey = Survey()
+    survey = Survey(is_sampled=False)
     if block[0].shape[0]:
         survey.see(number, *block)
-    survey.kept.clear()
     return survey
 
 

@@ -14,7 +14,6 @@ import numpy
 import scipy.special
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from microgrid import logistic
@@ -31,7 +30,7 @@ from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import Block, InMemory, Labels, Linear, Objective, Source
 from microgrid.learn.progress import Bar
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning, diagnose
-from microgrid.learn.sources import Stream, Survey, is_blocks, read
+from microgrid.learn.sources import Stream, Survey, encoded, is_blocks, read
 
 __all__ = ["LogisticRegression"]
 
@@ -163,7 +162,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             source = DaskBlocks(X, y, sample_weight)
             return self._fit_surveyed(source, source.features)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
-        classes, codes = _encoded(y)
+        classes, codes = encoded(y)
         weight = None if sample_weight is None else _check_weights(sample_weight, X)
         labels, counts = self._labels(classes, numpy.bincount(codes, weight, len(classes)))
         block = labels.block(X, y, weight)
@@ -553,16 +552,3 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
 
 def _check_weights(given: Any, X: Any) -> Any:
     return _check_sample_weight(given, X, dtype=numpy.float64, ensure_non_negative=True)
-
-
-def _encoded(y: Any) -> tuple[Any, Any]:
-    """The classes in order, and the place of each row's among them; two whole numbers are told without sorting."""
-    if y.dtype.kind in "biuf":
-        low, high = y.min(), y.max()
-        if low < high and low == numpy.floor(low) and high == numpy.floor(high):
-            is_high = y == high
-            if (is_high | (y == low)).all():
-                return numpy.array([low, high], dtype=y.dtype), is_high.astype(numpy.intp)
-    check_classification_targets(y)
-    classes, codes = numpy.unique(y, return_inverse=True)
-    return classes, codes

@@ -242,7 +242,7 @@ def minimize(
     for fraction in _SAMPLES if is_dense and solver == "auto" else ():
         is_worth = objective.rows * fraction >= _ROWS_EACH * objective.size
         part = objective.sample(fraction) if is_worth else None
-        if part is not None:
+        if part is not None and part.rows not in [one.rows for one in counted]:  # a stream may have no more to give
             counted.append(part)
             theta, metric, first = _on_sample(part, theta, tol)
             goal = goal or first
