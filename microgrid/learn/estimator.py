@@ -28,7 +28,6 @@ from microgrid.learn.inference import CovarianceType, Evidence, Inference, Summa
 from microgrid.learn.losses import sample_loss
 from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import Block, InMemory, Labels, Linear, Objective, Source
-from microgrid.learn.progress import Bar
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning, diagnose
 from microgrid.learn.sources import Stream, Survey, encoded, is_blocks, read
 
@@ -70,7 +69,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         A file in which the fit's state is kept after each step over all rows, and from which an interrupted fit goes on
         to the same bits. It is removed when the fit is done.
     verbose : int, default 0
-        1 shows a progress bar.
+        1 shows a line of progress.
 
     Attributes
     ----------
@@ -247,32 +246,26 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         start = self._start(model, labels.classes)
         self.classes_, self._labelled, self._counts, self._total = labels.classes, labels, counts, float(counts.sum())
         self._alpha = self.alpha if self.C is None else 1.0 / (self.C * self._total)
-        may_separate = not self._alpha and self.bias_reduction is None
-        stopped: list[str] = []
         objective = self._objective(model, source, self._alpha)
         is_firth = isinstance(objective, FirthObjective)
+        is_free = not self._alpha and not is_firth
+        # A row whose class has no more than half of the probability has a loss of log 2 at least.
+        floor = smallest * math.log(2.0) / self._total if is_free else -math.inf
         checkpoint = (
             None if self.checkpoint is None else Checkpoint(Path(self.checkpoint), self._digest(source, counts))
         )
-        with Bar(bool(self.verbose)) as bar:
-
-            def watch(_theta: Any, value: float, norm: float) -> str | None:
-                bar.show(value, norm)
-                # A row whose class has no more than half of the probability has a loss of log 2 at least.
-                if may_separate and value * self._total < smallest * math.log(2.0):
-                    stopped.append("every row is told right, so that the loss falls for ever")
-                return stopped[-1] if stopped else None
-
-            theta, step, report = minimize(
-                objective,
-                numpy.zeros(objective.size) if is_firth else start,
-                numpy.zeros(objective.size),
-                tol=self.tol,
-                max_iter=self.max_iter,
-                solver=self.solver,
-                watch=watch,
-                checkpoint=checkpoint,
-            )
+        theta, step, report = minimize(
+            objective,
+            numpy.zeros(objective.size) if is_firth else start,
+            numpy.zeros(objective.size),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            solver=self.solver,
+            floor=floor,
+            checkpoint=checkpoint,
+            verbose=self.verbose,
+        )
+        is_separated = report.loss < floor
         theta = objective.whole(theta) if is_firth else theta
         if checkpoint is not None:
             checkpoint.remove()
@@ -280,9 +273,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         self._record_graph(model, first)
         self.diagnosis_: tuple[Finding, ...] = ()
         is_cheap = report.rows * model.size**2 <= _EXAMINED
-        is_free = not self._alpha and not is_firth
-        if is_free and (stopped or is_cheap or self._is_doubtful(objective, model, step, report)):
-            self.diagnosis_ = diagnose(model, source, self._theta, self._names(model), is_proved=bool(stopped))
+        if is_free and (is_separated or is_cheap or self._is_doubtful(objective, model, step, report)):
+            self.diagnosis_ = diagnose(model, source, self._theta, self._names(model), is_proved=is_separated)
         self._evidence = self._gathered(objective, model) if is_cheap and not self._alpha else None
         self._warn()
         return self

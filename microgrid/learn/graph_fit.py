@@ -16,7 +16,6 @@ from microgrid.errors import DataError
 from microgrid.learn.inference import CovarianceType, Evidence, Inference, Summary
 from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import InMemory, Objective
-from microgrid.learn.progress import Bar
 from microgrid.util.pytree import ravel
 
 __all__ = ["GraphFit", "fit_graph"]
@@ -205,9 +204,7 @@ def fit_graph(
     value, slopes = objective.value_and_grad(theta)
     if not numpy.isfinite(value) or not numpy.isfinite(slopes).all():
         raise DataError(f"the mean loss at the start is {value}, or its gradient is not finite: start elsewhere")
-    with Bar(bool(verbose)) as bar:
-        watch = functools.partial(_shown, bar)
-        found, _, report = minimize(objective, theta, theta, tol=tol, max_iter=max_iter, solver=solver, watch=watch)
+    found, _, report = minimize(objective, theta, theta, tol=tol, max_iter=max_iter, solver=solver, verbose=verbose)
     report.warn(stacklevel=3)
 
     def evidence() -> Evidence:
@@ -218,10 +215,6 @@ def fit_graph(
     row = [one[0].tolist() for one in block.arrays]
     graph = sample_loss(unravel(leaves), *row)
     return GraphFit(unravel(found), report, graph, tuple(names or _paths(start)), found, evidence)
-
-
-def _shown(bar: Bar, _theta: Any, value: float, norm: float) -> None:
-    bar.show(value, norm)
 
 
 def _columns(data: Any, sample_weight: Any) -> _Columns:

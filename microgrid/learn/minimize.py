@@ -6,11 +6,12 @@ scale of the Hessian's own, so that it doesn't depend on the units of the featur
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy
 import scipy.linalg
@@ -19,8 +20,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from microgrid._public import public
 from microgrid.learn.checkpoint import Checkpoint
+from microgrid.util.progress import Progress
 
-__all__ = ["SOLVERS", "Convergence", "Metric", "Solver", "Watch", "minimize"]
+__all__ = ["SOLVERS", "Convergence", "Metric", "Solver", "minimize"]
 
 Solver = Literal["auto", "newton", "lbfgs"]
 SOLVERS = get_args(Solver)
@@ -36,6 +38,7 @@ _ROUNDING = 8 * numpy.finfo(float).eps  # a gradient, in the objective's scale, 
 _SINGULAR = 1e-13  # curvature in the scale of a unit diagonal that counts as none
 _ARMIJO, _FLAT = 1e-4, 1e-13  # of a step: the part of the slope to be gained; a relative change that is rounding
 _SHORTEST = 1e-10  # step of a line search
+_ROUNDED = "no step along the last direction lowers the loss: it is at its rounding"
 
 
 @public("microgrid.learn")
@@ -91,11 +94,25 @@ class Convergence:
         )
 
 
-class Watch(Protocol):
-    """Who is told of each step, and may end the fit by a reason."""
+@dataclass
+class _Limits:
+    """What ends a fit besides its goal, and where each step is told."""
 
-    def __call__(self, theta: Any, value: float, norm: float, /) -> str | None:
-        """None to go on."""
+    max_iter: int
+    floor: float
+    line: Progress
+
+    def reason(self, state: _State, goal: _Goal, iterations: int) -> str | None:
+        """Why to stop there; None if there is no reason. A line of progress is written."""
+        norm = goal.norm(state.slopes)
+        self.line.tell(f"step {iterations}: mean loss {state.value:.6g}, gradient norm {norm:.1e} of that at the start")
+        if not math.isfinite(state.value) or not math.isfinite(norm):
+            return "the loss or its gradient is not finite there"
+        if state.value < self.floor:
+            return "every row is told right, so that the loss falls for ever"
+        if norm <= goal.goal:
+            return "the gradient norm reached the goal"
+        return f"max_iter={self.max_iter} steps done" if iterations >= self.max_iter else None
 
 
 @dataclass
@@ -197,8 +214,9 @@ def minimize(
     tol: float,
     max_iter: int,
     solver: str = "auto",
-    watch: Watch | None = None,
+    floor: float = -math.inf,
     checkpoint: Checkpoint | None = None,
+    verbose: int = 0,
 ) -> tuple[Any, Any, Convergence]:
     """Minimise an objective.
 
@@ -217,25 +235,35 @@ def minimize(
     solver : {"auto", "newton", "lbfgs"}
         "newton" computes the Hessian at each step, which "auto" does where it costs little; "lbfgs" is SciPy's, in
         units of the Hessian's diagonal; "auto" is told of at the head of this module.
-    watch : Watch, optional
-        Told of each step over all rows.
+    floor : float, optional
+        A value below which every row is told right, so that the loss falls for ever.
     checkpoint : Checkpoint, optional
         Where the state is kept after each step over all rows, and where the fit goes on if there is one.
+    verbose : int
+        1 shows a line of progress.
 
     Returns
     -------
     tuple
         The parameters, the last step, and the report.
     """
-    is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
-    saved = checkpoint.load() if checkpoint is not None else None
-    if saved is not None:
-        run = _Run.restored(objective, saved, tol)
-        return run.steps(max_iter, is_newton, watch, checkpoint)
+    with contextlib.closing(Progress(bool(verbose))) as line:
+        limits = _Limits(max_iter, floor, line)
+        if solver == "lbfgs":
+            return _by_scipy(objective, numpy.array(start, dtype=float), _Goal.at(objective, origin, tol), limits)
+        saved = checkpoint.load() if checkpoint is not None else None
+        run = _Run.restored(objective, saved, tol) if saved else _begun(objective, start, origin, tol, solver)
+        return run.steps(limits, _is_newton(objective, solver), checkpoint)
+
+
+def _is_newton(objective: Any, solver: str) -> bool:
+    return objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
+
+
+def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str) -> _Run:
+    """Where samples lead, and the first Hessian."""
     theta = numpy.array(start, dtype=float)
     goal = None if numpy.array_equal(start, origin) else _Goal.at(objective, origin, tol)
-    if solver == "lbfgs":
-        return _by_scipy(objective, theta, goal or _Goal.at(objective, origin, tol), max_iter, watch)
     is_dense = objective.size <= _DENSE
     metric = None
     counted = [objective]
@@ -248,12 +276,11 @@ def minimize(
             goal = goal or first
     state = _State(theta, *objective.value_and_grad(theta))
     if metric is None or metric.is_singular:
-        is_cheap = objective.size <= _CHEAP or is_newton
+        is_cheap = objective.size <= _CHEAP or _is_newton(objective, solver)
         metric = Metric.of(objective.hessian(theta) if is_dense and is_cheap else _curvature(objective, theta))
     goal = goal or _Goal.of(state.slopes, metric, tol)
     objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
-    run = _Run(objective, state, metric, goal, renewed=(0, goal.norm(state.slopes)))
-    return run.steps(max_iter, is_newton, watch, checkpoint)
+    return _Run(objective, state, metric, goal, renewed=(0, goal.norm(state.slopes)))
 
 
 def _curvature(objective: Any, theta: Any) -> Any:
@@ -351,31 +378,18 @@ class _Run:
         renewed = int(step), norm
         return cls(objective, state, Metric.of(saved["matrix"]), goal, int(iterations), bool(was_renewed), renewed)
 
-    def steps(
-        self, max_iter: int, is_newton: bool, watch: Watch | None, checkpoint: Checkpoint | None
-    ) -> tuple[Any, Any, Convergence]:
+    def steps(self, limits: _Limits, is_newton: bool, checkpoint: Checkpoint | None) -> tuple[Any, Any, Convergence]:
         """Go on until there is a reason to stop."""
         reason = None
         while reason is None:
             if checkpoint is not None:
                 checkpoint.save(self.saved())
-            norm = self.goal.norm(self.state.slopes)
-            told = watch(self.state.theta, self.state.value, norm) if watch is not None else None
-            if not math.isfinite(self.state.value) or not math.isfinite(norm):
-                reason = "the loss or its gradient is not finite there"
-            elif told is not None or norm <= self.goal.goal:
-                reason = told or "the gradient norm reached the goal"
-            elif self.iterations >= max_iter:
-                reason = f"max_iter={max_iter} steps done"
-            elif not self.step(norm, is_newton):
-                reason = "no step along the last direction lowers the loss: it is at its rounding"
-        converged = norm <= self.goal.goal
-        if is_newton and converged:
-            norm = self.polish(norm)
-        objective, state = self.objective, self.state
-        counts = self.iterations, objective.passes, objective.hessians, objective.rows
-        report = Convergence(converged, reason, norm, self.goal.goal, state.value, *counts)
-        return state.theta, state.last, report
+            reason = limits.reason(self.state, self.goal, self.iterations)
+            if reason is None and not self.step(self.goal.norm(self.state.slopes), is_newton):
+                reason = _ROUNDED
+        if is_newton and self.goal.norm(self.state.slopes) <= self.goal.goal:
+            self.polish()
+        return _told(self.objective, self.state, self.goal, self.iterations, reason)
 
     def step(self, norm: float, is_newton: bool) -> bool:
         """One step, and a new Hessian where it is due; False if nothing more is gained."""
@@ -400,24 +414,27 @@ class _Run:
             self.was_renewed, self.renewed = True, (self.iterations, gained or norm)
         return True
 
-    def polish(self, norm: float) -> float:
+    def polish(self) -> None:
         """One step of Newton's more, which squares what is left of the error."""
         metric = Metric.of(self.objective.hessian(self.state.theta))
         found, _ = self.state.search(self.objective, metric.solve(self.state.slopes))
-        if found is None or self.goal.norm(found.slopes) >= norm:
-            return norm
-        found.last = found.last + self.state.last
-        self.state = found
-        return self.goal.norm(found.slopes)
+        if found is not None and self.goal.norm(found.slopes) < self.goal.norm(self.state.slopes):
+            found.last = found.last + self.state.last
+            self.state = found
 
 
-def _by_scipy(
-    objective: Any, theta: Any, goal: _Goal, max_iter: int, watch: Watch | None
-) -> tuple[Any, Any, Convergence]:
+def _told(objective: Any, state: _State, goal: _Goal, iterations: int, reason: str) -> tuple[Any, Any, Convergence]:
+    """The parameters, the last step and the report."""
+    norm = goal.norm(state.slopes)
+    counts = iterations, objective.passes, objective.hessians, objective.rows
+    report = Convergence(norm <= goal.goal, reason, norm, goal.goal, state.value, *counts)
+    return state.theta, state.last, report
+
+
+def _by_scipy(objective: Any, theta: Any, goal: _Goal, limits: _Limits) -> tuple[Any, Any, Convergence]:
     """SciPy's L-BFGS-B in units of the square roots of the Hessian's diagonal."""
-    state = _State(theta, *objective.value_and_grad(theta))
-    seen = state
-    told: list[str] = []
+    state = seen = _State(theta, *objective.value_and_grad(theta))
+    iterations = 0
 
     def scaled(u: Any) -> tuple[float, Any]:
         nonlocal seen
@@ -426,39 +443,22 @@ def _by_scipy(
         return seen.value, seen.slopes / goal.scale
 
     def callback(intermediate_result: Any) -> None:
-        nonlocal state
-        theta = intermediate_result.x / goal.scale
-        before = state.theta
+        nonlocal state, iterations
+        theta, before = intermediate_result.x / goal.scale, state.theta
         state = seen if numpy.array_equal(seen.theta, theta) else _State(theta, *objective.value_and_grad(theta))
-        state.last = theta - before
-        norm = goal.norm(state.slopes)
-        reason = watch(theta, state.value, norm) if watch is not None else None
-        told.extend([] if reason is None else [reason])
-        if told or norm <= goal.goal:
+        state.last, iterations = theta - before, iterations + 1
+        if limits.reason(state, goal, iterations) is not None:
             raise StopIteration
 
-    options = {"maxiter": max_iter, "maxfun": 100 * max_iter + 1000, "maxls": 50, "gtol": 0.0, "ftol": 0.0}
-    iterations = 0
-    if goal.norm(state.slopes) > goal.goal and max_iter > 0:
-        result = scipy.optimize.minimize(
+    options = {
+        "maxiter": limits.max_iter,
+        "maxfun": 100 * limits.max_iter + 1000,
+        "maxls": 50,
+        "gtol": 0.0,
+        "ftol": 0.0,
+    }
+    if limits.reason(state, goal, 0) is None:
+        scipy.optimize.minimize(
             scaled, theta * goal.scale, jac=True, method="L-BFGS-B", callback=callback, options=options
         )
-        iterations = int(result.nit)
-    norm = goal.norm(state.slopes)
-    converged = norm <= goal.goal
-    stopped = (
-        "no step lowers the loss: it is at its rounding" if iterations < max_iter else f"max_iter={max_iter} steps done"
-    )
-    reason = told[0] if told else "the gradient norm reached the goal" if converged else stopped
-    report = Convergence(
-        converged,
-        reason,
-        norm,
-        goal.goal,
-        state.value,
-        iterations,
-        objective.passes,
-        objective.hessians,
-        objective.rows,
-    )
-    return state.theta, state.last, report
+    return _told(objective, state, goal, iterations, limits.reason(state, goal, iterations) or _ROUNDED)
