@@ -632,6 +632,20 @@ BAD: dict[str, tuple[dict[str, Any], Any, Any, Any, str]] = {
     "an unknown reduction": ({"bias_reduction": "jeffreys"}, *GOOD, None, "None or 'firth'"),
     "a penalised reduction": ({"bias_reduction": "firth", "alpha": 1.0}, *GOOD, None, "leave alpha at 0"),
     "a class that isn't there": ({"class_weight": {7: 1.0}}, *GOOD, None, "class"),
+    "a text for a number": ({"verbose": "yes"}, *GOOD, None, "verbose is a whole number from 0, not 'yes'"),
+    "a text for a switch": ({"fit_intercept": "no"}, *GOOD, None, "fit_intercept is True or False, not 'no'"),
+    "a number for a file": ({"checkpoint": 3}, *GOOD, None, "checkpoint is the path of a file"),
+    "labels that are None": ({}, GOOD[0], numpy.array(["a", None] * 10), None, "every row needs a label"),
+    "labels of two types": ({}, GOOD[0], numpy.array(["a", 1] * 10, object), None, "several types: int, str"),
+    "numbers without squares": (
+        {},
+        GOOD[0] * [1.0, 1e200],
+        GOOD[1],
+        None,
+        "x2 are about .*: give them in another unit",
+    ),
+    "numbers of no size": ({}, GOOD[0] * [1.0, 1e-200], GOOD[1], None, "x2 are about .*: give them in another unit"),
+    "labels of blocks apart": ({}, lambda: iter([GOOD]), GOOD[1], None, "labels and weights of blocks are in them"),
 }
 
 

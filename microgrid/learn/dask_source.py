@@ -76,6 +76,7 @@ class DaskBlocks:
     def total(self, task: Callable[[Block], tuple[Any, ...]]) -> tuple[Any, ...]:
         """The sums."""
         dask = _dask()
+        assert self.labels is not None  # known before anything is fitted
         # In a partial, so that Dask doesn't look for its own collections in them at each call.
         applied = functools.partial(_applied, task, self.labels)
         apply, add = dask.delayed(applied, name="applied", pure=False, traverse=False), dask.delayed(added, pure=False)

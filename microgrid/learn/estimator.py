@@ -153,8 +153,12 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             If the gradient norm didn't reach ``tol``.
         """
         self._check_options()
-        if y is None and is_blocks(X):
-            return self._fit_stream(X, sample_weight)
+        if callable(X) or hasattr(X, "__next__") or (y is None and is_blocks(X)):
+            if y is not None or sample_weight is not None:
+                raise DataError(
+                    "labels and weights of blocks are in them: give pairs (X, y) or triples (X, y, weights)"
+                )
+            return self._fit_stream(X)
         if is_dask(X):
             if not is_dask(y):
                 raise DataError("labels of Dask's X are Dask's too: dask.array.from_array(y) makes some")
@@ -168,9 +172,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         smallest = 1.0 if block.weight is None else min(1.0, float(block.weight[block.weight > 0.0].min()))
         return self._fit(InMemory(block), labels, counts, smallest)
 
-    def _fit_stream(self, blocks: Any, sample_weight: Any) -> Self:
-        if sample_weight is not None:
-            raise DataError("weights of blocks are in them: give triples (X, y, weights)")
+    def _fit_stream(self, blocks: Any) -> Self:
         survey = Survey()
         for number, block in enumerate(read(blocks)):
             survey.see(number, *block)
@@ -181,7 +183,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         survey = source.survey
         if not survey.rows:
             raise DataError("the blocks have no rows: 0 samples, while a minimum of 1 is required")
-        classes = numpy.array(sorted(survey.counts))
+        classes = survey.classes
         source.labels, counts = self._labels(classes, numpy.array([survey.counts[one] for one in classes.tolist()]))
         self.n_features_in_ = survey.columns
         if names is not None:
@@ -218,11 +220,16 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         return Labels(classes, of_classes), counts * of_classes
 
     def _check_options(self) -> None:
-        for name, least in (("alpha", 0.0), ("tol", 0.0), ("max_iter", 0)):
+        for name, kind in (("alpha", Real), ("tol", Real), ("max_iter", Integral), ("verbose", Integral)):
             number: Any = getattr(self, name)
-            kind: Any = Integral if name == "max_iter" else Real
-            if isinstance(number, bool) or not isinstance(number, kind) or not least <= float(number) < math.inf:
+            is_number = isinstance(number, kind) and (name == "verbose" or not isinstance(number, bool))
+            if not is_number or not 0.0 <= float(number) < math.inf:
                 raise DataError(f"{name} is a {'whole ' * (kind is Integral)}number from 0, not {number!r}")
+        for name in ("fit_intercept", "warm_start"):
+            if not isinstance(getattr(self, name), bool | numpy.bool_):
+                raise DataError(f"{name} is True or False, not {getattr(self, name)!r}")
+        if not isinstance(self.checkpoint, str | Path | None):
+            raise DataError(f"checkpoint is the path of a file or None, not {self.checkpoint!r}")
         C: Any = self.C
         if C is not None:
             if isinstance(C, bool) or not isinstance(C, Real) or not float(C) > 0.0:
@@ -283,10 +290,11 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         if self.bias_reduction == "firth":
             if not isinstance(source, InMemory):
                 raise DataError("bias_reduction='firth' needs the data in memory: give arrays")
-            return FirthObjective(model, source.block, self._total)
+            return FirthObjective(model, source.block, self._total, names=self._parameters(model))
         penalty = numpy.full((model.logits, model.width), alpha)
         penalty[:, model.columns :] = 0.0
-        return Objective(model, source, self._total, penalty.ravel(), source.rows, model.logits)
+        names = self._parameters(model)
+        return Objective(model, source, self._total, penalty.ravel(), source.rows, model.logits, names)
 
     def _digest(self, source: Source, counts: Any) -> str:
         """Of the data, as far as one look at them tells, and of the options that decide the fit."""
@@ -332,6 +340,9 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
     def _names(self, model: Linear) -> list[str]:
         given = getattr(self, "feature_names_in_", None)
         return [f"x{k}" for k in range(1, model.columns + 1)] if given is None else list(map(str, given))
+
+    def _parameters(self, model: Linear) -> list[str]:
+        return [*self._names(model), "the intercept"][: model.width] * model.logits
 
     def _is_doubtful(self, objective: Any, model: Linear, step: Any, report: Convergence) -> bool:
         """Whether separation or collinearity may be there: the last step was a large one."""

@@ -200,7 +200,8 @@ def fit_graph(
     theta = numpy.asarray(theta, dtype=float)
     model = _GraphModel(sample_loss, unravel, len(theta), block)
     weight = float(block.rows if block.weight is None else block.weight.sum())
-    objective = Objective(model, InMemory(block), weight, numpy.zeros(len(theta)), block.rows)
+    paths = _paths(start)
+    objective = Objective(model, InMemory(block), weight, numpy.zeros(len(theta)), block.rows, names=paths)
     value, slopes = objective.value_and_grad(theta)
     if not numpy.isfinite(value) or not numpy.isfinite(slopes).all():
         raise DataError(f"the mean loss at the start is {value}, or its gradient is not finite: start elsewhere")
@@ -211,10 +212,10 @@ def fit_graph(
         matrices = objective.information(found), objective.outer(found)
         return Evidence(*matrices, weight, -report.loss * weight, numpy.nan, 0)
 
-    leaves = [Value(float(one), name) for one, name in zip(found, _paths(start), strict=True)]
+    leaves = [Value(float(one), name) for one, name in zip(found, paths, strict=True)]
     row = [one[0].tolist() for one in block.arrays]
     graph = sample_loss(unravel(leaves), *row)
-    return GraphFit(unravel(found), report, graph, tuple(names or _paths(start)), found, evidence)
+    return GraphFit(unravel(found), report, graph, tuple(names or paths), found, evidence)
 
 
 def _columns(data: Any, sample_weight: Any) -> _Columns:

@@ -19,6 +19,7 @@ import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from microgrid._public import public
+from microgrid.errors import DataError
 from microgrid.learn.checkpoint import Checkpoint
 from microgrid.util.progress import Progress
 
@@ -37,6 +38,7 @@ _SMALL = 100_000_000  # operations of a Hessian up to which it is computed at ea
 _ROUNDING = 8 * numpy.finfo(float).eps  # a gradient, in the objective's scale, that rounding alone makes
 _SINGULAR = 1e-13  # curvature in the scale of a unit diagonal that counts as none
 _ARMIJO, _FLAT = 1e-4, 1e-13  # of a step: the part of the slope to be gained; a relative change that is rounding
+_LARGEST = 1e100  # gradient whose square is a float, and so are its sums
 _SHORTEST = 1e-10  # step of a line search
 _ROUNDED = "no step along the last direction lowers the loss: it is at its rounding"
 
@@ -274,13 +276,27 @@ def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str) -> 
             counted.append(part)
             theta, metric, first = _on_sample(part, theta, tol)
             goal = goal or first
-    state = _State(theta, *objective.value_and_grad(theta))
+    state = _started(objective, theta)
     if metric is None or metric.is_singular:
         is_cheap = objective.size <= _CHEAP or _is_newton(objective, solver)
         metric = Metric.of(objective.hessian(theta) if is_dense and is_cheap else _curvature(objective, theta))
     goal = goal or _Goal.of(state.slopes, metric, tol)
     objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
     return _Run(objective, state, metric, goal, renewed=(0, goal.norm(state.slopes)))
+
+
+def _started(objective: Any, theta: Any) -> _State:
+    """The state at a point. Where parameters are 0, the gradient has the units of what they are multiplied by."""
+    state = _State(theta, *objective.value_and_grad(theta))
+    sizes = numpy.abs(state.slopes)
+    is_beyond = (sizes > _LARGEST) | ((sizes > 0.0) & (sizes < 1.0 / _LARGEST))
+    if not theta.any() and is_beyond.any():
+        place = int(is_beyond.argmax())
+        raise DataError(
+            f"the numbers of {objective.names[place]} are about {sizes[place]:.0e}, and their squares no floats any "
+            "more: give them in another unit"
+        )
+    return state
 
 
 def _curvature(objective: Any, theta: Any) -> Any:
@@ -307,7 +323,7 @@ class _Goal:
     @classmethod
     def at(cls, objective: Any, theta: Any, tol: float) -> _Goal:
         """Relative to the gradient at a point."""
-        return cls.of(objective.value_and_grad(theta)[1], Metric.of(objective.diagonal(theta)), tol)
+        return cls.of(_started(objective, theta).slopes, Metric.of(objective.diagonal(theta)), tol)
 
     def norm(self, slopes: Any) -> float:
         """Relative to the start."""
@@ -317,12 +333,12 @@ class _Goal:
     @property
     def goal(self) -> float:
         """As ``Convergence`` has it."""
-        return max(self.tol, _ROUNDING / self.reference if self.reference else _ROUNDING)
+        return float(max(self.tol, _ROUNDING / self.reference if self.reference else _ROUNDING))
 
 
 def _on_sample(part: Any, theta: Any, tol: float) -> tuple[Any, Metric, _Goal]:
     """Newton's steps until the error is well below that of the sample; then the Hessian, and the goal."""
-    state = _State(theta, *part.value_and_grad(theta))
+    state = _started(part, theta)
     metric = Metric.of(part.hessian(theta))
     goal = _Goal.of(state.slopes, metric, tol)
     for _ in range(30):
@@ -433,7 +449,7 @@ def _told(objective: Any, state: _State, goal: _Goal, iterations: int, reason: s
 
 def _by_scipy(objective: Any, theta: Any, goal: _Goal, limits: _Limits) -> tuple[Any, Any, Convergence]:
     """SciPy's L-BFGS-B in units of the square roots of the Hessian's diagonal."""
-    state = seen = _State(theta, *objective.value_and_grad(theta))
+    state = seen = _started(objective, theta)
     iterations = 0
 
     def scaled(u: Any) -> tuple[float, Any]:

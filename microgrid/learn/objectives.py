@@ -321,6 +321,8 @@ class Objective:
         The number of rows.
     logits : int
         1, or how many there are that may change together without changing the loss.
+    names : sequence of str
+        Of the parameters, for messages.
     share : float
         Of a sample, what a pass over it counts.
     """
@@ -331,6 +333,7 @@ class Objective:
     penalty: Any
     rows: int
     logits: int = 1
+    names: Sequence[str] = ()
     share: float = 1.0
     is_newton: ClassVar[bool] = True  # whether the Hessian is that of the objective
     passes: float = field(default=0.0, init=False)
@@ -392,9 +395,8 @@ class Objective:
         if source is None:
             return None
         rows, weight = source.total(_size)
-        return Objective(
-            self.model, source, weight, self.penalty, rows, self.logits, share=self.share * rows / self.rows
-        )
+        share = self.share * rows / self.rows
+        return Objective(self.model, source, weight, self.penalty, rows, self.logits, self.names, share)
 
 
 def _gram(model: Linear, block: Block) -> Any:

@@ -30,7 +30,7 @@ def is_blocks(X: Any) -> bool:
     if iter(X) is X:
         return True  # told to be read once only, when it is read
     first = next(iter(X), None)
-    return isinstance(first, tuple) and len(first) in (2, 3) and getattr(first[0], "ndim", 0) == 2
+    return first is None or (isinstance(first, tuple) and len(first) in (2, 3) and hasattr(first[0], "__len__"))
 
 
 def encoded(y: Any) -> tuple[Any, Any]:
@@ -41,9 +41,18 @@ def encoded(y: Any) -> tuple[Any, Any]:
             is_high = y == high
             if (is_high | (y == low)).all():
                 return numpy.array([low, high], dtype=y.dtype), is_high.astype(numpy.intp)
-    check_classification_targets(y)
-    classes, codes = numpy.unique(y, return_inverse=True)
+    if y.dtype.kind == "O" and any([label is None or label != label for label in y.tolist()]):
+        raise DataError("y contains NaN or None: every row needs a label")
+    try:
+        check_classification_targets(y)
+        classes, codes = numpy.unique(y, return_inverse=True)
+    except TypeError:
+        raise DataError(f"the labels are of several types: {_types(y.tolist())}; make them of one") from None
     return classes, codes
+
+
+def _types(labels: Iterable[Any]) -> str:
+    return ", ".join(sorted({type(label).__name__ for label in labels}))
 
 
 @dataclass
@@ -89,6 +98,14 @@ class Survey:
         self.rows += X.shape[0]
         while sum([one[0].shape[0] for one in self.kept]) * X.shape[1] > _KEPT:
             self._thin()
+
+    @property
+    def classes(self) -> Any:
+        """The labels in order."""
+        try:
+            return numpy.array(sorted(self.counts))
+        except TypeError:
+            raise DataError(f"the labels are of several types: {_types(self.counts)}; make them of one") from None
 
     def merge(self, other: Survey) -> None:
         """What was found of the blocks that follow, without their samples."""
