@@ -215,6 +215,17 @@ def test_offsets_change_the_intercept_alone() -> None:
     numpy.testing.assert_allclose(other.coef_, model.coef_, rtol=1e-6)
 
 
+def test_rare_columns_that_few_rows_know_nothing_of_are_fitted() -> None:
+    draw = numpy.random.default_rng(0)
+    X = draw.normal(size=(4000, 110))
+    X[:, 20:][draw.random((4000, 90)) < 0.998] = 0.0
+    y = X.sum(axis=1) + draw.logistic(size=4000) > 0.0
+    model = LogisticRegression(alpha=1e-6).fit(X, y)
+    assert model.convergence_.converged
+    assert model.convergence_.passes < 60.0
+    close(model, LogisticRegression(alpha=1e-6, solver="newton").fit(X, y), 1e-5)
+
+
 def test_a_few_of_one_class_are_enough() -> None:
     X = drawn(2000, 2)[0]
     rare = (numpy.arange(2000) % 400 == 0).astype(int)

@@ -29,7 +29,7 @@ class _Columns:
 
     arrays: tuple[Any, ...]
     weight: Any = None
-    is_telling = True  # a sample of any rows will do
+    is_telling = is_rich = True  # a sample of any rows will do
 
     @property
     def rows(self) -> int:

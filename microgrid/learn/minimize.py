@@ -249,13 +249,14 @@ def minimize(
     tuple
         The parameters, the last step, and the report.
     """
+    objective.is_exact = _is_newton(objective, solver)
     with contextlib.closing(Progress(bool(verbose))) as line:
         limits = _Limits(max_iter, floor, line)
         if solver == "lbfgs":
             return _by_scipy(objective, numpy.array(start, dtype=float), _Goal.at(objective, origin, tol), limits)
         saved = checkpoint.load() if checkpoint is not None else None
         run = _Run.restored(objective, saved, tol) if saved else _begun(objective, start, origin, tol, solver)
-        return run.steps(limits, _is_newton(objective, solver), checkpoint)
+        return run.steps(limits, objective.is_exact, checkpoint)
 
 
 def _is_newton(objective: Any, solver: str) -> bool:
@@ -278,7 +279,7 @@ def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str) -> 
             goal = goal or first
     state = _started(objective, theta)
     if metric is None or metric.is_singular:
-        is_cheap = objective.size <= _CHEAP or _is_newton(objective, solver)
+        is_cheap = objective.size <= _CHEAP or objective.is_exact
         metric = Metric.of(objective.hessian(theta) if is_dense and is_cheap else _curvature(objective, theta))
     goal = goal or _Goal.of(state.slopes, metric, tol)
     objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
@@ -477,4 +478,7 @@ def _by_scipy(objective: Any, theta: Any, goal: _Goal, limits: _Limits) -> tuple
         scipy.optimize.minimize(
             scaled, theta * goal.scale, jac=True, method="L-BFGS-B", callback=callback, options=options
         )
-    return _told(objective, state, goal, iterations, limits.reason(state, goal, iterations) or _ROUNDED)
+    # Near the goal, where values are flat, its line search may give up where ours goes on by slopes.
+    metric = Metric.of(goal.scale**2)
+    run = _Run(objective, state, metric, goal, iterations, renewed=(iterations, goal.norm(state.slopes)))
+    return run.steps(limits, is_newton=False, checkpoint=None)

@@ -22,6 +22,7 @@ _COMPILED = 4_000_000  # products of numbers with weights from which machine cod
 _NARROW = 250  # columns up to which it reads rows that lie column by column faster than BLAS
 _ALL_ROWS = 100  # parameters up to which a Hessian is of all rows
 _ROWS_OF_HESSIAN = 10  # for each of many parameters
+_ENOUGH = 10  # rows of a kind that tell something of it
 _CHUNK = 8192  # rows that are converted or weighted at once
 _NEIGHBOURS = 64  # rows of a sample that lie side by side
 
@@ -52,7 +53,13 @@ class Block:
     @property
     def is_telling(self) -> bool:
         """Whether there are enough rows of each class to say something of it."""
-        return min(int(numpy.count_nonzero(column)) for column in (*self.y.T, *(1.0 - self.y).T)) >= 10
+        return min(int(numpy.count_nonzero(column)) for column in (*self.y.T, *(1.0 - self.y).T)) >= _ENOUGH
+
+    @property
+    def is_rich(self) -> bool:
+        """Whether every column has numbers other than 0 in some rows, so that they say something of it."""
+        counts = self.X.astype(bool).sum(axis=0) if hasattr(self.X, "tocsr") else numpy.count_nonzero(self.X, axis=0)
+        return bool(counts.min() >= _ENOUGH)
 
     def pick(self, rows: Any) -> Block:
         """Some of the rows."""
@@ -336,6 +343,7 @@ class Objective:
     names: Sequence[str] = ()
     share: float = 1.0
     is_newton: ClassVar[bool] = True  # whether the Hessian is that of the objective
+    is_exact: bool = field(default=False, init=False)  # whether Hessians are of all rows
     passes: float = field(default=0.0, init=False)
     hessians: float = field(default=0.0, init=False)
 
@@ -356,9 +364,12 @@ class Objective:
     def hessian(self, theta: Any) -> Any:
         """The second derivatives, made regular in directions that change nothing; of many parameters, of some rows.
 
-        It is what steps are measured by, and not what estimates' errors are computed from.
+        It is what steps are measured by, and not what estimates' errors are computed from. Where some rows don't know
+        of every class or column, it is the diagonal of all.
         """
         few = self._few
+        if few is None:
+            return self.diagonal(theta)
         self.hessians += few.share
         found = few.information(theta) / few.weight
         found[numpy.diag_indices(self.size)] += self.penalty
@@ -370,11 +381,13 @@ class Objective:
         return self._few is not self
 
     @functools.cached_property
-    def _few(self) -> Objective:
-        """As many rows as second derivatives of so many parameters are worth."""
+    def _few(self) -> Objective | None:
+        """As many rows as second derivatives of so many parameters are worth, if they are telling."""
         enough = _ROWS_OF_HESSIAN * self.size
-        part = self.sample(enough / self.rows) if self.size > _ALL_ROWS and self.rows > 1.5 * enough else None
-        return part or self
+        if self.is_exact or self.size <= _ALL_ROWS or self.rows <= 1.5 * enough:
+            return self
+        part = self.sample(enough / self.rows)
+        return part if part and part.source.total(_richness)[0] else None
 
     def information(self, theta: Any) -> Any:
         """The Hessian of the sum of losses, without a penalty."""
@@ -427,3 +440,7 @@ class _Task:
 
 def _size(block: Any) -> tuple[int, float]:
     return block.rows, float(block.rows if block.weight is None else block.weight.sum())
+
+
+def _richness(block: Any) -> tuple[bool]:
+    return (block.is_rich,)
