@@ -217,9 +217,9 @@ def test_offsets_change_the_intercept_alone() -> None:
 
 def test_rare_columns_that_few_rows_know_nothing_of_are_fitted() -> None:
     draw = numpy.random.default_rng(0)
-    X = draw.normal(size=(4000, 110))
-    X[:, 20:][draw.random((4000, 90)) < 0.998] = 0.0
-    y = X.sum(axis=1) + draw.logistic(size=4000) > 0.0
+    X = draw.normal(size=(9000, 110))
+    X[:, 20:][draw.random((9000, 90)) < 0.999] = 0.0
+    y = X.sum(axis=1) + draw.logistic(size=9000) > 0.0
     model = LogisticRegression(alpha=1e-6).fit(X, y)
     assert model.convergence_.converged
     assert model.convergence_.passes < 60.0
