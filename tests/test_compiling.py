@@ -532,6 +532,16 @@ def test_rows_behind_products_are_read_as_they_lie(rows: int, columns: int, outp
     assert compile(loss, rows="row", wrt="theta", threads=1).value_and_grad(theta, table)[0] == value
 
 
+@pytest.mark.parametrize("width", [2, 4])
+def test_rows_behind_products_are_read_by_narrower_registers_too(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "vector_width", lambda: width)
+    w, b, x, y = samples(37, 85)
+    value, (dw, db) = compile(loss, rows=("x", "y"), wrt=("w", "b")).value_and_grad(w, b, x, y)
+    losses, slopes, slope = closed_form(w, b, x, y)
+    assert (value, db) == (pytest.approx(losses.sum(), rel=1e-13), pytest.approx(slope, rel=1e-12))
+    assert np.allclose(dw, slopes, rtol=1e-12, atol=1e-12)
+
+
 def test_infinite_features_behind_products_stay_in_their_column() -> None:
     x = np.ones((11, 90))
     x[10, 89] = math.inf  # in the last column of the last row: what fills registers up is of neither
@@ -799,6 +809,24 @@ def test_the_number_of_threads_changes_no_bit() -> None:
             value, (dw, db) = compiled.value_and_grad(w, b, x, y)
             answers.add((value, *dw.tolist(), db))
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize(("text", "most"), [("1", 1), (" 2,4", 2), ("0", 1), ("many", 64), ("", 64)])
+def test_threads_are_no_more_than_omp_num_threads(text: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    assert runners.processors() == most
+
+
+def test_a_few_rows_need_no_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    w, b, x, y = samples(700)
+    expected = compile(loss, rows=("x", "y"), wrt=("w", "b")).value_and_grad(w, b, x, y)
+    monkeypatch.setattr(machine, "build", None)
+    compiled = compile(loss, rows=("x", "y"), wrt=("w", "b"), optimize="interpreter")
+    value, (dw, db) = compiled.value_and_grad(w, b, x, y)
+    assert (value, db) == (pytest.approx(expected[0], rel=1e-13), pytest.approx(expected[1][1], rel=1e-12))
+    assert np.allclose(dw, expected[1][0], rtol=1e-12, atol=1e-13)
+    assert compiled.backend == "numpy"
 
 
 def test_long_sums_lose_nothing(backend: str) -> None:

@@ -269,11 +269,11 @@ def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str) -> 
     goal = None if numpy.array_equal(start, origin) else _Goal.at(objective, origin, tol)
     is_dense = objective.size <= _DENSE
     metric = None
-    counted = [objective]
+    counted, enough = [objective], _ROWS_EACH * objective.size
     for fraction in _SAMPLES if is_dense and solver == "auto" else ():
-        is_worth = objective.rows * fraction >= _ROWS_EACH * objective.size
-        part = objective.sample(fraction) if is_worth else None
-        if part is not None and part.rows not in [one.rows for one in counted]:  # a stream may have no more to give
+        part = objective.sample(fraction) if objective.rows * fraction >= enough else None
+        # A stream may have no more rows to give, or too few.
+        if part is not None and part.rows >= enough // 2 and part.rows not in [one.rows for one in counted]:
             counted.append(part)
             theta, metric, first = _on_sample(part, theta, tol)
             goal = goal or first

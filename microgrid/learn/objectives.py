@@ -387,7 +387,7 @@ class Objective:
         if self.is_exact or self.size <= _ALL_ROWS or self.rows <= 1.5 * enough:
             return self
         part = self.sample(enough / self.rows)
-        return part if part and part.source.total(_richness)[0] else None
+        return part if part and part.rows > enough // 2 and part.source.total(_richness)[0] else None
 
     def information(self, theta: Any) -> Any:
         """The Hessian of the sum of losses, without a penalty."""
