@@ -260,7 +260,6 @@ def test_it_says_what_it_did() -> None:
         (lambda: compile(3.0), InvalidValueError, "function"),
         (lambda: compile(lambda x: x, reduce="max"), DataError, "reduce"),
         (lambda: compile(lambda x: x, optimize="best"), DataError, "optimize"),
-        (lambda: compile(lambda x: x, rows="x", optimize="interpreter"), DataError, "always compiled in full"),
         (lambda: compile(lambda x: x, threads=0), DataError, "threads"),
         (lambda: compile(lambda x: x, rows=[True]), DataError, "rows"),
         (lambda: compile(Value(1.0) * 2.0), DataError, "named leaf"),
@@ -502,9 +501,58 @@ def test_as_many_vectors_as_fit_go_side_by_side(columns: int, order: Any) -> Non
     losses, slopes, slope = closed_form(w, b, x, y)
     assert (value, db) == (pytest.approx(losses.sum(), rel=1e-13), pytest.approx(slope, rel=1e-12))
     assert np.allclose(dw, slopes, rtol=1e-12, atol=1e-12)
-    together = {3: 4, 80: 2, 140: 1}[columns] * machine.vector_width()
+    assert ("@multiplied" in compiled.ir()) == (order == "C" and columns > 3)  # there, lanes are columns
+    together = {3: 4, 80: 2 if order == "F" else 1, 140: 1}[columns] * machine.vector_width()
     assert (f"<{together} x double>" in compiled.ir()) == (machine.vector_width() > 1)
     assert f"<{2 * together} x double>" not in compiled.ir()
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize(("rows", "columns", "outputs"), [(1, 83, 1), (1030, 96, 1), (37, 30, 3), (9, 17, 12)])
+def test_rows_behind_products_are_read_as_they_lie(rows: int, columns: int, outputs: int, kind: Any) -> None:
+    draw = np.random.default_rng(rows)
+    table = draw.standard_normal((rows, columns + 3)).astype(kind)  # an offset, the features, and two labels
+    theta = draw.standard_normal((outputs, columns + 1)) / 4.0
+
+    def loss(theta: Any, row: Any) -> Any:
+        z = [dot(row[1:-2], one[:-1]) + one[-1] * row[0] for one in theta]
+        penalty = microgrid.sum([one[0] ** 2 for one in theta])  # of weights that are in products too
+        return microgrid.logsumexp([*z, 0.0]) - z[0] * row[-1] + penalty
+
+    compiled = compile(loss, rows="row", wrt="theta")
+    value, slopes = compiled.value_and_grad(theta, table)
+    assert "@multiplied" in compiled.ir()
+    x, y = table[:, 1:-2].astype(float), table[:, -1].astype(float)
+    z = np.concatenate([x @ theta[:, :-1].T + np.outer(table[:, 0], theta[:, -1]), np.zeros((rows, 1))], axis=1)
+    total = np.log(np.exp(z).sum(axis=1))
+    assert value == pytest.approx(float((total - z[:, 0] * y).sum() + rows * (theta[:, 0] ** 2).sum()), rel=1e-12)
+    a = np.exp(z - total[:, None])[:, :-1]
+    a[:, 0] -= y
+    wanted = np.concatenate([a.T @ x, (a.T @ table[:, :1])], axis=1)
+    wanted[:, 0] += rows * 2.0 * theta[:, 0]
+    assert np.allclose(slopes, wanted, rtol=1e-11, atol=1e-11 * np.abs(wanted).max())
+    assert compile(loss, rows="row", wrt="theta", threads=1).value_and_grad(theta, table)[0] == value
+
+
+@pytest.mark.parametrize("width", [2, 4])
+def test_rows_behind_products_are_read_by_narrower_registers_too(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "vector_width", lambda: width)
+    w, b, x, y = samples(37, 85)
+    value, (dw, db) = compile(loss, rows=("x", "y"), wrt=("w", "b")).value_and_grad(w, b, x, y)
+    losses, slopes, slope = closed_form(w, b, x, y)
+    assert (value, db) == (pytest.approx(losses.sum(), rel=1e-13), pytest.approx(slope, rel=1e-12))
+    assert np.allclose(dw, slopes, rtol=1e-12, atol=1e-12)
+
+
+def test_infinite_features_behind_products_stay_in_their_column() -> None:
+    x = np.ones((11, 90))
+    x[10, 89] = math.inf  # in the last column of the last row: what fills registers up is of neither
+    compiled = compile(lambda w, x: microgrid.tanh(dot(w, x)), rows="x", wrt="w")
+    value, slopes = compiled.value_and_grad(np.full(90, 0.01), x)
+    assert value == pytest.approx(10 * math.tanh(0.9) + 1.0, rel=1e-13)
+    assert np.allclose(slopes[:89], 10 / math.cosh(0.9) ** 2, rtol=1e-12)
+    assert math.isnan(slopes[89])  # 0 times infinity
+    assert compile(lambda w, x: dot(w, x), rows="x", wrt="w").grad(np.full(90, 0.01), x)[89] == math.inf
 
 
 def test_rows_can_be_kept(backend: str) -> None:
@@ -763,6 +811,24 @@ def test_the_number_of_threads_changes_no_bit() -> None:
             value, (dw, db) = compiled.value_and_grad(w, b, x, y)
             answers.add((value, *dw.tolist(), db))
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize(("text", "most"), [("1", 1), (" 2,4", 2), ("0", 1), ("many", 64), ("", 64)])
+def test_threads_are_no_more_than_omp_num_threads(text: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    assert runners.processors() == most
+
+
+def test_a_few_rows_need_no_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    w, b, x, y = samples(700)
+    expected = compile(loss, rows=("x", "y"), wrt=("w", "b")).value_and_grad(w, b, x, y)
+    monkeypatch.setattr(machine, "build", None)
+    compiled = compile(loss, rows=("x", "y"), wrt=("w", "b"), optimize="interpreter")
+    value, (dw, db) = compiled.value_and_grad(w, b, x, y)
+    assert (value, db) == (pytest.approx(expected[0], rel=1e-13), pytest.approx(expected[1][1], rel=1e-12))
+    assert np.allclose(dw, expected[1][0], rtol=1e-12, atol=1e-13)
+    assert compiled.backend == "numpy"
 
 
 def test_long_sums_lose_nothing(backend: str) -> None:

@@ -124,7 +124,7 @@ def test_a_missing_layout_engine_is_told_before_any_work(tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", ["sklearn.datasets", "matplotlib.figure", "tqdm"])
+@pytest.mark.parametrize("module", ["sklearn.datasets", "matplotlib.figure"])
 def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

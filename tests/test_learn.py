@@ -27,6 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import microgrid
+from microgrid.compiler.llvm import jit
 from microgrid.core.graph import topological_order
 from microgrid.errors import DataError
 from microgrid.learn import (
@@ -214,6 +215,16 @@ def test_offsets_change_the_intercept_alone() -> None:
     model = LogisticRegression().fit(X, y)
     other = LogisticRegression().fit(X + 1e4, y)
     numpy.testing.assert_allclose(other.coef_, model.coef_, rtol=1e-6)
+
+
+def test_rare_columns_that_few_rows_know_nothing_of_are_fitted() -> None:
+    draw = numpy.random.default_rng(0)
+    X = draw.normal(size=(9000, 110))
+    X[:, 20:][draw.random((9000, 90)) < 0.999] = 0.0
+    y = X.sum(axis=1) + draw.logistic(size=9000) > 0.0
+    report = LogisticRegression(alpha=1e-6).fit(X, y).convergence_
+    assert report.converged
+    assert report.passes < 60.0
 
 
 def test_a_few_of_one_class_are_enough() -> None:
@@ -633,6 +644,20 @@ BAD: dict[str, tuple[dict[str, Any], Any, Any, Any, str]] = {
     "an unknown reduction": ({"bias_reduction": "jeffreys"}, *GOOD, None, "None or 'firth'"),
     "a penalised reduction": ({"bias_reduction": "firth", "alpha": 1.0}, *GOOD, None, "leave alpha at 0"),
     "a class that isn't there": ({"class_weight": {7: 1.0}}, *GOOD, None, "class"),
+    "a text for a number": ({"verbose": "yes"}, *GOOD, None, "verbose is a whole number from 0, not 'yes'"),
+    "a text for a switch": ({"fit_intercept": "no"}, *GOOD, None, "fit_intercept is True or False, not 'no'"),
+    "a number for a file": ({"checkpoint": 3}, *GOOD, None, "checkpoint is the path of a file"),
+    "labels that are None": ({}, GOOD[0], numpy.array(["a", None] * 10), None, "every row needs a label"),
+    "labels of two types": ({}, GOOD[0], numpy.array(["a", 1] * 10, object), None, "several types: int, str"),
+    "numbers without squares": (
+        {},
+        GOOD[0] * [1.0, 1e200],
+        GOOD[1],
+        None,
+        "x2 are about .*: give them in another unit",
+    ),
+    "numbers of no size": ({}, GOOD[0] * [1.0, 1e-200], GOOD[1], None, "x2 are about .*: give them in another unit"),
+    "labels of blocks apart": ({}, lambda: iter([GOOD]), GOOD[1], None, "labels and weights of blocks are in them"),
 }
 
 
@@ -685,6 +710,16 @@ def test_poisson_regression_is_that_of_statsmodels() -> None:
     assert "w[0]" in str(fit.summary())
     assert fit.graph.data == pytest.approx(-other.model.loglikeobs(other.params)[0], rel=1e-8)
     assert fit.parameters["b"] == mine.estimates[2]
+
+
+def test_a_graph_is_fitted_to_few_rows_without_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    def squares(p: Any, x: Any, y: Any) -> Any:
+        return (y - p[0] * x - p[1]) ** 2
+
+    x = numpy.arange(10.0)
+    monkeypatch.setattr(jit, "build", None)
+    fit = fit_graph(squares, (x, 2.0 * x + 1.0), [0.0, 0.0])
+    assert fit.parameters == pytest.approx([2.0, 1.0], rel=1e-9)
 
 
 def test_weights_of_a_graph_are_repetitions() -> None:

@@ -98,6 +98,9 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "negative weights": (lambda: [(*GOOD, -numpy.ones(40))], "not negative"),
     "one class": (lambda: [(GOOD[0], numpy.ones(40))], "one class only"),
     "no rows": (lambda: lambda: iter([]), "no rows"),
+    "no block": (list, "no rows"),
+    "labels of two types": (lambda: [GOOD, (GOOD[0], numpy.array(["a", "b"] * 20))], "several types: int, str"),
+    "labels that are None": (lambda: [(GOOD[0], numpy.array([None, "a"] * 20))], "every row needs a label"),
     "no pair": (lambda: lambda: iter([GOOD[0]]), "block 0 is no pair"),
 }
 

@@ -6,6 +6,7 @@ UCI Machine Learning Repository, 1995), of which two standardised features are u
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import math
@@ -21,6 +22,7 @@ from microgrid.drawing.render import find_command
 from microgrid.errors import MissingPackageError, OutputError
 from microgrid.pages import step_through
 from microgrid.util.atomic_write import write
+from microgrid.util.progress import Progress
 from microgrid.util.tables import table
 
 __all__ = ["Data", "accuracy", "agreement_table", "draw_sample", "load_data", "run", "sample_graph"]
@@ -59,13 +61,13 @@ def load_data() -> Data:
 def run(folder: Path, say: Callable[[str], None] = print, *, steps: int = STEPS, progress: bool = True) -> bool:
     """Run the demo, write its pictures into the folder, and give whether every derivative agreed with its closed form.
 
-    The folder is created if it doesn't exist. ``say`` is called with each block of text; ``progress`` shows a bar on
-    standard error.
+    The folder is created if it doesn't exist. ``say`` is called with each block of text; ``progress`` shows a line
+    of it on standard error.
 
     Raises
     ------
     MissingPackageError
-        Without scikit-learn, matplotlib, tqdm or a layout engine.
+        Without scikit-learn, matplotlib or a layout engine.
     OutputError
         If the folder can't be written.
     """
@@ -99,7 +101,7 @@ def _need(module: str) -> Any:
 
 def _prepare(folder: Path) -> None:
     """Check before any work that no package is missing and that the folder can be written; create nothing."""
-    for module in ("sklearn.datasets", "scipy", "matplotlib.figure", "tqdm"):
+    for module in ("sklearn.datasets", "scipy", "matplotlib.figure"):
         _need(module)
     find_command()
     try:
@@ -157,11 +159,11 @@ def _compare_sample(data: Data, say: Callable[[str], None]) -> bool:
 
 def _descend(data: Data, say: Callable[[str], None], steps: int, *, progress: bool) -> tuple[list[logistic.Step], bool]:
     walk = logistic.gradient_descent(data.X, data.y, steps=steps, rate=RATE)
-    bar = _need("tqdm").tqdm(walk, total=steps + 1, desc="Gradient descent", unit="step", disable=not progress)
     history = []
-    for step in bar:
-        history.append(step)
-        bar.set_postfix(loss=f"{step.loss:.6f}", refresh=False)
+    with contextlib.closing(Progress(progress)) as line:
+        for step in walk:
+            history.append(step)
+            line.tell(f"Gradient descent: step {len(history) - 1} of {steps}, loss {step.loss:.6f}")
     last = history[-1]
     worst = max((step.worst for step in history), key=lambda row: row.ulp_of_terms)
     bound = len(data.y) + 7  # the additions, n - 1, and four roundings of each term on either side

@@ -466,7 +466,8 @@ class Compiled:
         rows = structure.layout.row_parts
         if rows:
             slots = [list(range(part.start, part.stop)) for part in rows]
-            return row_kernel(trace.program)(trace.program, slots, wrt, reduce=self._reduce, precise=self._precise)
+            kind = row_kernel(trace.program, self._optimize)
+            return kind(trace.program, slots, wrt, reduce=self._reduce, precise=self._precise)
         return point_runner(trace.program, wrt, precise=self._precise, optimize=self._optimize, threads=self._threads)
 
     def _variables(self, layout: Layout, arguments: Arguments, *, has_rows: bool) -> Variables:
@@ -599,10 +600,10 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         number that was added.
     optimize : "auto", "interpreter" or "full"
         How much time goes into making code. "auto" begins with what is ready at once, and goes on as calls earn it;
-        on rows it is the same as "full", and there is no other.
+        on rows it is the same as "full", and "interpreter" runs NumPy on blocks of them.
     threads : int, optional
         How many threads share the rows, or the samples that a recorded graph repeats; as many as there are processors
-        unless said. Results don't depend on it.
+        unless said, and no more than OMP_NUM_THREADS. Results don't depend on it.
     static : places or names of arguments
         Which arguments are fixed for a recorded call although they are numbers: the function is recorded anew for each
         value.
@@ -675,8 +676,6 @@ def compile(  # noqa: A001  # the verb that everybody knows; the builtin is not 
         raise DataError("static arguments are a function's; a recorded graph has inputs that are numbers")
     if inputs is not None and isinstance(target, Program):
         raise DataError("a Program has its inputs already: leave inputs= out")
-    if by_rows and optimize not in ("auto", "full"):
-        raise DataError(f"what runs on rows is always compiled in full, and optimize={optimize!r} says otherwise")
     source, gradient = target_of(target, inputs, fixed)
     chosen = wrt if isinstance(wrt, tuple) else () if wrt is None else (wrt,)
     for option, places in (("wrt", chosen), ("rows", by_rows), ("static", fixed)):

@@ -378,13 +378,16 @@ def _has_numpy() -> bool:
     return not isinstance(buffer_of(0), array)
 
 
-def row_kernel(program: Program) -> Any:
+def row_kernel(program: Program, optimize: str = "auto") -> Any:
     """What runs one sample's program on rows: machine code, NumPy, or Python for operations written for floats alone.
+
+    Machine code, unless "interpreter" asks for what is ready at once.
 
     It is to be called with the program, the inputs from rows, those to differentiate by, and options.
     """
     with jit.LOCK:
-        if jit.is_available() and all([rule.portable for rule in program.rules]):
+        is_compiled = optimize != "interpreter" and jit.is_available()
+        if is_compiled and all([rule.portable for rule in program.rules]):
             from microgrid.compiler.llvm.row_kernel import Rows
 
             return Rows
@@ -412,10 +415,10 @@ def _warn_of_floats(rules: Sequence[Rule], how: str = "", remedy: str = "") -> N
 
 
 def processors() -> int:
-    """How many processors this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many processors this process may use, at least 1; no more than OMP_NUM_THREADS, as in other numeric code."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return max(1, min(there, int(allowed))) if allowed.isdecimal() else there
 
 
 def _make(level: str, program: Program, wrt: Sequence[int], *, precise: bool) -> Any:

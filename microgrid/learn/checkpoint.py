@@ -46,9 +46,7 @@ class Checkpoint:
                 found = dict(file)
             digest = str(found.pop("digest"))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"{self.path} is no checkpoint of a fit ({error}): remove it or name another file"
-            ) from error
+            raise DataError(f"{self.path} is no checkpoint of a fit: remove it or name another file") from error
         if digest != self.digest:
             raise DataError(f"{self.path} is a checkpoint of other data or options: remove it or name another file")
         return found

@@ -6,6 +6,7 @@ rows brought here.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from microgrid.learn.sources import Survey, arrays_of
 
 __all__ = ["DaskBlocks", "is_dask"]
 
+_TOGETHER = 8  # sums that are added by one task
 _GATHERED = 1 << 23  # numbers that are brought here as a sample
 
 
@@ -33,8 +35,8 @@ def is_dask(X: Any) -> bool:
 class DaskBlocks:
     """Rows on a cluster's workers, or in chunks on this machine if no cluster is connected.
 
-    They are computed once and kept where they are; Dask computes again what a lost worker had. Sums are added in pairs
-    on the workers, in an order that depends on nothing but the number of blocks.
+    They are computed once and kept where they are; Dask computes again what a lost worker had. Sums are added on
+    the workers, in an order that depends on nothing but the number of blocks.
 
     Parameters
     ----------
@@ -74,11 +76,13 @@ class DaskBlocks:
     def total(self, task: Callable[[Block], tuple[Any, ...]]) -> tuple[Any, ...]:
         """The sums."""
         dask = _dask()
-        apply, add = dask.delayed(_applied, pure=False), dask.delayed(_pair, pure=False)
-        parts = [apply(task, self.labels, block) for block in self._blocks]
-        while len(parts) > 1:
-            pairs = [add(*parts[k : k + 2]) for k in range(0, len(parts) - 1, 2)]
-            parts = pairs + parts[len(parts) - len(parts) % 2 :]
+        assert self.labels is not None  # known before anything is fitted
+        # In a partial, so that Dask doesn't look for its own collections in them at each call.
+        applied = functools.partial(_applied, task, self.labels)
+        apply, add = dask.delayed(applied, name="applied", pure=False, traverse=False), dask.delayed(added, pure=False)
+        parts = [apply(block) for block in self._blocks]
+        while len(parts) > 1:  # each task costs the scheduler a millisecond
+            parts = [add(parts[k : k + _TOGETHER]) for k in range(0, len(parts), _TOGETHER)]
         found: tuple[Any, ...] = dask.compute(parts[0])[0]
         return found
 
@@ -123,19 +127,14 @@ def _is_known(X: Any, other: Any) -> bool:
 
 
 def _surveyed(number: int, block: Any) -> Survey:
-    survey = Survey()
+    survey = Survey(is_sampled=False)
     if block[0].shape[0]:
         survey.see(number, *block)
-    survey.kept.clear()
     return survey
 
 
 def _applied(task: Callable[[Block], tuple[Any, ...]], labels: Labels, block: Any) -> tuple[Any, ...]:
     return task(labels.block(*block))
-
-
-def _pair(left: tuple[Any, ...], right: tuple[Any, ...]) -> tuple[Any, ...]:
-    return added([left, right])
 
 
 def _picked(block: Any, rows: slice) -> Any:

@@ -14,7 +14,6 @@ import numpy
 import scipy.special
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from microgrid import logistic
@@ -29,14 +28,13 @@ from microgrid.learn.inference import CovarianceType, Evidence, Inference, Summa
 from microgrid.learn.losses import sample_loss
 from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import Block, InMemory, Labels, Linear, Objective, Source
-from microgrid.learn.progress import Bar
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning, diagnose
-from microgrid.learn.sources import Stream, Survey, is_blocks, read
+from microgrid.learn.sources import Stream, Survey, encoded, is_blocks, read
 
 __all__ = ["LogisticRegression"]
 
 _EXAMINED = 100_000_000  # operations that an examination may cost at the end of every fit
-_SOME = 20_000  # rows that tell roughly how large errors are
+_SOME = 2_000  # rows that tell roughly how large errors are
 _SETTLED = 1e-3  # last step of a parameter, relative to it and to its error, beyond which it is examined in any case
 
 
@@ -71,7 +69,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         A file in which the fit's state is kept after each step over all rows, and from which an interrupted fit goes on
         to the same bits. It is removed when the fit is done.
     verbose : int, default 0
-        1 shows a progress bar.
+        1 shows a line of progress.
 
     Attributes
     ----------
@@ -155,24 +153,26 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             If the gradient norm didn't reach ``tol``.
         """
         self._check_options()
-        if y is None and is_blocks(X):
-            return self._fit_stream(X, sample_weight)
+        if callable(X) or hasattr(X, "__next__") or (y is None and is_blocks(X)):
+            if y is not None or sample_weight is not None:
+                raise DataError(
+                    "labels and weights of blocks are in them: give pairs (X, y) or triples (X, y, weights)"
+                )
+            return self._fit_stream(X)
         if is_dask(X):
             if not is_dask(y):
                 raise DataError("labels of Dask's X are Dask's too: dask.array.from_array(y) makes some")
             source = DaskBlocks(X, y, sample_weight)
             return self._fit_surveyed(source, source.features)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
-        classes, codes = _encoded(y)
+        classes, codes = encoded(y)
         weight = None if sample_weight is None else _check_weights(sample_weight, X)
         labels, counts = self._labels(classes, numpy.bincount(codes, weight, len(classes)))
         block = labels.block(X, y, weight)
         smallest = 1.0 if block.weight is None else min(1.0, float(block.weight[block.weight > 0.0].min()))
         return self._fit(InMemory(block), labels, counts, smallest)
 
-    def _fit_stream(self, blocks: Any, sample_weight: Any) -> Self:
-        if sample_weight is not None:
-            raise DataError("weights of blocks are in them: give triples (X, y, weights)")
+    def _fit_stream(self, blocks: Any) -> Self:
         survey = Survey()
         for number, block in enumerate(read(blocks)):
             survey.see(number, *block)
@@ -183,7 +183,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         survey = source.survey
         if not survey.rows:
             raise DataError("the blocks have no rows: 0 samples, while a minimum of 1 is required")
-        classes = numpy.array(sorted(survey.counts))
+        classes = survey.classes
         source.labels, counts = self._labels(classes, numpy.array([survey.counts[one] for one in classes.tolist()]))
         self.n_features_in_ = survey.columns
         if names is not None:
@@ -220,11 +220,16 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         return Labels(classes, of_classes), counts * of_classes
 
     def _check_options(self) -> None:
-        for name, least in (("alpha", 0.0), ("tol", 0.0), ("max_iter", 0)):
+        for name, kind in (("alpha", Real), ("tol", Real), ("max_iter", Integral), ("verbose", Integral)):
             number: Any = getattr(self, name)
-            kind: Any = Integral if name == "max_iter" else Real
-            if isinstance(number, bool) or not isinstance(number, kind) or not least <= float(number) < math.inf:
+            is_number = isinstance(number, kind) and (name == "verbose" or not isinstance(number, bool))
+            if not is_number or not 0.0 <= float(number) < math.inf:
                 raise DataError(f"{name} is a {'whole ' * (kind is Integral)}number from 0, not {number!r}")
+        for name in ("fit_intercept", "warm_start"):
+            if not isinstance(getattr(self, name), bool | numpy.bool_):
+                raise DataError(f"{name} is True or False, not {getattr(self, name)!r}")
+        if not isinstance(self.checkpoint, str | Path | None):
+            raise DataError(f"checkpoint is the path of a file or None, not {self.checkpoint!r}")
         C: Any = self.C
         if C is not None:
             if isinstance(C, bool) or not isinstance(C, Real) or not float(C) > 0.0:
@@ -248,32 +253,26 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         start = self._start(model, labels.classes)
         self.classes_, self._labelled, self._counts, self._total = labels.classes, labels, counts, float(counts.sum())
         self._alpha = self.alpha if self.C is None else 1.0 / (self.C * self._total)
-        may_separate = not self._alpha and self.bias_reduction is None
-        stopped: list[str] = []
         objective = self._objective(model, source, self._alpha)
         is_firth = isinstance(objective, FirthObjective)
+        is_free = not self._alpha and not is_firth
+        # A row whose class has no more than half of the probability has a loss of log 2 at least.
+        floor = smallest * math.log(2.0) / self._total if is_free else -math.inf
         checkpoint = (
             None if self.checkpoint is None else Checkpoint(Path(self.checkpoint), self._digest(source, counts))
         )
-        with Bar(bool(self.verbose)) as bar:
-
-            def watch(_theta: Any, value: float, norm: float) -> str | None:
-                bar.show(value, norm)
-                # A row whose class has no more than half of the probability has a loss of log 2 at least.
-                if may_separate and value * self._total < smallest * math.log(2.0):
-                    stopped.append("every row is told right, so that the loss falls for ever")
-                return stopped[-1] if stopped else None
-
-            theta, step, report = minimize(
-                objective,
-                numpy.zeros(objective.size) if is_firth else start,
-                numpy.zeros(objective.size),
-                tol=self.tol,
-                max_iter=self.max_iter,
-                solver=self.solver,
-                watch=watch,
-                checkpoint=checkpoint,
-            )
+        theta, step, report = minimize(
+            objective,
+            numpy.zeros(objective.size) if is_firth else start,
+            numpy.zeros(objective.size),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            solver=self.solver,
+            floor=floor,
+            checkpoint=checkpoint,
+            verbose=self.verbose,
+        )
+        is_separated = report.loss < floor
         theta = objective.whole(theta) if is_firth else theta
         if checkpoint is not None:
             checkpoint.remove()
@@ -281,9 +280,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         self._record_graph(model, first)
         self.diagnosis_: tuple[Finding, ...] = ()
         is_cheap = report.rows * model.size**2 <= _EXAMINED
-        is_free = not self._alpha and not is_firth
-        if is_free and (stopped or is_cheap or self._is_doubtful(objective, model, step, report)):
-            self.diagnosis_ = diagnose(model, source, self._theta, self._names(model), is_proved=bool(stopped))
+        if is_free and (is_separated or is_cheap or self._is_doubtful(objective, model, step, report)):
+            self.diagnosis_ = diagnose(model, source, self._theta, self._names(model), is_proved=is_separated)
         self._evidence = self._gathered(objective, model) if is_cheap and not self._alpha else None
         self._warn()
         return self
@@ -292,10 +290,11 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         if self.bias_reduction == "firth":
             if not isinstance(source, InMemory):
                 raise DataError("bias_reduction='firth' needs the data in memory: give arrays")
-            return FirthObjective(model, source.block, self._total)
+            return FirthObjective(model, source.block, self._total, names=self._parameters(model))
         penalty = numpy.full((model.logits, model.width), alpha)
         penalty[:, model.columns :] = 0.0
-        return Objective(model, source, self._total, penalty.ravel(), source.rows, model.logits)
+        names = self._parameters(model)
+        return Objective(model, source, self._total, penalty.ravel(), source.rows, model.logits, names)
 
     def _digest(self, source: Source, counts: Any) -> str:
         """Of the data, as far as one look at them tells, and of the options that decide the fit."""
@@ -341,6 +340,9 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
     def _names(self, model: Linear) -> list[str]:
         given = getattr(self, "feature_names_in_", None)
         return [f"x{k}" for k in range(1, model.columns + 1)] if given is None else list(map(str, given))
+
+    def _parameters(self, model: Linear) -> list[str]:
+        return [*self._names(model), "the intercept"][: model.width] * model.logits
 
     def _is_doubtful(self, objective: Any, model: Linear, step: Any, report: Convergence) -> bool:
         """Whether separation or collinearity may be there: the last step was a large one."""
@@ -553,16 +555,3 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
 
 def _check_weights(given: Any, X: Any) -> Any:
     return _check_sample_weight(given, X, dtype=numpy.float64, ensure_non_negative=True)
-
-
-def _encoded(y: Any) -> tuple[Any, Any]:
-    """The classes in order, and the place of each row's among them; two whole numbers are told without sorting."""
-    if y.dtype.kind in "biuf":
-        low, high = y.min(), y.max()
-        if low < high and low == numpy.floor(low) and high == numpy.floor(high):
-            is_high = y == high
-            if (is_high | (y == low)).all():
-                return numpy.array([low, high], dtype=y.dtype), is_high.astype(numpy.intp)
-    check_classification_targets(y)
-    classes, codes = numpy.unique(y, return_inverse=True)
-    return classes, codes

@@ -7,6 +7,7 @@ solution to the problem of separation in logistic regression", Statistics in Med
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -36,12 +37,16 @@ class FirthObjective:
         The sum of the rows' weights.
     free : array of bool, optional
         The parameters that are fitted, of those that there are; the others are 0.
+    names : sequence of str
+        Of the parameters of every logit, for messages.
     """
 
     model: Linear
     block: Block
     weight: float
     free: Any = None
+    names: Sequence[str] = ()
+    is_sampled: ClassVar[bool] = False
     is_newton: ClassVar[bool] = False  # the information is not the Hessian of the penalised loss
     passes: float = field(default=0.0, init=False)
     hessians: float = field(default=0.0, init=False)

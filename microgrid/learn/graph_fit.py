@@ -16,10 +16,11 @@ from microgrid.errors import DataError
 from microgrid.learn.inference import CovarianceType, Evidence, Inference, Summary
 from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import InMemory, Objective
-from microgrid.learn.progress import Bar
 from microgrid.util.pytree import ravel
 
 __all__ = ["GraphFit", "fit_graph"]
+
+_WORTH_COMPILING = 500_000  # rows times parameters: below, NumPy is done before machine code is made
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class _Columns:
 
     arrays: tuple[Any, ...]
     weight: Any = None
-    is_telling = True  # a sample of any rows will do
+    is_telling = is_rich = True  # a sample of any rows will do
 
     @property
     def rows(self) -> int:
@@ -43,8 +44,9 @@ class _Columns:
 class _GraphModel:
     """Sums over rows of a loss of Values and of its derivatives, compiled."""
 
-    def __init__(self, loss: Callable[..., Any], unravel: Callable[[Any], Any], size: int, arrays: int) -> None:
-        self.size, self._loss, self._unravel, self._arrays = size, loss, unravel, arrays
+    def __init__(self, loss: Callable[..., Any], unravel: Callable[[Any], Any], size: int, block: _Columns) -> None:
+        self.size, self._loss, self._unravel, self._arrays = size, loss, unravel, len(block.arrays)
+        self._optimize = "auto" if block.rows * size > _WORTH_COMPILING else "interpreter"
 
     @functools.cache  # noqa: B019  # one or two for each model, which live as long
     def _compiled(self, is_weighted: bool, reduce: str | None) -> Compiled:
@@ -57,7 +59,9 @@ class _GraphModel:
             return weight * loss(unravel(theta), *row)
 
         rows = range(1, self._arrays + 1 + is_weighted)
-        return compile(weighted if is_weighted else plain, rows=list(rows), wrt=0, reduce=reduce)
+        return compile(
+            weighted if is_weighted else plain, rows=list(rows), wrt=0, reduce=reduce, optimize=self._optimize
+        )
 
     def _arguments(self, theta: Any, block: _Columns) -> tuple[Any, ...]:
         return (theta, *block.arrays) if block.weight is None else (theta, block.weight, *block.arrays)
@@ -194,29 +198,24 @@ def fit_graph(
     block = _columns(data, sample_weight)
     theta, unravel = ravel(start)
     theta = numpy.asarray(theta, dtype=float)
-    model = _GraphModel(sample_loss, unravel, len(theta), len(block.arrays))
+    model = _GraphModel(sample_loss, unravel, len(theta), block)
     weight = float(block.rows if block.weight is None else block.weight.sum())
-    objective = Objective(model, InMemory(block), weight, numpy.zeros(len(theta)), block.rows)
+    paths = _paths(start)
+    objective = Objective(model, InMemory(block), weight, numpy.zeros(len(theta)), block.rows, names=paths)
     value, slopes = objective.value_and_grad(theta)
     if not numpy.isfinite(value) or not numpy.isfinite(slopes).all():
         raise DataError(f"the mean loss at the start is {value}, or its gradient is not finite: start elsewhere")
-    with Bar(bool(verbose)) as bar:
-        watch = functools.partial(_shown, bar)
-        found, _, report = minimize(objective, theta, theta, tol=tol, max_iter=max_iter, solver=solver, watch=watch)
+    found, _, report = minimize(objective, theta, theta, tol=tol, max_iter=max_iter, solver=solver, verbose=verbose)
     report.warn(stacklevel=3)
 
     def evidence() -> Evidence:
         matrices = objective.information(found), objective.outer(found)
         return Evidence(*matrices, weight, -report.loss * weight, numpy.nan, 0)
 
-    leaves = [Value(float(one), name) for one, name in zip(found, _paths(start), strict=True)]
+    leaves = [Value(float(one), name) for one, name in zip(found, paths, strict=True)]
     row = [one[0].tolist() for one in block.arrays]
     graph = sample_loss(unravel(leaves), *row)
-    return GraphFit(unravel(found), report, graph, tuple(names or _paths(start)), found, evidence)
-
-
-def _shown(bar: Bar, _theta: Any, value: float, norm: float) -> None:
-    bar.show(value, norm)
+    return GraphFit(unravel(found), report, graph, tuple(names or paths), found, evidence)
 
 
 def _columns(data: Any, sample_weight: Any) -> _Columns:

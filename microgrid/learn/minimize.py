@@ -6,11 +6,12 @@ scale of the Hessian's own, so that it doesn't depend on the units of the featur
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy
 import scipy.linalg
@@ -18,9 +19,11 @@ import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from microgrid._public import public
+from microgrid.errors import DataError
 from microgrid.learn.checkpoint import Checkpoint
+from microgrid.util.progress import Progress
 
-__all__ = ["SOLVERS", "Convergence", "Metric", "Solver", "Watch", "minimize"]
+__all__ = ["SOLVERS", "Convergence", "Metric", "Solver", "minimize"]
 
 Solver = Literal["auto", "newton", "lbfgs"]
 SOLVERS = get_args(Solver)
@@ -35,7 +38,9 @@ _SMALL = 100_000_000  # operations of a Hessian up to which it is computed at ea
 _ROUNDING = 8 * numpy.finfo(float).eps  # a gradient, in the objective's scale, that rounding alone makes
 _SINGULAR = 1e-13  # curvature in the scale of a unit diagonal that counts as none
 _ARMIJO, _FLAT = 1e-4, 1e-13  # of a step: the part of the slope to be gained; a relative change that is rounding
+_LARGEST = 1e100  # gradient whose square is a float, and so are its sums
 _SHORTEST = 1e-10  # step of a line search
+_ROUNDED = "no step along the last direction lowers the loss: it is at its rounding"
 
 
 @public("microgrid.learn")
@@ -91,11 +96,25 @@ class Convergence:
         )
 
 
-class Watch(Protocol):
-    """Who is told of each step, and may end the fit by a reason."""
+@dataclass
+class _Limits:
+    """What ends a fit besides its goal, and where each step is told."""
 
-    def __call__(self, theta: Any, value: float, norm: float, /) -> str | None:
-        """None to go on."""
+    max_iter: int
+    floor: float
+    line: Progress
+
+    def reason(self, state: _State, goal: _Goal, iterations: int) -> str | None:
+        """Why to stop there; None if there is no reason. A line of progress is written."""
+        norm = goal.norm(state.slopes)
+        self.line.tell(f"step {iterations}: mean loss {state.value:.6g}, gradient norm {norm:.1e} of that at the start")
+        if not math.isfinite(state.value) or not math.isfinite(norm):
+            return "the loss or its gradient is not finite there"
+        if state.value < self.floor:
+            return "every row is told right, so that the loss falls for ever"
+        if norm <= goal.goal:
+            return "the gradient norm reached the goal"
+        return f"max_iter={self.max_iter} steps done" if iterations >= self.max_iter else None
 
 
 @dataclass
@@ -118,6 +137,11 @@ class Metric:
     solve: Callable[[Any], Any]
     matrix: Any
     is_singular: bool = False
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether it is a diagonal, to which L-BFGS has much to add."""
+        return bool(self.matrix.ndim == 1)
 
     @classmethod
     def of(cls, hessian: Any) -> Metric:
@@ -160,6 +184,9 @@ class _State:
             factors.append((s @ q) / (s @ u))
             q -= factors[-1] * u
         d = metric.solve(q)
+        if metric.is_rough and self.pairs:  # as long as the last change of the gradient says
+            s, u = self.pairs[-1]
+            d *= (s @ u) / (u @ metric.solve(u))
         for (s, u), factor in zip(self.pairs, reversed(factors), strict=True):
             d += s * (factor - (u @ d) / (s @ u))
         return d
@@ -189,8 +216,9 @@ def minimize(
     tol: float,
     max_iter: int,
     solver: str = "auto",
-    watch: Watch | None = None,
+    floor: float = -math.inf,
     checkpoint: Checkpoint | None = None,
+    verbose: int = 0,
 ) -> tuple[Any, Any, Convergence]:
     """Minimise an objective.
 
@@ -209,47 +237,73 @@ def minimize(
     solver : {"auto", "newton", "lbfgs"}
         "newton" computes the Hessian at each step, which "auto" does where it costs little; "lbfgs" is SciPy's, in
         units of the Hessian's diagonal; "auto" is told of at the head of this module.
-    watch : Watch, optional
-        Told of each step over all rows.
+    floor : float, optional
+        A value below which every row is told right, so that the loss falls for ever.
     checkpoint : Checkpoint, optional
         Where the state is kept after each step over all rows, and where the fit goes on if there is one.
+    verbose : int
+        1 shows a line of progress.
 
     Returns
     -------
     tuple
         The parameters, the last step, and the report.
     """
-    is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
-    saved = checkpoint.load() if checkpoint is not None else None
-    if saved is not None:
-        run = _Run.restored(objective, saved, tol)
-        return run.steps(max_iter, is_newton, watch, checkpoint)
+    objective.is_exact = _is_newton(objective, solver)
+    with contextlib.closing(Progress(bool(verbose))) as line:
+        limits = _Limits(max_iter, floor, line)
+        if solver == "lbfgs":
+            return _by_scipy(objective, numpy.array(start, dtype=float), _Goal.at(objective, origin, tol), limits)
+        saved = checkpoint.load() if checkpoint is not None else None
+        run = _Run.restored(objective, saved, tol) if saved else _begun(objective, start, origin, tol, solver)
+        return run.steps(limits, objective.is_exact, checkpoint)
+
+
+def _is_newton(objective: Any, solver: str) -> bool:
+    return objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
+
+
+def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str) -> _Run:
+    """Where samples lead, and the first Hessian."""
     theta = numpy.array(start, dtype=float)
     goal = None if numpy.array_equal(start, origin) else _Goal.at(objective, origin, tol)
-    if solver == "lbfgs":
-        return _by_scipy(objective, theta, goal or _Goal.at(objective, origin, tol), max_iter, watch)
     is_dense = objective.size <= _DENSE
     metric = None
-    counted = [objective]
+    counted, enough = [objective], _ROWS_EACH * objective.size
     for fraction in _SAMPLES if is_dense and solver == "auto" else ():
-        is_worth = objective.rows * fraction >= _ROWS_EACH * objective.size
-        part = objective.sample(fraction) if is_worth else None
-        if part is not None:
+        part = objective.sample(fraction) if objective.rows * fraction >= enough else None
+        # A stream may have no more rows to give, or too few.
+        if part is not None and part.rows >= enough // 2 and part.rows not in [one.rows for one in counted]:
             counted.append(part)
             theta, metric, first = _on_sample(part, theta, tol)
             goal = goal or first
-    state = _State(theta, *objective.value_and_grad(theta))
+    state = _started(objective, theta)
     if metric is None or metric.is_singular:
-        is_cheap = objective.size <= _CHEAP or is_newton
+        is_cheap = objective.size <= _CHEAP or objective.is_exact
         metric = Metric.of(objective.hessian(theta) if is_dense and is_cheap else _curvature(objective, theta))
     goal = goal or _Goal.of(state.slopes, metric, tol)
     objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
-    return _Run(objective, state, metric, goal).steps(max_iter, is_newton, watch, checkpoint)
+    return _Run(objective, state, metric, goal, renewed=(0, goal.norm(state.slopes)))
+
+
+def _started(objective: Any, theta: Any) -> _State:
+    """The state at a point. Where parameters are 0, the gradient has the units of what they are multiplied by."""
+    state = _State(theta, *objective.value_and_grad(theta))
+    sizes = numpy.abs(state.slopes)
+    is_beyond = (sizes > _LARGEST) | ((sizes > 0.0) & (sizes < 1.0 / _LARGEST))
+    if not theta.any() and is_beyond.any():
+        place = int(is_beyond.argmax())
+        raise DataError(
+            f"the numbers of {objective.names[place]} are about {sizes[place]:.0e}, and their squares no floats any "
+            "more: give them in another unit"
+        )
+    return state
 
 
 def _curvature(objective: Any, theta: Any) -> Any:
-    """The Hessian's diagonal, of some rows if they are telling."""
-    some = objective.sample(_SOME / objective.rows) if objective.rows > 2 * _SOME else None
+    """The Hessian's diagonal, of some rows if they are telling; they don't know of many columns, mostly of zeros."""
+    is_told = objective.rows > 2 * _SOME and objective.size <= _DENSE
+    some = objective.sample(_SOME / objective.rows) if is_told else None
     found = objective.diagonal(theta) if some is None else some.diagonal(theta)
     return found if some is None or (found > 0.0).all() else objective.diagonal(theta)
 
@@ -270,7 +324,7 @@ class _Goal:
     @classmethod
     def at(cls, objective: Any, theta: Any, tol: float) -> _Goal:
         """Relative to the gradient at a point."""
-        return cls.of(objective.value_and_grad(theta)[1], Metric.of(objective.diagonal(theta)), tol)
+        return cls.of(_started(objective, theta).slopes, Metric.of(objective.diagonal(theta)), tol)
 
     def norm(self, slopes: Any) -> float:
         """Relative to the start."""
@@ -280,12 +334,12 @@ class _Goal:
     @property
     def goal(self) -> float:
         """As ``Convergence`` has it."""
-        return max(self.tol, _ROUNDING / self.reference if self.reference else _ROUNDING)
+        return float(max(self.tol, _ROUNDING / self.reference if self.reference else _ROUNDING))
 
 
 def _on_sample(part: Any, theta: Any, tol: float) -> tuple[Any, Metric, _Goal]:
     """Newton's steps until the error is well below that of the sample; then the Hessian, and the goal."""
-    state = _State(theta, *part.value_and_grad(theta))
+    state = _started(part, theta)
     metric = Metric.of(part.hessian(theta))
     goal = _Goal.of(state.slopes, metric, tol)
     for _ in range(30):
@@ -312,10 +366,11 @@ class _Run:
     goal: _Goal
     iterations: int = 0
     was_renewed: bool = False
+    renewed: tuple[int, float] = (0, 1.0)  # the step of the last new Hessian, and the gradient norm there
 
     def saved(self) -> dict[str, Any]:
         """All that the steps to come depend on, as arrays."""
-        state, counts = self.state, [self.iterations, self.was_renewed]
+        state, counts = self.state, [self.iterations, self.was_renewed, *self.renewed]
         return {
             "theta": state.theta,
             "value": state.value,
@@ -336,34 +391,22 @@ class _Run:
         state = _State(saved["theta"], float(saved["value"]), saved["slopes"], pairs, saved["last"])
         goal = _Goal(saved["scale"], float(saved["reference"]), tol)
         objective.passes, objective.hessians = saved["costs"].tolist()
-        iterations, was_renewed = saved["counts"].tolist()
-        return cls(objective, state, Metric.of(saved["matrix"]), goal, iterations, bool(was_renewed))
+        iterations, was_renewed, step, norm = saved["counts"].tolist()
+        renewed = int(step), norm
+        return cls(objective, state, Metric.of(saved["matrix"]), goal, int(iterations), bool(was_renewed), renewed)
 
-    def steps(
-        self, max_iter: int, is_newton: bool, watch: Watch | None, checkpoint: Checkpoint | None
-    ) -> tuple[Any, Any, Convergence]:
+    def steps(self, limits: _Limits, is_newton: bool, checkpoint: Checkpoint | None) -> tuple[Any, Any, Convergence]:
         """Go on until there is a reason to stop."""
         reason = None
         while reason is None:
             if checkpoint is not None:
                 checkpoint.save(self.saved())
-            norm = self.goal.norm(self.state.slopes)
-            told = watch(self.state.theta, self.state.value, norm) if watch is not None else None
-            if not math.isfinite(self.state.value) or not math.isfinite(norm):
-                reason = "the loss or its gradient is not finite there"
-            elif told is not None or norm <= self.goal.goal:
-                reason = told or "the gradient norm reached the goal"
-            elif self.iterations >= max_iter:
-                reason = f"max_iter={max_iter} steps done"
-            elif not self.step(norm, is_newton):
-                reason = "no step along the last direction lowers the loss: it is at its rounding"
-        converged = norm <= self.goal.goal
-        if is_newton and converged:
-            norm = self.polish(norm)
-        objective, state = self.objective, self.state
-        counts = self.iterations, objective.passes, objective.hessians, objective.rows
-        report = Convergence(converged, reason, norm, self.goal.goal, state.value, *counts)
-        return state.theta, state.last, report
+            reason = limits.reason(self.state, self.goal, self.iterations)
+            if reason is None and not self.step(self.goal.norm(self.state.slopes), is_newton):
+                reason = _ROUNDED
+        if is_newton and self.goal.norm(self.state.slopes) <= self.goal.goal:
+            self.polish()
+        return _told(self.objective, self.state, self.goal, self.iterations, reason)
 
     def step(self, norm: float, is_newton: bool) -> bool:
         """One step, and a new Hessian where it is due; False if nothing more is gained."""
@@ -375,36 +418,40 @@ class _Run:
         else:
             self.iterations += 1
         gained = 0.0 if found is None else self.goal.norm(found.slopes)
-        if self.metric.matrix.ndim > 1:
+        if self.metric.is_rough or self.objective.is_sampled:  # L-BFGS learns what these don't tell
+            steps, before = self.iterations - self.renewed[0], self.renewed[1]
+            is_slow = found is None or (steps >= _PATIENCE and gained > before * 2.0**-steps)
+        else:
             is_slow = found is None or t < 1.0 or gained > 0.5 * norm
-        else:  # L-BFGS learns
-            is_slow = found is None or (self.iterations >= _PATIENCE and gained > 2.0**-self.iterations)
         self.state = found or self.state
         self.was_renewed = is_dense and (is_slow or is_newton) and gained > self.goal.goal
         if self.was_renewed or found is None:
             self.metric = Metric.of(self.objective.hessian(self.state.theta)) if is_dense else self.metric
             self.state.pairs.clear()
-            self.was_renewed = True
+            self.was_renewed, self.renewed = True, (self.iterations, gained or norm)
         return True
 
-    def polish(self, norm: float) -> float:
+    def polish(self) -> None:
         """One step of Newton's more, which squares what is left of the error."""
         metric = Metric.of(self.objective.hessian(self.state.theta))
         found, _ = self.state.search(self.objective, metric.solve(self.state.slopes))
-        if found is None or self.goal.norm(found.slopes) >= norm:
-            return norm
-        found.last = found.last + self.state.last
-        self.state = found
-        return self.goal.norm(found.slopes)
+        if found is not None and self.goal.norm(found.slopes) < self.goal.norm(self.state.slopes):
+            found.last = found.last + self.state.last
+            self.state = found
 
 
-def _by_scipy(
-    objective: Any, theta: Any, goal: _Goal, max_iter: int, watch: Watch | None
-) -> tuple[Any, Any, Convergence]:
+def _told(objective: Any, state: _State, goal: _Goal, iterations: int, reason: str) -> tuple[Any, Any, Convergence]:
+    """The parameters, the last step and the report."""
+    norm = goal.norm(state.slopes)
+    counts = iterations, objective.passes, objective.hessians, objective.rows
+    report = Convergence(norm <= goal.goal, reason, norm, goal.goal, state.value, *counts)
+    return state.theta, state.last, report
+
+
+def _by_scipy(objective: Any, theta: Any, goal: _Goal, limits: _Limits) -> tuple[Any, Any, Convergence]:
     """SciPy's L-BFGS-B in units of the square roots of the Hessian's diagonal."""
-    state = _State(theta, *objective.value_and_grad(theta))
-    seen = state
-    told: list[str] = []
+    state = seen = _started(objective, theta)
+    iterations = 0
 
     def scaled(u: Any) -> tuple[float, Any]:
         nonlocal seen
@@ -413,39 +460,25 @@ def _by_scipy(
         return seen.value, seen.slopes / goal.scale
 
     def callback(intermediate_result: Any) -> None:
-        nonlocal state
-        theta = intermediate_result.x / goal.scale
-        before = state.theta
+        nonlocal state, iterations
+        theta, before = intermediate_result.x / goal.scale, state.theta
         state = seen if numpy.array_equal(seen.theta, theta) else _State(theta, *objective.value_and_grad(theta))
-        state.last = theta - before
-        norm = goal.norm(state.slopes)
-        reason = watch(theta, state.value, norm) if watch is not None else None
-        told.extend([] if reason is None else [reason])
-        if told or norm <= goal.goal:
+        state.last, iterations = theta - before, iterations + 1
+        if limits.reason(state, goal, iterations) is not None:
             raise StopIteration
 
-    options = {"maxiter": max_iter, "maxfun": 100 * max_iter + 1000, "maxls": 50, "gtol": 0.0, "ftol": 0.0}
-    iterations = 0
-    if goal.norm(state.slopes) > goal.goal and max_iter > 0:
-        result = scipy.optimize.minimize(
+    options = {
+        "maxiter": limits.max_iter,
+        "maxfun": 100 * limits.max_iter + 1000,
+        "maxls": 50,
+        "gtol": 0.0,
+        "ftol": 0.0,
+    }
+    if limits.reason(state, goal, 0) is None:
+        scipy.optimize.minimize(
             scaled, theta * goal.scale, jac=True, method="L-BFGS-B", callback=callback, options=options
         )
-        iterations = int(result.nit)
-    norm = goal.norm(state.slopes)
-    converged = norm <= goal.goal
-    stopped = (
-        "no step lowers the loss: it is at its rounding" if iterations < max_iter else f"max_iter={max_iter} steps done"
-    )
-    reason = told[0] if told else "the gradient norm reached the goal" if converged else stopped
-    report = Convergence(
-        converged,
-        reason,
-        norm,
-        goal.goal,
-        state.value,
-        iterations,
-        objective.passes,
-        objective.hessians,
-        objective.rows,
-    )
-    return state.theta, state.last, report
+    # Near the goal, where values are flat, its line search may give up where ours goes on by slopes.
+    metric = Metric.of(goal.scale**2)
+    run = _Run(objective, state, metric, goal, iterations, renewed=(iterations, goal.norm(state.slopes)))
+    return run.steps(limits, is_newton=False, checkpoint=None)

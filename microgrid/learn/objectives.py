@@ -18,10 +18,11 @@ from microgrid.learn.losses import compiled_loss, link_of
 
 __all__ = ["Block", "InMemory", "Labels", "Linear", "Model", "Objective", "Source", "added"]
 
-_COMPILED = 10_000_000  # numbers in a block from which machine code pays, though it takes 0.3 s to make
-_NARROW = 250  # columns up to which the compiled loss reads rows faster than BLAS
-_NARROW_HESSIAN = 100  # likewise for the compiled Hessian
+_COMPILED = 4_000_000  # products of numbers with weights from which machine code pays, though it takes 0.1 s to make
+_NARROW = 250  # columns up to which it reads rows that lie column by column faster than BLAS
+_ALL_ROWS = 100  # parameters up to which a Hessian is of all rows
 _ROWS_OF_HESSIAN = 10  # for each of many parameters
+_ENOUGH = 10  # rows of a kind that tell something of it
 _CHUNK = 8192  # rows that are converted or weighted at once
 _NEIGHBOURS = 64  # rows of a sample that lie side by side
 
@@ -52,7 +53,13 @@ class Block:
     @property
     def is_telling(self) -> bool:
         """Whether there are enough rows of each class to say something of it."""
-        return min(int(numpy.count_nonzero(column)) for column in (*self.y.T, *(1.0 - self.y).T)) >= 10
+        return min(int(numpy.count_nonzero(column)) for column in (*self.y.T, *(1.0 - self.y).T)) >= _ENOUGH
+
+    @property
+    def is_rich(self) -> bool:
+        """Whether every column has numbers other than 0 in some rows, so that they say something of it."""
+        counts = self.X.astype(bool).sum(axis=0) if hasattr(self.X, "tocsr") else numpy.count_nonzero(self.X, axis=0)
+        return bool(counts.min() >= _ENOUGH)
 
     def pick(self, rows: Any) -> Block:
         """Some of the rows."""
@@ -196,8 +203,10 @@ class Linear:
         self.width = columns + intercept
         self.size = logits * self.width
 
-    def _is_compiled(self, block: Block, most: int) -> bool:
-        if self.width > most or self.rows * self.size < _COMPILED or not isinstance(block.X, numpy.ndarray):
+    def _is_compiled(self, block: Block) -> bool:
+        if self.rows * self.size < _COMPILED or not isinstance(block.X, numpy.ndarray):
+            return False
+        if self.width > _NARROW and block.X.strides[1] != block.X.itemsize:
             return False
         try:
             import llvmlite  # noqa: F401  # only asked whether it is there
@@ -213,13 +222,12 @@ class Linear:
 
     def value_and_grad(self, theta: Any, block: Block) -> tuple[float, Any]:
         """By the compiled loss on many rows; otherwise by BLAS and the link's rules on columns."""
-        if self._is_compiled(block, _NARROW):
+        if self._is_compiled(block):
             loss = compiled_loss(self.logits, self.columns, block.weight is not None)
             value, slopes = loss.value_and_grad(*self._arguments(theta, block))
             return float(value), numpy.asarray(slopes).ravel()
         is_whole = block.X.dtype == numpy.float64 or not isinstance(block.X, numpy.ndarray)
-        parts = [self._by_columns(theta, chunk) for chunk in block.chunks(block.rows if is_whole else _CHUNK)]
-        value, slopes = added(parts)
+        value, slopes = added([self._by_columns(theta, one) for one in ([block] if is_whole else block.chunks())])
         return float(value), slopes
 
     def _by_columns(self, theta: Any, block: Block) -> tuple[float, Any]:
@@ -256,14 +264,10 @@ class Linear:
         return found
 
     def hessian(self, theta: Any, block: Block) -> Any:
-        """Compiled for one logit and few columns; otherwise by BLAS, from the probabilities."""
+        """By BLAS, from the probabilities."""
         if self.logits > 1 and not theta.any():  # every class is as probable in every row
             own = _gram(self, block) * (1.0 / self.logits)
             return numpy.kron(numpy.eye(self.logits) - 1.0 / self.logits, own)
-        if self.logits == 1 and self._is_compiled(block, _NARROW_HESSIAN):
-            return numpy.asarray(
-                compiled_loss(1, self.columns, block.weight is not None).hessian(*self._arguments(theta, block))
-            )
         found = numpy.zeros((self.size, self.size))
         for chunk in block.chunks():
             found += self._hessian(theta, chunk)
@@ -324,6 +328,8 @@ class Objective:
         The number of rows.
     logits : int
         1, or how many there are that may change together without changing the loss.
+    names : sequence of str
+        Of the parameters, for messages.
     share : float
         Of a sample, what a pass over it counts.
     """
@@ -334,8 +340,10 @@ class Objective:
     penalty: Any
     rows: int
     logits: int = 1
+    names: Sequence[str] = ()
     share: float = 1.0
     is_newton: ClassVar[bool] = True  # whether the Hessian is that of the objective
+    is_exact: bool = field(default=False, init=False)  # whether Hessians are of all rows
     passes: float = field(default=0.0, init=False)
     hessians: float = field(default=0.0, init=False)
 
@@ -356,20 +364,30 @@ class Objective:
     def hessian(self, theta: Any) -> Any:
         """The second derivatives, made regular in directions that change nothing; of many parameters, of some rows.
 
-        It is what steps are measured by, and not what estimates' errors are computed from.
+        It is what steps are measured by, and not what estimates' errors are computed from. Where some rows don't know
+        of every class or column, it is the diagonal of all.
         """
         few = self._few
+        if few is None:
+            return self.diagonal(theta)
         self.hessians += few.share
         found = few.information(theta) / few.weight
         found[numpy.diag_indices(self.size)] += self.penalty
         return found + _shared(found, self.logits) if self.logits > 1 else found
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the Hessian is that of some rows."""
+        return self._few is not self
+
     @functools.cached_property
-    def _few(self) -> Objective:
-        """As many rows as second derivatives of so many parameters are worth."""
+    def _few(self) -> Objective | None:
+        """As many rows as second derivatives of so many parameters are worth, if they are telling."""
         enough = _ROWS_OF_HESSIAN * self.size
-        part = self.sample(enough / self.rows) if self.size > _NARROW_HESSIAN and self.rows > 1.5 * enough else None
-        return part or self
+        if self.is_exact or self.size <= _ALL_ROWS or self.rows <= 1.5 * enough:
+            return self
+        part = self.sample(enough / self.rows)
+        return part if part and part.rows > enough // 2 and part.source.total(_richness)[0] else None
 
     def information(self, theta: Any) -> Any:
         """The Hessian of the sum of losses, without a penalty."""
@@ -390,9 +408,8 @@ class Objective:
         if source is None:
             return None
         rows, weight = source.total(_size)
-        return Objective(
-            self.model, source, weight, self.penalty, rows, self.logits, share=self.share * rows / self.rows
-        )
+        share = self.share * rows / self.rows
+        return Objective(self.model, source, weight, self.penalty, rows, self.logits, self.names, share)
 
 
 def _gram(model: Linear, block: Block) -> Any:
@@ -423,3 +440,7 @@ class _Task:
 
 def _size(block: Any) -> tuple[int, float]:
     return block.rows, float(block.rows if block.weight is None else block.weight.sum())
+
+
+def _richness(block: Any) -> tuple[bool]:
+    return (block.is_rich,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+from sklearn.utils.multiclass import check_classification_targets
 
 from microgrid._public import public
 from microgrid.errors import DataError, MissingPackageError
 from microgrid.learn.objectives import Block, InMemory, Labels, added
 
-__all__ = ["ParquetBlocks", "Stream", "Survey", "arrays_of", "is_blocks", "read"]
+__all__ = ["ParquetBlocks", "Stream", "Survey", "arrays_of", "encoded", "is_blocks", "read"]
 
 _KEPT = 1 << 23  # numbers of a stream that are kept in memory as a sample
 
@@ -28,7 +30,29 @@ def is_blocks(X: Any) -> bool:
     if iter(X) is X:
         return True  # told to be read once only, when it is read
     first = next(iter(X), None)
-    return isinstance(first, tuple) and len(first) in (2, 3) and getattr(first[0], "ndim", 0) == 2
+    return first is None or (isinstance(first, tuple) and len(first) in (2, 3) and hasattr(first[0], "__len__"))
+
+
+def encoded(y: Any) -> tuple[Any, Any]:
+    """The classes in order, and the place of each row's among them; two whole numbers are told without sorting."""
+    if y.dtype.kind in "biuf" and len(y):
+        low, high = y.min(), y.max()
+        if low < high and low == numpy.floor(low) and high == numpy.floor(high):
+            is_high = y == high
+            if (is_high | (y == low)).all():
+                return numpy.array([low, high], dtype=y.dtype), is_high.astype(numpy.intp)
+    if y.dtype.kind == "O" and any([label is None or label != label for label in y.tolist()]):
+        raise DataError("y contains NaN or None: every row needs a label")
+    try:
+        check_classification_targets(y)
+        classes, codes = numpy.unique(y, return_inverse=True)
+    except TypeError:
+        raise DataError(f"the labels are of several types: {_types(y.tolist())}; make them of one") from None
+    return classes, codes
+
+
+def _types(labels: Iterable[Any]) -> str:
+    return ", ".join(sorted({type(label).__name__ for label in labels}))
 
 
 @dataclass
@@ -37,10 +61,11 @@ class Survey:
 
     Parameters
     ----------
-    labels : Labels
-        How labels become targets, once all have been seen.
+    is_sampled : bool
+        Whether a sample is kept.
     """
 
+    is_sampled: bool = True
     rows: int = 0
     columns: int | None = None
     dtype: Any = None
@@ -56,22 +81,31 @@ class Survey:
             self.columns, self.dtype = X.shape[1], X.dtype
         if X.shape[1] != self.columns:
             raise DataError(f"block {number} has {X.shape[1]} columns, and the first has {self.columns}")
-        numbers = X.data if hasattr(X, "tocsr") else X
-        if not numpy.isfinite(numbers).all():
+        sums = numpy.asarray(X.sum(axis=0), dtype=float).ravel()
+        if not numpy.isfinite(sums).all() and not numpy.isfinite(X.data if hasattr(X, "tocsr") else X).all():
             raise DataError(f"block {number} contains NaN or infinity")
-        classes, codes = numpy.unique(y, return_inverse=True)
-        if classes.dtype.kind == "f" and not numpy.isfinite(classes).all():
+        if y.dtype.kind == "f" and not numpy.isfinite(y).all():
             raise DataError(f"the labels of block {number} contain NaN or infinity")
+        classes, codes = encoded(y)
         for label, count in zip(classes.tolist(), numpy.bincount(codes, weight), strict=True):
             self.counts[label] = self.counts.get(label, 0.0) + float(count)
         if weight is not None and (weight > 0.0).any():
             self.smallest = min(self.smallest, float(weight[weight > 0.0].min()))
-        self.sums = self.sums + numpy.asarray(X.sum(axis=0), dtype=float).ravel()
-        chosen = slice(-self.rows % self.stride, None, self.stride)
-        self.kept.append((X[chosen].copy(), y[chosen].copy(), None if weight is None else weight[chosen].copy()))
+        self.sums = self.sums + sums
+        if self.is_sampled:
+            chosen = slice(-self.rows % self.stride, None, self.stride)
+            self.kept.append((X[chosen].copy(), y[chosen].copy(), None if weight is None else weight[chosen].copy()))
         self.rows += X.shape[0]
         while sum([one[0].shape[0] for one in self.kept]) * X.shape[1] > _KEPT:
             self._thin()
+
+    @property
+    def classes(self) -> Any:
+        """The labels in order."""
+        try:
+            return numpy.array(sorted(self.counts))
+        except TypeError:
+            raise DataError(f"the labels are of several types: {_types(self.counts)}; make them of one") from None
 
     def merge(self, other: Survey) -> None:
         """What was found of the blocks that follow, without their samples."""
@@ -190,13 +224,15 @@ class Stream:
             raise DataError(f"this pass over the blocks has {rows} rows, and the first had {self.rows}")
         return added([part for _, part in sums])
 
-    def sample(self, fraction: float) -> InMemory | None:
-        """Of the rows that were kept in the first pass, as many as are asked for, if there are."""
-        step = round(1.0 / (fraction * self.survey.stride))
-        if step < 1:
-            return None
+    @functools.cached_property
+    def _kept(self) -> Block:
         assert self.labels is not None  # likewise
-        part = self.survey.sample(self.labels).pick(slice(None, None, step))
+        return self.survey.sample(self.labels)
+
+    def sample(self, fraction: float) -> InMemory | None:
+        """Of the rows that were kept in the first pass, as many as are asked for, or all."""
+        step = max(1, round(1.0 / (fraction * self.survey.stride)))
+        part = self._kept.pick(slice(None, None, step))
         return InMemory(part) if part.is_telling else None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from microgrid.compiler.llvm.instructions import Instructions, written
+from microgrid.compiler.llvm.instructions import Instructions, vector_type, written
 from microgrid.core.source import Term
 
 __all__ = ["Array", "Integer", "Routine", "Variable"]
@@ -112,6 +112,24 @@ class Array:
         pointer = self.at(place).pointer
         self.routine.emit(f"store {self.kind} {text}, ptr {pointer}, align {_ALIGNED.get(self.kind, 8)}")
 
+    def doubles(self, count: int, there: int = 0) -> Term:
+        """So many neighbours from the first on, floats or doubles, as doubles in a register.
+
+        If only some of them are ``there``, the others are 0 and not read.
+        """
+        kind, size = vector_type(self.kind, count), _ALIGNED.get(self.kind, 8)
+        read = f"load {kind}, ptr {self.pointer}, align {size}"
+        if there not in (0, count):
+            mask = ", ".join([f"i1 {lane < there}".lower() for lane in range(count)])
+            name = f"@llvm.masked.load.v{count}{'f64' if self.kind == 'double' else 'f32'}.p0"
+            self.routine.functions.add(f"declare {kind} {name}(ptr, i32, <{count} x i1>, {kind})")
+            given = f"ptr {self.pointer}, i32 {size}, <{count} x i1> <{mask}>, {kind} zeroinitializer"
+            read = f"call {kind} {name}({given})"
+        loaded = self.routine.define_anew(read)
+        if self.kind == "double":
+            return loaded
+        return self.routine.define(f"fpext {kind} {loaded.text} to {vector_type('double', count)}")
+
     def registers(self, place: Integer) -> Term:
         """As many doubles as the routine's arithmetic holds in a register, from a place on."""
         number: Term = self.at(place).of(self.routine.type)[0]
@@ -125,13 +143,13 @@ class Array:
 class Variable:
     """What changes while a routine runs: LLVM keeps it in a register.
 
-    Its first value says what it is: an integer, a double, or the address of numbers.
+    Its first value says what it is: an integer, a double, or the address of numbers; or ``kind`` does.
     """
 
-    def __init__(self, routine: Routine, start: Any) -> None:
+    def __init__(self, routine: Routine, start: Any, kind: str = "") -> None:
         self.routine = routine
         self._elements = start.kind if isinstance(start, Array) else ""
-        self._kind = "ptr" if self._elements else "double" if isinstance(start, Term | float) else "i64"
+        self._kind = kind or ("ptr" if self._elements else "double" if isinstance(start, Term | float) else "i64")
         self._pointer = routine.allocated(self._kind)
         self.value = start
 

@@ -16,12 +16,12 @@ import numpy
 
 from microgrid.compiler.llvm.row_frame import ArrayView, CallFrame, address, views_of
 from microgrid.compiler.llvm.row_module import Kernel
-from microgrid.compiler.llvm.row_reduction import CHUNK
 from microgrid.compiler.llvm.trampoline import data_address
 
 __all__ = ["Call"]
 
 _WORTH_A_THREAD = 200_000  # row operations: some 0.1 ms
+_OPERANDS = 4  # of a list, that take as long as one operation
 _WORTH_A_LOCK = 10_000  # row operations, some 5 µs: beyond, other threads of Python run in the meantime
 
 # The threads that all kernels share, made when they are first needed. A signal handler may want them while the call
@@ -79,12 +79,13 @@ class Call:
         self.kernel, self.shared, self.seeds, self._threads = kernel, shared, seeds, threads
         spec, rows, width = kernel.spec, len(arrays[0]), kernel.spec.width
         vectors, tail = divmod(rows, width)
-        chunks = -(-vectors // CHUNK)
+        chunks = -(-vectors // kernel.chunk)
         self.divisor = rows if spec.plan.reduce == "mean" else 1
         sums = numpy.zeros((chunks + 1, spec.sum_doubles))
         out, columns = numpy.zeros(spec.sums), numpy.empty((spec.kept, rows))
         self.outputs, self.slopes, self.by_rows = kernel.results(out, columns)
-        work = rows * max(len(spec.plan.program.ops), 1)
+        program = spec.plan.program
+        work = rows * max(len(program.ops) + len(program.operands) // _OPERANDS, 1)
         self._split = _ranges(chunks, min(threads, work // _WORTH_A_THREAD))
         self._memory = [_aligned(8 * kernel.memory_doubles) for _ in self._split]
         self._like = [(array.shape, array.strides, array.dtype, array.itemsize) for array in arrays]
@@ -93,18 +94,18 @@ class Call:
         self.keep: list[Any] = [shared, seeds, sums, out, columns, self._memory]
         views = views_of(arrays)
         self._starts = memoryview(views).cast("B").cast("q")[:: ctypes.sizeof(ArrayView) // 8]
-        self._frame = self._framed(sums, columns, views)
+        self._frame = self._framed(sums, columns, views, width)
         self._frame.vectors, self._frame.tail, self._frame.chunks = vectors, tail, chunks
         self._frame.out, self._frame.divisor = address(out), self.divisor
         padding = [_padded(array, width) for array in arrays] if tail else []
-        epilogue = self._framed(sums[chunks:], numpy.empty((spec.kept, width)), views_of(padding))
+        epilogue = self._framed(sums[chunks:], numpy.empty((spec.kept, width)), views_of(padding), tail)
         self.keep.append(padding)
         self._frame.epilogue = ctypes.addressof(epilogue)
         is_long = work > _WORTH_A_LOCK
         self.is_atomic = not is_long
         self._alone = kernel.builtin(self._frame, out if spec.sums else sums, self.keep, is_long=is_long)
 
-    def _framed(self, sums: Any, columns: Any, views: Any) -> CallFrame:
+    def _framed(self, sums: Any, columns: Any, views: Any, lanes: int) -> CallFrame:
         """A frame with these arrays in it; this object keeps alive whatever the frame points at, but for the rows."""
         frame = CallFrame(
             shared=address(self.shared),
@@ -114,6 +115,7 @@ class Call:
             column_stride=columns.strides[0],
             memory=address(self._memory[0]),
             arrays=ctypes.addressof(views),
+            lanes=lanes,
         )
         self.keep += [frame, views, columns, sums]
         return frame

@@ -24,6 +24,7 @@ class CallFrame(ctypes.Structure):
     ``shared`` and ``seeds`` are read. ``sums`` has a set of sums for each chunk and one for the epilogue; ``out`` is
     what they become, divided by ``divisor``. ``columns`` has the results that are kept, ``column_stride`` bytes apart.
     ``vectors`` are the registers that rows fill, in ``chunks``; ``tail`` rows are left. ``memory`` is one thread's.
+    ``lanes`` of every register have a row: all but in the epilogue.
     """
 
     _fields_ = (
@@ -39,6 +40,7 @@ class CallFrame(ctypes.Structure):
         ("column_stride", ctypes.c_int64),
         ("memory", ctypes.c_void_p),
         ("epilogue", ctypes.c_void_p),
+        ("lanes", ctypes.c_int64),
         ("arrays", ctypes.c_void_p),
     )
 

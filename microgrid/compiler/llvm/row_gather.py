@@ -38,12 +38,7 @@ class Gather:
 
     def _load(self, access: Access, view: View, row: Integer, column: int, width: int) -> Any:
         """Neighbours in memory, as doubles."""
-        elements = view.element(access.element, row, column)
-        kind = vector_type(access.element, width)
-        loaded = self.routine.define_anew(f"load {kind}, ptr {elements.pointer}, align {access.itemsize}")
-        if access.element == "double":
-            return loaded
-        return self.routine.define(f"fpext {kind} {loaded.text} to {vector_type('double', width)}")
+        return view.element(access.element, row, column).doubles(width)
 
     def _strided(self, access: Access, view: View, row: Integer, column: int) -> Any:
         """One lane after the other."""

@@ -1,8 +1,8 @@
 """One sample's program mapped over the rows of arrays: in vector registers, on all processors, without copies.
 
 A register holds one number of several rows. The code is put together in ``row_module``: the loop over registers in
-``row_loop``, or in ``row_strips`` for a large program, with ``row_gather`` reading arrays where they lie and
-``row_reduction`` around it. ``row_call`` runs it on its ``row_frame``.
+``row_loop``, in ``row_linear`` for wide rows, or in ``row_strips`` for a large program, with ``row_gather`` reading
+arrays where they lie and ``row_reduction`` around it. ``row_call`` runs it on its ``row_frame``.
 """
 
 from __future__ import annotations

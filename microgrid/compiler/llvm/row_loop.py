@@ -14,7 +14,7 @@ from microgrid.compiler.llvm.builder import Array, Integer, Routine
 from microgrid.compiler.llvm.instructions import constant
 from microgrid.compiler.llvm.row_frame import Frame, View
 from microgrid.compiler.llvm.row_gather import Gather, spread
-from microgrid.compiler.llvm.row_plan import KernelSpec
+from microgrid.compiler.llvm.row_plan import Access, KernelSpec
 
 __all__ = ["PARAMETERS", "Body", "Loops", "Prologue", "vector_loops"]
 
@@ -43,6 +43,8 @@ class Loops:
     declarations: set[str]  # of the library functions that they call
     unroll: int
     memory_doubles: int = 0  # the size of the memory that they need
+    run: int = 32  # registers of rows that are accumulated one after the other
+    chunk: int = 1024  # those whose runs are added one after the other; chunks are added in pairs
 
     @property
     def single(self) -> str:
@@ -94,6 +96,8 @@ def _results(
 class Prologue:
     """What is read once, before a loop: where results go and rows lie, and what rows share if ``inputs`` are needed.
 
+    Of the inputs, only those that are ``used`` are read, all of them by default.
+
     Attributes
     ----------
     shared : dict
@@ -104,14 +108,18 @@ class Prologue:
         The arrays of rows.
     """
 
-    def __init__(self, spec: KernelSpec, routine: Routine, *, inputs: bool = True) -> None:
+    def __init__(self, spec: KernelSpec, routine: Routine, *, inputs: bool = True, used: Any = None) -> None:
         frame, plan = Frame(routine), spec.plan
         self.shared: dict[int, Any] = {}
         self.seeds: list[Any] = []
         self.views = [frame.view(place) for place in range(len(spec.accesses))]
         if inputs:
             numbers = frame.array("shared")
-            self.shared = {slot: routine.broadcast(numbers[place]) for place, slot in enumerate(plan.shared)}
+            self.shared = {
+                slot: routine.broadcast(numbers[place])
+                for place, slot in enumerate(plan.shared)
+                if used is None or slot in used
+            }
         if inputs and spec.derivatives:
             weights = frame.array("seeds")
             self.seeds = [routine.broadcast(weights[place]) for place in range(len(plan.program.outputs))]
@@ -136,7 +144,10 @@ class Body:
         """So many columns of an array from a first one on, as registers."""
         view = self.prologue.views[place]
         part = View(self.routine, view.start + view.column_stride * first, view.row_stride, view.column_stride)
-        return self.gather.columns(self.spec.accesses[place], part if first else view, self.row, count)
+        access = self.spec.accesses[place]
+        if access.kind == "tiled" and count < self.spec.width:
+            access = Access("strided", access.element)
+        return self.gather.columns(access, part if first else view, self.row, count)
 
     def accumulate(self, found: list[Any], first: int = 0) -> None:
         """Add what was found to the sums in memory from a first one on, one piece after the other."""

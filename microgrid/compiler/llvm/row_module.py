@@ -9,6 +9,7 @@ from typing import Any
 from microgrid.compiler.llvm import jit, special
 from microgrid.compiler.llvm.instructions import ATTRIBUTES
 from microgrid.compiler.llvm.row_frame import CallFrame, address
+from microgrid.compiler.llvm.row_linear import linear_loops, products_of
 from microgrid.compiler.llvm.row_loop import vector_loops
 from microgrid.compiler.llvm.row_plan import KernelSpec
 from microgrid.compiler.llvm.row_reduction import driver
@@ -32,6 +33,8 @@ class Kernel:
         The code.
     memory_doubles : int
         How much memory a thread needs.
+    chunk : int
+        How many registers of rows have sums of their own.
     run_chunks, finish : callable
         As in ``row_reduction.driver``.
     """
@@ -41,7 +44,9 @@ class Kernel:
         program = spec.plan.program
         is_large = len(program.ops) > (_IN_ONE_PIECE if spec.derivatives else 3 * _IN_ONE_PIECE)
         is_large |= max(len(program.operands), len(program.inputs), spec.sums, spec.kept) > _MANY_OPERANDS
-        loops = (strip_loops if is_large else vector_loops)(spec)
+        products = products_of(spec)
+        loops = linear_loops(spec, products) if products else (strip_loops if is_large else vector_loops)(spec)
+        self.chunk = loops.chunk
         self.memory_doubles = loops.memory_doubles + spec.sum_doubles
         around = driver(spec, loops)
         declarations = loops.declarations.union(*[routine.declarations() for routine in around])

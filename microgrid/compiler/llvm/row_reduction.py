@@ -11,12 +11,7 @@ from microgrid.compiler.llvm.row_frame import Frame
 from microgrid.compiler.llvm.row_loop import Loops
 from microgrid.compiler.llvm.row_plan import KernelSpec
 
-__all__ = ["CHUNK", "driver"]
-
-_RUN = 32  # registers of rows that are accumulated one after the other
-
-CHUNK = 32 * _RUN
-"""Registers of rows in a chunk: its runs' sums are added one after the other. Beyond, chunks are added in pairs."""
+__all__ = ["driver"]
 
 _CHUNK_PARAMETERS = {"frame": "ptr", "first": "i64", "last": "i64", "total": "ptr", "memory": "ptr"}
 
@@ -29,7 +24,7 @@ def driver(spec: KernelSpec, loops: Loops) -> list[Routine]:
     """
     return [
         _chunk(spec, loops),
-        _run_chunks(spec),
+        _run_chunks(spec, loops.chunk),
         _pad(spec),
         _store_tail(spec),
         _reduce(spec),
@@ -45,8 +40,8 @@ def _chunk(spec: KernelSpec, loops: Loops) -> Routine:
     memory, total = routine.array("double", "memory"), routine.array("double", "total")
     sums = memory.at(loops.memory_doubles)
     routine.clear(total, spec.sum_doubles)
-    with routine.loop_over(Integer(routine, "%first"), last, _RUN) as first:
-        count = routine.smaller(last - first, _RUN)
+    with routine.loop_over(Integer(routine, "%first"), last, loops.run) as first:
+        count = routine.smaller(last - first, loops.run)
         routine.clear(sums, spec.sum_doubles)
         passes = count >> (loops.unroll.bit_length() - 1)
         routine.call("rows", frame, first * spec.width, passes, sums, memory)
@@ -65,14 +60,14 @@ def _add(routine: Routine, spec: KernelSpec, one: Array, other: Array, result: A
         result.of(kind)[place] = one.of(kind)[place] + other.of(kind)[place]
 
 
-def _run_chunks(spec: KernelSpec) -> Routine:
+def _run_chunks(spec: KernelSpec, size: int) -> Routine:
     """The sums of chunks ``from`` to ``to``."""
     routine = Routine("run_chunks", {"frame": "ptr", "from": "i64", "to": "i64", "memory": "ptr"})
     frame = Frame(routine)
     vectors, sums = frame.integer("vectors"), frame.array("sums")
     with routine.loop_over(Integer(routine, "%from"), Integer(routine, "%to")) as chunk:
-        first = chunk * CHUNK
-        last = routine.smaller(vectors, first + CHUNK)
+        first = chunk * size
+        last = routine.smaller(vectors, first + size)
         own = sums.at(chunk * spec.sum_doubles)
         routine.call("chunk", frame.memory, first, last, own, routine.array("ptr", "memory"))
     routine.returns()
