@@ -2,8 +2,8 @@
 
 ``lay_out`` is what the other rooms use: ``shapes`` has what it takes and returns. ``layout`` ranks the nodes from the
 output (``ranks``), places them and what stands around them (``vertices``) so that edges are short and chains straight
-(``stretch`` by ``blocks``; in small graphs the best there is, ``simplex``), and leads edges and labels around each other
-(``routes``). What the numbers mean, colours, and the writing of pictures are not here.
+(``stretch`` by ``blocks``; in small graphs the best there is, ``simplex``), and leads edges and labels around each
+other (``routes``). What the numbers mean, colours, and the writing of pictures are not here.
 """
 
 from microgrid.layout.layout import NARROW, lay_out

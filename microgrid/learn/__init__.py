@@ -1,10 +1,9 @@
 """Fitting: logistic regression as an estimator of scikit-learn, with inference, diagnosis and custom losses.
 
 ``estimator`` is what users see. It minimises one of ``losses`` as an ``objectives`` object, by ``minimize``, over
-arrays or over blocks from ``sources`` and ``dask_source``, with a ``checkpoint``; ``progress`` shows how far it is.
-Then ``inference`` gives standard errors, ``separation`` says why estimates don't exist, and ``firth`` has the remedy.
-``graph_fit`` does the same for any loss, ``boosting`` lends a loss to XGBoost and LightGBM, ``model_file`` saves
-models.
+arrays or over blocks from ``sources`` and ``dask_source``, with a ``checkpoint``. Then ``inference`` gives standard
+errors, ``separation`` says why estimates don't exist, and ``firth`` has the remedy. ``graph_fit`` does the same for
+any loss, ``boosting`` lends a loss to XGBoost and LightGBM, ``model_file`` saves models.
 """
 
 from __future__ import annotations
