@@ -109,6 +109,9 @@ def _product(left: Text, right: Text) -> Text:
         return _square(left)
     if "1" in (left.text, right.text):
         return right if left.text == "1" else left
+    for one, other in ((left, right), (right, left)):
+        if one.quotient is not None and one.quotient[0].text == "1":
+            return _quotient(other, one.quotient[1])
     return Text(f"{left.within(_PRODUCT)}*{right.within(_PRODUCT)}", _PRODUCT)
 
 
@@ -123,6 +126,8 @@ def _square(base: Text) -> Text:
 def _quotient(left: Text, right: Text) -> Text:
     if left.negated is not None:
         return -_quotient(left.negated, right)
+    if right.negated is not None:
+        return -_quotient(left, right.negated)
     if left.quotient is not None and left.quotient[1].text == right.text:
         return _quotient(left.quotient[0], _square(right))
     return Text(f"{left.within(_PRODUCT)}/{right.within(_POWER)}", _PRODUCT, quotient=(left, right))
