@@ -43,6 +43,17 @@ def test_frames_are_fitted_with_their_names() -> None:
     assert model.feature_names_in_.tolist() == ["age", "dose"]
 
 
+def test_partitions_without_rows_are_passed_over() -> None:
+    frames = pytest.importorskip("dask.dataframe")
+    X, y = drawn(90, 2)
+    frame = pandas.DataFrame(X, columns=["age", "dose"]).assign(label=y, when=numpy.arange(90))
+    parts = frames.from_pandas(frame, npartitions=3)
+    parts = parts[parts["when"] >= 50]  # the first of the three is empty now
+    model = LogisticRegression().fit(parts[["age", "dose"]], parts["label"])
+    close(model, LogisticRegression().fit(frame[["age", "dose"]][50:], frame["label"][50:]), 1e-12)
+    assert model.convergence_.rows == 40
+
+
 def test_bad_chunks_are_told() -> None:
     X, y = drawn(40, 2)
     lazy = array.from_array(X, chunks=(10, 2))

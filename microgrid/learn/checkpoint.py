@@ -48,7 +48,10 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"{self.path} is no checkpoint of a fit: remove it or name another file") from error
         if digest != self.digest:
-            raise DataError(f"{self.path} is a checkpoint of other data or options: remove it or name another file")
+            raise DataError(
+                f"{self.path} is a checkpoint of other data or options, or of another version: remove it or name "
+                "another file"
+            )
         return found
 
     def save(self, state: dict[str, Any]) -> None:

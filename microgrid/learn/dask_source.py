@@ -67,7 +67,8 @@ class DaskBlocks:
     @property
     def first(self) -> Block:
         """The first row."""
-        return self._gathered([(0, slice(0, 1))])
+        assert self.labels is not None  # known before anything is fitted
+        return self.survey.sample(self.labels)
 
     def digest(self) -> str:
         """Of what the survey found."""
@@ -91,16 +92,12 @@ class DaskBlocks:
         if not self.survey.columns or fraction * self.rows * self.survey.columns > _GATHERED:
             return None
         step = max(1, round(1.0 / fraction))
-        part = self._gathered([(number, slice(None, None, step)) for number in range(len(self._blocks))])
-        return InMemory(part) if part.is_telling else None
-
-    def _gathered(self, wanted: Sequence[tuple[int, slice]]) -> Block:
         dask = _dask()
         pick = dask.delayed(_picked, pure=False)
-        found = dask.compute(*[pick(self._blocks[number], rows) for number, rows in wanted])
-        gathered = Survey(kept=list(found))
-        assert self.labels is not None  # known before anything is fitted
-        return gathered.sample(self.labels)
+        gathered = Survey(kept=list(dask.compute(*[pick(block, slice(None, None, step)) for block in self._blocks])))
+        assert self.labels is not None  # likewise
+        part = gathered.sample(self.labels)
+        return InMemory(part) if part.is_telling else None
 
 
 def _partitions(X: Any, others: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -130,6 +127,7 @@ def _surveyed(number: int, block: Any) -> Survey:
     survey = Survey(is_sampled=False)
     if block[0].shape[0]:
         survey.see(number, *block)
+        survey.kept.append(_picked(block, slice(0, 1)))
     return survey
 
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from microgrid import logistic
 from microgrid._public import public
+from microgrid._version import __version__
 from microgrid.checking import Report, check_gradients
 from microgrid.core.engine import Value
 from microgrid.errors import DataError
@@ -299,7 +300,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
     def _digest(self, source: Source, counts: Any) -> str:
         """Of the data, as far as one look at them tells, and of the options that decide the fit."""
         options = {**self.get_params(deep=False), "checkpoint": None, "verbose": None, "max_iter": None}
-        return hashlib.sha256(repr((source.digest(), counts.tolist(), sorted(options.items()))).encode()).hexdigest()
+        decisive = __version__, source.digest(), counts.tolist(), sorted(options.items())
+        return hashlib.sha256(repr(decisive).encode()).hexdigest()
 
     def _start(self, model: Linear, classes: Any) -> Any:
         """Zero, or where the last fit ended."""

@@ -225,9 +225,8 @@ def _separation(
     if is_proved:
         shaped = theta.reshape(model.logits, model.width)
         direction = (shaped if model.logits == 1 else shaped[1:] - shaped[0]).ravel()
-        (rows,) = source.total(_Counted())
         strength = numpy.abs(direction * scales).reshape(logits, -1).max(axis=0)
-        return Finding("complete separation", _important(strength, names), direction, numpy.arange(rows))
+        return Finding("complete separation", _important(strength, names), direction, numpy.arange(source.rows))
     pairs = _Pairs(model, theta)
     gram = source.total(pairs)[0]
     # Scaled by all rows: what is left of a direction among the others may be small, but not rounding.
@@ -253,12 +252,6 @@ def _separation(
     strength = numpy.abs(direction * scales).reshape(logits, -1).max(axis=0)
     kind: Any = "complete separation" if is_complete else "quasi-complete separation"
     return Finding(kind, _important(strength, names), direction, separated)
-
-
-@dataclass(frozen=True)
-class _Counted:
-    def __call__(self, block: Block) -> tuple[int]:
-        return (block.rows,)
 
 
 def _separating(constraints: Any) -> Any:

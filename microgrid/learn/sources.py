@@ -108,7 +108,7 @@ class Survey:
             raise DataError(f"the labels are of several types: {_types(self.counts)}; make them of one") from None
 
     def merge(self, other: Survey) -> None:
-        """What was found of the blocks that follow, without their samples."""
+        """What was found of the blocks that follow; a sample is that of the first ones."""
         if other.columns is None:
             return
         if self.columns not in (None, other.columns):
@@ -118,6 +118,7 @@ class Survey:
             self.counts[label] = self.counts.get(label, 0.0) + count
         self.smallest, self.sums = min(self.smallest, other.smallest), self.sums + other.sums
         self.rows += other.rows
+        self.kept = self.kept or other.kept
 
     def _thin(self) -> None:
         """Every second row of the sample, which stays evenly spread over all rows."""
