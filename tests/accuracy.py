@@ -45,6 +45,8 @@ TAILS_APART = {
     "gauss": "among subnormal results, whose rounding is multiplied by 2·x",
     "unit_x": _SUBNORMAL,
     "unit_y": _SUBNORMAL,
+    "digamma_gap": "orders 2 and 3 are differences of nearly equal polygammas where y is small beside x",
+    "trigamma_gap": "orders 2 and 3 are differences of nearly equal polygammas where y is small beside x",
     "beta": "where both operands are small, mixed derivatives are differences of nearly equal terms",
 }
 """Rules whose tails are over the goal, and why."""

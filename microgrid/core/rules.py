@@ -1342,7 +1342,11 @@ def polygamma_gap(m: Any) -> Pair:
             gap = gap + (1.0 - gap) * two
         return -sign * m.gamma(power) * (total + m.pow(far, 1.0 - power) * rest)
 
-    return value, lambda out, n, x, y: (0.0, m.polygamma_gap(n + 1.0, x, y), -m.polygamma(n + 1.0, x + y))
+    def partials(out: Any, n: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+        above = m.polygamma(n + 1.0, x + y)  # a gap of each order would make series of quadratic size
+        return 0.0, m.polygamma(n + 1.0, x) - above, -above
+
+    return value, partials
 
 
 def _difference_quotient(coefficients: tuple[float, ...], x: Any, y: Any) -> Any:
