@@ -312,6 +312,7 @@ def hostile(seconds: float, seed: int) -> None:
         for _ in range(100):
             odd: list[Any] = [None, 10**400, True, 1j, "a", b"", [], [nodes[0]] * 3, (1.0,), {}, Odd(draw), -0.0, 3]
             operands = [draw.choice(draw.choice([nodes, nodes, odd])) for _ in range(3)]
+            operands[draw.randrange(2)] = draw.choice(nodes)  # numbers alone are Python's, and 3 ** 10**400 is endless
             try:
                 if draw.random() < 0.5:
                     made = draw.choice(signs)(operands[0], operands[1])

@@ -21,10 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGES = "[compile,draw,symbolic,testing]"
 CORE = ("test_graph.py", "test_value.py", "test_engines.py")
-MORE = (
-    *("test_compiling.py", "test_formula.py", "test_interpreter.py", "test_nn.py", "test_pickles.py"),
-    *("test_program.py", "test_robustness.py"),
-)
+MORE = ("test_compiling.py", "test_formula.py", "test_pickles.py", "test_program.py", "test_robustness.py")
 BARE = ("test_graph.py", "test_scale.py")  # what needs no package but pytest
 _ASK = "import sys, sysconfig; print(*sys.version_info[:2], int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))"
 
@@ -81,13 +78,14 @@ def environment(version: str, paths: list[Path]) -> tuple[Path | None, bool, str
 def test(python: Path, *, whole: bool) -> tuple[bool, str]:
     """Whether the tests passed on both engines, and the last lines of each run."""
     passed, told = True, []
-    for engine, names in (("native", CORE + MORE), ("python", CORE[:2])):
+    _, chosen_engine = _run([python, "-c", "import microgrid; print(microgrid.engine)"])
+    for engine, names in ((None, CORE + MORE), ("python", CORE[:2])):
         chosen = [str(ROOT / "tests" / name) for name in (names if whole else BARE)]
         options = ["--quiet", "-p", "no:cacheprovider", "--numprocesses", "auto", "--dist", "worksteal"]
         fine, printed = _run([python, "-m", "pytest", *options, *chosen], engine=engine)
         passed &= fine
         lines = printed.strip().splitlines()
-        told.append(f"{engine} engine: " + (lines[-1] if fine else "\n".join(lines[-60:])))
+        told.append(f"{engine or chosen_engine.strip()} engine: " + (lines[-1] if fine else "\n".join(lines[-60:])))
     return passed, "\n".join(told)
 
 
