@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 PYTEST := pytest --quiet --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint types stubs unit trials sanitize fuzz wheel bench checkers accuracy docs notebooks picture format clean
+.PHONY: help demo test lint types stubs unit trials versions sanitize fuzz wheel bench checkers accuracy docs notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -37,6 +37,9 @@ unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks; 
 trials: $(VENV)/dev.installed ## Tests that are long by nature, larger sizes of others, and the rest on the Python engine
 	$(BIN)/python -m $(PYTEST) -m trials tests
 	MICROGRID_ENGINE=python $(BIN)/python -m $(PYTEST) -m "any_engine and not trials" tests
+
+versions: $(VENV)/dev.installed ## A part of the tests on every other Python from 3.11 on that is found here, pyenv's too
+	$(BIN)/python tests/versions.py
 
 sanitize: $(VENV)/dev.installed ## The native engine under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(BIN)/python tests/sanitize.py

@@ -1,4 +1,4 @@
-"""Attacks the compiler with random inputs, bounded and seeded: ``python tests/fuzz.py [SECONDS] [SEED]``.
+"""Attacks the package with random inputs, bounded and seeded: ``python tests/fuzz.py [SECONDS] [SEED]``.
 
 Each attacker runs in a process of its own, which may not crash, hang or give a wrong number. What was found is told
 with the seed that shows it again.
@@ -6,10 +6,12 @@ with the seed that shows it again.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import pickle
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import sanitize
 
 ROOT = Path(__file__).parent.parent
 UNARY = ("sin", "cos", "exp", "tanh", "sigmoid", "log", "sqrt", "relu", "abs")
@@ -223,6 +227,109 @@ def pickles(seconds: float, seed: int) -> None:
                 pass
 
 
+def graph_files(seconds: float, seed: int) -> None:
+    """Mutated graph files: a graph that differentiates, or an error of the package."""
+    import microgrid
+
+    x, y = microgrid.Value(0.5, name="x"), microgrid.Value(-1.5, name="y")
+    wholes = [
+        microgrid.to_json(one)
+        for one in (x * y + microgrid.exp(x), microgrid.where(x < y, x, y), microgrid.sum([x] * 9))
+    ]
+    for draw in rounds(seconds, seed):
+        for _ in range(200):
+            text = draw.choice(wholes)
+            for _ in range(draw.choice([1, 2, 8])):
+                place, other = draw.randrange(len(text)), draw.randrange(len(text))
+                piece = draw.choice(
+                    [chr(draw.randrange(32, 127)), "", "-1", "1e999", "null", "[]", text[other : other + 9]]
+                )
+                text = text[:place] + piece + text[place + draw.choice([0, 1, 5]) :]
+            try:
+                found: Any = microgrid.from_json(text)
+            except microgrid.MicrogridError:
+                continue
+            for one in found.values() if isinstance(found, dict) else found if isinstance(found, list) else [found]:
+                one.backward()
+
+
+def derivations(seconds: float, seed: int) -> None:
+    """``explain`` over random graphs and small networks: texts, and the number that backward gives."""
+    import microgrid
+    from microgrid.nn import MLP
+
+    for draw in rounds(seconds, seed):
+        x, w = microgrid.Value(draw.uniform(-1.0, 1.0), name="x"), microgrid.Value(draw.uniform(-1.0, 1.0), name="w")
+        kind = draw.choice(["random", "perceptron", "recurrent", "attention"])
+        activation = getattr(microgrid, draw.choice(["tanh", "sigmoid", "relu", "softplus"]))
+        if kind == "random":
+            output = random_function(draw)(w, x)
+        elif kind == "perceptron":
+            model = MLP(2, [draw.choice([2, 3, 5]) for _ in range(draw.randrange(1, 4))] + [1])
+            output = activation(model([w, x])) ** 2
+        elif kind == "recurrent":
+            output = x
+            for _ in range(draw.randrange(1, 40)):
+                output = activation(w * output + x)
+        else:
+            keys = [w * draw.uniform(-1.0, 1.0) + x for _ in range(draw.randrange(2, 6))]
+            total = microgrid.logsumexp([w * key for key in keys])
+            output = microgrid.sum([microgrid.exp(w * key - total) * key for key in keys])
+        start = time.process_time()
+        derivation = microgrid.explain(output, wrt=w)
+        texts = (derivation.text(), derivation.latex(), derivation.html())
+        assert time.process_time() - start < 30.0, kind
+        assert all(len(text) < 200_000 for text in texts), kind
+        w.grad = 0.0
+        output.backward()
+        assert close(derivation.value, w.grad), (kind, derivation.value, w.grad)
+
+
+def hostile(seconds: float, seed: int) -> None:
+    """Operations on operands of every kind, on an engine that sanitizers watch: a node, or an exception."""
+    import copy
+    import gc
+    import operator
+
+    import microgrid
+    from microgrid import Value
+
+    class Odd:
+        def __init__(self, draw: random.Random) -> None:
+            self.draw = draw
+
+        def __float__(self) -> float:
+            gc.collect()
+            return self.draw.choice([0.5, float("nan"), 1.0 / (self.draw.random() < 0.5)])
+
+        def __radd__(self, other: Any) -> Any:
+            return other if self.draw.random() < 0.5 else NotImplemented
+
+    names = [*UNARY, "sum", "dot", "logsumexp", "maximum", "where", "pow", "atan2", "clip", "hypot", "mean", "softmax"]
+    signs = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.lt, operator.mod]
+    for draw in rounds(seconds, seed):
+        nodes: list[Any] = [Value(draw.uniform(-2.0, 2.0), name="x" * draw.choice([1, 3000])) for _ in range(4)]
+        for _ in range(100):
+            odd: list[Any] = [None, 10**400, True, 1j, "a", b"", [], [nodes[0]] * 3, (1.0,), {}, Odd(draw), -0.0, 3]
+            operands = [draw.choice(draw.choice([nodes, nodes, odd])) for _ in range(3)]
+            operands[draw.randrange(2)] = draw.choice(nodes)  # numbers alone are Python's, and 3 ** 10**400 is endless
+            try:
+                if draw.random() < 0.5:
+                    made = draw.choice(signs)(operands[0], operands[1])
+                else:
+                    made = getattr(microgrid, draw.choice(names))(*operands[: draw.randrange(4)])
+                if isinstance(made, Value):
+                    nodes.append(made)
+                    node: Any = made
+                    sweeps: Any = [node.backward, node.zero_grad, node.__repr__, functools.partial(copy.deepcopy, node)]
+                    draw.choice(sweeps)()
+                    node.name = draw.choice(["z", None, "", 3])
+            except Exception:  # noqa: BLE001  # any exception will do
+                pass
+            if draw.random() < 0.02:
+                del nodes[draw.randrange(1, len(nodes) + 1) :]
+
+
 def commands(seconds: float, seed: int) -> None:
     """Random command lines: an answer, or a message and a status; no traceback."""
     import contextlib
@@ -242,7 +349,8 @@ def commands(seconds: float, seed: int) -> None:
         assert "Traceback" not in out.getvalue(), (line, out.getvalue())
 
 
-ATTACKERS = {f.__name__: f for f in (backends, branches, interrupts, kills, pickles, commands)}
+_ALL = (backends, branches, interrupts, kills, pickles, graph_files, derivations, commands, hostile)
+ATTACKERS = {attacker.__name__: attacker for attacker in _ALL}
 
 
 def attack(name: str, seconds: float, seed: int) -> None:
@@ -259,23 +367,31 @@ def main() -> int:
     """Run every attacker for its part of the time; returns how many found something."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 120.0
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    found = 0
-    for name in ATTACKERS:
-        part = seconds / len(ATTACKERS)
-        command = [sys.executable, "-X", "faulthandler", __file__, "--attack", name, str(part), str(seed)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        try:
-            done = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=part + 120.0, check=False
-            )
-            told = done.stderr if done.returncode else ""
-        except subprocess.TimeoutExpired as error:
-            told = f"{(error.stderr or b'').decode()}\nit hangs"
-        print(f"{name:12} {'found something' if told else 'held'}", flush=True)
-        if told:
-            found += 1
-            print("\n".join(told.splitlines()[-40:]))
-    return found
+    plain = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    part = seconds / len(ATTACKERS)
+    told = {name: _found(name, part, seed, plain) for name in ATTACKERS if name != "hostile"}
+    if shutil.which(os.environ.get("CC", "gcc")):
+        with sanitize.engine("address,undefined") as watched:
+            told["hostile"] = _found("hostile", part, seed, watched)
+    else:
+        print("hostile      NOT RUN: sanitizers need a C compiler")
+    return len([one for one in told.values() if one])
+
+
+def _found(name: str, seconds: float, seed: int, environment: dict[str, str]) -> str:
+    """What an attacker found; it is printed."""
+    command = [sys.executable, "-X", "faulthandler", __file__, "--attack", name, str(seconds), str(seed)]
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=seconds + 120.0, check=False
+        )
+        told = done.stderr or "it ended without a word" if done.returncode else ""
+    except subprocess.TimeoutExpired as error:
+        told = f"{(error.stderr or b'').decode()}\nit hangs"
+    print(f"{name:12} {'found something' if told else 'held'}", flush=True)
+    if told:
+        print("\n".join(told.splitlines()[-40:]))
+    return told
 
 
 if __name__ == "__main__":

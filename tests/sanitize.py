@@ -7,12 +7,14 @@ a second run, with the second alone, has the slabs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -24,16 +26,38 @@ SLOW = "random_graphs_have_the_same_bits or engine or million"  # other processe
 
 def main() -> int:
     """Build and test with each set of sanitizers; returns the first exit status of pytest that is not 0."""
-    compiler = os.environ.get("CC", "gcc")
     status = 0
-    for sanitizers, libraries in RUNS.items():
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            ignored = shutil.ignore_patterns("*.so", "__pycache__")
-            shutil.copytree(ROOT / "microgrid", folder / "microgrid", ignore=ignored)
-            _build(compiler, folder, sanitizers)
-            status = status or _test(compiler, folder, libraries)
+    for sanitizers in RUNS:
+        with engine(sanitizers) as environment:
+            tests = [str(ROOT / "tests" / name) for name in TESTS]
+            options = ["-q", "-p", "no:cacheprovider", "-k", f"not ({SLOW})"]
+            command = [sys.executable, "-m", "pytest", *options, *tests]
+            status = status or subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     return status
+
+
+@contextlib.contextmanager
+def engine(sanitizers: str) -> Iterator[dict[str, str]]:
+    """Build the engine with sanitizers: the environment of processes that have it."""
+    compiler = os.environ.get("CC", "gcc")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ignored = shutil.ignore_patterns("*.so", "__pycache__")
+        shutil.copytree(ROOT / "microgrid", folder / "microgrid", ignore=ignored)
+        _build(compiler, folder, sanitizers)
+        environment = os.environ | {
+            "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter keeps memory to its end; the tests count references
+            "LD_PRELOAD": " ".join([_library(compiler, library) for library in RUNS[sanitizers]]),
+            "MICROGRID_ENGINE": "native",
+            "PYTHONMALLOC": "malloc" if "address" in sanitizers else "default",
+            "PYTHONPATH": str(folder),
+        }
+        show = "import microgrid; print(microgrid.engine, microgrid.__file__)"
+        done = subprocess.run(
+            [sys.executable, "-c", show], cwd=folder, env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith(f"native {folder}"), done.stdout
+        yield environment
 
 
 def _build(compiler: str, folder: Path, sanitizers: str) -> None:
@@ -46,7 +70,7 @@ def _build(compiler: str, folder: Path, sanitizers: str) -> None:
     library = folder / "microgrid" / "core" / f"_engine{sysconfig.get_config_var('EXT_SUFFIX')}"
     include = [f"-I{sysconfig.get_path('include')}", f"-I{folder}"]
     source = str(folder / "microgrid" / "core" / "engine.c")
-    floats = ["-ffp-contract=off", "-fno-math-errno"]
+    floats = ["-ffp-contract=off", "-fno-math-errno", "-fno-thread-jumps"]
     command = [
         compiler,
         *FLAGS,
@@ -61,26 +85,6 @@ def _build(compiler: str, folder: Path, sanitizers: str) -> None:
         "-lm",
     ]
     subprocess.run(command, check=True)
-
-
-def _test(compiler: str, folder: Path, libraries: list[str]) -> int:
-    paths = [_library(compiler, name) for name in libraries]
-    environment = os.environ | {
-        "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter keeps memory to its end; the tests count references instead
-        "LD_PRELOAD": " ".join(paths),
-        "MICROGRID_ENGINE": "native",
-        "PYTHONMALLOC": "malloc" if "libasan.so" in libraries else "default",
-        "PYTHONPATH": str(folder),
-    }
-    show = "import microgrid; print(microgrid.engine, microgrid.__file__)"
-    done = subprocess.run(
-        [sys.executable, "-c", show], cwd=folder, env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.startswith(f"native {folder}"), done.stdout
-    tests = [str(ROOT / "tests" / name) for name in TESTS]
-    options = ["-q", "-p", "no:cacheprovider", "-k", f"not ({SLOW})"]
-    command = [sys.executable, "-m", "pytest", *options, *tests]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def _library(compiler: str, name: str) -> str:

@@ -9,9 +9,11 @@ import math
 import operator as infix
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
+import sysconfig
 import tokenize
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -326,3 +328,31 @@ def test_random_hostile_programs_never_crash() -> None:
             raised += 1
         del pool[60:]
     assert 1000 < raised < 20_000
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="Python is not free-threaded")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_native_engine_turns_the_lock_of_a_free_threaded_python_on(engine: str) -> None:
+    environment = os.environ | {"MICROGRID_ENGINE": engine}
+    code = "import sys, microgrid; print(sys._is_gil_enabled())"
+    command = [sys.executable, "-W", "ignore::RuntimeWarning", "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(engine == "native")
+
+
+def test_an_engine_that_calculates_otherwise_is_not_kept() -> None:
+    code = """
+from microgrid.core import native_engine
+from microgrid.core.rules import RULES
+native_engine.check()
+recorder, wrong = native_engine.recorder, {RULES["maximum"]: RULES["minimum"]}
+native_engine.recorder = lambda rule: recorder(wrong.get(rule, rule))
+try:
+    native_engine.check()
+except ArithmeticError as error:
+    print(error)
+"""
+    done = run("native", "-c", code)
+    if "the native engine is not there" in done.stderr:
+        pytest.skip("the native engine is not built")
+    assert re.match(r"maximum\(inf, .*\) and its partials are .* in C, and .* in Python", done.stdout), done

@@ -33,6 +33,10 @@ class Reader(pickle.Unpickler):
         return super().find_class(module, name)
 
 
+# An expression has syntax trees, which Python 3.13 and later pickle by other means.
+pytestmark = pytest.mark.filterwarnings("ignore:.*missing 1 required positional argument:DeprecationWarning")
+
+
 def old(name: str) -> Any:
     for package in {"precise": ["mpmath"], "derivation": ["sympy"], "expression": ["hypothesis"]}.get(name, []):
         pytest.importorskip(package)

@@ -1475,6 +1475,14 @@ PyMODINIT_FUNC PyInit__engine(void) {
         Py_DECREF(module);
         return NULL;
     }
+#ifdef Py_GIL_DISABLED
+    /* The slabs, the list of nodes to be freed and the arrays of a sweep are the process's, and a lock around each use
+       would cost more than recording: a free-threaded Python turns its lock on when it loads this, and warns. */
+    if (PyUnstable_Module_SetGIL(module, Py_MOD_GIL_USED)) {
+        Py_DECREF(module);
+        return NULL;
+    }
+#endif
     ValueType->tp_vectorcall = value_vectorcall;
     return module;
 }
