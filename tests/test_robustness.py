@@ -251,7 +251,7 @@ def test_a_child_forked_inside_llvm_is_told_what_to_do() -> None:
 
 
 @needs_fork
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver", "joblib"])
 def test_worker_processes_call_compiled_functions(method: str, tmp_path: Path) -> None:
     script = tmp_path / "pool.py"
     script.write_text(
@@ -270,8 +270,13 @@ def test_worker_processes_call_compiled_functions(method: str, tmp_path: Path) -
             if __name__ == "__main__":
                 x, w = np.ones((20_000, 3)), [1.0, 2.0, 3.0]
                 want = rows.value_and_grad(w, x)
-                with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
-                    assert pool.starmap(rows.value_and_grad, [(w, x)] * 4) == [want] * 4
+                if sys.argv[1] == "joblib":
+                    import joblib
+                    calls = [joblib.delayed(rows.value_and_grad)(w, x) for _ in range(4)]
+                    assert joblib.Parallel(n_jobs=2)(calls) == [want] * 4
+                else:
+                    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+                        assert pool.starmap(rows.value_and_grad, [(w, x)] * 4) == [want] * 4
             """
         ),
         encoding="utf-8",
