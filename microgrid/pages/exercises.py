@@ -139,27 +139,27 @@ class Exercise(Page):
         """
         hidden = hidden_by(self.graph, self.tasks)
         blank = [f"<li>{escape(symbol)} = <span class='blank'>&nbsp;</span></li>" for symbol in self.asked]
-        parts = [_sheet(self.graph, self.title, hidden, blank)]
+        placed, told = laid_out(self.graph, 1000.0), in_words(self.graph, self.title, hidden)
+        picture = svg(self.graph, placed, told, hidden)
+        asked = "<p>Fill in what is marked ?.</p>" if hidden else ""
+        parts = [_sheet(self.title, asked + picture, blank)]
         if solutions:
             answers = [
                 f"<li>{escape(symbol)} = {shown_number(_truth(self.graph, task))}</li>"
                 for symbol, task in zip(self.asked, self.tasks, strict=True)
             ]
-            parts.append(_sheet(self.graph, f"{self.title}: answers", set(), answers))
+            heading = f"{self.title}: answers"
+            parts.append(_sheet(heading, svg(self.graph, placed, in_words(self.graph, heading)), answers))
         body = "<div style='break-before:page'></div>".join(parts)
         html = (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             f"<title>{escape(self.title)}</title><style>{asset('sheet.css')}</style></head><body>{body}</body></html>"
         )
-        told = in_words(self.graph, self.title, hidden)
-        picture = svg(self.graph, laid_out(self.graph, 1000.0), told, hidden)
         return Page(html, picture, f"{self.title}, to print", told)
 
 
-def _sheet(graph: Recorded, title: str, hidden: set[str], lines: Sequence[str]) -> str:
-    picture = svg(graph, laid_out(graph, 1000.0), in_words(graph, title, hidden), hidden)
-    told = "<p>Fill in what is marked ?.</p>" if hidden else ""
-    return f"<h1>{escape(title)}</h1>{told}{picture}<ol>{''.join(lines)}</ol>"
+def _sheet(title: str, picture: str, lines: Sequence[str]) -> str:
+    return f"<h1>{escape(title)}</h1>{picture}<ol>{''.join(lines)}</ol>"
 
 
 @public()

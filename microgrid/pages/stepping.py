@@ -26,6 +26,7 @@ __all__ = ["animate", "page_of", "step_through"]
 
 _WIDTHS = {"wide": 1128.0, "middle": 760.0, "narrow": 366.0}
 _COLOURS = re.compile(r' (?:fill|stroke)="#\w+"')  # which the page's style sheet has, for both themes
+_AT_EVERY_WIDTH = 'class="g wide middle narrow right large"'
 _MOST_FOR_EACH_WIDTH, _MOST_WITH_OPEN_LAYERS = 120, 70
 _LARGEST_IN_TABLE = 300
 
@@ -192,7 +193,7 @@ def _pictures(
     if placed.is_large:
         marked = [svg_in_tiles(graph, placed, hidden)]
     elif len(placed.items) > _MOST_FOR_EACH_WIDTH:
-        marked = [first.replace('class="g"', 'class="g wide middle narrow right large"', 1)]
+        marked = [first.replace('class="g"', _AT_EVERY_WIDTH, 1)]
     else:
         marked = [_marked(first, placed.layout, "wide")]
         for name in ("narrow", "middle"):
@@ -204,8 +205,7 @@ def _pictures(
         if placed.is_large:
             within = svg_in_tiles(graph, placed, hidden)
         else:
-            look = 'class="g wide middle narrow right large"'
-            within = svg(graph, placed, layer.name, hidden).replace('class="g"', look, 1)
+            within = svg(graph, placed, layer.name, hidden).replace('class="g"', _AT_EVERY_WIDTH, 1)
         heading = f"<section data-inside='{escape(layer.name)}' hidden><h2>{escape(layer.name)}</h2>"
         marked.append(f"{heading}{within}</section>")
     return _COLOURS.sub("", "\n".join(marked)), first
