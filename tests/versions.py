@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = "[compile,draw,symbolic,testing]"
+TOOLS = ("pytest-xdist>=3.6", "joblib>=1.4")  # what the tests below need besides
 CORE = ("test_graph.py", "test_value.py", "test_engines.py")
 MORE = ("test_compiling.py", "test_formula.py", "test_pickles.py", "test_program.py", "test_robustness.py")
 BARE = ("test_graph.py", "test_scale.py")  # what needs no package but pytest
@@ -68,10 +69,10 @@ def environment(version: str, paths: list[Path]) -> tuple[Path | None, bool, str
             break
     else:
         return None, False, told
-    whole, told = _run([*pip, "pytest-xdist>=3.6", "--editable", f"{ROOT}{PACKAGES}"])
+    whole, told = _run([*pip, *TOOLS, "--editable", f"{ROOT}{PACKAGES}"])
     if whole:
         return python, True, ""
-    bare, more = _run([*pip, "pytest-xdist>=3.6", "--editable", f"{ROOT}"])
+    bare, more = _run([*pip, *TOOLS, "--editable", f"{ROOT}"])
     return python if bare else None, False, told if bare else more
 
 
