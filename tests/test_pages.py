@@ -696,6 +696,19 @@ ANSWERS = [  # to ∂L/∂a, ∂L/∂z, ∂L/∂w1: what is typed, and what the 
     ("w1", "-2*(a-y)*x1", "a factor of −2 too much"),
     ("z", "a-y^2", "right at these numbers only"),  # any number may be a label
     ("w1", "w2", "not equal"),
+    # As it stands on paper and in word processors.
+    ("z", "σ(z) − y", "right"),
+    ("z", "∂L/∂z = 1/(1+e^(−z)) – y", "right"),
+    ("z", "(a² − a·y)÷a", "right"),
+    ("z", "−2(y−a)½", "right"),
+    ("z", "a⁻¹·[a|a| - y*a]", "right"),
+    ("z", "√(a)√a - y", "right"),
+    ("z", "3*(0.5614/3)", "right"),
+    ("z", "2(a-y)", "a factor of 2 too much"),
+    ("z", "0.5(a-y)", "a factor of 2 is missing"),
+    ("w1", "x1(expit(z)(1-expit(z)) + expit(z)² − y)", "right"),
+    ("w1", "1/((a-y)*x1)", "one over the right one"),
+    ("w1", "−∞", "not equal"),
 ]
 UNREADABLE = [
     ("z", "alert(1)", "no number is called alert"),
@@ -703,6 +716,9 @@ UNREADABLE = [
     ("z", "a y", "write w*x, not w x"),
     ("z", "(a - y", "without its )"),
     ("z", "a -", "too early"),
+    ("z", "1/2a", "write 1/(2*a)"),
+    ("z", "0,5614", "a decimal point is written as ."),
+    ("z", "exp(a, y)", "given 2 numbers"),
 ]
 
 
@@ -717,13 +733,20 @@ def test_typed_answers_are_judged_on_the_page(browser: Any, tmp_path: Path) -> N
     tab = opened(browser, page, tmp_path)
     order = topological_order(page.graph.order[-1])
     rows = {order[page.graph.names.index(name)].name: index for index, name in enumerate(("a", "z", "w1"))}
-    for name, typed, verdict in [*ANSWERS, *UNREADABLE]:
-        row = tab.locator(".task").nth(rows[name])
-        row.locator("input").fill(typed)
-        row.locator("input").press("Enter")
-        said = row.locator("[role=status]").inner_text()
+    typed_in = [[rows[name], typed] for name, typed, _ in [*ANSWERS, *UNREADABLE]]
+    verdicts = tab.evaluate(
+        "(all) => all.map(([row, typed]) => { const task = document.querySelectorAll('.task')[row];"
+        "const input = task.querySelector('input'); input.value = typed; input.dispatchEvent(new Event('change'));"
+        "return task.querySelector('[role=status]').textContent })",
+        typed_in,
+    )
+    for (name, typed, verdict), said in zip([*ANSWERS, *UNREADABLE], verdicts, strict=True):
         assert verdict in said, (name, typed, said)
         assert said.startswith("✓" if verdict == "right" else "✗" if (name, typed, verdict) in ANSWERS else "…")
+    row = tab.locator(".task").first
+    row.locator("input").fill("1")
+    row.locator("input").press("Enter")
+    assert row.locator("[role=status]").inner_text() == "✗ not equal"
     assert "3 of 3" in tab.inner_text("#score")
     assert tab.faults == []
 
@@ -733,7 +756,7 @@ def test_typed_answers_are_judged_in_python() -> None:
     task = exercise_on_the_loss()
     assert task.asked == ("∂L/∂a", "∂L/∂z", "∂L/∂w1")
     for name, typed, verdict in ANSWERS:
-        found = task.judge(name, typed.replace("^", "**").replace("·", "*"))
+        found = task.judge(name, typed)
         assert bool(found) == (verdict == "right"), (name, typed, str(found))
         assert verdict.replace("−", "-") in str(found), (name, typed, str(found))
     assert task.judge("∂L/∂z", "a - y").reason == "proved equal"
@@ -772,6 +795,40 @@ def test_an_answer_is_proved_and_a_mistake_is_named() -> None:
         task.judge("z", "a y")
     with pytest.raises(DataError, match="is not asked for"):
         task.judge("b", 1.0)
+
+
+def test_tiny_infinite_saturated_and_cancelling_numbers_are_judged_by_their_own_size() -> None:
+    w, x, k = Value(3e-9, "w"), Value(2e-9, "x"), Value(0.0, "k")
+    tiny = microgrid.exercise((w * x) ** 2 * w, hide=[w])
+    assert tiny.judge("w", "1.08e-34")
+    assert not tiny.judge("w", 0.0)
+    assert tiny.judge("w", "-1.08e-34").reason == "the sign is turned round"
+    assert tiny.judge("w", "2w²x²").reason == "a path is missing: the one through … × w"
+    infinite = microgrid.exercise(microgrid.log(k) * w, hide=[w])
+    assert infinite.judge("w", "−∞")
+    assert not infinite.judge("w", 1.0)
+    assert not infinite.judge("w", math.nan)
+    steep = Value(20.0, "steep")
+    z = named(steep * Value(2.0, "u") + 0.0, "z")
+    saturated = microgrid.exercise(named(sigmoid(z), "a"), hide=[z])
+    assert saturated.judge("z", "a(1-a)")
+    assert saturated.judge("z", "2a(1-a)").reason == "a factor of 2 too much"
+    assert not saturated.judge("z", "z - z")
+
+
+def test_what_has_two_meanings_is_asked_about() -> None:
+    first, second = Value(2.0, "x"), Value(3.0, "x")
+    task = microgrid.exercise(first * second * second, hide=[first, second])
+    assert task.judge(first, 9)
+    assert task.judge(second, "12")
+    with pytest.raises(DataError, match="several nodes are called 'x'"):
+        task.judge("x", 9)
+    with pytest.raises(microgrid.FormulaError, match="not the name of one node alone"):
+        task.judge(first, "x")
+    steps = microgrid.exercise(named(Value(2.0, "w") * 3.0, "L"), hide="steps")
+    assert steps.judge("L", "3w").reason == "proved equal"
+    with pytest.raises(microgrid.FormulaError, match="tells the number by itself"):
+        steps.judge("L", "L + 0")
 
 
 @pytest.mark.parametrize("hide", ["gradients", "partials", "steps", None])

@@ -2,9 +2,9 @@
 
 ``stepping`` has that function. ``graph`` reads what was recorded, with ``samples`` and ``layers`` to collapse,
 ``picture`` writes it as SVG in the places that ``layout`` or, for large graphs, ``quick`` found, in ``tiles``;
-``mathml`` writes the equations, and ``page`` puts the file together. ``training`` and ``exercises`` with their
-``tasks`` are what a page can do beyond steps. Its numbers are computed in the browser by the rule table written in
-JavaScript; the page's own script and style are in ``assets``.
+``mathml`` writes the equations, and ``page`` puts the file together. ``training`` and ``exercises``, with their
+``tasks`` and the ``answers`` that are typed, are what a page can do beyond steps. Its numbers are computed in the
+browser by the rule table written in JavaScript; the page's own script and style are in ``assets``.
 """
 
 from __future__ import annotations

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from microgrid._public import public
 from microgrid.calculus.reverse import gradients
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.engine import Value
-from microgrid.core.graph import evaluate, local_partials, pullback
+from microgrid.core.graph import evaluate, local_partials, pullback, topological_order
 from microgrid.core.value_arithmetic import VALUE
 from microgrid.derivations.proof import prove
 from microgrid.errors import DataError, FormulaError, MissingPackageError
 from microgrid.formulas.parse import recorded_on
+from microgrid.pages.answers import as_number, in_notation
 from microgrid.pages.graph import Recorded, nodes_of, read
 from microgrid.pages.page import Page, asset, in_words
 from microgrid.pages.picture import laid_out, shown_number, svg
 from microgrid.pages.stepping import page_of
 from microgrid.pages.tasks import described, hidden_by, parts_of, proposed
+from microgrid.util.labels import number
 
 __all__ = ["Exercise", "Marked", "exercise"]
 
 _NUMBER_TOLERANCE, _FORMULA_TOLERANCE = 2e-3, 1e-9
-_POINTS = 5
+_POINTS, _ATTEMPTS = 8, 200
+_MOST_CANCELLED = 1e6  # of a sum's terms to itself, beyond which its digits tell nothing
 
 
 @public()
@@ -79,7 +83,8 @@ class Exercise(Page):
     def judge(self, which: Value | str, answer: float | str) -> Marked:
         """Judge an answer: a number, or a formula in the names of the graph's nodes, in any equivalent form.
 
-        A number is compared to three digits. A formula is proved equal (``prove``) or compared at random points where
+        A number, also one such as ``1/3``, is compared to three digits. A formula may be written as on paper, such as
+        ``2σ(z)(1 − σ(z))·x²``, and is proved equal (``prove``) or compared at random points where
         SymPy is not installed. An autograder's test is ``assert task.judge("w1", answer)``.
 
         Parameters
@@ -114,15 +119,15 @@ class Exercise(Page):
         return _judge(self.graph, self._task(which), answer)
 
     def _task(self, which: Value | str) -> str:
-        names = dict(zip(self.asked, self.tasks, strict=True))
-        if isinstance(which, str) and which in names:
-            return names[which]
-        for task in self.tasks:
-            node, _ = parts_of(task)
-            value = self.graph.order[node]
-            if task[0] != "d" and (which is value or which == self.graph.names[node]):
-                return task
-        raise DataError(f"{which!r} is not asked for: {', '.join(self.asked)}")
+        found = [task for symbol, task in zip(self.asked, self.tasks, strict=True) if which == symbol]
+        if not found:
+            asked = [(task, parts_of(task)[0]) for task in self.tasks if task[0] != "d"]
+            found = [task for task, node in asked if which is self.graph.order[node] or which == self.graph.names[node]]
+        if not found:
+            raise DataError(f"{which!r} is not asked for: {', '.join(self.asked)}")
+        if len({parts_of(task) for task in found}) > 1:
+            raise DataError(f"several nodes are called {which!r}: give the Value itself")
+        return found[0]
 
     def sheet(self, *, solutions: bool = False) -> Page:
         """The exercise on paper: the picture with its blanks, and a line for each answer.
@@ -262,19 +267,24 @@ def _symbol(graph: Recorded, task: str) -> str:
 class _State:
     """All numbers of the graph at some leaves, and of further formulas on its nodes."""
 
-    def __init__(self, graph: Recorded, leaves: Mapping[Value, float], more: Sequence[Value] = ()) -> None:
-        root = graph.order[-1]
-        self._values = evaluate([root, *more], FLOAT, leaves)
-        partials = local_partials(FLOAT, self._values)
+    def __init__(self, graph: Recorded, leaves: Mapping[Value, float], formula: Value | None = None) -> None:
+        root, self._order = graph.order[-1], graph.order
+        known = evaluate([root] if formula is None else [root, formula], FLOAT, leaves)
+        partials = local_partials(FLOAT, known)
         adjoints = pullback(root, partials, order=graph.order)
         self.partials = {index: partials(node) for index, node in enumerate(graph.order) if node.op is not None}
         self.gradients = [adjoints[node] for node in graph.order]
-        self.values = [self._values[node] for node in graph.order]
-        self.extra = [self._values[node] for node in more]
+        self.values = [known[node] for node in graph.order]
+        # A formula's value, and the largest number on the way to it.
+        self.answer = math.nan if formula is None else known[formula]
+        on_the_way = () if formula is None else topological_order(formula)
+        self.size = max([abs(known[node]) for node in on_the_way], default=0.0)
 
     def share(self, path: tuple[int, int]) -> float:
         child, edge = path
-        return float(self.partials[child][edge] * self.gradients[child])
+        partial, rule = self.partials[child][edge], self._order[child].op
+        is_there = partial != 0.0 or not (rule and rule.choice)  # nothing goes to what wasn't chosen
+        return float(partial * self.gradients[child]) if is_there else 0.0
 
 
 _Wanted = Callable[[_State], float]
@@ -296,8 +306,12 @@ def _share(path: tuple[int, int]) -> _Wanted:
     return lambda state: state.share(path)
 
 
-def _without(node: int, path: tuple[int, int]) -> _Wanted:
-    return lambda state: state.gradients[node] - state.share(path)
+def _through(paths: Sequence[tuple[int, int]]) -> _Wanted:
+    return lambda state: sum([state.share(path) for path in paths])
+
+
+def _without(node: int, paths: Sequence[tuple[int, int]]) -> _Wanted:
+    return lambda state: state.gradients[node] - _through(paths)(state)
 
 
 def _candidates(graph: Recorded, task: str) -> Iterator[tuple[str, _Wanted]]:
@@ -308,9 +322,11 @@ def _candidates(graph: Recorded, task: str) -> Iterator[tuple[str, _Wanted]]:
     elif task[0] == "d":
         yield "right", _slope(node, edge)
         for other, parent in enumerate(graph.parents[node]):
-            if other != edge:
+            if other != edge and graph.kinds[parent] != "constant":
                 yield f"that is the derivative by the other operand, {graph.names[parent]}", _slope(node, other)
         yield "that is the value, not its derivative", lambda state: state.values[node]
+        output = _gradient(graph.parents[node][edge])
+        yield "that is the gradient of the output: only the local derivative is asked for", output
     else:
         yield "right", _gradient(node)
         yield from _mistakes_on_paths(graph, node)
@@ -320,9 +336,14 @@ def _mistakes_on_paths(graph: Recorded, node: int) -> Iterator[tuple[str, _Wante
     paths = graph.children[node]
     for path in paths if len(paths) > 1 else ():
         name = graph.names[path[0]]
-        yield f"a path is missing: the one through {name}", _without(node, path)
+        yield f"a path is missing: the one through {name}", _without(node, [path])
         if len(paths) > 2:
             yield f"that is the path through {name} alone: the others are missing", _share(path)
+    for child in dict.fromkeys([child for child, _ in paths]):
+        own, name = [path for path in paths if path[0] == child], graph.names[child]
+        if 1 < len(own) < len(paths):
+            yield f"paths are missing: those through {name}", _without(node, own)
+            yield f"those are the paths through {name} alone: the others are missing", _through(own)
     for child, edge in paths:
         name = graph.names[child]
         alone = f"that is the local derivative of {name} alone: it still has to be multiplied by what arrives there"
@@ -335,21 +356,26 @@ def _mistakes_on_paths(graph: Recorded, node: int) -> Iterator[tuple[str, _Wante
 
 
 def _judge(graph: Recorded, task: str, answer: float | str) -> Marked:
-    number = _as_number(answer)
+    (_, truth), *_ = _candidates(graph, task)
+    recorded = _State(graph, {})
+    number = as_number(answer)
     if number is not None:
-        recorded = _State(graph, {})
-        return _compared(graph, task, [(recorded, number)], _NUMBER_TOLERANCE, "to three digits")
-    formula = recorded_on(str(answer), _names(graph))
-    states = list(_nearby(graph, formula))
-    if len(states) < _POINTS:
-        raise FormulaError(f"{answer!r} has no finite value near these numbers: give a number")
-    points = [(state, state.extra[0]) for state in states]
+        return _of_a_number(graph, task, recorded, number)
+    names = _names(graph)
+    formula = recorded_on(in_notation(str(answer), names), names)
+    used = {*topological_order(formula)}
+    if task[0] == "v" and graph.order[parts_of(task)[0]] in used:
+        raise FormulaError(f"{answer!r} tells the number by itself: say what it is computed from")
+    if used.isdisjoint(graph.order):  # such as 2*0.5
+        return _of_a_number(graph, task, recorded, evaluate([formula], FLOAT, {})[formula])
+    points = list(_nearby(graph, task, formula))
+    if len(points) < _POINTS:
+        raise FormulaError(f"{answer!r} is not finite near these numbers, or cancels: give a number")
     verdict = _compared(graph, task, points, _FORMULA_TOLERANCE, f"equal at {_POINTS} random points")
+    if verdict.reason == "not equal" and _near(_State(graph, {}, formula).answer, truth(recorded), _NUMBER_TOLERANCE):
+        reason = "right at these numbers only, not at others (a stale value, where a number stands for a name)"
+        return Marked(False, reason)
     if not verdict:
-        here = _State(graph, {}, [formula])
-        if _near(here.extra[0], next(_candidates(graph, task))[1](here), _NUMBER_TOLERANCE):
-            reason = "right at these numbers only, not at others (a stale value, where a number stands for a name)"
-            return Marked(False, reason) if verdict.reason == "not equal" else verdict
         return verdict
     try:
         proof = prove(_truth_as_graph(graph, task), formula)
@@ -360,39 +386,64 @@ def _judge(graph: Recorded, task: str, answer: float | str) -> Marked:
     return Marked(True, "proved equal") if proof else verdict
 
 
-def _as_number(answer: float | str) -> float | None:
-    try:
-        return float(answer.replace("−", "-") if isinstance(answer, str) else answer)
-    except ValueError:
-        return None
+def _of_a_number(graph: Recorded, task: str, recorded: _State, number: float) -> Marked:
+    point = _Point(recorded, number, _size_of_terms(graph, task, recorded))
+    return _compared(graph, task, [point], _NUMBER_TOLERANCE, "to three digits")
 
 
 def _names(graph: Recorded) -> dict[str, Value]:
-    found: dict[str, Value] = {}
-    for node, name, kind in zip(graph.order, graph.names, graph.kinds, strict=True):
-        if kind != "constant":
-            found.setdefault(name, node)
-    return found
+    named = [
+        (name, node)
+        for name, node, kind in zip(graph.names, graph.order, graph.kinds, strict=True)
+        if kind != "constant"
+    ]
+    count = Counter([name for name, _ in named])
+    return {name: node for name, node in named if count[name] == 1}
 
 
-def _nearby(graph: Recorded, formula: Value) -> Iterator[_State]:
-    """Points near the recorded one at which everything is finite."""
+class _Point(NamedTuple):
+    """Where an answer is compared: its value there, and how large the numbers are that it or the truth is made of."""
+
+    state: _State
+    answer: float
+    size: float
+
+
+def _nearby(graph: Recorded, task: str, formula: Value) -> Iterator[_Point]:
+    """Points in turn near the recorded one and anywhere, at which all is finite and no sum cancels."""
     draw = random.Random(7)
+    (_, truth), *_ = _candidates(graph, task)
     leaves = [
         node for node, kind in zip(graph.order, graph.kinds, strict=True) if not node.parents and kind != "constant"
     ]
     found = 0
-    for _ in range(200):
+    for attempt in range(_ATTEMPTS):
+        is_near = attempt % 2 == 0
         at = {
-            leaf: 1.5 * draw.uniform(-1, 1) if leaf.data == 0.0 else leaf.data * (1.0 + 0.6 * draw.uniform(-1, 1))
+            leaf: leaf.data * (1.0 + 0.6 * draw.uniform(-1, 1)) if is_near and leaf.data else 1.5 * draw.uniform(-1, 1)
             for leaf in leaves
         }
-        state = _State(graph, at, [formula])
-        if all([math.isfinite(number) for number in (*state.values, *state.gradients, *state.extra)]):
+        state = _State(graph, at, formula)
+        if not all([math.isfinite(number) for number in (*state.values, *state.gradients, state.size)]):
+            continue
+        size, wanted = max(state.size, _size_of_terms(graph, task, state)), truth(state)
+        if wanted == 0.0 or size < _MOST_CANCELLED * abs(wanted):
             found += 1
-            yield state
+            yield _Point(state, state.answer, size)
         if found == _POINTS:
             return
+
+
+def _size_of_terms(graph: Recorded, task: str, state: _State) -> float:
+    """The largest term of the sum that the truth is: what is far smaller may be its rounding."""
+    node, _ = parts_of(task)
+    rule = graph.order[node].op
+    terms: list[float] = []
+    if task[0] == "g":
+        terms = [state.share(path) for path in graph.children[node]]
+    elif task[0] == "v" and rule is not None and rule.name in ("add", "sub", "sum"):
+        terms = [state.values[parent] for parent in graph.parents[node]]
+    return max(map(abs, terms), default=0.0)
 
 
 def _truth_as_graph(graph: Recorded, task: str) -> Value:
@@ -408,16 +459,18 @@ def _truth_as_graph(graph: Recorded, task: str) -> Value:
     return slope
 
 
-def _near(x: float, y: float, tolerance: float) -> bool:
-    return abs(x - y) <= tolerance * max(abs(x), abs(y), 1e-9 if tolerance > 1e-6 else 1e-12)
+def _near(x: float, y: float, tolerance: float, size: float = 0.0) -> bool:
+    if x == y or (math.isnan(x) and math.isnan(y)):
+        return True
+    return math.isfinite(x - y) and abs(x - y) <= max(tolerance * max(abs(x), abs(y)), 1e-14 * size)
 
 
-def _compared(graph: Recorded, task: str, points: Sequence[tuple[_State, float]], tolerance: float, how: str) -> Marked:
+def _compared(graph: Recorded, task: str, points: Sequence[_Point], tolerance: float, how: str) -> Marked:
     def equal(wanted: _Wanted, factor: float = 1.0) -> bool:
-        return all([_near(answer, factor * wanted(state), tolerance) for state, answer in points])
+        return all([_near(answer, factor * wanted(state), tolerance, size) for state, answer, size in points])
 
     def tells(wanted: _Wanted) -> bool:  # at 0, signs and factors say nothing
-        return any([abs(wanted(state)) > 1e-12 for state, _ in points])
+        return any([wanted(state) != 0.0 for state, _, _ in points])
 
     (_, truth), *mistakes = _candidates(graph, task)
     if equal(truth):
@@ -427,13 +480,32 @@ def _compared(graph: Recorded, task: str, points: Sequence[tuple[_State, float]]
     for name, wanted in mistakes:
         if tells(wanted) and equal(wanted):
             return Marked(False, name)
-    # Of a single number only the factors 2 and 1/2 are told: any two numbers have some factor.
-    factors = [answer / truth(state) for state, answer in points if truth(state) != 0.0]
-    is_known = len(factors) > 1 or any([_near(factors[0], known, tolerance) for known in (2.0, 0.5)] if factors else [])
-    if is_known and len(factors) == len(points) and all([_near(factor, factors[0], tolerance) for factor in factors]):
-        return Marked(False, f"a factor of {factors[0]:.4g} too much")
-    for name, wanted in mistakes:
-        for factor, more in ((-1.0, "the sign is turned round"), (2.0, "a factor of 2 too much")):
+    for factor in _factors(points, truth):
+        if equal(truth, factor):
+            return Marked(False, _by_factor(factor))
+    if tells(truth) and equal(lambda state: FLOAT.div(1.0, truth(state))):
+        return Marked(False, "that is one over the right one")
+    for name, wanted in mistakes if len(points) > 1 else ():
+        for factor in (-1.0, 2.0, 0.5):
             if tells(wanted) and equal(wanted, factor):
-                return Marked(False, f"{name}; and {more}")
+                return Marked(False, f"{name}; and {_by_factor(factor)}")
     return Marked(False, "not equal")
+
+
+def _factors(points: Sequence[_Point], truth: _Wanted) -> list[float]:
+    """Of a single number only the factors 2 and 1/2 are told: any two numbers have some factor."""
+    (state, answer, _), *others = points
+    if truth(state) == 0.0:
+        return []
+    factor = answer / truth(state)
+    return [2.0, 0.5] if not others else [factor] if factor else []
+
+
+def _by_factor(factor: float) -> str:
+    if factor == -1.0:
+        return "the sign is turned round"
+    return (
+        f"a factor of {number(1 / factor)} is missing"
+        if abs(factor) < 1.0
+        else f"a factor of {number(factor)} too much"
+    )
