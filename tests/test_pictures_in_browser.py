@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ import nbformat
 import pytest
 from browser import chromium, needs_chromium
 
-from microgrid import Value, draw, logistic, named, nn
+from microgrid import Value, draw, logistic, named, nn, step_through
 from microgrid.drawing import Drawing
 from microgrid.drawing.look import DARK
 
@@ -120,6 +121,29 @@ def test_without_scripts_the_picture_is_an_image_of_at_most_the_columns_width(br
     box = page.locator("img").bounding_box()
     assert 400 < box["width"] <= 500
     assert page.locator("img").get_attribute("alt").startswith("the graph of L, 25 nodes; L = 0.8243")
+    context.close()
+
+
+def pixel_of(png: bytes) -> tuple[int, ...]:
+    """The colour of a picture of one pixel."""
+    at, packed = 8, b""
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4])
+        packed += png[at + 8 : at + 8 + length] if png[at + 4 : at + 8] == b"IDAT" else b""
+        at += length + 12
+    return tuple(zlib.decompress(packed)[1:4])
+
+
+def test_without_scripts_the_image_follows_the_colour_scheme_of_its_page(browser: Any, tmp_path: Path) -> None:
+    context = browser.new_context(java_script_enabled=False, color_scheme="dark")
+    bundles = [textbook()._repr_mimebundle_(), step_through(Value(2.0, "x") * 3.0)._repr_mimebundle_()]
+    for bundle in bundles:
+        for scheme, background in (("light", (255, 255, 255)), ("dark", (0x14, 0x18, 0x1D))):
+            page = context.new_page()
+            page.set_content(f"<body style='margin:0;color-scheme:{scheme}'>{bundle['text/html']}")
+            png = page.screenshot(clip={"x": 1, "y": 1, "width": 1, "height": 1})
+            assert pixel_of(png) == background
+            page.close()
     context.close()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-__all__ = ["BACK", "BACKWARD", "DARK", "FORWARD", "INK", "LINE", "ROLES", "SOFT", "UP", "Role"]
+__all__ = ["BACK", "BACKWARD", "DARK", "FORWARD", "INK", "LINE", "ROLES", "SOFT", "UP", "Role", "in_any_theme"]
 
 INK, SOFT, LINE = "#1f2933", "#6b7785", "#8793a1"
 FORWARD, BACKWARD = "#0067a8", "#b8440b"  # blue and vermilion, distinguishable with any colour vision; 5:1 on white
@@ -45,3 +46,10 @@ DARK = {
 }
 # fmt: on
 """Each colour's counterpart on a dark background."""
+
+
+def in_any_theme(svg: str) -> str:
+    """The picture with a style of its own, by which it is dark in an ``<img>`` on a page of a dark colour scheme."""
+    found = sorted(set(re.findall(r'(fill|stroke)="(#?\w+)"', svg)))
+    rules = "".join([f'[{kind}="{light}"]{{{kind}:{DARK[light]}}}' for kind, light in found if light in DARK])
+    return svg.replace(">", f"><style>@media (prefers-color-scheme:dark){{{rules}}}</style>", 1)

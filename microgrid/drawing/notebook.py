@@ -1,8 +1,8 @@
 """What a notebook is given: one bundle that reaches the reader in trusted and untrusted notebooks of any front end.
 
 Untrusted front ends strip scripts and inline SVG from HTML, and show it even so before any picture beside it. So the
-HTML begins with an ``<img>`` that holds the picture; where scripts run, one puts inline SVG with tooltips in its place,
-in the layout that fits the column, and in the colours of a dark theme.
+HTML begins with an ``<img>`` that holds the picture, and that follows the colour scheme of the page; where scripts run,
+one puts inline SVG with tooltips in its place, in the layout that fits the column, and in the colours of a dark theme.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from html import escape
 from typing import Any
 
-from microgrid.drawing.look import DARK
+from microgrid.drawing.look import DARK, in_any_theme
 from microgrid.errors import MissingPackageError, OutputError
 
 __all__ = ["bundle", "is_terminal", "wanted"]
@@ -30,6 +30,7 @@ for (const image of document.querySelectorAll("img.microgrid-drawing")) {
   const wide = (svg) => +svg.getAttribute("width");
   // The widest that fits, or else the narrowest.
   const svg = all.sort((a, b) => wide(b) - wide(a)).find((one) => wide(one) <= room * 1.12) || all.at(-1);
+  svg.querySelector("style")?.remove();
   svg.style.cssText = "max-width:100%;height:auto";
   let around = image, colour = [255, 255, 255];
   for (; around; around = around.parentElement) {
@@ -91,7 +92,7 @@ def bundle(
 
 def _html(svgs: list[str], description: str, heading: str) -> str:
     above = f"<pre>{escape(heading)}</pre>\n" if heading else ""
-    first, *others = [base64.b64encode(svg.encode()).decode() for svg in svgs]
+    first, *others = [base64.b64encode(svg.encode()).decode() for svg in [in_any_theme(svgs[0]), *svgs[1:]]]
     more = f' data-others="{" ".join(others)}"' if others else ""
     return (
         f'{above}<img class="microgrid-drawing" style="max-width:100%;height:auto" alt="{escape(description)}" '

@@ -21,6 +21,7 @@ from typing import Any
 from microgrid._public import public
 from microgrid.arithmetics.javascript import javascript_words, rules_in_javascript
 from microgrid.drawing.contents import in_parentheses
+from microgrid.drawing.look import in_any_theme
 from microgrid.drawing.notebook import wanted
 from microgrid.drawing.raster import png_of
 from microgrid.errors import MissingPackageError, OutputError
@@ -126,7 +127,7 @@ class Page:
 
 
 def _in_a_notebook(page: Page) -> str:
-    picture = base64.b64encode(page.picture.encode()).decode()
+    picture = base64.b64encode(in_any_theme(page.picture).encode()).decode()
     key = hashlib.sha256(page.html.encode("utf-8", "replace")).hexdigest()[:16]
     script = asset("notebook.js").replace("KEY", key).replace('"PAGE"', embedded(page.html))
     image = (
