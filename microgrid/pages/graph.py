@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from microgrid.core.changes import check_unchanged
@@ -24,7 +25,7 @@ from microgrid.util.wording import counted
 __all__ = ["Recorded", "nodes_of", "read"]
 
 _MOST, _MOST_IN_PART = 5000, 150  # nodes that are shown whole, and of a larger graph
-_LONGEST = 500  # characters of a name
+_LONGEST, _LONGEST_SYMBOL = 500, 18  # characters of a name, and in a shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +128,19 @@ def _kinds(order: Sequence[Value], parameters: Collection[Value], data: Collecti
 
 
 def _names(order: Sequence[Value], kinds: Sequence[str]) -> list[str]:
-    """The nodes' own names; a constant's number; a short formula for a result without a name."""
-    names: dict[Value, str] = {}
-    unnamed = 0
+    """The nodes' own names; a constant's number; for others a short formula, and v1 or data1 for a leaf."""
+    names = {node: shortened(one_line(node.name), _LONGEST) for node in order if node.name}
+    taken = set(names.values())
+    free = {
+        kind: (name for index in count(1) if (name := f"{stem}{index}") not in taken)
+        for kind, stem in (("input", "v"), ("parameter", "v"), ("data", "data"))
+    }
     for node, kind in zip(order, kinds, strict=True):
-        if node.name:
-            names[node] = shortened(one_line(node.name), _LONGEST)
-        elif node.op is None:
-            unnamed += kind != "constant"
-            names[node] = number(node.data) if kind == "constant" else f"v{unnamed}"
-        else:
+        if node not in names and node.op is None:
+            names[node] = number(node.data) if kind == "constant" else next(free[kind])
+        elif node not in names:
             names[node] = short_formula(node, names)
-    return list(names.values())
+    return [names[node] for node in order]
 
 
 def _symbols(
@@ -152,9 +154,16 @@ def _symbols(
         is_fixed = all([kinds[parent] == "constant" for parent in parents[index] if order[parent].is_constant])
         symbol = with_constants(node) if node.op is not None and is_fixed else None
         if symbol is None:
-            symbol = names[index] if node.op is None else one_line(node.op.symbol or node.op.name)
+            symbol = _in_a_box(names[index]) if node.op is None else one_line(node.op.symbol or node.op.name)
             shown.append(tuple(edges))
         else:
             shown.append(tuple([edge for edge in edges if not order[parents[index][edge]].is_constant]))
-        symbols.append(shortened(symbol, 18))
+        symbols.append(shortened(symbol, _LONGEST_SYMBOL))
     return symbols, shown
+
+
+def _in_a_box(name: str) -> str:
+    """The end of a long name such as "layer 1, neuron 3, w2", which tells it from its neighbours."""
+    while len(name) > _LONGEST_SYMBOL and ", " in name:
+        name = name.partition(", ")[2]
+    return name

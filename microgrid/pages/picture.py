@@ -152,9 +152,8 @@ class _Picture:
     def parts(self) -> Iterator[str]:
         for frame in self.layout.frames:
             yield (
-                f'<g class="frame"><rect x="{frame.x:g}" y="{frame.y:g}" width="{frame.width:g}" '
-                f'height="{frame.height:g}" rx="10" fill="none" stroke="{LINE}" stroke-dasharray="5 4"/>'
-                f"{_text('frame', frame.x + 10, frame.y + 14, 11, 'start', SOFT, frame.name)}</g>"
+                f'<g class="plate"><rect x="{frame.x:g}" y="{frame.y:g}" width="{frame.width:g}" '
+                f'height="{frame.height:g}" rx="10" fill="none" stroke="{LINE}" stroke-dasharray="5 4"/></g>'
             )
         for edge in self.layout.edges:
             yield self._edge(edge)
@@ -163,6 +162,8 @@ class _Picture:
         for label in self.layout.labels:
             if label.kind == "partial":
                 yield self._partial(label)
+        for frame in self.layout.frames:  # an edge that crosses it is interrupted
+            yield _text("frame on", frame.x + 10, frame.y + 14, 11, "start", SOFT, frame.name, _HALO)
 
     def _nodes(self) -> Iterator[tuple[Box, list[Label]]]:
         labels: dict[tuple[int, bool], list[Label]] = {}

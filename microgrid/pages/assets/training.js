@@ -155,26 +155,27 @@ const training = {
       put(get("axes"), `${names[0]} to the right, ${label} upwards; the line is ${nameOf(T.prediction)}`);
     } else put(get("axes"), `${nameOf(T.prediction)} to the right, ${label} upwards`);
   },
-  // Where the prediction is above the threshold, as rows of cells.
+  // Where the prediction is above the threshold, in bands between rows; a band follows the crossings of both its rows.
   side(leaves) {
-    const columns = 40, rows = 60, [wide, high] = [400 / columns, 300 / rows];
-    const sample = T.samples[this.sample].slice();
-    let path = "";
-    for (let r = 0; r < rows; r++) {
-      sample[T.features[1]] = this.y[1] - ((r + 0.5) / rows) * (this.y[1] - this.y[0]);
-      let from = null, before = NaN;
+    const columns = 40, rows = 40, [wide, high] = [400 / columns, 300 / rows], sample = T.samples[this.sample].slice();
+    const crossings = (r) => {
+      const found = [];
+      let before = NaN;
+      sample[T.features[1]] = this.y[1] - (r / rows) * (this.y[1] - this.y[0]);
       for (let c = 0; c <= columns; c++) {
         sample[T.features[0]] = this.x[0] + (c / columns) * (this.x[1] - this.x[0]);
         const above = predicted(sample, leaves) - T.threshold;
-        const crossing = c && (before > 0) !== (above > 0) ? c - 1 + before / (before - above) : c;
-        if (above > 0 && from === null) from = crossing * wide;
-        if (from !== null && (!(above > 0) || c === columns)) {
-          const to = (above > 0 ? c : crossing) * wide;
-          path += `M${from.toFixed(1)},${(r * high).toFixed(1)}H${to.toFixed(1)}v${high.toFixed(2)}H${from.toFixed(1)}z`;
-          from = null;
-        }
+        if (c ? above > 0 !== before > 0 : above > 0) found.push((Number.isFinite(before - above) ? c - 1 + before / (before - above) : c) * wide);
         before = above;
       }
+      return found.length % 2 ? [...found, 400] : found;
+    };
+    let path = "", upper = crossings(0);
+    for (let r = 0; r < rows; r++) {
+      const lower = crossings(r + 1), pairs = lower.length === upper.length ? lower : upper;
+      for (let k = 0; k < upper.length; k += 2)
+        path += `M${upper[k].toFixed(1)},${(r * high).toFixed(1)}H${upper[k + 1].toFixed(1)}L${pairs[k + 1].toFixed(1)},${((r + 1) * high).toFixed(1)}H${pairs[k].toFixed(1)}z`;
+      upper = lower;
     }
     return path;
   },
@@ -187,7 +188,8 @@ const training = {
     svg.querySelector(".curve").setAttribute("d", losses.map((y, k) => (Number.isFinite(y) ? `${k && Number.isFinite(losses[k - 1]) ? "L" : "M"}${frame.X(k).toFixed(1)},${frame.Y(y).toFixed(1)}` : "")).join(""));
     svg.querySelector(".here").setAttribute("cx", frame.X(this.at));
     svg.querySelector(".here").setAttribute("cy", Number.isFinite(loss) ? frame.Y(loss) : -99);
-    put(get("lossnow"), `mean ${nameOf(ROOT)} after ${this.at} steps: ${shown(loss)}`);
+    put(get("lossnow"), `mean ${nameOf(ROOT)} after ${this.at} steps: ${shown(loss)}` +
+      (!T.run && this.at && !(loss <= losses[this.at - 1]) ? "; it grew: try a smaller rate" : ""));
     const most = 8;
     get("parameters").innerHTML = PARAMETERS.slice(0, most).map((i, k) =>
       `${escaped(nameOf(i))} = <span class="F">${shown(parameters[k])}</span>, mean gradient ${slope(gradient[k])} (this sample ${slope(state.gradients[i])})`).join("<br>") +
