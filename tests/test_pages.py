@@ -943,6 +943,13 @@ def test_a_large_graph_is_in_tiles_that_are_right_when_they_come_into_view(brows
     )  # not seen, not emptied
     tab.click("[data-mode=move]")
     tab.evaluate("() => { const r = document.querySelector('[data-leaf] input'); r.value = 1; r.oninput() }")
+    row = tab.locator(f"[data-leaf='{order.index(terms[100].parents[0].parents[1])}'] .B")  # out of view
+    row.scroll_into_view_if_needed()
+    tab.wait_for_function(
+        "([row, wanted]) => row.textContent === wanted",
+        arg=[row.element_handle(), shown_number(-math.sin(100 / 64))],
+        timeout=5000,
+    )
     far = tab.locator(f".tile [data-n='{order.index(terms[100])}'][role]").first
     far.scroll_into_view_if_needed()
     wanted = shown_number(math.cos(100 / 64))

@@ -16,6 +16,15 @@ function stateOf(leaves) {
   return state;
 }
 
+// The state with one leaf moved: values and local derivatives are computed anew where they depend on it.
+function stateWith(leaf, x, state) {
+  const values = state.values.slice(), moved = { values, gradients: [], partials: state.partials.slice(), reached: [] };
+  values[leaf] = x;
+  forward(values, ROOT, madeOf(leaf));
+  backward(moved, madeOf(leaf));
+  return moved;
+}
+
 function forward(values, last = ROOT, operations = OPERATIONS) {
   if (!G.runs) return values[last];
   for (const i of operations) {
@@ -37,35 +46,34 @@ function madeOf(leaf) {
 }
 
 // A branch that wasn't taken hands nothing back: an edge of a choice whose partial is 0.
+const CHOICES = new Set(G.choices);
 const isThere = (state, i, edge) =>
-  state.reached[i] && !N[N[i].p[edge]].c && !(state.partials[i][edge] === 0 && G.choices.includes(N[i].o));
+  state.reached[i] && !N[N[i].p[edge]].c && !(state.partials[i][edge] === 0 && CHOICES.has(N[i].o));
 
-function backward(state) {
-  const { values } = state;
+function backward(state, changed = OPERATIONS) {
+  const { values, partials } = state;
   const gradients = (state.gradients = new Array(N.length).fill(0));
   const reached = (state.reached = new Array(N.length).fill(false));
   if (N[ROOT].g !== undefined) {
     // A part of a graph: what has arrived came also by ways that aren't shown.
     state.gradients = N.map((node) => number(node.g));
     state.reached.fill(true);
-    for (const i of OPERATIONS) state.partials[i] = N[i].d.map(number);
+    for (const i of OPERATIONS) partials[i] = N[i].d.map(number);
     return;
   }
   gradients[ROOT] = 1;
   reached[ROOT] = true;
-  for (const i of OPERATIONS) state.partials[i] = null;
+  for (const i of changed)
+    partials[i] = G.runs ? R[N[i].o].partials(values[i], N[i].p.map((parent) => values[parent])) : N[i].d.map(number);
   for (let k = OPERATIONS.length - 1; k >= 0; k--) {
     const i = OPERATIONS[k], operands = N[i].p;
-    const partials = (state.partials[i] = G.runs
-      ? R[N[i].o].partials(values[i], operands.map((parent) => values[parent]))
-      : N[i].d.map(number));
     if (!reached[i]) continue;
-    operands.forEach((parent, edge) => {
-      if (!isThere(state, i, edge)) return;
-      const share = partials[edge] * gradients[i];
+    for (let edge = 0; edge < operands.length; edge++) {
+      if (!isThere(state, i, edge)) continue;
+      const parent = operands[edge], share = partials[i][edge] * gradients[i];
       gradients[parent] = reached[parent] ? gradients[parent] + share : share;
       reached[parent] = true;
-    });
+    }
   }
 }
 

@@ -40,8 +40,19 @@ const sliders = {
       `<p id="checked" role="status"></p></div><div class="card"><b id="plotted"></b>` +
       `<svg class="plot" viewBox="-6 -6 412 202" role="img" aria-labelledby="plotted"><path class="axis" d="M0,190H400"/>` +
       `<path class="curve"/><path class="tangent"/><circle class="here" r="5"/></svg><p class="quiet" id="range"></p></div></div>`;
+    this.rows = new Map();
+    this.watcher?.disconnect();
+    this.watcher = new IntersectionObserver((changes) => {
+      for (const { target, isIntersecting } of changes) {
+        const row = this.rows.get(+target.dataset.leaf);
+        row.inView = isIntersecting;
+        if (isIntersecting) this.updateRow(+target.dataset.leaf, row);
+      }
+    }, { rootMargin: "300px" });
     for (const row of get("below").querySelectorAll("[data-leaf]")) {
       const i = +row.dataset.leaf, [range, typed] = row.querySelectorAll("input");
+      this.rows.set(i, { range, typed, slope: row.lastElementChild, inView: true });
+      this.watcher.observe(row);
       const set = (x) => { if (x !== "" && Number.isFinite(+x)) { this.chosen = i; setLeaf(i, +x); } };
       range.oninput = () => set(range.value);
       typed.onchange = () => set(typed.value);
@@ -58,29 +69,38 @@ const sliders = {
   },
   before() { view.chosen = new Set([this.chosen]); },
   update() {
-    for (const row of get("below").querySelectorAll("[data-leaf]")) {
-      const i = +row.dataset.leaf, [range, typed] = row.querySelectorAll("input"), x = state.values[i];
-      if (+range.min > x) range.min = x;
-      if (+range.max < x) range.max = x;
-      if (Number.isFinite(x)) {
-        if (+range.value !== x) range.value = x;
-        if (document.activeElement !== typed) typed.value = +x.toPrecision(8);
-      }
-      put(row.lastElementChild, shown(state.gradients[i]));
-    }
+    for (const [i, row] of this.rows) if (row.inView || i === this.chosen) this.updateRow(i, row);
     this.plot();
   },
-  plot() {
-    const i = this.chosen, x = state.values[i], out = state.values[ROOT], tilt = state.gradients[i];
-    const svg = get("below").querySelector(".plot"), [, curve, tangent] = svg.querySelectorAll("path");
-    const slider = get("below").querySelector(`[data-leaf="${i}"] input`);
-    const low = Math.min(+slider.min, Number.isFinite(x) ? x - 0.5 : 0), high = Math.max(+slider.max, Number.isFinite(x) ? x + 0.5 : 0);
+  updateRow(i, { range, typed, slope }) {
+    const x = state.values[i];
+    if (Number.isFinite(x)) {
+      if (+range.min > x) range.min = x;
+      if (+range.max < x) range.max = x;
+      if (+range.value !== x) range.value = x;
+      if (document.activeElement !== typed) typed.value = +x.toPrecision(8);
+    }
+    put(slope, shown(state.gradients[i]));
+  },
+  // The output along a leaf, which changes when another one moves, or when its range grows.
+  curve: { leaf: -1 },
+  along(i, low, high) {
+    const others = LEAVES.map((j) => (j === i ? 0 : state.values[j])), last = this.curve;
+    if (last.leaf === i && last.low === low && last.high === high && others.every((x, k) => Object.is(x, last.others[k]))) return last;
     const values = state.values.slice(), xs = [], ys = [], below = madeOf(i);
     for (let k = 0; k <= 80; k++) {
       values[i] = low + ((high - low) * k) / 80;
       xs.push(values[i]);
       ys.push(forward(values, ROOT, below));
     }
+    return (this.curve = { leaf: i, low, high, others, xs, ys });
+  },
+  plot() {
+    const i = this.chosen, x = state.values[i], out = state.values[ROOT], tilt = state.gradients[i];
+    const svg = get("below").querySelector(".plot"), [, curve, tangent] = svg.querySelectorAll("path");
+    const slider = this.rows.get(i).range;
+    const low = Math.min(+slider.min, Number.isFinite(x) ? x - 0.5 : 0), high = Math.max(+slider.max, Number.isFinite(x) ? x + 0.5 : 0);
+    const { xs, ys } = this.along(i, low, high);
     const frame = frameOf(xs, ys, 400, 190, Number.isFinite(out) ? out : undefined, Number.isFinite(out) ? out : undefined), wing = (high - low) / 6;
     curve.setAttribute("d", frame.path);
     const fits = [x, out, tilt].every(Number.isFinite);

@@ -128,8 +128,7 @@ addEventListener("keydown", (event) => {
 
 // Numbers in sentences: dragged, or moved by arrow keys.
 function setLeaf(i, x) {
-  state.values[i] = x;
-  state = stateOf(state.values);
+  state = stateWith(i, x, state);
   update();
 }
 function scrub(box) {
