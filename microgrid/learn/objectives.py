@@ -296,8 +296,9 @@ class Linear:
         return losses, slopes
 
     def _probabilities(self, theta: Any, block: Block) -> Any:
-        """Of each logit's class; what the loss's slope and the label add up to."""
-        return self.slopes(theta, block)[1] + block.y
+        """Of each logit's class: what the loss's slope and the label add up to. Of one logit, of the other class."""
+        slopes = self.slopes(theta, block)[1]
+        return numpy.abs(slopes) if self.logits == 1 else slopes + block.y
 
     def extended(self, X: Any) -> Any:
         """Dense rows in double precision, with a column of ones for the intercept."""
@@ -386,7 +387,6 @@ class Objective:
     names: Sequence[str] = ()
     share: float = 1.0
     is_newton: ClassVar[bool] = True  # whether the Hessian is that of the objective
-    is_exact: bool = field(default=False, init=False)  # whether Hessians are of all rows
     passes: float = field(default=0.0, init=False)
     hessians: float = field(default=0.0, init=False)
 
@@ -404,13 +404,13 @@ class Objective:
             slopes / self.weight + self.penalty * theta,
         )
 
-    def hessian(self, theta: Any) -> Any:
+    def hessian(self, theta: Any, is_exact: bool = False) -> Any:
         """The second derivatives, made regular in directions that change nothing; of many parameters, of some rows.
 
         It is what steps are measured by, and not what estimates' errors are computed from. Where some rows don't know
-        of every class or column, it is the diagonal of all.
+        of every class or column, it is the diagonal of all. If it has to be exact, it is of all rows.
         """
-        few = self._few
+        few = self if is_exact else self._few
         if few is None:
             return self.diagonal(theta)
         self.hessians += few.share
@@ -420,14 +420,14 @@ class Objective:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether the Hessian is that of some rows."""
+        """Whether the Hessian is that of some rows unless it has to be exact."""
         return self._few is not self
 
     @functools.cached_property
     def _few(self) -> Objective | None:
         """As many rows as second derivatives of so many parameters are worth, if they are telling."""
         enough = _ROWS_OF_HESSIAN * self.size
-        if self.is_exact or self.size <= _ALL_ROWS or self.rows <= 1.5 * enough:
+        if self.size <= _ALL_ROWS or self.rows <= 1.5 * enough:
             return self
         part = self.sample(enough / self.rows)
         return part if part and part.rows > enough // 2 and part.source.total(_richness)[0] else None
