@@ -562,6 +562,36 @@ def test_a_few_far_rows_are_no_separation() -> None:
         assert LogisticRegression().fit(X, y).diagnosis_ == ()
 
 
+# Weights or distances of rows that nearly separate the classes, and the estimates to 50 digits by Newton's method.
+NEAR = {
+    "a row against 1e6 repeated ones": ([0, 1, 2, 3, 0], [0, 0, 1, 1, 1], [1, 1, 1, 1, 1e-6], 26.937870935379102),
+    "a row against 1e9 repeated ones": ([0, 1, 2, 3, 0], [0, 0, 1, 1, 1], [1, 1, 1, 1, 1e-9], 40.75338449033288),
+    "classes that overlap by 1e-5": ([0, 1, 2, 3, 1 + 1e-5, 1], [0, 0, 1, 1, 0, 1], None, 13.527791486154415),
+    "classes that overlap by 1e-9": ([0, 1, 2, 3, 1 + 1e-9, 1], [0, 0, 1, 1, 0, 1], None, 22.738168768796754),
+    "a row far away, told right": ([-1, 0, 1, 0.5, -0.5, 1e12], [0, 1, 1, 0, 1, 1], None, 0.8789983453125483),
+}
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton", "lbfgs"])
+@pytest.mark.parametrize("case", NEAR)
+def test_nearly_separated_classes_have_estimates(case: str, solver: Any) -> None:
+    x, y, weight, expected = NEAR[case]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LogisticRegression(solver=solver).fit(numpy.array(x)[:, None] * 1.0, y, weight)
+    assert model.convergence_.converged
+    assert model.diagnosis_ == ()
+    assert model.coef_[0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_estimates_that_rounding_leaves_vague_are_told() -> None:
+    X = numpy.array([[0.0], [1.0], [2.0], [3.0], [0.0]])
+    with pytest.warns(ConvergenceWarning, match="parameters still change by"):
+        model = LogisticRegression().fit(X, [0, 0, 1, 1, 1], [1.0, 1.0, 1.0, 1.0, 1e-20])
+    assert not model.convergence_.converged
+    assert model.diagnosis_ == ()
+
+
 def test_firth_gives_the_published_estimates_for_endometrial_cancer() -> None:
     """G. Heinze and M. Schemper (2002), Table II; the digits that R's logistf and brglm2 have right."""
     data = pandas.read_csv(DATA / "endometrial.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -13,7 +14,8 @@ import pytest
 from test_learn import close, drawn
 
 from microgrid.errors import DataError
-from microgrid.learn import LogisticRegression
+from microgrid.learn import LogisticRegression, dask_source
+from microgrid.learn.objectives import carried, closed
 
 dask = pytest.importorskip("dask")
 array = pytest.importorskip("dask.array")
@@ -64,6 +66,41 @@ def test_bad_chunks_are_told() -> None:
     X[25, 0] = numpy.nan
     with pytest.raises(DataError, match="block 2 contains NaN"):
         LogisticRegression().fit(array.from_array(X, chunks=(10, 2)), array.from_array(y, chunks=10))
+
+
+def test_sums_are_the_same_bits_however_blocks_are_grouped() -> None:
+    random = numpy.random.default_rng(2)
+    for count in (1, 2, 7, 16, 37):
+        parts = [(random.normal(size=3), [number]) for number in range(count)]
+        expected = None
+        for _ in range(4):
+            order = random.permutation(count)
+            cuts = numpy.sort(random.integers(0, count + 1, 3))
+            groups = [carried({(0, int(k)): parts[k]} for k in group) for group in numpy.split(order, cuts)]
+            sums, numbers = closed(carried(groups))
+            assert numbers == [*range(count)]
+            expected = sums if expected is None else expected
+            assert (sums == expected).all()
+        numpy.testing.assert_allclose(expected, numpy.sum([part[0] for part in parts], axis=0), rtol=1e-13)
+
+
+def test_a_task_reads_several_blocks_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    X, y = drawn(400, 3)
+    chunks = array.from_array(X, chunks=(20, 3)), array.from_array(y, chunks=20)
+    expected = LogisticRegression().fit(*chunks)
+    groups: list[list[list[int]]] = []
+    chosen = dask_source.DaskBlocks._groups
+    monkeypatch.setattr(dask_source.DaskBlocks, "_groups", lambda self: groups.append(chosen(self)) or groups[-1])
+    with (
+        warnings.catch_warnings(action="ignore"),
+        distributed.LocalCluster(2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+    ):
+        model = LogisticRegression().fit(*chunks)
+    assert (model.coef_ == expected.coef_).all()
+    assert len(groups) >= model.convergence_.passes
+    assert all(sorted(itertools.chain(*one)) == [*range(20)] and len(one) <= 6 for one in groups)
 
 
 @pytest.mark.trials  # a cluster takes seconds to start

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy
 
 from microgrid.errors import DataError
-from microgrid.learn.objectives import Block, InMemory, Labels, added
+from microgrid.learn.objectives import Block, InMemory, Labels, Partial, carried, closed
 from microgrid.learn.sources import Survey, arrays_of
 
 __all__ = ["DaskBlocks", "is_dask"]
 
-_TOGETHER = 8  # sums that are added by one task
+_TOGETHER = 8  # blocks or partial sums that one task reads
+_LIGHT = 1 << 20  # numbers of all blocks' sums up to which they may meet in one task
 _GATHERED = 1 << 23  # numbers that are brought here as a sample
 
 
@@ -35,8 +37,9 @@ def is_dask(X: Any) -> bool:
 class DaskBlocks:
     """Rows on a cluster's workers, or in chunks on this machine if no cluster is connected.
 
-    They are computed once and kept where they are; Dask computes again what a lost worker had. Sums are added on
-    the workers, in an order that depends on nothing but the number of blocks.
+    They are computed once and kept where they are; Dask computes again what a lost worker had. A task reads several
+    blocks of one worker, for each costs the scheduler and the client a millisecond or two; sums are added on the
+    workers, in an order that depends on nothing but the number of blocks.
 
     Parameters
     ----------
@@ -52,12 +55,11 @@ class DaskBlocks:
         parts = _partitions(X, [y] if weight is None else [y, weight])
         read = dask.delayed(arrays_of, pure=True)
         self._blocks = dask.persist(*[read(number, part) for number, part in enumerate(parts)])
-        surveyed = dask.delayed(_surveyed, pure=True)
-        self._surveys = dask.compute(*[surveyed(number, block) for number, block in enumerate(self._blocks)])
         self.survey = Survey()
-        for one in self._surveys:
+        for one in self._gathered(_surveyed):
             self.survey.merge(one)
         self.labels: Labels | None = None
+        self._some: tuple[int, Block] | None = None  # each so manieth row, once gathered
 
     @property
     def rows(self) -> int:
@@ -74,30 +76,62 @@ class DaskBlocks:
         """Of what the survey found."""
         return self.survey.digest()
 
-    def total(self, task: Callable[[Block], tuple[Any, ...]]) -> tuple[Any, ...]:
+    def total(self, task: Callable[[Block], tuple[Any, ...]], size: int | None = None) -> tuple[Any, ...]:
         """The sums."""
         dask = _dask()
         assert self.labels is not None  # known before anything is fitted
+        is_light = size is not None and size * len(self._blocks) <= _LIGHT
+        groups = self._groups() if is_light else [[number] for number in range(len(self._blocks))]
         # In a partial, so that Dask doesn't look for its own collections in them at each call.
-        applied = functools.partial(_applied, task, self.labels)
-        apply, add = dask.delayed(applied, name="applied", pure=False, traverse=False), dask.delayed(added, pure=False)
-        parts = [apply(block) for block in self._blocks]
-        while len(parts) > 1:  # each task costs the scheduler a millisecond
-            parts = [add(parts[k : k + _TOGETHER]) for k in range(0, len(parts), _TOGETHER)]
-        found: tuple[Any, ...] = dask.compute(parts[0])[0]
-        return found
+        parts = self._tasks(functools.partial(_summed, task, self.labels), groups)
+        merge = dask.delayed(_merged, pure=False)
+        while len(parts) > (_TOGETHER if is_light else 1):
+            parts = [merge(*parts[k : k + _TOGETHER]) for k in range(0, len(parts), _TOGETHER)]
+        return closed(carried(dask.compute(*parts)))
 
     def sample(self, fraction: float) -> InMemory | None:
         """Every so manieth row of each block."""
         if not self.survey.columns or fraction * self.rows * self.survey.columns > _GATHERED:
             return None
         step = max(1, round(1.0 / fraction))
-        dask = _dask()
-        pick = dask.delayed(_picked, pure=False)
-        gathered = Survey(kept=list(dask.compute(*[pick(block, slice(None, None, step)) for block in self._blocks])))
         assert self.labels is not None  # likewise
-        part = gathered.sample(self.labels)
+        if self._some is None or step % self._some[0]:
+            picked = self._gathered(functools.partial(_picked, slice(None, None, step)))
+            self._some = step, Survey(kept=picked).sample(self.labels)
+        part = self._some[1].pick(slice(None, None, step // self._some[0]))
         return InMemory(part) if part.is_telling else None
+
+    def _gathered(self, function: Callable[[int, Any], Any]) -> list[Any]:
+        """What a function of its number and its rows gives for each block, brought here."""
+        found: dict[int, Any] = {}
+        for part in _dask().compute(*self._tasks(functools.partial(_each, function), self._groups())):
+            found |= part
+        return [found[number] for number in range(len(self._blocks))]
+
+    def _tasks(self, function: Callable[..., Any], groups: Sequence[Sequence[int]]) -> list[Any]:
+        """The function of the numbers and the rows of each group's blocks, to be computed."""
+        apply = _dask().delayed(function, name="applied", pure=False, traverse=False)
+        return [apply(numbers, *[self._blocks[number] for number in numbers]) for numbers in groups]
+
+    def _groups(self) -> list[list[int]]:
+        """The numbers of all blocks: those of a task lie on one worker, and each of its threads has a task."""
+        distributed: Any = sys.modules.get("distributed")
+        futures = distributed.futures_of(self._blocks) if distributed else []
+        if futures:
+            distributed.wait(futures)
+        holders = futures[0].client.who_has(futures) if futures else {}
+        threads = futures[0].client.nthreads() if futures else {}
+        held: dict[str, list[int]] = {}
+        groups = []
+        for number, block in enumerate(self._blocks):
+            if addresses := [address for address in holders.get(block.key, ()) if address in threads]:
+                held.setdefault(min(addresses, key=lambda one: len(held.get(one, ()))), []).append(number)
+            else:  # not computed yet, or lost, or without a cluster
+                groups.append([number])
+        for address, numbers in held.items():
+            each = min(_TOGETHER, -(-len(numbers) // threads[address]))
+            groups += [numbers[k : k + each] for k in range(0, len(numbers), each)]
+        return sorted(groups)
 
 
 def _partitions(X: Any, others: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -123,17 +157,26 @@ def _is_known(X: Any, other: Any) -> bool:
     raise DataError(f"X and y have inconsistent numbers of samples: {X.shape[0]} and {other.shape[0]}")
 
 
+def _each(function: Callable[[int, Any], Any], numbers: Sequence[int], *blocks: Any) -> dict[int, Any]:
+    return {number: function(number, block) for number, block in zip(numbers, blocks, strict=True)}
+
+
 def _surveyed(number: int, block: Any) -> Survey:
     survey = Survey(is_sampled=False)
     if block[0].shape[0]:
         survey.see(number, *block)
-        survey.kept.append(_picked(block, slice(0, 1)))
+        survey.kept.append(_picked(slice(0, 1), number, block))
     return survey
 
 
-def _applied(task: Callable[[Block], tuple[Any, ...]], labels: Labels, block: Any) -> tuple[Any, ...]:
-    return task(labels.block(*block))
-
-
-def _picked(block: Any, rows: slice) -> Any:
+def _picked(rows: slice, _number: int, block: Any) -> Any:
     return tuple([None if one is None else one[rows] for one in block])
+
+
+def _summed(task: Callable[[Block], tuple[Any, ...]], labels: Labels, numbers: Sequence[int], *blocks: Any) -> Partial:
+    """Added one after the other, so that few are kept of blocks that lie side by side."""
+    return carried({(0, number): task(labels.block(*block))} for number, block in zip(numbers, blocks, strict=True))
+
+
+def _merged(*parts: Partial) -> Partial:
+    return carried(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import warnings
@@ -35,8 +36,7 @@ from microgrid.learn.sources import Stream, Survey, encoded, is_blocks, read
 __all__ = ["LogisticRegression"]
 
 _EXAMINED = 100_000_000  # operations that an examination may cost at the end of every fit
-_SOME = 2_000  # rows that tell roughly how large errors are
-_SETTLED = 1e-3  # last step of a parameter, relative to it and to its error, beyond which it is examined in any case
+_MATRIX = 2_000  # parameters up to which there is a matrix of all pairs
 
 
 @public("microgrid.learn")
@@ -262,27 +262,32 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         checkpoint = (
             None if self.checkpoint is None else Checkpoint(Path(self.checkpoint), self._digest(source, counts))
         )
-        theta, step, report = minimize(
+        origin = numpy.zeros(objective.size)
+        options: Any = {"tol": self.tol, "floor": floor, "verbose": self.verbose}
+        theta, is_settled, report = minimize(
             objective,
-            numpy.zeros(objective.size) if is_firth else start,
-            numpy.zeros(objective.size),
-            tol=self.tol,
+            origin if is_firth else start,
+            origin,
             max_iter=self.max_iter,
             solver=self.solver,
-            floor=floor,
             checkpoint=checkpoint,
-            verbose=self.verbose,
+            **options,
         )
         is_separated = report.loss < floor
+        self.diagnosis_: tuple[Finding, ...] = ()
+        if is_free and not is_settled and (is_separated or model.size <= _MATRIX):
+            self.diagnosis_ = diagnose(model, source, theta, self._names(model), is_proved=is_separated)
+        is_cheap = report.rows * model.size**2 <= _EXAMINED
+        if report.converged and not (is_settled or is_firth or is_cheap or self.diagnosis_) and model.size <= _MATRIX:
+            # Nearly separated: Newton's method goes on from where the gradient is small and steps are not.
+            rest, before = self.max_iter - report.iterations, report.iterations
+            theta, _, report = minimize(objective, theta, origin, max_iter=rest, solver="newton", **options)
+            report = dataclasses.replace(report, iterations=before + report.iterations)
         theta = objective.whole(theta) if is_firth else theta
         if checkpoint is not None:
             checkpoint.remove()
         self._set(model, theta, report, kept)
         self._record_graph(model, first)
-        self.diagnosis_: tuple[Finding, ...] = ()
-        is_cheap = report.rows * model.size**2 <= _EXAMINED
-        if is_free and (is_separated or is_cheap or self._is_doubtful(objective, model, step, report)):
-            self.diagnosis_ = diagnose(model, source, self._theta, self._names(model), is_proved=is_separated)
         self._evidence = self._gathered(objective, model) if is_cheap and not self._alpha else None
         self._warn()
         return self
@@ -345,17 +350,6 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
 
     def _parameters(self, model: Linear) -> list[str]:
         return [*self._names(model), "the intercept"][: model.width] * model.logits
-
-    def _is_doubtful(self, objective: Any, model: Linear, step: Any, report: Convergence) -> bool:
-        """Whether separation or collinearity may be there: the last step was a large one."""
-        if model.size > 2000:  # no matrix of all pairs
-            return False
-        if not report.converged:
-            return True
-        some = objective.sample(_SOME / report.rows) if report.rows > _SOME else None
-        curvature = (some or objective).diagonal(self._theta)
-        error = 1.0 / numpy.sqrt(numpy.maximum(curvature, 1e-300) * report.rows)
-        return bool((numpy.abs(step) > _SETTLED * (numpy.abs(self._theta) + error)).any())
 
     def _warn(self) -> None:
         for finding in self.diagnosis_:

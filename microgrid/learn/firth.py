@@ -111,7 +111,7 @@ class FirthObjective:
         first = self._first * self.model.width
         return self.model.hessian(whole, self.block)[first:, first:]
 
-    def hessian(self, theta: Any) -> Any:
+    def hessian(self, theta: Any, is_exact: bool = True) -> Any:  # noqa: ARG002  # it is
         """The information, which is the Hessian without the penalty's: the metric of Fisher's scoring."""
         self.hessians += 1
         return self._information(self.whole(theta))[numpy.ix_(self.free, self.free)] / self.weight

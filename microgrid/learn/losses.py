@@ -90,20 +90,28 @@ class Link:
     def value_and_slopes(self, z: Any, y: Any) -> tuple[Any, Any]:
         """The loss of each row, and its derivatives with respect to the logits.
 
+        Those of rows that are told right are small, and have all their digits: one logit is turned so that the label is
+        0, and of several the slope at the label is what the others add up to.
+
         Parameters
         ----------
         z, y : array of shape (rows, logits)
-            Logits and labels.
+            Logits, and labels that are 0 or 1.
 
         Returns
         -------
         tuple of arrays
             Of shapes (rows,) and (rows, logits).
         """
+        one, sign = self.logits == 1, 1.0 - 2.0 * y
+        terms = self._terms(z * sign, numpy.zeros_like(y)) if one else self._terms(z, y)
         with numpy.errstate(all="ignore"):
-            values = evaluate([self._loss], NUMPY, self._terms(z, y), order=self._order)
+            values = evaluate([self._loss], NUMPY, terms, order=self._order)
             adjoints = pullback(self._loss, local_partials(NUMPY, values), m=NUMPY, wanted=self._z, order=self._order)
-            return values[self._loss], numpy.stack([adjoints[node] for node in self._z], axis=1)
+            slopes = numpy.stack([adjoints[node] for node in self._z], axis=1)
+        if one:
+            return values[self._loss], slopes * sign
+        return values[self._loss], numpy.where(y == 1.0, -(slopes * (1.0 - y)).sum(axis=1, keepdims=True), slopes)
 
     @functools.cached_property
     def _higher(self) -> dict[tuple[int, ...], Value]:

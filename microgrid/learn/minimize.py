@@ -40,6 +40,10 @@ _SINGULAR = 1e-13  # curvature in the scale of a unit diagonal that counts as no
 _ARMIJO, _FLAT = 1e-4, 1e-13  # of a step: the part of the slope to be gained; a relative change that is rounding
 _LARGEST = 1e100  # gradient whose square is a float, and so are its sums
 _SHORTEST = 1e-10  # step of a line search
+_STILL = 1e-7  # step of Newton's method, in the objective's scale, whose square is rounding
+_UNCERTAIN = 1e-6  # the same, if rounding lets steps shrink no more: parameters have fewer digits than this leaves
+_LATE = 20  # steps of Newton's method from where the gradient is small: along a separating direction they never end
+_MOVING = 1e-5, 1e-3  # step of L-BFGS, in the objective's scale and relative, from which its end is doubted
 _ROUNDED = "no step along the last direction lowers the loss: it is at its rounding"
 
 
@@ -51,7 +55,7 @@ class Convergence:
     Parameters
     ----------
     converged : bool
-        Whether the gradient norm reached the goal.
+        Whether the gradient norm reached the goal and, where the Hessian is computed at each step, parameters settled.
     reason : str
         Why it stopped, in a sentence.
     gradient_norm : float
@@ -104,7 +108,7 @@ class _Limits:
     floor: float
     line: Progress
 
-    def reason(self, state: _State, goal: _Goal, iterations: int) -> str | None:
+    def reason(self, state: _State, goal: _Goal, iterations: int, is_settled: bool = True) -> str | None:
         """Why to stop there; None if there is no reason. A line of progress is written."""
         norm = goal.norm(state.slopes)
         self.line.tell(f"step {iterations}: mean loss {state.value:.6g}, gradient norm {norm:.1e} of that at the start")
@@ -112,7 +116,7 @@ class _Limits:
             return "the loss or its gradient is not finite there"
         if state.value < self.floor:
             return "every row is told right, so that the loss falls for ever"
-        if norm <= goal.goal:
+        if norm <= goal.goal and is_settled:
             return "the gradient norm reached the goal"
         return f"max_iter={self.max_iter} steps done" if iterations >= self.max_iter else None
 
@@ -219,7 +223,7 @@ def minimize(
     floor: float = -math.inf,
     checkpoint: Checkpoint | None = None,
     verbose: int = 0,
-) -> tuple[Any, Any, Convergence]:
+) -> tuple[Any, bool, Convergence]:
     """Minimise an objective.
 
     Parameters
@@ -247,23 +251,27 @@ def minimize(
     Returns
     -------
     tuple
-        The parameters, the last step, and the report.
+        The parameters; whether they have settled, which they don't where classes are separated or nearly so, nor where
+        columns are collinear; and the report.
     """
-    objective.is_exact = _is_newton(objective, solver)
+    is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
     with contextlib.closing(Progress(bool(verbose))) as line:
         limits = _Limits(max_iter, floor, line)
         if solver == "lbfgs":
-            return _by_scipy(objective, numpy.array(start, dtype=float), _Goal.at(objective, origin, tol), limits)
-        saved = checkpoint.load() if checkpoint is not None else None
-        run = _Run.restored(objective, saved, tol) if saved else _begun(objective, start, origin, tol, solver)
-        return run.steps(limits, objective.is_exact, checkpoint)
+            goal = _Goal.at(objective, origin, tol)
+            run = _by_scipy(objective, numpy.array(start, dtype=float), goal, limits, is_newton)
+        else:
+            saved = checkpoint.load() if checkpoint is not None else None
+            run = (
+                _Run.restored(objective, saved, tol, is_newton)
+                if saved
+                else _begun(objective, start, origin, tol, solver, is_newton)
+            )
+        report = run.steps(limits, checkpoint)
+        return run.state.theta, run.is_settled and report.converged, report
 
 
-def _is_newton(objective: Any, solver: str) -> bool:
-    return objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
-
-
-def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str) -> _Run:
+def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str, is_newton: bool) -> _Run:
     """Where samples lead, and the first Hessian."""
     theta = numpy.array(start, dtype=float)
     goal = None if numpy.array_equal(start, origin) else _Goal.at(objective, origin, tol)
@@ -279,11 +287,14 @@ def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str) -> 
             goal = goal or first
     state = _started(objective, theta)
     if metric is None or metric.is_singular:
-        is_cheap = objective.size <= _CHEAP or objective.is_exact
-        metric = Metric.of(objective.hessian(theta) if is_dense and is_cheap else _curvature(objective, theta))
+        is_cheap = is_dense and (objective.size <= _CHEAP or is_newton)
+        metric = Metric.of(objective.hessian(theta, is_newton) if is_cheap else _curvature(objective, theta))
     goal = goal or _Goal.of(state.slopes, metric, tol)
     objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
-    return _Run(objective, state, metric, goal, renewed=(0, goal.norm(state.slopes)))
+    run = _Run(objective, state, metric, goal, is_newton, renewed=(0, goal.norm(state.slopes)))
+    is_there = goal.moved(theta, metric.solve(state.slopes)) <= _STILL
+    run.moved = math.inf, 0.0 if is_there else math.inf
+    return run
 
 
 def _started(objective: Any, theta: Any) -> _State:
@@ -331,6 +342,11 @@ class _Goal:
         largest = float(numpy.abs(slopes / self.scale).max(initial=0.0))
         return largest / self.reference if self.reference else largest
 
+    def moved(self, theta: Any, step: Any) -> float:
+        """The largest change of a parameter by a step: in the scale, or relative if that is less."""
+        size = numpy.abs(theta * self.scale)
+        return float((numpy.abs(step * self.scale) / numpy.maximum(size, 1.0)).max(initial=0.0))
+
     @property
     def goal(self) -> float:
         """As ``Convergence`` has it."""
@@ -358,19 +374,25 @@ def _on_sample(part: Any, theta: Any, tol: float) -> tuple[Any, Metric, _Goal]:
 
 @dataclass
 class _Run:
-    """Steps over all rows, with a new Hessian where one gains less than a factor of two."""
+    """Steps over all rows, with a new Hessian where one gains less than a factor of two, or at each of Newton's."""
 
     objective: Any
     state: _State
     metric: Metric
     goal: _Goal
+    is_newton: bool
     iterations: int = 0
     was_renewed: bool = False
     renewed: tuple[int, float] = (0, 1.0)  # the step of the last new Hessian, and the gradient norm there
+    late: int = 0  # steps since the gradient reached the goal
+    moved: tuple[float, float] = (
+        math.inf,
+        math.inf,
+    )  # what the last step but one changed, and what the last did
 
     def saved(self) -> dict[str, Any]:
         """All that the steps to come depend on, as arrays."""
-        state, counts = self.state, [self.iterations, self.was_renewed, *self.renewed]
+        state, counts = self.state, [self.iterations, self.was_renewed, *self.renewed, self.late, *self.moved]
         return {
             "theta": state.theta,
             "value": state.value,
@@ -385,71 +407,85 @@ class _Run:
         }
 
     @classmethod
-    def restored(cls, objective: Any, saved: dict[str, Any], tol: float) -> _Run:
+    def restored(cls, objective: Any, saved: dict[str, Any], tol: float, is_newton: bool) -> _Run:
         """Where a run that was saved goes on."""
         pairs = [(s, u) for s, u in saved["pairs"]]
         state = _State(saved["theta"], float(saved["value"]), saved["slopes"], pairs, saved["last"])
         goal = _Goal(saved["scale"], float(saved["reference"]), tol)
         objective.passes, objective.hessians = saved["costs"].tolist()
-        iterations, was_renewed, step, norm = saved["counts"].tolist()
-        renewed = int(step), norm
-        return cls(objective, state, Metric.of(saved["matrix"]), goal, int(iterations), bool(was_renewed), renewed)
+        iterations, was_renewed, step, norm, late, *moved = saved["counts"].tolist()
+        counts: Any = int(iterations), bool(was_renewed), (int(step), norm), int(late), tuple(moved)
+        return cls(objective, state, Metric.of(saved["matrix"]), goal, is_newton, *counts)
 
-    def steps(self, limits: _Limits, is_newton: bool, checkpoint: Checkpoint | None) -> tuple[Any, Any, Convergence]:
+    @property
+    def is_settled(self) -> bool:
+        """Whether a further step would change no parameter by much."""
+        theta, last = self.state.theta, numpy.abs(self.state.last)
+        if self.metric.is_singular:
+            return False
+        if self.is_newton:
+            return self.moved[1] <= _UNCERTAIN
+        is_moving = (last * self.goal.scale > _MOVING[0]) & (last > _MOVING[1] * numpy.abs(theta))
+        return not is_moving.any()
+
+    def steps(self, limits: _Limits, checkpoint: Checkpoint | None) -> Convergence:
         """Go on until there is a reason to stop."""
         reason = None
         while reason is None:
             if checkpoint is not None:
                 checkpoint.save(self.saved())
-            reason = limits.reason(self.state, self.goal, self.iterations)
-            if reason is None and not self.step(self.goal.norm(self.state.slopes), is_newton):
+            before, last = self.moved
+            is_still = last <= _STILL or 0.9 * before <= last <= _MOVING[1] or self.late >= _LATE
+            is_still = is_still or not self.is_newton
+            reason = limits.reason(self.state, self.goal, self.iterations, is_still)
+            if reason is None and not self.step():
                 reason = _ROUNDED
-        if is_newton and self.goal.norm(self.state.slopes) <= self.goal.goal:
-            self.polish()
-        return _told(self.objective, self.state, self.goal, self.iterations, reason)
+        norm, is_vague = self.goal.norm(self.state.slopes), self.is_newton and self.moved[1] > _UNCERTAIN
+        if norm <= self.goal.goal and is_vague and math.isfinite(self.moved[1]):
+            reason = f"{reason}, and parameters still change by {self.moved[1]:.1g} of themselves a step"
+        converged = norm <= self.goal.goal and not is_vague
+        counts = self.iterations, self.objective.passes, self.objective.hessians, self.objective.rows
+        return Convergence(converged, reason, norm, self.goal.goal, self.state.value, *counts)
 
-    def step(self, norm: float, is_newton: bool) -> bool:
+    def step(self) -> bool:
         """One step, and a new Hessian where it is due; False if nothing more is gained."""
-        is_dense = self.objective.size <= _DENSE
-        found, t = self.state.search(self.objective, self.state.direction(self.metric))
+        is_dense, norm = self.objective.size <= _DENSE, self.goal.norm(self.state.slopes)
+        if self.is_newton and self.iterations > self.renewed[0]:
+            self.renew(norm)
+        d = self.state.direction(self.metric)
+        found, t = self.state.search(self.objective, d)
+        if found is None and not self.state.pairs and (self.was_renewed or not is_dense):
+            self.moved = self.moved[1], self.goal.moved(self.state.theta, d)
+            return False
         if found is None:
-            if not self.state.pairs and (self.was_renewed or not is_dense):
-                return False
-        else:
-            self.iterations += 1
-        gained = 0.0 if found is None else self.goal.norm(found.slopes)
-        if self.metric.is_rough or self.objective.is_sampled:  # L-BFGS learns what these don't tell
+            self.renew(norm)
+            return True
+        self.iterations += 1
+        self.late += norm <= self.goal.goal
+        self.moved = self.moved[1], self.goal.moved(found.theta, found.last)
+        gained = self.goal.norm(found.slopes)
+        if self.metric.is_rough or (
+            not self.is_newton and self.objective.is_sampled
+        ):  # L-BFGS learns what these don't tell
             steps, before = self.iterations - self.renewed[0], self.renewed[1]
-            is_slow = found is None or (steps >= _PATIENCE and gained > before * 2.0**-steps)
+            is_slow = steps >= _PATIENCE and gained > before * 2.0**-steps
         else:
-            is_slow = found is None or t < 1.0 or gained > 0.5 * norm
-        self.state = found or self.state
-        self.was_renewed = is_dense and (is_slow or is_newton) and gained > self.goal.goal
-        if self.was_renewed or found is None:
-            self.metric = Metric.of(self.objective.hessian(self.state.theta)) if is_dense else self.metric
-            self.state.pairs.clear()
-            self.was_renewed, self.renewed = True, (self.iterations, gained or norm)
+            is_slow = t < 1.0 or gained > 0.5 * norm
+        self.state, self.was_renewed = found, False
+        if is_slow and is_dense and not self.is_newton and gained > self.goal.goal:
+            self.renew(gained)
         return True
 
-    def polish(self) -> None:
-        """One step of Newton's more, which squares what is left of the error."""
-        metric = Metric.of(self.objective.hessian(self.state.theta))
-        found, _ = self.state.search(self.objective, metric.solve(self.state.slopes))
-        if found is not None and self.goal.norm(found.slopes) < self.goal.norm(self.state.slopes):
-            found.last = found.last + self.state.last
-            self.state = found
+    def renew(self, norm: float) -> None:
+        """Compute the Hessian where the run is, unless it has too many parameters, and forget what steps told."""
+        if self.objective.size <= _DENSE:
+            self.metric = Metric.of(self.objective.hessian(self.state.theta, self.is_newton))
+        self.state.pairs.clear()
+        self.was_renewed, self.renewed = True, (self.iterations, norm)
 
 
-def _told(objective: Any, state: _State, goal: _Goal, iterations: int, reason: str) -> tuple[Any, Any, Convergence]:
-    """The parameters, the last step and the report."""
-    norm = goal.norm(state.slopes)
-    counts = iterations, objective.passes, objective.hessians, objective.rows
-    report = Convergence(norm <= goal.goal, reason, norm, goal.goal, state.value, *counts)
-    return state.theta, state.last, report
-
-
-def _by_scipy(objective: Any, theta: Any, goal: _Goal, limits: _Limits) -> tuple[Any, Any, Convergence]:
-    """SciPy's L-BFGS-B in units of the square roots of the Hessian's diagonal."""
+def _by_scipy(objective: Any, theta: Any, goal: _Goal, limits: _Limits, is_newton: bool) -> _Run:
+    """Where SciPy's L-BFGS-B ends, in units of the square roots of the Hessian's diagonal."""
     state = seen = _started(objective, theta)
     iterations = 0
 
@@ -479,6 +515,8 @@ def _by_scipy(objective: Any, theta: Any, goal: _Goal, limits: _Limits) -> tuple
             scaled, theta * goal.scale, jac=True, method="L-BFGS-B", callback=callback, options=options
         )
     # Near the goal, where values are flat, its line search may give up where ours goes on by slopes.
-    metric = Metric.of(goal.scale**2)
-    run = _Run(objective, state, metric, goal, iterations, renewed=(iterations, goal.norm(state.slopes)))
-    return run.steps(limits, is_newton=False, checkpoint=None)
+    metric, renewed = Metric.of(goal.scale**2), (iterations, goal.norm(state.slopes))
+    run = _Run(objective, state, metric, goal, is_newton, iterations, renewed=renewed)
+    if is_newton:
+        run.renew(renewed[1])
+    return run

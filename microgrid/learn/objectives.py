@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -16,7 +16,19 @@ import numpy
 
 from microgrid.learn.losses import compiled_loss, link_of
 
-__all__ = ["Block", "InMemory", "Labels", "Linear", "Model", "Objective", "Source", "added"]
+__all__ = [
+    "Block",
+    "InMemory",
+    "Labels",
+    "Linear",
+    "Model",
+    "Objective",
+    "Partial",
+    "Source",
+    "added",
+    "carried",
+    "closed",
+]
 
 _COMPILED = 4_000_000  # products of numbers with weights from which machine code pays, though it takes 0.1 s to make
 _NARROW = 250  # columns up to which it reads rows that lie column by column faster than BLAS
@@ -132,8 +144,11 @@ class Source(Protocol):
     def digest(self) -> str:
         """Of what one look at the data tells."""
 
-    def total(self, task: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
-        """The sums of what a function gives for each block, added in a fixed order."""
+    def total(self, task: Callable[[Any], tuple[Any, ...]], size: int | None = None) -> tuple[Any, ...]:
+        """The sums of what a function gives for each block, added in a fixed order.
+
+        ``size`` is how many numbers it gives, if that is known: a cluster computes few of them for many blocks at once.
+        """
 
     def sample(self, fraction: float) -> Source | None:
         """A source with that part of the rows, evenly spread; None if there is none."""
@@ -146,6 +161,30 @@ def added(parts: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
     half = len(parts) // 2
     left, right = added(parts[:half]), added(parts[half:])
     return tuple([a + b for a, b in zip(left, right, strict=True)])
+
+
+Partial = dict[tuple[int, int], tuple[Any, ...]]
+
+
+def carried(partials: Iterable[Partial]) -> Partial:
+    """Partial sums joined, as a binary counter carries: in one order, however blocks are grouped.
+
+    A partial sum is of the 2**level blocks from number place · 2**level on, and its key is (level, place). Two halves
+    of the next level are added as soon as both are there, so that few are kept of blocks that lie side by side.
+    """
+    found: Partial = {}
+    for partial in partials:
+        for (level, place), sums in partial.items():
+            while (other := found.pop((level, place ^ 1), None)) is not None:
+                sums = added([other, sums] if place & 1 else [sums, other])
+                level, place = level + 1, place >> 1
+            found[level, place] = sums
+    return found
+
+
+def closed(partial: Partial) -> tuple[Any, ...]:
+    """The sum of all blocks, from what was carried of them."""
+    return added([partial[key] for key in sorted(partial, key=lambda key: key[1] << key[0])])
 
 
 @dataclass(frozen=True)
@@ -169,7 +208,11 @@ class InMemory:
         sums = numpy.asarray(self.block.X.sum(axis=0), dtype=float)
         return hashlib.sha256(repr(self.block.X.shape).encode() + sums.tobytes()).hexdigest()
 
-    def total(self, task: Callable[[Any], tuple[Any, ...]]) -> tuple[Any, ...]:
+    def total(
+        self,
+        task: Callable[[Any], tuple[Any, ...]],
+        size: int | None = None,  # noqa: ARG002  # for clusters
+    ) -> tuple[Any, ...]:
         """What the function gives for the block."""
         return task(self.block)
 
@@ -253,8 +296,9 @@ class Linear:
         return losses, slopes
 
     def _probabilities(self, theta: Any, block: Block) -> Any:
-        """Of each logit's class; what the loss's slope and the label add up to."""
-        return self.slopes(theta, block)[1] + block.y
+        """Of each logit's class: what the loss's slope and the label add up to. Of one logit, of the other class."""
+        slopes = self.slopes(theta, block)[1]
+        return numpy.abs(slopes) if self.logits == 1 else slopes + block.y
 
     def extended(self, X: Any) -> Any:
         """Dense rows in double precision, with a column of ones for the intercept."""
@@ -343,7 +387,6 @@ class Objective:
     names: Sequence[str] = ()
     share: float = 1.0
     is_newton: ClassVar[bool] = True  # whether the Hessian is that of the objective
-    is_exact: bool = field(default=False, init=False)  # whether Hessians are of all rows
     passes: float = field(default=0.0, init=False)
     hessians: float = field(default=0.0, init=False)
 
@@ -355,19 +398,19 @@ class Objective:
     def value_and_grad(self, theta: Any) -> tuple[float, Any]:
         """The mean with its penalty, and the gradient."""
         self.passes += self.share
-        value, slopes = self.source.total(functools.partial(self.model.value_and_grad, theta))
+        value, slopes = self.source.total(functools.partial(self.model.value_and_grad, theta), self.size)
         return (
             float(value) / self.weight + 0.5 * float(self.penalty @ (theta * theta)),
             slopes / self.weight + self.penalty * theta,
         )
 
-    def hessian(self, theta: Any) -> Any:
+    def hessian(self, theta: Any, is_exact: bool = False) -> Any:
         """The second derivatives, made regular in directions that change nothing; of many parameters, of some rows.
 
         It is what steps are measured by, and not what estimates' errors are computed from. Where some rows don't know
-        of every class or column, it is the diagonal of all.
+        of every class or column, it is the diagonal of all. If it has to be exact, it is of all rows.
         """
-        few = self._few
+        few = self if is_exact else self._few
         if few is None:
             return self.diagonal(theta)
         self.hessians += few.share
@@ -377,14 +420,14 @@ class Objective:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether the Hessian is that of some rows."""
+        """Whether the Hessian is that of some rows unless it has to be exact."""
         return self._few is not self
 
     @functools.cached_property
     def _few(self) -> Objective | None:
         """As many rows as second derivatives of so many parameters are worth, if they are telling."""
         enough = _ROWS_OF_HESSIAN * self.size
-        if self.is_exact or self.size <= _ALL_ROWS or self.rows <= 1.5 * enough:
+        if self.size <= _ALL_ROWS or self.rows <= 1.5 * enough:
             return self
         part = self.sample(enough / self.rows)
         return part if part and part.rows > enough // 2 and part.source.total(_richness)[0] else None
@@ -400,7 +443,7 @@ class Objective:
     def diagonal(self, theta: Any) -> Any:
         """The diagonal of the Hessian."""
         self.hessians += self.share / self.size
-        return self.source.total(_Task(self.model.diagonal, theta))[0] / self.weight + self.penalty
+        return self.source.total(_Task(self.model.diagonal, theta), self.size)[0] / self.weight + self.penalty
 
     def sample(self, fraction: float) -> Objective | None:
         """The same of a part of the rows."""

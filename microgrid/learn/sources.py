@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from microgrid._public import public
 from microgrid.errors import DataError, MissingPackageError
-from microgrid.learn.objectives import Block, InMemory, Labels, added
+from microgrid.learn.objectives import Block, InMemory, Labels, Partial, carried, closed
 
 __all__ = ["ParquetBlocks", "Stream", "Survey", "arrays_of", "encoded", "is_blocks", "read"]
 
@@ -81,8 +81,10 @@ class Survey:
             self.columns, self.dtype = X.shape[1], X.dtype
         if X.shape[1] != self.columns:
             raise DataError(f"block {number} has {X.shape[1]} columns, and the first has {self.columns}")
-        sums = numpy.asarray(X.sum(axis=0), dtype=float).ravel()
-        if not numpy.isfinite(sums).all() and not numpy.isfinite(X.data if hasattr(X, "tocsr") else X).all():
+        is_sparse = hasattr(X, "tocsr")
+        # Of narrow rows, einsum's sum takes a third of the time.
+        sums = numpy.asarray(X.sum(axis=0) if is_sparse else numpy.einsum("ij->j", X), dtype=float).ravel()
+        if not numpy.isfinite(sums).all() and not numpy.isfinite(X.data if is_sparse else X).all():
             raise DataError(f"block {number} contains NaN or infinity")
         if y.dtype.kind == "f" and not numpy.isfinite(y).all():
             raise DataError(f"the labels of block {number} contain NaN or infinity")
@@ -210,20 +212,21 @@ class Stream:
         """Of what the first pass found."""
         return self.survey.digest()
 
-    def total(self, task: Callable[[Block], tuple[Any, ...]]) -> tuple[Any, ...]:
-        """The sums, added in pairs as a binary counter carries, so that few of them are kept at a time."""
-        sums: list[tuple[int, tuple[Any, ...]]] = []
+    def total(
+        self,
+        task: Callable[[Block], tuple[Any, ...]],
+        size: int | None = None,  # noqa: ARG002  # for clusters
+    ) -> tuple[Any, ...]:
+        """The sums, of which few are kept at a time."""
+        sums: Partial = {}
         rows = 0
         assert self.labels is not None  # likewise
-        for one in read(self.blocks):
+        for number, one in enumerate(read(self.blocks)):
             rows += one[0].shape[0]
-            part, level = task(self.labels.block(*one)), 0
-            while sums and sums[-1][0] == level:
-                part, level = added([sums.pop()[1], part]), level + 1
-            sums.append((level, part))
+            sums = carried([sums, {(0, number): task(self.labels.block(*one))}])
         if rows != self.rows:
             raise DataError(f"this pass over the blocks has {rows} rows, and the first had {self.rows}")
-        return added([part for _, part in sums])
+        return closed(sums)
 
     @functools.cached_property
     def _kept(self) -> Block:
