@@ -13,7 +13,8 @@ help: ## Say what can be made
 demo: $(VENV)/demo.installed ## Differentiate, compare, draw and fit logistic regression on real data
 	$(BIN)/microgrid demo --out $(OUT)
 
-test: lint types unit ## Everything that has to pass: lint, types, tests, examples, notebooks
+test: lint ## Everything that has to pass: lint, types, tests, examples, notebooks
+	@$(MAKE) --no-print-directory --jobs=2 types unit
 
 lint: $(VENV)/dev.installed ## Lint and format check
 	$(BIN)/ruff check .
@@ -26,7 +27,9 @@ stubs: $(VENV)/dev.installed ## Write the type stubs and the help texts anew, af
 	$(BIN)/python -m microgrid.core.stubs
 
 # pytest imports the package's own plugin before any other plugin could start to measure: coverage starts pytest, and
-# the workers as they start. The tests marked any_engine run on one engine: see tests/conftest.py.
+# the workers as they start. The tests marked any_engine run on one engine: see tests/conftest.py. Modules stay compiled
+# between the hundreds of processes that the tests start.
+unit: export PYTHONDONTWRITEBYTECODE =
 unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks; coverage of both engines together
 	rm -f .coverage .coverage.*
 	MICROGRID_ENGINE=python $(BIN)/python -m coverage run --source microgrid/core -m $(PYTEST) -m "not trials and not any_engine"

@@ -6,10 +6,12 @@ import gc
 import os
 import sys
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import COMPILED, REPORTS
+from hypothesis import HealthCheck, settings
 
 ANY_ENGINE = {
     "test_accuracy.py",
@@ -59,6 +61,10 @@ That both engines record the same bits, raise the same errors and make the same 
 so ``make test`` runs these on the native engine alone, and ``make trials`` on the other.
 """
 
+# However slow the machine is, also in the examples of the documentation.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
 # Importing it enters wrong and dying peers into the registries: only the tests of the harness do, and take them out.
 collect_ignore = ["benchmark_peers.py"]
 
@@ -76,6 +82,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A module whose tests would all be left out is not imported either: many of them import large packages."""
+    left_out = "not any_engine" in config.option.markexpr and collection_path.name in ANY_ENGINE
+    return True if left_out else None  # None leaves the decision to pytest
 
 
 @pytest.hookimpl(tryfirst=True)

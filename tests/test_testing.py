@@ -455,7 +455,7 @@ def test_an_operation_added_to_the_table_is_drawn(tmp_path: Path) -> None:
         )
     script = (
         "import random; from hypothesis import find, settings; from microgrid.testing import expressions; "
-        "options = settings(max_examples=4000, database=None, derandomize=False); "
+        "options = settings(max_examples=4000, database=None, deadline=None, derandomize=False); "
         "found = find(expressions(), lambda e: 'hump' in e.operations, settings=options, random=random.Random(1)); "
         "print(repr(found))"
     )
