@@ -131,8 +131,7 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     except BudgetSpentError:
         raise DataError(
             f"SymPy takes too long to build this formula of {written_size(value, stops):,} symbols and operations, "
-            "can't nest as deeply, or would write a number of too many digits: name interior nodes to stop at "
-            "(stop=[...])"
+            "writes a number of too many digits, or can't nest as deeply: name interior nodes to stop at (stop=[...])"
         ) from None
 
 
