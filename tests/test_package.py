@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
+import importlib.metadata
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import versions
 
 import microgrid
 from microgrid.core.functions import FUNCTIONS
@@ -117,3 +122,51 @@ def test_errors_are_of_the_package_and_of_a_builtin_kind() -> None:
     for kind in kinds:
         assert issubclass(kind, microgrid.MicrogridError)
         assert kind is microgrid.MicrogridError or len(kind.__mro__) > len(microgrid.MicrogridError.__mro__) + 1
+
+
+# ---- what is tested on other Pythons --------------------------------------------------------------------------
+
+TESTS = Path(__file__).parent
+IMPORT = re.compile(r"^\s*(?:import ([\w., ]+)|from (\w+)[\w.]* import )", re.MULTILINE)  # also in scripts within texts
+
+
+def _imported(files: set[str]) -> set[str]:
+    """The packages that test files name in imports, and the files of tests that those lead to."""
+    found: set[str] = set()
+    waiting, seen = [*files, "conftest.py"], set()
+    while waiting:
+        seen.add(name := waiting.pop())
+        for several, one in IMPORT.findall((TESTS / name).read_text(encoding="utf-8")):
+            found |= {each.split(".")[0].split()[0] for each in several.split(",")} if several else {one}
+        local = {f"{each}.py" for each in found if (TESTS / f"{each}.py").exists()}
+        waiting += local - seen - set(waiting)
+    return {one for one in found if not (TESTS / f"{one}.py").exists() and not one.startswith("_")}
+
+
+def _installed(requirements: list[str]) -> set[str]:
+    """The distributions that these requirements bring, with what each needs in turn."""
+    extras = tomllib.loads((TESTS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found: set[str] = set()
+    waiting = list(requirements)
+    while waiting:
+        name, options = re.findall(r"^([\w.-]+)(?:\[([\w,]+)\])?", waiting.pop())[0]
+        if name == "microgrid-autodiff":
+            waiting += [each for option in options.split(",") for each in extras["optional-dependencies"][option]]
+        elif (key := name.lower().replace("_", "-")) not in found:
+            found.add(key)
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # needed on other systems alone
+                waiting += [each for each in importlib.metadata.requires(name) or [] if "extra ==" not in each]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("files", "packages"),
+    [({*versions.CORE, *versions.MORE}, [f"microgrid-autodiff{versions.PACKAGES}"]), ({*versions.BARE}, [])],
+)
+def test_other_pythons_get_every_package_that_their_tests_import(files: set[str], packages: list[str]) -> None:
+    installed = _installed([*packages, *versions.TOOLS])
+    named = importlib.metadata.packages_distributions()
+    needed = _imported(files) - {*sys.stdlib_module_names, "microgrid"}
+    assert "pytest" in needed
+    missing = {one for one in needed if not installed & {each.lower().replace("_", "-") for each in named[one]}}
+    assert missing == set()

@@ -269,6 +269,26 @@ def test_what_sympy_can_not_simplify_is_undecided(monkeypatch: pytest.MonkeyPatc
     assert "SymPy did not simplify the difference to 0; but both sides agree at 12 random points" in proof.reason
 
 
+@pytest.mark.parametrize(("calls", "doing"), [(60_000, "simplified the difference"), (500, "wrote the formula")])
+def test_sympy_is_stopped_where_it_takes_too_long(calls: int, doing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("microgrid.derivations.vanishing._MOST_CALLS", calls)
+    x = Value(0.5, "x")
+    y = microgrid.tanh(x + microgrid.tanh(x + microgrid.tanh(x)))  # minutes, without a budget
+    proof = prove(y, y * (microgrid.cosh(x) ** 2 - microgrid.sinh(x) ** 2))
+    assert proof.verdict == "undecided"
+    assert f"SymPy was stopped while it {doing}" in proof.reason
+    assert "both sides agree at 12 random points" in proof.reason
+
+
+def test_large_powers_are_not_multiplied_out() -> None:
+    xs = [Value(0.1 * place, f"x{place}") for place in range(6)]
+    total = microgrid.sum(xs)
+    proof = prove((total * total + 2.0 * total + 1.0) ** 50.0, (total + 1.0) ** 100.0)
+    assert proof.verdict == "undecided"
+    assert "would multiply out large powers" in proof.reason
+    assert prove((total**2.0 + 1.0) ** 9.0 * xs[0] ** 1e9, (1.0 + total * total) ** 9.0 * xs[0] ** 1e9)
+
+
 def test_a_difference_that_is_too_large_is_undecided_at_once() -> None:
     x = Value(0.5, "x")
     ladder = x * 0.01

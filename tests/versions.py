@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = "[compile,draw,symbolic,testing]"
-TOOLS = ("pytest-xdist>=3.6", "joblib>=1.4")  # what the tests below need besides
+TOOLS = ("pytest-xdist>=3.6", "joblib>=1.4", "mpmath>=1.3")  # what the tests below need besides, also the bare ones
 CORE = ("test_graph.py", "test_value.py", "test_engines.py")
 MORE = ("test_compiling.py", "test_formula.py", "test_pickles.py", "test_program.py", "test_robustness.py")
 BARE = ("test_graph.py", "test_scale.py")  # what needs no package but pytest

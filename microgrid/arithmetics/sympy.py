@@ -15,6 +15,7 @@ from typing import Any
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.ieee import ELEMENTARY
 from microgrid.errors import MissingPackageError
+from microgrid.util.budget import BudgetSpentError
 
 try:
     import sympy
@@ -22,6 +23,8 @@ except ModuleNotFoundError as error:
     raise MissingPackageError("formulas need the package sympy: pip install 'microgrid-autodiff[symbolic]'") from error
 
 __all__ = ["SYMPY", "Formula", "decided", "exact", "sympy"]
+
+_MOST_BITS = 100_000  # of a number that SymPy writes out
 
 
 def exact(number: Any) -> Any:
@@ -111,16 +114,36 @@ def _nearest(x: Any) -> Any:
     return x - rest + sympy.Piecewise((0, rest <= half), (1, rest < 1 + half), (2, True))
 
 
+def _power(x: Any, y: Any) -> Any:
+    """A power, unless SymPy would write out a number of too many digits: a loop in C, which nothing ends."""
+    base = x.as_coeff_Mul()[0]
+    grows = y.is_Rational and base.is_Rational and base not in (0, 1, -1)
+    if grows and abs(y) * max(base.p.bit_length(), base.q.bit_length()) > _MOST_BITS:
+        raise BudgetSpentError
+    return sympy.Pow(x, y)
+
+
+def _evaluated(function: Callable[..., Any], most: int) -> Callable[..., Any]:
+    """A function that SymPy evaluates at whole numbers, in as many steps as they say."""
+
+    def evaluated(*operands: Any) -> Any:
+        if any([x.is_Rational and abs(x) > most for x in operands]):
+            raise BudgetSpentError
+        return function(*operands)
+
+    return evaluated
+
+
 # Functions that have another name in SymPy, or none.
 _OTHERS: dict[str, Callable[..., Any]] = {
     "abs": sympy.Abs,
-    "pow": sympy.Pow,
+    "pow": _power,
     "expm1": lambda x: sympy.exp(x) - 1,
     "log1p": lambda x: sympy.log(1 + x),
     "hypot": lambda x, y: sympy.sqrt(x**2 + y**2),
     "log2": lambda x: sympy.log(x, 2),
     "log10": lambda x: sympy.log(x, 10),
-    "exp2": lambda x: sympy.Pow(2, x),
+    "exp2": lambda x: _power(sympy.Integer(2), x),
     "cbrt": lambda x: sympy.sign(x) * sympy.Abs(x) ** sympy.Rational(1, 3),
     "ceil": sympy.ceiling,
     "trunc": lambda x: sympy.Piecewise((sympy.ceiling(x), x < 0), (sympy.floor(x), True)),
@@ -130,10 +153,11 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "fma": lambda x, y, z: x * y + z,
 }
 _OTHERS |= {
-    "lgamma": sympy.loggamma,
-    "digamma": lambda x: sympy.polygamma(0, x),
-    "trigamma": lambda x: sympy.polygamma(1, x),
-    "polygamma": lambda n, x: sympy.polygamma(_nearest(n), x),
+    "gamma": _evaluated(sympy.gamma, 20_000),
+    "lgamma": _evaluated(sympy.loggamma, 20_000),
+    "digamma": _evaluated(lambda x: sympy.polygamma(0, x), 2_000),
+    "trigamma": _evaluated(lambda x: sympy.polygamma(1, x), 1_000),
+    "polygamma": _evaluated(lambda n, x: sympy.polygamma(_nearest(n), x), 100),
 }
 _GAMMAS = ("gamma", "lgamma", "digamma", "trigamma", "polygamma")
 _CLOSED = ("abs", "sign", "ceil", "trunc", "rint", "erfinv", *_GAMMAS)  # which float systems make of others

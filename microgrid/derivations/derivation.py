@@ -187,10 +187,11 @@ class _Explainer:
         self.small = len(self.active) <= _MOST_NODES and self._sizes_are_small() and self._write_formulas(extra)
 
     def _write_formulas(self, extra: Sequence[Value]) -> bool:
-        """Whether the nodes' formulas could be written within a third of the budget."""
+        """Whether the nodes' formulas and definitions could each be written within a third of the budget."""
         self.symbols = sympy_symbols(self.names)
         try:
             self.formulas = self.budget.run(self._formulas, [self.output, *extra], most=_MOST_CALLS // 3)
+            self.budget.run(list, self._definitions(), most=_MOST_CALLS // 3)
         except BudgetSpentError:
             return False
         return True

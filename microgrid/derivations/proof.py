@@ -20,7 +20,7 @@ from microgrid.derivations.agreement import DIGITS, Difference, at_random_points
 from microgrid.derivations.claim import Claim
 from microgrid.derivations.claim_in_balls import ClaimInBalls, region_of
 from microgrid.derivations.enclosures import ball_module, outward
-from microgrid.derivations.vanishing import obstacle, told_borders, vanishes, vanishing_pieces
+from microgrid.derivations.vanishing import Effort, obstacle, told_borders, vanishes, vanishing_pieces
 from microgrid.errors import InvalidValueError
 from microgrid.formulas.parse import recorded_on
 from microgrid.formulas.sympy import sympy_package
@@ -106,7 +106,8 @@ def prove(
         The verdict, with a point if it was refuted: that the two sides differ there is proven in ball arithmetic, if
         python-flint is installed, and otherwise told by two precisions of mpmath. The reason says where a proof doesn't
         hold, such as at a kink that the closed form has no value for, and which constants were read as what they are
-        probably rounded from: 0.3333333333333333 as 1/3.
+        probably rounded from: 0.3333333333333333 as 1/3. SymPy is stopped after 5 million
+        calls of functions, some 8 s, and the reason says where.
 
     Raises
     ------
@@ -186,12 +187,13 @@ def _judged_by_formulas(claim: Claim, balls: ClaimInBalls | None, region: Mappin
         return Proof("undecided", reason, assumptions, 0)
     digits = "30 proven digits" if balls is not None else f"{DIGITS[0]} and in {DIGITS[1]} digits"
     where = f"{agreed} random point{'s' * (agreed > 1)} in {digits}"
-    if vanishes(claim):
+    effort = Effort()
+    if vanishes(claim, effort):
         reason = f"the difference simplifies to 0 ({assumptions}); both sides agree at {where}"
         return Proof("proved", reason, assumptions, agreed)
-    pieces = vanishing_pieces(claim)
+    pieces = vanishing_pieces(claim, effort)
     if pieces is None:
-        reason = obstacle(claim) or "SymPy did not simplify the difference to 0"
+        reason = effort.stopped or obstacle(claim) or "SymPy did not simplify the difference to 0"
         return Proof("undecided", f"{reason}; but both sides agree at {where}", assumptions, agreed)
     unseen, difference = on_borders(claim, balls, pieces.symbols, pieces.borders)
     simplified = f"the difference simplifies to 0 {pieces.told()} ({assumptions})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from microgrid.formulas.sympy import sympy_package
+from microgrid.formulas.sympy import expands_far, parts_first, sympy_package
 from microgrid.util.budget import BudgetSpentError, CallBudget
 
 __all__ = ["closed_form", "is_readable"]
@@ -24,17 +24,9 @@ def is_readable(formula: Any, most: int = 400) -> bool:
     Shared parts, which cost SymPy no memory, count each time. SymPy's printers call themselves at each level.
     """
     extents: dict[Any, tuple[int, int]] = {}
-    stack = [formula]
-    while stack:
-        one = stack[-1]
-        waiting = [part for part in one.args if part not in extents]
-        stack += waiting
-        if not waiting:
-            parts = [extents[part] for part in one.args]
-            extents[stack.pop()] = (
-                1 + sum([size for size, _ in parts]),
-                1 + max([depth for _, depth in parts], default=0),
-            )
+    for one in parts_first(formula):
+        parts = [extents[part] for part in one.args]
+        extents[one] = 1 + sum([size for size, _ in parts]), 1 + max([depth for _, depth in parts], default=0)
     size, depth = extents[formula]
     return size <= most and depth <= _DEEPEST
 
@@ -47,6 +39,8 @@ def closed_form(formula: Any, definitions: Definitions, budget: CallBudget) -> t
     """
     if formula.has(sympy_package().Piecewise):  # SymPy would go through its conditions, which helps nobody
         return formula, True
+    if expands_far(formula):
+        return formula, False
     best, finished = _simplest(formula, budget)
     improved = True
     while improved and best.free_symbols:
@@ -70,7 +64,7 @@ def _rewritten(formula: Any, definitions: Definitions) -> Iterable[Any]:
     """The formula with a function in it expressed by a named node whose own formula has that function."""
     sympy = sympy_package()
     for symbol, definition in definitions() if formula.atoms(sympy.Function) else ():
-        for rewritten, defined in _in_exponentials(formula, definition):
+        for rewritten, defined in () if expands_far(definition) else _in_exponentials(formula, definition):
             for function in sorted(defined.atoms(sympy.Function), key=sympy.default_sort_key):
                 mark = sympy.Dummy("t", positive=True)
                 marked = _marked(rewritten, function, mark)

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
 from microgrid.derivations.claim import Claim
 from microgrid.formulas.names import symbol_names, written_size
-from microgrid.formulas.sympy import sympy_formulas, sympy_package, sympy_symbols
+from microgrid.formulas.sympy import expands_far, sympy_formulas, sympy_package, sympy_symbols
+from microgrid.util.budget import BudgetSpentError, CallBudget
 
-__all__ = ["VanishingPieces", "obstacle", "told_borders", "vanishes", "vanishing_pieces"]
+__all__ = ["Effort", "VanishingPieces", "obstacle", "told_borders", "vanishes", "vanishing_pieces"]
 
 _LARGEST = 3_000  # most operations in a difference that SymPy is to simplify
+_MOST_CALLS = 5_000_000  # of Python functions in SymPy, for a whole proof: some 8 s
+_MOST_OF_ONE = 2_000_000  # for one way to simplify one expression
+
+_WRITING, _SIMPLIFYING = "wrote the formula of the difference", "simplified the difference"
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(slots=True)
+class Effort:
+    """What SymPy may spend on one proof, and where it was stopped, if it was."""
+
+    budget: CallBudget = field(default_factory=lambda: CallBudget(_MOST_CALLS))
+    stopped: str = ""
+
+    def run(self, doing: str, function: Callable[..., _Result], *operands: Any) -> _Result | None:
+        """A function's result; None if it takes too long, of which ``stopped`` then tells."""
+        try:
+            return self.budget.run(function, *operands, most=_MOST_OF_ONE)
+        except BudgetSpentError:
+            self.stopped = self.stopped or f"SymPy was stopped while it {doing}, since that takes too long"
+            return None
 
 
 def obstacle(claim: Claim) -> str | None:
@@ -25,7 +48,7 @@ def obstacle(claim: Claim) -> str | None:
     return None
 
 
-def vanishes(claim: Claim) -> bool:
+def vanishes(claim: Claim, effort: Effort) -> bool:
     """Whether the difference of the formulas simplifies to exactly 0.
 
     First with symbols in place of the arguments of functions that are not rational, and of nodes that are not analytic.
@@ -33,14 +56,22 @@ def vanishes(claim: Claim) -> bool:
     """
     difference = claim.left - claim.right
     order = topological_order(difference)
-    opaque, arguments = _replaced_by_symbols(order)
+    opaque, arguments = effort.run(_WRITING, _replaced_by_symbols, order) or ([], [])
     for stop in ([*opaque, *arguments], opaque) if arguments else (opaque,):
         if written_size(difference, set(stop)) <= _LARGEST:
             names = _one_name_for_equals(order, symbol_names(order, stop), stop)
-            formulas = sympy_formulas([difference], names, claim.positive, constants=claim.readings)
-            if _simplifies_to_zero(formulas[difference], {formulas[node] for node in stop if node in formulas}):
+            formulas = effort.run(_WRITING, _formulas_of, difference, names, claim.positive, claim.readings)
+            if formulas is not None and _simplifies_to_zero(
+                formulas[difference], {formulas[node] for node in stop if node in formulas}, effort
+            ):
                 return True
     return False
+
+
+def _formulas_of(
+    root: Value, names: Mapping[Value, str], positive: Iterable[Value], readings: Mapping[Value, Any]
+) -> dict[Value, Any]:
+    return sympy_formulas([root], names, positive, constants=readings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +87,7 @@ class VanishingPieces:
         return f"on each of {self.count} pieces" if self.count > 1 else "away from kinks"
 
 
-def vanishing_pieces(claim: Claim) -> VanishingPieces | None:
+def vanishing_pieces(claim: Claim, effort: Effort) -> VanishingPieces | None:
     """The pieces of the difference; None if it does not simplify to 0 on one of them, or they are too many."""
     from microgrid.derivations.pieces import pieces
 
@@ -64,8 +95,9 @@ def vanishing_pieces(claim: Claim) -> VanishingPieces | None:
     if written_size(difference) > _LARGEST:
         return None
     symbols = sympy_symbols(claim.names, claim.positive)
-    found = pieces(difference, topological_order(difference), {**symbols, **claim.readings})
-    if found is None or not all([_simplifies_to_zero(piece.formula, set(symbols.values())) for piece in found]):
+    order, given = topological_order(difference), {**symbols, **claim.readings}
+    found = effort.run("looked for the pieces between the kinks", pieces, difference, order, given)
+    if found is None or not all([_simplifies_to_zero(one.formula, set(symbols.values()), effort) for one in found]):
         return None
     borders = tuple(dict.fromkeys([border for piece in found for border in piece.borders]))
     return VanishingPieces(len(found), borders, symbols)
@@ -122,22 +154,33 @@ def _one_name_for_equals(order: Sequence[Value], names: Mapping[Value, str], sto
     return {node: names[same[node]] if node in stops and same[node] in names else name for node, name in names.items()}
 
 
-def _simplifies_to_zero(difference: Any, symbols: set[Any]) -> bool:
+def _simplifies_to_zero(difference: Any, symbols: set[Any], effort: Effort) -> bool:
     """Whether each group of terms that share symbols, such as those of one sample, vanishes, or else their sum.
 
     A common denominator of all terms would grow with their number.
     """
-    sympy = sympy_package()
     if difference == 0:
         return True
+    if expands_far(difference):
+        effort.stopped = effort.stopped or "SymPy was not tried, since it would multiply out large powers"
+        return False
+    groups = effort.run(_SIMPLIFYING, _grouped, difference, symbols) or [difference]
+    if all([_vanishes(part, effort) for part in groups]):
+        return True
+    return len(groups) > 1 and _vanishes(difference, effort)
+
+
+def _grouped(difference: Any, symbols: set[Any]) -> list[Any]:
+    """The terms of a sum, those that share symbols added."""
+    sympy = sympy_package()
     groups: dict[frozenset[Any], Any] = {}
     for term in sympy.Add.make_args(sympy.expand_mul(difference, deep=False)):
         group = frozenset(term.free_symbols & symbols)
         groups[group] = groups.get(group, 0) + term
-    return all([_vanishes(part) for part in groups.values()]) or (len(groups) > 1 and _vanishes(difference))
+    return list(groups.values())
 
 
-def _vanishes(expression: Any) -> bool:
+def _vanishes(expression: Any, effort: Effort) -> bool:
     sympy = sympy_package()
     ways = (
         lambda e: sympy.cancel(sympy.together(e)),
@@ -149,7 +192,7 @@ def _vanishes(expression: Any) -> bool:
     )
     for way in ways:
         try:
-            if way(expression) == 0:
+            if effort.run(_SIMPLIFYING, way, expression) == 0:
                 return True
         except (NotImplementedError, TypeError, ValueError, AttributeError, sympy.PolynomialError):
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from microgrid._public import public
@@ -17,7 +17,16 @@ from microgrid.errors import DataError
 from microgrid.formulas.names import check_is_value, check_size, shown, symbol_names, written_size
 from microgrid.util.budget import BudgetSpentError, CallBudget
 
-__all__ = ["from_sympy", "latex", "sympy_formulas", "sympy_package", "sympy_symbols", "to_sympy"]
+__all__ = [
+    "expands_far",
+    "from_sympy",
+    "latex",
+    "parts_first",
+    "sympy_formulas",
+    "sympy_package",
+    "sympy_symbols",
+    "to_sympy",
+]
 
 _MOST_CALLS = 3_000_000  # of Python functions in SymPy, to build one expression: some 5 s
 
@@ -100,7 +109,8 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
     InvalidValueError
         If ``value`` is not a Value.
     DataError
-        If the expression would be too long, or SymPy needs too many calls to build it, or too deeply nested ones.
+        If the expression would be too long, or SymPy needs too many calls to build it, too deeply nested ones, or too
+        many digits.
     MissingPackageError
         If SymPy is not installed.
 
@@ -120,8 +130,8 @@ def to_sympy(value: Value, *, stop: Iterable[Value] = (), positive: Iterable[Val
         return CallBudget(_MOST_CALLS).run(sympy_formulas, [value], names, positive)[value]
     except BudgetSpentError:
         raise DataError(
-            f"SymPy takes too long to build this formula of {written_size(value, stops):,} symbols and operations, or "
-            "can't nest as deeply: name interior nodes to stop at (stop=[...])"
+            f"SymPy takes too long to build this formula of {written_size(value, stops):,} symbols and operations, "
+            "writes a number of too many digits, or can't nest as deeply: name interior nodes to stop at (stop=[...])"
         ) from None
 
 
@@ -166,6 +176,43 @@ def sympy_symbols(names: Mapping[Value, str], positive: Iterable[Value] = ()) ->
         node: sympy.Symbol(name, positive=True) if node in signs else sympy.Symbol(name, real=True)
         for node, name in names.items()
     }
+
+
+def parts_first(formula: Any) -> Iterator[Any]:
+    """Each subexpression of an expression once, after its arguments; without recursion."""
+    done = set()
+    stack = [formula]
+    while stack:
+        one = stack[-1]
+        waiting = [part for part in one.args if part not in done]
+        stack += waiting
+        if not waiting:
+            stack.pop()
+            if one not in done:
+                done.add(one)
+                yield one
+
+
+def expands_far(formula: Any, most: int = 1_000) -> bool:
+    """Whether a power or a sum in a formula has more than so many terms, or as large a degree, when multiplied out.
+
+    SymPy's expansions of powers are loops that no count of calls ends, and lists that may take all memory.
+    """
+    extents: dict[Any, tuple[int, int]] = {}  # of each part, its terms and its degree
+    for one in parts_first(formula):
+        parts = [extents[part] for part in one.args]
+        terms, degree = 1, int(not one.is_number)
+        if one.is_Pow and one.exp.is_Rational:
+            among, times = parts[0][0] - 1, abs(one.exp.p)
+            terms, degree = math.comb(min(times, most) + among, among), parts[0][1] * times
+        elif one.is_Add:
+            terms, degree = sum([terms for terms, _ in parts]), max([degree for _, degree in parts])
+        elif one.is_Mul:  # which takes calls to be multiplied out
+            terms, degree = max([terms for terms, _ in parts]), sum([degree for _, degree in parts])
+        if terms > 1 and max(terms, degree) > most:
+            return True
+        extents[one] = terms, degree
+    return False
 
 
 @public()
