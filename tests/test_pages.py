@@ -397,6 +397,25 @@ def test_the_check_button_agrees_and_a_slider_moves_the_plot(browser: Any, tmp_p
 
 
 @needs_chromium
+def test_the_check_says_right_and_wrong_where_differences_can_tell(browser: Any, tmp_path: Path) -> None:
+    steep, flat, far = Value(1e-9, "steep"), Value(2.0, "flat"), Value(1.7e308, "far")
+    graph = microgrid.sin(steep * 1e9) + microgrid.tanh(flat * 1e-13) + microgrid.tanh(far)
+    tab = opened(browser, step_through(graph + microgrid.relu(Value(0.0, "kink"))), tmp_path)
+    tab.click("[data-mode=move]")
+    tab.click("#check")
+    told = tab.inner_text("#checked")
+    assert told.startswith("✗ kink: 0.5 by differences, 0 by backpropagation")
+    assert not {"steep", "flat", "far"} & {*re.findall(r"\w+", told)}
+    tab.evaluate("document.querySelectorAll('[data-leaf] input[type=range]').forEach((one) => one.focus())")
+    assert tab.faults == []
+    tab = opened(browser, step_through(microgrid.log(Value(math.inf, "x")) + steep), tmp_path)
+    tab.click("[data-mode=move]")
+    tab.click("#check")
+    assert tab.inner_text("#checked") == "differences tell nothing of x, steep: a number is not finite"
+    assert tab.faults == []
+
+
+@needs_chromium
 def test_the_page_fits_every_width(browser: Any, tmp_path: Path) -> None:
     tab = opened(browser, page_of_the_loss(), tmp_path)
     shown = "[...document.querySelectorAll('svg.g')].filter(e => e.getClientRects().length)"
