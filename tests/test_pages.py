@@ -160,6 +160,15 @@ def test_embedded_json_ends_no_script_and_begins_no_tag() -> None:
     assert json.loads(text)[:-2] == HOSTILE
 
 
+def test_a_constant_is_its_number_and_what_has_no_name_its_formula_or_a_name_of_its_own() -> None:
+    w, v1 = Value(0.5, "w"), Value(2.0, "v1")
+    graph = microgrid.exercise(microgrid.sum([w * v1, 0.25, Value(3.0), microgrid.maximum(w, 1.5)])).graph
+    assert graph.names == ["w", "v1", "w × v1", "0.25", "v2", "1.5", "max(w, 1.5)", "out"]
+    losses = microgrid.mean([(w * (0.3 * k) - 0.4 * k) ** 2 for k in range(9)])
+    page = json.loads(re.search(r'id="data">(.*?)</script>', step_through(losses).html)[1])  # type: ignore[index]
+    assert [node["n"] for node in page["nodes"]] == ["w", "d1", "w × d1", "d2", "… − d2", "2", "out"]
+
+
 def test_what_is_wrong_is_refused_with_its_reason(tmp_path: Path) -> None:
     x = Value(1.0, name="x")
     y = x * 2.0
@@ -394,6 +403,25 @@ def test_the_check_button_agrees_and_a_slider_moves_the_plot(browser: Any, tmp_p
 
 
 # ---- whoever looks at it --------------------------------------------------------------------------------------
+
+
+@needs_chromium
+def test_the_check_says_right_and_wrong_where_differences_can_tell(browser: Any, tmp_path: Path) -> None:
+    steep, flat, far = Value(1e-9, "steep"), Value(2.0, "flat"), Value(1.7e308, "far")
+    graph = microgrid.sin(steep * 1e9) + microgrid.tanh(flat * 1e-13) + microgrid.tanh(far)
+    tab = opened(browser, step_through(graph + microgrid.relu(Value(0.0, "kink"))), tmp_path)
+    tab.click("[data-mode=move]")
+    tab.click("#check")
+    told = tab.inner_text("#checked")
+    assert told.startswith("✗ kink: 0.5 by differences, 0 by backpropagation")
+    assert not {"steep", "flat", "far"} & {*re.findall(r"\w+", told)}
+    tab.evaluate("document.querySelectorAll('[data-leaf] input[type=range]').forEach((one) => one.focus())")
+    assert tab.faults == []
+    tab = opened(browser, step_through(microgrid.log(Value(math.inf, "x")) + steep), tmp_path)
+    tab.click("[data-mode=move]")
+    tab.click("#check")
+    assert tab.inner_text("#checked") == "differences tell nothing of x, steep: a number is not finite"
+    assert tab.faults == []
 
 
 @needs_chromium
@@ -803,7 +831,7 @@ def test_tiny_infinite_saturated_and_cancelling_numbers_are_judged_by_their_own_
     assert tiny.judge("w", "1.08e-34")
     assert not tiny.judge("w", 0.0)
     assert tiny.judge("w", "-1.08e-34").reason == "the sign is turned round"
-    assert tiny.judge("w", "2w²x²").reason == "a path is missing: the one through … × w"
+    assert tiny.judge("w", "2w²x²").reason == "a path is missing: the one through out"
     infinite = microgrid.exercise(microgrid.log(k) * w, hide=[w])
     assert infinite.judge("w", "−∞")
     assert not infinite.judge("w", 1.0)

@@ -23,8 +23,11 @@ _LETTERS = {
     "|": r"\textbar{}", '"': r"\textquotedbl{}", "-": r"$-$", "−": r"$-$", "∂": r"$\partial$", "×": r"$\times$",
     "÷": r"$\div$", "·": r"$\cdot$", "Σ": r"$\Sigma$", "∑": r"$\Sigma$", "√": r"$\surd$", "…": r"\dots{}",
     "→": r"$\to$", BACK: r"$\blacktriangleleft$", UP: r"$\blacktriangle$", "±": r"$\pm$", "∞": r"$\infty$",
-    "²": r"$^2$", "≤": r"$\le$", "≥": r"$\ge$", "Γ": r"$\Gamma$", "Φ": r"$\Phi$",
+    "≤": r"$\le$", "≥": r"$\ge$", "≠": r"$\ne$", "≈": r"$\approx$", "∇": r"$\nabla$", "′": r"$'$", "ℓ": r"$\ell$",
+    "←": r"$\leftarrow$", "ϵ": r"$\epsilon$", "Γ": r"$\Gamma$", "Δ": r"$\Delta$", "Θ": r"$\Theta$", "Λ": r"$\Lambda$",
+    "Ξ": r"$\Xi$", "Π": r"$\Pi$", "Φ": r"$\Phi$", "Ψ": r"$\Psi$", "Ω": r"$\Omega$",
 }  # fmt: skip
+_RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "₀₁₂₃₄₅₆₇₈₉₊₋ₙ"
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
     "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
@@ -36,6 +39,8 @@ _FALLBACK = (
 )
 _LAST_IN_T1 = "ž"
 _LETTERS |= {letter: rf"$\{name}$" for letter, name in _GREEK.items()}
+for _sign, _letters in (("^", _RAISED), ("_", _LOWERED)):
+    _LETTERS |= {letter: f"${_sign}{plain}$" for letter, plain in zip(_letters, "0123456789+-n", strict=True)}
 
 
 def tikz_text(figure: Figure, layout: Layout, *, scale: float = 1.0, moment: Moment | None = None) -> str:

@@ -14,6 +14,7 @@ from microgrid.core.graph import topological_order
 from microgrid.core.rule import EVERY_RULE, Rule
 from microgrid.errors import DataError, MissingPackageError
 from microgrid.formulas.names import check_is_value
+from microgrid.util.labels import shortened
 
 __all__ = ["from_json", "to_json", "to_networkx"]
 
@@ -149,7 +150,7 @@ def _entries(document: Any) -> list[Any]:
         raise DataError(f'the text is JSON, but not of a graph: "format" must be "{FORMAT}"')
     if document.get("version") != VERSION or isinstance(document["version"], bool):
         raise DataError(
-            f"the graph is of version {document.get('version')!r}, and this is a reader of version {VERSION}"
+            f"the graph is of version {_told(document.get('version'))}, and this is a reader of version {VERSION}"
         )
     _check_keys(document, {"format", "version", "nodes"})
     entries = document["nodes"]
@@ -164,15 +165,20 @@ def _check_keys(entry: Any, keys: set[str]) -> None:
         raise DataError(f"it has {given}, and should have {sorted(keys)}")
 
 
+def _told(thing: Any) -> str:
+    """What a file has in a wrong place, short enough for a message."""
+    return shortened(repr(thing), 80)
+
+
 def _read(entry: Any, nodes: Sequence[Value]) -> Value:
     is_operation = isinstance(entry, dict) and "rule" in entry
     _check_keys(entry, _OPERATION if is_operation else _LEAF)
     name, data, grad = entry["name"], _number_in(entry["value"]), _number_in(entry["grad"])
     if name is not None and not isinstance(name, str):
-        raise DataError(f"a name is a text or null, not {name!r}")
+        raise DataError(f"a name is a text or null, not {_told(name)}")
     if not is_operation:
         if not isinstance(entry["constant"], bool):
-            raise DataError(f'"constant" is true or false, not {entry["constant"]!r}')
+            raise DataError(f'"constant" is true or false, not {_told(entry["constant"])}')
         return _made(None, data, grad, name, (), (), entry["constant"])
     rule = _rule(entry["rule"])
     operands, partials = _operands(rule, entry, nodes)
@@ -184,7 +190,7 @@ def _number_in(x: Any) -> float:
     if isinstance(x, str) and x in _SPECIAL:
         return _SPECIAL[x]
     if isinstance(x, bool) or not isinstance(x, int | float):
-        raise DataError(f'a number is written as one, or as "nan", "inf" or "-inf", not as {x!r}')
+        raise DataError(f'a number is written as one, or as "nan", "inf" or "-inf", not as {_told(x)}')
     try:
         number = float(x)
     except OverflowError:
@@ -197,7 +203,7 @@ def _number_in(x: Any) -> float:
 def _rule(name: Any) -> Rule:
     rule = EVERY_RULE.get(name) if isinstance(name, str) else None
     if rule is None:
-        raise DataError(f"there is no rule {name!r}")
+        raise DataError(f"there is no rule {_told(name)}")
     return rule
 
 
@@ -207,7 +213,7 @@ def _operands(rule: Rule, entry: Any, nodes: Sequence[Value]) -> tuple[tuple[Val
         raise DataError('"parents" and "partials" are lists of equal length')
     for index in parents:
         if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(nodes):
-            raise DataError(f"a parent is the index of an earlier node, not {index!r}")
+            raise DataError(f"a parent is the index of an earlier node, not {_told(index)}")
     lists = len(rule.regions)
     if len(parents) != rule.arity if rule.arity is not None else len(parents) % lists:
         wanted = f"{rule.arity}" if rule.arity is not None else f"a multiple of {lists}"

@@ -5,7 +5,7 @@ How the graph is laid out and written is elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -128,19 +128,23 @@ def _kinds(order: Sequence[Value], parameters: Collection[Value], data: Collecti
 
 
 def _names(order: Sequence[Value], kinds: Sequence[str]) -> list[str]:
-    """The nodes' own names; a constant's number; for others a short formula, and v1 or data1 for a leaf."""
+    """The nodes' own names; a constant's number; for others a short formula, and v1 or d1 for a leaf."""
     names = {node: shortened(one_line(node.name), _LONGEST) for node in order if node.name}
     taken = set(names.values())
-    free = {
-        kind: (name for index in count(1) if (name := f"{stem}{index}") not in taken)
-        for kind, stem in (("input", "v"), ("parameter", "v"), ("data", "data"))
-    }
+    free, own = _free("v", taken), _free("d", taken)
     for node, kind in zip(order, kinds, strict=True):
         if node not in names and node.op is None:
-            names[node] = number(node.data) if kind == "constant" else next(free[kind])
+            names[node] = number(node.data) if kind == "constant" else next(own if kind == "data" else free)
         elif node not in names:
             names[node] = short_formula(node, names)
+    root = order[-1]
+    if not root.name and "…" in names[root] and "out" not in taken:
+        names[root] = "out"
     return [names[node] for node in order]
+
+
+def _free(stem: str, taken: Collection[str]) -> Iterator[str]:
+    return (name for index in count(1) if (name := f"{stem}{index}") not in taken)
 
 
 def _symbols(

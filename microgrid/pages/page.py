@@ -165,7 +165,7 @@ def assemble(
             "(() => {",
             javascript_words() if rules else "",
             f"const R = {rules_in_javascript(rules)};",
-            *[asset(name) for name in _SCRIPTS],
+            *[re.sub(r"^ *//.*\n", "", asset(name), flags=re.MULTILINE) for name in _SCRIPTS],  # without comments
             "})();",
         ]
     )

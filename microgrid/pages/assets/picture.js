@@ -71,7 +71,12 @@ function paint() {
   for (const part of visible()) {
     const arrow = part.svg.classList.contains("down") ? "▴" : "◂";
     for (const [key, elements] of part.values) for (const element of elements) put(element, valueText(+key));
-    for (const [key, elements] of part.gradients) for (const element of elements) put(element, gradientText(+key));
+    for (const [key, elements] of part.gradients)
+      for (const element of elements) {
+        const text = gradientText(+key);
+        put(element, text);
+        mark(element, "on", text.endsWith("…")); // longer than its room: what it reaches is interrupted
+      }
     for (const [key, elements] of part.partials) {
       const [child, edge] = key.split(".").map(Number);
       for (const element of elements) put(element, partialText(child, edge, arrow));

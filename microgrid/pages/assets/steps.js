@@ -128,15 +128,17 @@ addEventListener("keydown", (event) => {
 
 // Numbers in sentences: dragged, or moved by arrow keys.
 function setLeaf(i, x) {
+  if (!Number.isFinite(x)) return;
   state = stateWith(i, x, state);
   update();
 }
+const startOf = (i) => (Number.isFinite(state.values[i]) ? state.values[i] : 0);
 function scrub(box) {
   let drag = null;
   box.addEventListener("pointerdown", (event) => {
     const i = event.target.dataset?.i;
     if (i === undefined) return;
-    drag = { i: +i, x: event.clientX, start: state.values[+i], unit: Math.max(0.01, Math.abs(state.values[+i]) / 100) };
+    drag = { i: +i, x: event.clientX, start: startOf(+i), unit: Math.max(0.01, Math.abs(startOf(+i)) / 100) };
     box.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
@@ -145,7 +147,7 @@ function scrub(box) {
   box.addEventListener("keydown", (event) => {
     const i = event.target.dataset?.i, by = { ArrowUp: 0.1, ArrowRight: 0.1, ArrowDown: -0.1, ArrowLeft: -0.1 }[event.key];
     if (i === undefined || !by) return;
-    setLeaf(+i, +(state.values[+i] + by * Math.max(1, Math.abs(state.values[+i]) / 10)).toPrecision(12));
+    setLeaf(+i, +(startOf(+i) + by * Math.max(1, Math.abs(startOf(+i)) / 10)).toPrecision(12));
     event.preventDefault();
   });
 }

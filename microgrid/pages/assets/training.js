@@ -48,7 +48,10 @@ const training = {
       `<input id="at" type="range" min="0" step="1" aria-label="training step"></div></div></div><p id="linked"></p>`;
     if (!T.run) {
       get("onestep").onclick = () => this.step();
-      get("rate").onchange = (event) => (this.rate = Number(event.target.value));
+      get("rate").onchange = ({ target }) => {
+        if (Number.isFinite(+target.value) && +target.value > 0) this.rate = +target.value;
+        target.value = this.rate;
+      };
     }
     get("run").onclick = () => this.play(!this.timer);
     get("restart").onclick = () => { this.play(false); if (!T.run) this.begin(); this.goTo(0); };
@@ -69,7 +72,7 @@ const training = {
     clearTimeout(this.timer);
     this.timer = 0;
     const next = () => {
-      if (T.run && this.at === this.history.length - 1) return this.play(false);
+      if (T.run ? this.at === this.history.length - 1 : !Number.isFinite(this.now().loss)) return this.play(false);
       T.run ? this.goTo(this.at + 1) : this.step();
       this.timer = setTimeout(next, calm() ? 600 : 60);
     };
