@@ -592,6 +592,23 @@ def test_estimates_that_rounding_leaves_vague_are_told() -> None:
     assert model.diagnosis_ == ()
 
 
+def test_many_rows_that_are_nearly_separated_have_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("microgrid.learn.minimize._SMALL", 0)  # as if they were too many for Newton's method
+    monkeypatch.setattr("microgrid.learn.estimator._EXAMINED", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for overlap, expected in ((1e-5, 13.527791486154415), (1e-7, 18.13299818833268)):
+            X = numpy.repeat([[0.0], [1.0], [2.0], [3.0], [1.0 + overlap], [1.0]], 100, axis=0)
+            y = numpy.repeat([0, 0, 1, 1, 0, 1], 100)
+            model = LogisticRegression().fit(X, y)
+            assert model.diagnosis_ == ()
+            assert model.coef_[0, 0] == pytest.approx(expected, rel=1e-6)
+        close(LogisticRegression(alpha=1e-12).fit(X, y), LogisticRegression(alpha=1e-12, solver="newton").fit(X, y))
+    X[100:200] = X[400:500] = 1.0
+    with pytest.warns(SeparationWarning, match="quasi-complete"):
+        LogisticRegression().fit(X, y)
+
+
 def test_firth_gives_the_published_estimates_for_endometrial_cancer() -> None:
     """G. Heinze and M. Schemper (2002), Table II; the digits that R's logistf and brglm2 have right."""
     data = pandas.read_csv(DATA / "endometrial.csv")
