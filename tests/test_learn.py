@@ -704,6 +704,30 @@ BAD: dict[str, tuple[dict[str, Any], Any, Any, Any, str]] = {
         "x2 are about .*: give them in another unit",
     ),
     "numbers of no size": ({}, GOOD[0] * [1.0, 1e-200], GOOD[1], None, "x2 are about .*: give them in another unit"),
+    "squares that overflow": (
+        {},
+        numpy.array([[1e200], [1e200], [-1e200], [-1e200]]),
+        numpy.array([0, 1, 0, 1]),
+        None,
+        "x1 are too large.*: give them in another unit",
+    ),
+    "labels of bytes": ({}, GOOD[0], numpy.array([b"a", b"b"] * 10), None, "bytes is not supported"),
+    "masked entries": ({}, numpy.ma.masked_greater(GOOD[0], 1.0), GOOD[1], None, "masked entries"),
+    "a column of text": (
+        {},
+        pandas.DataFrame({"age": GOOD[0][:, 0], "sex": ["f", "m"] * 10}),
+        GOOD[1],
+        None,
+        "column 'sex' holds .*, and numbers are needed: encode it",
+    ),
+    "a column of dates": (
+        {},
+        pandas.DataFrame({"age": GOOD[0][:, 0], "born": pandas.Timestamp("2000-01-01")}),
+        GOOD[1],
+        None,
+        "column 'born' holds datetime",
+    ),
+    "a list of blocks and labels": ({}, [GOOD], GOOD[1], None, "labels and weights of blocks are in them"),
     "labels of blocks apart": ({}, lambda: iter([GOOD]), GOOD[1], None, "labels and weights of blocks are in them"),
 }
 

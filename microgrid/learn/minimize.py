@@ -255,7 +255,9 @@ def minimize(
         columns are collinear; and the report.
     """
     is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
-    with contextlib.closing(Progress(bool(verbose))) as line:
+    # What isn't finite is told where it matters: the loss, its gradient, and the first Hessian.
+    quiet = numpy.errstate(over="ignore", invalid="ignore")
+    with quiet, contextlib.closing(Progress(bool(verbose))) as line:
         limits = _Limits(max_iter, floor, line)
         if solver == "lbfgs":
             goal = _Goal.at(objective, origin, tol)
@@ -288,7 +290,8 @@ def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str, is_
     state = _started(objective, theta)
     if metric is None or metric.is_singular:
         is_cheap = is_dense and (objective.size <= _CHEAP or is_newton)
-        metric = Metric.of(objective.hessian(theta, is_newton) if is_cheap else _curvature(objective, theta))
+        found = objective.hessian(theta, is_newton) if is_cheap else _curvature(objective, theta)
+        metric = _measured(objective, found)
     goal = goal or _Goal.of(state.slopes, metric, tol)
     objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
     run = _Run(objective, state, metric, goal, is_newton, renewed=(0, goal.norm(state.slopes)))
@@ -303,12 +306,23 @@ def _started(objective: Any, theta: Any) -> _State:
     sizes = numpy.abs(state.slopes)
     is_beyond = (sizes > _LARGEST) | ((sizes > 0.0) & (sizes < 1.0 / _LARGEST))
     if not theta.any() and is_beyond.any():
-        place = int(is_beyond.argmax())
-        raise DataError(
-            f"the numbers of {objective.names[place]} are about {sizes[place]:.0e}, and their squares no floats any "
-            "more: give them in another unit"
-        )
+        raise _beyond(objective, is_beyond, f"about {sizes[is_beyond.argmax()]:.0e}")
     return state
+
+
+def _beyond(objective: Any, which: Any, size: str) -> DataError:
+    name = objective.names[int(which.argmax())]
+    return DataError(
+        f"the numbers of {name} are {size}, and their squares no floats any more: give them in another unit"
+    )
+
+
+def _measured(objective: Any, hessian: Any) -> Metric:
+    """The first Hessian, by which everything is measured, as a metric."""
+    metric = Metric.of(hessian)
+    if objective.names and not numpy.isfinite(metric.scale).all():
+        raise _beyond(objective, ~numpy.isfinite(metric.scale), "too large")
+    return metric
 
 
 def _curvature(objective: Any, theta: Any) -> Any:
@@ -335,7 +349,7 @@ class _Goal:
     @classmethod
     def at(cls, objective: Any, theta: Any, tol: float) -> _Goal:
         """Relative to the gradient at a point."""
-        return cls.of(_started(objective, theta).slopes, Metric.of(objective.diagonal(theta)), tol)
+        return cls.of(_started(objective, theta).slopes, _measured(objective, objective.diagonal(theta)), tol)
 
     def norm(self, slopes: Any) -> float:
         """Relative to the start."""
@@ -356,7 +370,7 @@ class _Goal:
 def _on_sample(part: Any, theta: Any, tol: float) -> tuple[Any, Metric, _Goal]:
     """Newton's steps until the error is well below that of the sample; then the Hessian, and the goal."""
     state = _started(part, theta)
-    metric = Metric.of(part.hessian(theta))
+    metric = _measured(part, part.hessian(theta))
     goal = _Goal.of(state.slopes, metric, tol)
     for _ in range(30):
         if state.slopes @ metric.solve(state.slopes) < 0.01 * part.size / part.rows:
