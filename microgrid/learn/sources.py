@@ -50,6 +50,8 @@ def encoded(y: Any) -> tuple[Any, Any]:
         classes, codes = numpy.unique(y, return_inverse=True)
     except TypeError as error:
         raise _of_types(y.tolist(), error) from None
+    except ValueError as error:  # in scikit-learn's words
+        raise DataError(str(error)) from None
     return classes, codes
 
 
