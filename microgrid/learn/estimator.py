@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy
 import scipy.special
@@ -17,10 +17,8 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from microgrid import logistic
 from microgrid._public import public
 from microgrid._version import __version__
-from microgrid.checking import Report, check_gradients
 from microgrid.core.engine import Value
 from microgrid.errors import DataError
 from microgrid.learn.checkpoint import Checkpoint
@@ -32,6 +30,9 @@ from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import Block, InMemory, Labels, Linear, Objective, Source
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning, diagnose
 from microgrid.learn.sources import Stream, Survey, check_unmasked, encoded, is_blocks, read
+
+if TYPE_CHECKING:
+    from microgrid.checking import Report
 
 __all__ = ["LogisticRegression"]
 
@@ -423,6 +424,9 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             Every component of every row's gradient: of ``microgrid.logistic.check`` for two classes, and of
             ``microgrid.check_gradients`` for several.
         """
+        from microgrid import logistic  # takes longer to import than most fits
+        from microgrid.checking import check_gradients
+
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
         codes = self._codes(y, X.shape[0])
