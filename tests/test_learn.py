@@ -880,11 +880,24 @@ def test_the_solvers_of_a_graph_agree() -> None:
         (([1.0, 2.0], [1.0, 1.0]), {"sample_weight": [1.0]}, "2 rows"),
         (([1.0, 2.0], [1.0, 1.0]), {"sample_weight": [1.0, -1.0]}, "from 0"),
         (([0.0, 2.0], [1.0, 1.0]), {}, "the mean loss at the start is"),
+        (([1.0, 2.0], [1.0, 1.0]), {"names": ["a", "b", "c"]}, "there are 3 names, and .* parameters"),
+        (([1.0, 2.0], [1.0, 1.0]), {"tol": numpy.nan}, "tol and max_iter are numbers from 0, not nan"),
+        (([1.0, 2.0], [1.0, 1.0]), {"max_iter": -1}, "tol and max_iter are numbers from 0, not .* and -1"),
+        ((numpy.ma.masked_greater([1.0, 2.0], 1.5), [1.0, 1.0]), {}, "masked entries"),
     ],
 )
 def test_bad_data_of_a_graph_are_told(data: Any, options: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         fit_graph(lambda p, x, y: y * microgrid.log(p * x), data, 1.0, **options)
+
+
+@pytest.mark.parametrize("solver", get_args(Solver))
+def test_a_maximum_is_none_of_the_ends_of_a_fit(solver: Any) -> None:
+    with pytest.warns(ConvergenceWarning, match="at no minimum: the loss curves down"):
+        fit = fit_graph(lambda p, x: x * (p * p - 1.0) ** 2, ([1.0, 2.0],), 0.0, solver=solver)
+    assert not fit.convergence.converged
+    with pytest.raises(DataError, match="has not converged"):
+        fit.inference()
 
 
 def test_a_fit_of_a_graph_that_did_not_converge_says_so() -> None:

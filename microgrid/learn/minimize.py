@@ -37,6 +37,7 @@ _CHEAP = 100  # parameters up to which a Hessian of a sample costs no more than 
 _SMALL = 100_000_000  # operations of a Hessian up to which it is computed at each step
 _ROUNDING = 8 * numpy.finfo(float).eps  # a gradient, in the objective's scale, that rounding alone makes
 _SINGULAR = 1e-13  # curvature in the scale of a unit diagonal that counts as none
+_DOWN = 1e-8  # curvature downwards, relative to the largest, that is none of rounding
 _ARMIJO, _FLAT = 1e-4, 1e-13  # of a step: the part of the slope to be gained; a relative change that is rounding
 _LARGEST = 1e100  # gradient whose square is a float, and so are its sums
 _SHORTEST = 1e-10  # step of a line search
@@ -135,12 +136,15 @@ class Metric:
         What was factored.
     is_singular : bool
         Whether some directions have no curvature.
+    is_saddle : bool
+        Whether the loss curves down in some.
     """
 
     scale: Any
     solve: Callable[[Any], Any]
     matrix: Any
     is_singular: bool = False
+    is_saddle: bool = False
 
     @property
     def is_rough(self) -> bool:
@@ -168,7 +172,8 @@ class Metric:
         sizes = numpy.abs(values)  # of a loss that isn't convex here, for a step downhill in any case
         kept = sizes > _SINGULAR * sizes.max()
         half = vectors[:, kept] / numpy.sqrt(sizes[kept])
-        return cls(scale, lambda g: half @ (half.T @ (g / scale)) / scale, hessian, is_singular=True)
+        is_saddle = bool(values.min() < -_DOWN * sizes.max())
+        return cls(scale, lambda g: half @ (half.T @ (g / scale)) / scale, hessian, True, is_saddle)
 
 
 @dataclass
@@ -457,7 +462,9 @@ class _Run:
         norm, is_vague = self.goal.norm(self.state.slopes), self.is_newton and self.moved[1] > _UNCERTAIN
         if norm <= self.goal.goal and is_vague and math.isfinite(self.moved[1]):
             reason = f"{reason}, and parameters still change by {self.moved[1]:.1g} of themselves a step"
-        converged = norm <= self.goal.goal and not is_vague
+        if is_saddle := self.is_newton and self.metric.is_saddle:
+            reason = f"{reason}, at no minimum: the loss curves down there in some direction"
+        converged = norm <= self.goal.goal and not is_vague and not is_saddle
         counts = self.iterations, self.objective.passes, self.objective.hessians, self.objective.rows
         return Convergence(converged, reason, norm, self.goal.goal, self.state.value, *counts)
 
