@@ -74,16 +74,35 @@ def test_separation_is_told_and_firth_cures_it(tmp_path: Path, capsys: pytest.Ca
         ("x,target\n", "no rows below its header"),
         ("target\n1\n", "no column besides 'target'"),
         ("x,target\n1,0\n2,0\n", "one class only"),
-        ("x,target\nnan,0\n2,1\n", "contains NaN"),
+        ("x,target\nnan,0\n2,1\n", "row 1 of .* has 'nan' in column 'x', and finite numbers are needed"),
+        ("x,target\n1,0\n1_000,1\n", "row 2 of .* has '1_000' in column 'x'"),
+        ("x;target\n1,5;0\n2;1\n", "row 1 of .* has '1,5' in column 'x'"),
+        (",x,target\n1,1,0\n2,2,1\n", "column 1 of .* has no name"),
+        ("x,target\n1,0.25\n2,0.5\n", "Unknown label type: continuous"),
+        ("x,target\n1,jä\n".encode("latin-1"), "is no text in UTF-8 .*: save it as such"),
     ],
 )
 def test_tables_that_cannot_be_used_are_told(
-    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str | bytes, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data.csv"
-    data.write_text(text)
+    data.write_bytes(text.encode() if isinstance(text, str) else text)
     assert main(["fit", str(data), "--target", "target", "--out", str(tmp_path / "out")]) == 2
     assert pytest.importorskip("re").search(message, capsys.readouterr().err)
+
+
+def test_labels_stay_as_they_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, model = tmp_path / "data.csv", str(tmp_path / "model.json")
+    for labels in ("0 1", "007 7"):
+        low, high = labels.split()
+        rows = [f"{x};{high if (x > 2) != (x in (2, 3)) else low}" for x in range(6)]
+        data.write_text("x;y\n" + "\n".join(rows))
+        assert main(["fit", str(data), "--target", "y", "--out", str(tmp_path)]) == 0
+        capsys.readouterr()
+        assert main(["predict", model, str(data)]) == 0
+        said = capsys.readouterr().out.splitlines()
+        assert said[0] == f"prediction,p({low}),p({high})"
+        assert [line.partition(",")[0] for line in said[1:]] == [low, low, low, high, high, high]
 
 
 def test_files_that_are_no_models_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

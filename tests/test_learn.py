@@ -592,6 +592,23 @@ def test_estimates_that_rounding_leaves_vague_are_told() -> None:
     assert model.diagnosis_ == ()
 
 
+def test_many_rows_that_are_nearly_separated_have_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("microgrid.learn.minimize._SMALL", 0)  # as if they were too many for Newton's method
+    monkeypatch.setattr("microgrid.learn.estimator._EXAMINED", 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for overlap, expected in ((1e-5, 13.527791486154415), (1e-7, 18.13299818833268)):
+            X = numpy.repeat([[0.0], [1.0], [2.0], [3.0], [1.0 + overlap], [1.0]], 100, axis=0)
+            y = numpy.repeat([0, 0, 1, 1, 0, 1], 100)
+            model = LogisticRegression().fit(X, y)
+            assert model.diagnosis_ == ()
+            assert model.coef_[0, 0] == pytest.approx(expected, rel=1e-6)
+        close(LogisticRegression(alpha=1e-12).fit(X, y), LogisticRegression(alpha=1e-12, solver="newton").fit(X, y))
+    X[100:200] = X[400:500] = 1.0
+    with pytest.warns(SeparationWarning, match="quasi-complete"):
+        LogisticRegression().fit(X, y)
+
+
 def test_firth_gives_the_published_estimates_for_endometrial_cancer() -> None:
     """G. Heinze and M. Schemper (2002), Table II; the digits that R's logistf and brglm2 have right."""
     data = pandas.read_csv(DATA / "endometrial.csv")
@@ -687,6 +704,30 @@ BAD: dict[str, tuple[dict[str, Any], Any, Any, Any, str]] = {
         "x2 are about .*: give them in another unit",
     ),
     "numbers of no size": ({}, GOOD[0] * [1.0, 1e-200], GOOD[1], None, "x2 are about .*: give them in another unit"),
+    "squares that overflow": (
+        {},
+        numpy.array([[1e200], [1e200], [-1e200], [-1e200]]),
+        numpy.array([0, 1, 0, 1]),
+        None,
+        "x1 are too large.*: give them in another unit",
+    ),
+    "labels of bytes": ({}, GOOD[0], numpy.array([b"a", b"b"] * 10), None, "bytes is not supported"),
+    "masked entries": ({}, numpy.ma.masked_greater(GOOD[0], 1.0), GOOD[1], None, "masked entries"),
+    "a column of text": (
+        {},
+        pandas.DataFrame({"age": GOOD[0][:, 0], "sex": ["f", "m"] * 10}),
+        GOOD[1],
+        None,
+        "column 'sex' holds .*, and numbers are needed: encode it",
+    ),
+    "a column of dates": (
+        {},
+        pandas.DataFrame({"age": GOOD[0][:, 0], "born": pandas.Timestamp("2000-01-01")}),
+        GOOD[1],
+        None,
+        "column 'born' holds datetime",
+    ),
+    "a list of blocks and labels": ({}, [GOOD], GOOD[1], None, "labels and weights of blocks are in them"),
     "labels of blocks apart": ({}, lambda: iter([GOOD]), GOOD[1], None, "labels and weights of blocks are in them"),
 }
 
@@ -839,11 +880,24 @@ def test_the_solvers_of_a_graph_agree() -> None:
         (([1.0, 2.0], [1.0, 1.0]), {"sample_weight": [1.0]}, "2 rows"),
         (([1.0, 2.0], [1.0, 1.0]), {"sample_weight": [1.0, -1.0]}, "from 0"),
         (([0.0, 2.0], [1.0, 1.0]), {}, "the mean loss at the start is"),
+        (([1.0, 2.0], [1.0, 1.0]), {"names": ["a", "b", "c"]}, "there are 3 names, and .* parameters"),
+        (([1.0, 2.0], [1.0, 1.0]), {"tol": numpy.nan}, "tol and max_iter are numbers from 0, not nan"),
+        (([1.0, 2.0], [1.0, 1.0]), {"max_iter": -1}, "tol and max_iter are numbers from 0, not .* and -1"),
+        ((numpy.ma.masked_greater([1.0, 2.0], 1.5), [1.0, 1.0]), {}, "masked entries"),
     ],
 )
 def test_bad_data_of_a_graph_are_told(data: Any, options: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         fit_graph(lambda p, x, y: y * microgrid.log(p * x), data, 1.0, **options)
+
+
+@pytest.mark.parametrize("solver", get_args(Solver))
+def test_a_maximum_is_none_of_the_ends_of_a_fit(solver: Any) -> None:
+    with pytest.warns(ConvergenceWarning, match="at no minimum: the loss curves down"):
+        fit = fit_graph(lambda p, x: x * (p * p - 1.0) ** 2, ([1.0, 2.0],), 0.0, solver=solver)
+    assert not fit.convergence.converged
+    with pytest.raises(DataError, match="has not converged"):
+        fit.inference()
 
 
 def test_a_fit_of_a_graph_that_did_not_converge_says_so() -> None:

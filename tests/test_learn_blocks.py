@@ -101,6 +101,18 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "no block": (list, "no rows"),
     "labels of two types": (lambda: [GOOD, (GOOD[0], numpy.array(["a", "b"] * 20))], "several types: int, str"),
     "labels that are None": (lambda: [(GOOD[0], numpy.array([None, "a"] * 20))], "every row needs a label"),
+    "a function that is read once": (lambda: (lambda blocks: lambda: blocks)(iter(cut(*GOOD))), "a new iterator"),
+    "a function of no blocks": (lambda: lambda: 5, "gives int: it has to return an iterator"),
+    "columns in another order": (
+        lambda: [
+            (pandas.DataFrame(GOOD[0], columns=["a", "b"]), GOOD[1]),
+            (pandas.DataFrame(GOOD[0], columns=["b", "a"]), GOOD[1]),
+        ],
+        "block 1 has the columns b, a, and one before a, b",
+    ),
+    "complex numbers": (lambda: [(GOOD[0] + 1j, GOOD[1])], "block 0 holds what is no number"),
+    "text": (lambda: [(numpy.full((40, 2), "a"), GOOD[1])], "block 0 holds what is no number"),
+    "masked entries": (lambda: [(numpy.ma.masked_greater(GOOD[0], 1.0), GOOD[1])], "masked entries"),
     "no pair": (lambda: lambda: iter([GOOD[0]]), "block 0 is no pair"),
 }
 
@@ -230,11 +242,17 @@ def test_a_checkpoint_of_other_data_or_options_is_told(tmp_path: Path) -> None:
     stopped(path, alpha=0.5)
     with pytest.raises(DataError, match="checkpoint of other data or options"):
         LogisticRegression(checkpoint=path).fit(lambda: iter([(X, y)]))
-    path.write_bytes(b"something else")
-    with pytest.raises(DataError, match="no checkpoint of a fit"):
-        LogisticRegression(checkpoint=path).fit(lambda: iter([(X, y)]))
     path.unlink()
     stopped(path)
+    whole = path.read_bytes()
+    for given in ((X, numpy.roll(y, 1)), (X, y, numpy.linspace(0.5, 1.5, 200))):
+        with pytest.raises(DataError, match="checkpoint of other data or options"):
+            LogisticRegression(checkpoint=path).fit(lambda given=given: iter([given]))
+    for damaged in (b"something else", whole[:-100], whole.replace(b"reference", b"difference")):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="no checkpoint of a fit"):
+            LogisticRegression(checkpoint=path).fit(lambda: iter([(X, y)]))
+    path.write_bytes(whole)
     model = LogisticRegression(checkpoint=str(path)).fit(lambda: iter([(X, y)]))
     assert (model.coef_ == LogisticRegression().fit(lambda: iter([(X, y)])).coef_).all()
     with pytest.raises(DataError, match="keeps no checkpoint"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import io
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -130,12 +131,21 @@ def predict(model: Path, data: Path, out: Path | None, say: Callable[[str], None
 def _read(data: Path) -> tuple[list[str], list[list[str]]]:
     try:
         with data.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            first = file.readline()
+            file.seek(0)
+            # The separator of the header: German tables have semicolons.
+            rows = [row for row in csv.reader(file, delimiter=max(",;\t", key=first.count)) if row]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{data} is no text in UTF-8 ({error}): save it as such") from error
+    except (OSError, csv.Error) as error:
         raise DataError(f"{data} can't be read as CSV: {error}") from error
     if len(rows) < 2:
         raise DataError(f"{data} has no rows below its header")
     head = [name.strip() for name in rows[0]]
+    if "" in head:
+        raise DataError(
+            f"column {head.index('') + 1} of {data} has no name: name it, or drop it if it numbers the rows"
+        )
     if len(set(head)) < len(head):
         raise DataError(f"{data} has two columns of one name: {', '.join(head)}")
     for number, row in enumerate(rows[1:], start=1):
@@ -151,27 +161,39 @@ def _numbers(head: Sequence[str], rows: Sequence[Sequence[str]], names: Sequence
     places = [head.index(name) for name in names]
     found = []
     for number, row in enumerate(rows, start=1):
-        try:
-            found.append([float(row[place]) for place in places])
-        except ValueError:
-            wrong = next(name for name, place in zip(names, places, strict=True) if not _is_number(row[place]))
+        numbers = [_number(row[place]) for place in places]
+        if not all(map(math.isfinite, numbers)):
+            wrong = next(name for name, one in zip(names, numbers, strict=True) if not math.isfinite(one))
             raise DataError(
-                f"row {number} of {data} has {row[head.index(wrong)]!r} in column {wrong!r}, and numbers are needed: "
-                "encode categories, and fill in or drop rows with missing values"
-            ) from None
+                f"row {number} of {data} has {row[head.index(wrong)]!r} in column {wrong!r}, and finite numbers are "
+                "needed: encode categories, and fill in or drop rows with missing values"
+            )
+        found.append(numbers)
     return found
 
 
-def _is_number(text: str) -> bool:
+def _number(text: str) -> float:
+    """A number as tables have them; nan if it is none."""
     try:
-        float(text)
+        return math.nan if "_" in text else float(text)
     except ValueError:
-        return False
-    return True
+        return math.nan
+
+
+def _labels(texts: list[str]) -> list[Any]:
+    """Numbers if all are, and are written as Python writes them; otherwise texts, so that 007 stays what it is."""
+    for kind in (int, float):
+        try:
+            numbers = [kind(text) for text in texts]
+        except ValueError:
+            continue
+        if all([abs(number) < 2**53 and str(number) == text for number, text in zip(numbers, texts, strict=True)]):
+            return numbers
+    return texts
 
 
 def _table(data: Path, target: str) -> tuple[list[str], list[list[float]], Any]:
-    """The features' names and numbers, and the labels: numbers if all are."""
+    """The features' names and numbers, and the labels."""
     head, rows = _read(data)
     if target not in head:
         raise DataError(f"{data} has no column {target!r}: it has {', '.join(head)}")
@@ -181,8 +203,7 @@ def _table(data: Path, target: str) -> tuple[list[str], list[list[float]], Any]:
     labels = [row[head.index(target)].strip() for row in rows]
     if "" in labels:
         raise DataError(f"row {labels.index('') + 1} of {data} has no label in column {target!r}")
-    is_numeric = all(map(_is_number, labels))
-    return names, _numbers(head, rows, names, data), [float(one) for one in labels] if is_numeric else labels
+    return names, _numbers(head, rows, names, data), _labels(labels)
 
 
 class _Table:

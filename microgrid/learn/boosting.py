@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from microgrid._public import public
 from microgrid.calculus.reverse import gradients
-from microgrid.checking import Report, check_gradients
 from microgrid.compiler.api import compile  # noqa: A004  # microgrid's own is meant
 from microgrid.errors import DataError
+
+if TYPE_CHECKING:
+    from microgrid.checking import Report
 
 __all__ = ["BoostingObjective", "objective"]
 
@@ -78,6 +80,8 @@ class BoostingObjective:
 
     def check(self, y_true: Any, y_pred: Any) -> Report:
         """Check the loss's derivatives, of both orders, at some labels and scores, by ``microgrid.check_gradients``."""
+        from microgrid.checking import check_gradients  # takes longer to import than most fits
+
         at = list(zip(numpy.asarray(y_pred, dtype=float).tolist(), numpy.asarray(y_true).tolist(), strict=True))
         return check_gradients(self.loss, at, order=2, wrt=0)
 

@@ -42,10 +42,12 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            with numpy.load(self.path, allow_pickle=False) as file:
-                found = dict(file)
+            with self.path.open("rb") as file, numpy.load(file, allow_pickle=False) as arrays:
+                found = dict(arrays)
             digest = str(found.pop("digest"))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            if found.pop("names").tolist() != sorted(found):
+                raise ValueError("some arrays are missing")
+        except (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
             raise DataError(f"{self.path} is no checkpoint of a fit: remove it or name another file") from error
         if digest != self.digest:
             raise DataError(
@@ -57,7 +59,7 @@ class Checkpoint:
     def save(self, state: dict[str, Any]) -> None:
         """Write the state; an OutputError, such as of a full disk, leaves the last one."""
         file = io.BytesIO()
-        numpy.savez(file, digest=numpy.array(self.digest), **state)
+        numpy.savez(file, digest=numpy.array(self.digest), names=numpy.array(sorted(state)), **state)
         write(self.path, file.getvalue())
 
     def remove(self) -> None:

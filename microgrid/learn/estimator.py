@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy
 import scipy.special
@@ -17,10 +17,8 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from microgrid import logistic
 from microgrid._public import public
 from microgrid._version import __version__
-from microgrid.checking import Report, check_gradients
 from microgrid.core.engine import Value
 from microgrid.errors import DataError
 from microgrid.learn.checkpoint import Checkpoint
@@ -31,7 +29,10 @@ from microgrid.learn.losses import sample_loss
 from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import Block, InMemory, Labels, Linear, Objective, Source
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning, diagnose
-from microgrid.learn.sources import Stream, Survey, encoded, is_blocks, read
+from microgrid.learn.sources import Stream, Survey, check_unmasked, encoded, is_blocks, read
+
+if TYPE_CHECKING:
+    from microgrid.checking import Report
 
 __all__ = ["LogisticRegression"]
 
@@ -154,7 +155,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             If the gradient norm didn't reach ``tol``.
         """
         self._check_options()
-        if callable(X) or hasattr(X, "__next__") or (y is None and is_blocks(X)):
+        if callable(X) or hasattr(X, "__next__") or is_blocks(X):
             if y is not None or sample_weight is not None:
                 raise DataError(
                     "labels and weights of blocks are in them: give pairs (X, y) or triples (X, y, weights)"
@@ -165,7 +166,12 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
                 raise DataError("labels of Dask's X are Dask's too: dask.array.from_array(y) makes some")
             source = DaskBlocks(X, y, sample_weight)
             return self._fit_surveyed(source, source.features)
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
+        check_unmasked(X, y, sample_weight)
+        try:
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
+        except (TypeError, ValueError):
+            _check_columns(X)
+            raise
         classes, codes = encoded(y)
         weight = None if sample_weight is None else _check_weights(sample_weight, X)
         labels, counts = self._labels(classes, numpy.bincount(codes, weight, len(classes)))
@@ -418,6 +424,9 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
             Every component of every row's gradient: of ``microgrid.logistic.check`` for two classes, and of
             ``microgrid.check_gradients`` for several.
         """
+        from microgrid import logistic  # takes longer to import than most fits
+        from microgrid.checking import check_gradients
+
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
         codes = self._codes(y, X.shape[0])
@@ -551,3 +560,13 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
 
 def _check_weights(given: Any, X: Any) -> Any:
     return _check_sample_weight(given, X, dtype=numpy.float64, ensure_non_negative=True)
+
+
+def _check_columns(X: Any) -> None:
+    """Name the column of a frame that holds what is no number."""
+    for name in getattr(X, "columns", ()):
+        try:
+            numpy.result_type(numpy.asarray(X[name]), float)  # not of dates
+            numpy.asarray(X[name], dtype=float)
+        except (TypeError, ValueError):
+            raise DataError(f"column {name!r} holds {X[name].dtype}, and numbers are needed: encode it") from None

@@ -16,6 +16,7 @@ from microgrid.errors import DataError
 from microgrid.learn.inference import CovarianceType, Evidence, Inference, Summary
 from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import InMemory, Objective
+from microgrid.learn.sources import check_unmasked
 from microgrid.util.pytree import ravel
 
 __all__ = ["GraphFit", "fit_graph"]
@@ -195,12 +196,16 @@ def fit_graph(
     """
     if solver not in SOLVERS:
         raise DataError(f"solver is 'auto', 'newton' or 'lbfgs', not {solver!r}")
+    if not 0.0 <= tol < numpy.inf or max_iter < 0:
+        raise DataError(f"tol and max_iter are numbers from 0, not {tol!r} and {max_iter!r}")
     block = _columns(data, sample_weight)
     theta, unravel = ravel(start)
     theta = numpy.asarray(theta, dtype=float)
     model = _GraphModel(sample_loss, unravel, len(theta), block)
     weight = float(block.rows if block.weight is None else block.weight.sum())
     paths = _paths(start)
+    if names is not None and len(names) != len(paths):
+        raise DataError(f"there are {len(names)} names, and {len(paths)} parameters: {', '.join(paths)}")
     objective = Objective(model, InMemory(block), weight, numpy.zeros(len(theta)), block.rows, names=paths)
     value, slopes = objective.value_and_grad(theta)
     if not numpy.isfinite(value) or not numpy.isfinite(slopes).all():
@@ -220,6 +225,7 @@ def fit_graph(
 
 def _columns(data: Any, sample_weight: Any) -> _Columns:
     given = data if isinstance(data, tuple) else (data,)
+    check_unmasked(*given, sample_weight)
     arrays = []
     for place, one in enumerate(given):
         array = numpy.asarray(one)

@@ -43,7 +43,7 @@ def covariance_of(information: Any, outer: Any, count: float, cov_type: str) -> 
     """
     if cov_type not in COVARIANCES:
         raise DataError(f"cov_type is 'nonrobust', 'HC0' or 'HC1', not {cov_type!r}")
-    scale = numpy.sqrt(numpy.diag(information))
+    scale = numpy.sqrt(numpy.maximum(numpy.diag(information), 0.0))
     try:
         if not (scale > 0.0).all() or not numpy.isfinite(information).all():
             raise numpy.linalg.LinAlgError
@@ -52,8 +52,8 @@ def covariance_of(information: Any, outer: Any, count: float, cov_type: str) -> 
             raise numpy.linalg.LinAlgError
     except numpy.linalg.LinAlgError:
         raise DataError(
-            "the information matrix is singular, so there are no standard errors: columns are collinear, or the "
-            "classes are separated (diagnosis_ tells); drop a column, or fit with bias_reduction='firth' or alpha > 0"
+            "the information matrix is singular, so there are no standard errors: columns are collinear, parameters "
+            "do the same, or the classes are separated; drop one, or fit with bias_reduction='firth' or alpha > 0"
         ) from None
     inverse = scipy.linalg.cho_solve(factor, numpy.eye(len(scale))) / numpy.outer(scale, scale)
     if cov_type == "nonrobust":

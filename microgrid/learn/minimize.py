@@ -37,6 +37,7 @@ _CHEAP = 100  # parameters up to which a Hessian of a sample costs no more than 
 _SMALL = 100_000_000  # operations of a Hessian up to which it is computed at each step
 _ROUNDING = 8 * numpy.finfo(float).eps  # a gradient, in the objective's scale, that rounding alone makes
 _SINGULAR = 1e-13  # curvature in the scale of a unit diagonal that counts as none
+_DOWN = 1e-8  # curvature downwards, relative to the largest, that is none of rounding
 _ARMIJO, _FLAT = 1e-4, 1e-13  # of a step: the part of the slope to be gained; a relative change that is rounding
 _LARGEST = 1e100  # gradient whose square is a float, and so are its sums
 _SHORTEST = 1e-10  # step of a line search
@@ -135,12 +136,15 @@ class Metric:
         What was factored.
     is_singular : bool
         Whether some directions have no curvature.
+    is_saddle : bool
+        Whether the loss curves down in some.
     """
 
     scale: Any
     solve: Callable[[Any], Any]
     matrix: Any
     is_singular: bool = False
+    is_saddle: bool = False
 
     @property
     def is_rough(self) -> bool:
@@ -168,7 +172,8 @@ class Metric:
         sizes = numpy.abs(values)  # of a loss that isn't convex here, for a step downhill in any case
         kept = sizes > _SINGULAR * sizes.max()
         half = vectors[:, kept] / numpy.sqrt(sizes[kept])
-        return cls(scale, lambda g: half @ (half.T @ (g / scale)) / scale, hessian, is_singular=True)
+        is_saddle = bool(values.min() < -_DOWN * sizes.max())
+        return cls(scale, lambda g: half @ (half.T @ (g / scale)) / scale, hessian, True, is_saddle)
 
 
 @dataclass
@@ -255,7 +260,9 @@ def minimize(
         columns are collinear; and the report.
     """
     is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
-    with contextlib.closing(Progress(bool(verbose))) as line:
+    # What isn't finite is told where it matters: the loss, its gradient, and the first Hessian.
+    quiet = numpy.errstate(over="ignore", invalid="ignore")
+    with quiet, contextlib.closing(Progress(bool(verbose))) as line:
         limits = _Limits(max_iter, floor, line)
         if solver == "lbfgs":
             goal = _Goal.at(objective, origin, tol)
@@ -288,7 +295,8 @@ def _begun(objective: Any, start: Any, origin: Any, tol: float, solver: str, is_
     state = _started(objective, theta)
     if metric is None or metric.is_singular:
         is_cheap = is_dense and (objective.size <= _CHEAP or is_newton)
-        metric = Metric.of(objective.hessian(theta, is_newton) if is_cheap else _curvature(objective, theta))
+        found = objective.hessian(theta, is_newton) if is_cheap else _curvature(objective, theta)
+        metric = _measured(objective, found)
     goal = goal or _Goal.of(state.slopes, metric, tol)
     objective.passes, objective.hessians = sum([one.passes for one in counted]), sum([one.hessians for one in counted])
     run = _Run(objective, state, metric, goal, is_newton, renewed=(0, goal.norm(state.slopes)))
@@ -303,12 +311,23 @@ def _started(objective: Any, theta: Any) -> _State:
     sizes = numpy.abs(state.slopes)
     is_beyond = (sizes > _LARGEST) | ((sizes > 0.0) & (sizes < 1.0 / _LARGEST))
     if not theta.any() and is_beyond.any():
-        place = int(is_beyond.argmax())
-        raise DataError(
-            f"the numbers of {objective.names[place]} are about {sizes[place]:.0e}, and their squares no floats any "
-            "more: give them in another unit"
-        )
+        raise _beyond(objective, is_beyond, f"about {sizes[is_beyond.argmax()]:.0e}")
     return state
+
+
+def _beyond(objective: Any, which: Any, size: str) -> DataError:
+    name = objective.names[int(which.argmax())]
+    return DataError(
+        f"the numbers of {name} are {size}, and their squares no floats any more: give them in another unit"
+    )
+
+
+def _measured(objective: Any, hessian: Any) -> Metric:
+    """The first Hessian, by which everything is measured, as a metric."""
+    metric = Metric.of(hessian)
+    if objective.names and not numpy.isfinite(metric.scale).all():
+        raise _beyond(objective, ~numpy.isfinite(metric.scale), "too large")
+    return metric
 
 
 def _curvature(objective: Any, theta: Any) -> Any:
@@ -335,7 +354,7 @@ class _Goal:
     @classmethod
     def at(cls, objective: Any, theta: Any, tol: float) -> _Goal:
         """Relative to the gradient at a point."""
-        return cls.of(_started(objective, theta).slopes, Metric.of(objective.diagonal(theta)), tol)
+        return cls.of(_started(objective, theta).slopes, _measured(objective, objective.diagonal(theta)), tol)
 
     def norm(self, slopes: Any) -> float:
         """Relative to the start."""
@@ -356,7 +375,7 @@ class _Goal:
 def _on_sample(part: Any, theta: Any, tol: float) -> tuple[Any, Metric, _Goal]:
     """Newton's steps until the error is well below that of the sample; then the Hessian, and the goal."""
     state = _started(part, theta)
-    metric = Metric.of(part.hessian(theta))
+    metric = _measured(part, part.hessian(theta))
     goal = _Goal.of(state.slopes, metric, tol)
     for _ in range(30):
         if state.slopes @ metric.solve(state.slopes) < 0.01 * part.size / part.rows:
@@ -443,7 +462,9 @@ class _Run:
         norm, is_vague = self.goal.norm(self.state.slopes), self.is_newton and self.moved[1] > _UNCERTAIN
         if norm <= self.goal.goal and is_vague and math.isfinite(self.moved[1]):
             reason = f"{reason}, and parameters still change by {self.moved[1]:.1g} of themselves a step"
-        converged = norm <= self.goal.goal and not is_vague
+        if is_saddle := self.is_newton and self.metric.is_saddle:
+            reason = f"{reason}, at no minimum: the loss curves down there in some direction"
+        converged = norm <= self.goal.goal and not is_vague and not is_saddle
         counts = self.iterations, self.objective.passes, self.objective.hessians, self.objective.rows
         return Convergence(converged, reason, norm, self.goal.goal, self.state.value, *counts)
 

@@ -204,8 +204,11 @@ class InMemory:
         return self.block.pick(slice(0, 1))
 
     def digest(self) -> str:
-        """Of the shape and the sums of columns."""
-        sums = numpy.asarray(self.block.X.sum(axis=0), dtype=float)
+        """Of the shape and the sums of columns, of all rows and of those of each logit."""
+        X, y, weight = self.block.X, self.block.y, self.block.weight
+        of_rows = numpy.column_stack([numpy.ones(len(y)), y]) * (1.0 if weight is None else weight[:, None])
+        # Not by BLAS, whose bits depend on the number of threads.
+        sums = X.T @ of_rows if hasattr(X, "tocsr") else numpy.einsum("ij,ik->jk", X, of_rows)
         return hashlib.sha256(repr(self.block.X.shape).encode() + sums.tobytes()).hexdigest()
 
     def total(

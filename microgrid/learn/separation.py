@@ -23,6 +23,8 @@ __all__ = ["CollinearityWarning", "Finding", "SeparationWarning", "diagnose"]
 
 _DOUBT = 0.05  # probability of another class from which a row is not suspicious
 _NULL = 1e-11  # eigenvalue of a matrix with a unit diagonal that counts as zero
+_BACK = 1e-10  # of a row's terms: what rounding may leave where a direction has to be 0
+_FINER = 1e6  # by which what a linear program leaves is enlarged
 _NAMED = 1e-6  # part of a direction that is worth a name
 _MOST_NAMES = 5
 _INTERCEPT = "the intercept"
@@ -189,11 +191,14 @@ class _Pairs:
                     found[p, :, q, :] += sign * gram
         return (found[1:, :, 1:, :].reshape((count - 1) * width, -1),)
 
+    def shaped(self, basis: Any) -> Any:
+        """Directions as parameters of every class, the first's being 0."""
+        columns = self.model.width, basis.shape[1]
+        return numpy.concatenate([numpy.zeros((1, *columns)), basis.reshape(-1, *columns)])
+
     def suspicious(self, block: Block, basis: Any) -> tuple[Any, Any]:
         """The suspicious constraints on coordinates of a basis, and their rows."""
-        shaped = numpy.concatenate(
-            [numpy.zeros((1, self.model.width, basis.shape[1])), basis.reshape(-1, self.model.width, basis.shape[1])]
-        )
+        shaped = self.shaped(basis)
         constraints, numbers = [], []
         start = 0
         for chunk in block.chunks():
@@ -203,6 +208,25 @@ class _Pairs:
                 numbers.append(chosen + start)
             start += chunk.rows
         return numpy.concatenate(constraints), numpy.concatenate(numbers)
+
+
+@dataclass(frozen=True)
+class _Worst:
+    """What the worst told row of a block loses along a direction, as a part of its terms; one part of a list."""
+
+    pairs: _Pairs
+    direction: Any
+    terms: Any  # of each column, what a direction as long as this one may multiply it by
+
+    def __call__(self, block: Block) -> tuple[list[float]]:
+        shaped = self.pairs.shaped(self.direction[:, None])[:, :, 0]
+        worst = 0.0
+        for chunk in block.chunks():
+            for label, other, rows, _ in self.pairs.parts(chunk):
+                chosen = self.pairs.model.extended(chunk.X[rows])
+                gain, size = chosen @ (shaped[label] - shaped[other]), numpy.abs(chosen) @ self.terms
+                worst = min(worst, float((gain / numpy.where(size > 0.0, size, 1.0)).min(initial=0.0)))
+        return ([worst],)
 
 
 @dataclass(frozen=True)
@@ -245,6 +269,9 @@ def _separation(
     if point is None:
         return None
     direction = basis @ point
+    terms = numpy.abs(direction * scales).max() / scale
+    if min(source.total(_Worst(pairs, direction, terms))[0]) < -_BACK:
+        return None  # the classes overlap, by less than the null space or the linear program tells
     gained = constraints @ point
     is_strict = felt & (gained > _NAMED * gained.max())
     separated = numpy.unique(numbers[is_strict])
@@ -265,8 +292,15 @@ def _separating(constraints: Any) -> Any:
     result = scipy.optimize.linprog(
         -constraints.sum(axis=0), A_ub=both, b_ub=bounds, bounds=[(None, None)] * columns, method="highs"
     )
-    if result.x is None:
+    if result.x is None or (constraints @ result.x).max() < 0.5:
         return None
-    found = constraints @ result.x
-    is_certain = found.min() >= -1e-6 and found.max() >= 0.5  # the program's own precision is 1e-7
-    return result.x if is_certain else None
+    # The program keeps to its constraints by 1e-7 only. What it leaves is solved for once more, enlarged.
+    far = 1e-3 * _FINER * numpy.abs(result.x).max()
+    rest = scipy.optimize.linprog(
+        numpy.zeros(columns),
+        A_ub=-constraints,
+        b_ub=_FINER * (constraints @ result.x),
+        bounds=(-far, far),
+        method="highs",
+    )
+    return None if rest.x is None else result.x + rest.x / _FINER

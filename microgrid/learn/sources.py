@@ -16,16 +16,18 @@ from microgrid._public import public
 from microgrid.errors import DataError, MissingPackageError
 from microgrid.learn.objectives import Block, InMemory, Labels, Partial, carried, closed
 
-__all__ = ["ParquetBlocks", "Stream", "Survey", "arrays_of", "encoded", "is_blocks", "read"]
+__all__ = ["ParquetBlocks", "Stream", "Survey", "arrays_of", "check_unmasked", "encoded", "is_blocks", "read"]
 
 _KEPT = 1 << 23  # numbers of a stream that are kept in memory as a sample
 
 
 def is_blocks(X: Any) -> bool:
     """Whether data are an iterable of blocks: a function that returns one, or a collection of pairs of arrays."""
+    if hasattr(X, "shape") or hasattr(X, "__array__"):
+        return False
     if callable(X) or hasattr(X, "features"):
         return True
-    if hasattr(X, "shape") or hasattr(X, "__array__") or not isinstance(X, Iterable):
+    if not isinstance(X, Iterable):
         return False
     if iter(X) is X:
         return True  # told to be read once only, when it is read
@@ -41,18 +43,30 @@ def encoded(y: Any) -> tuple[Any, Any]:
             is_high = y == high
             if (is_high | (y == low)).all():
                 return numpy.array([low, high], dtype=y.dtype), is_high.astype(numpy.intp)
-    if y.dtype.kind == "O" and any([label is None or label != label for label in y.tolist()]):
+    if y.dtype.kind == "O" and any(map(_is_missing, y.tolist())):
         raise DataError("y contains NaN or None: every row needs a label")
     try:
         check_classification_targets(y)
         classes, codes = numpy.unique(y, return_inverse=True)
-    except TypeError:
-        raise DataError(f"the labels are of several types: {_types(y.tolist())}; make them of one") from None
+    except TypeError as error:
+        raise _of_types(y.tolist(), error) from None
+    except ValueError as error:  # in scikit-learn's words
+        raise DataError(str(error)) from None
     return classes, codes
 
 
-def _types(labels: Iterable[Any]) -> str:
-    return ", ".join(sorted({type(label).__name__ for label in labels}))
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas' NA has no truth
+        return True
+
+
+def _of_types(labels: Iterable[Any], error: TypeError) -> DataError:
+    kinds = sorted({type(label).__name__ for label in labels})
+    return DataError(
+        f"the labels are of several types: {', '.join(kinds)}; make them of one" if kinds[1:] else str(error)
+    )
 
 
 @dataclass
@@ -81,14 +95,14 @@ class Survey:
             self.columns, self.dtype = X.shape[1], X.dtype
         if X.shape[1] != self.columns:
             raise DataError(f"block {number} has {X.shape[1]} columns, and the first has {self.columns}")
-        is_sparse = hasattr(X, "tocsr")
-        # Of narrow rows, einsum's sum takes a third of the time.
-        sums = numpy.asarray(X.sum(axis=0) if is_sparse else numpy.einsum("ij->j", X), dtype=float).ravel()
-        if not numpy.isfinite(sums).all() and not numpy.isfinite(X.data if is_sparse else X).all():
-            raise DataError(f"block {number} contains NaN or infinity")
         if y.dtype.kind == "f" and not numpy.isfinite(y).all():
             raise DataError(f"the labels of block {number} contain NaN or infinity")
         classes, codes = encoded(y)
+        is_sparse = hasattr(X, "tocsr")
+        of_rows = (1.0 + codes) * (1.0 if weight is None else weight)  # other labels and weights make another digest
+        sums = numpy.asarray(X.T @ of_rows if is_sparse else numpy.einsum("ij,i->j", X, of_rows))
+        if not numpy.isfinite(sums).all() and not numpy.isfinite(X.data if is_sparse else X).all():
+            raise DataError(f"block {number} contains NaN or infinity")
         for label, count in zip(classes.tolist(), numpy.bincount(codes, weight), strict=True):
             self.counts[label] = self.counts.get(label, 0.0) + float(count)
         if weight is not None and (weight > 0.0).any():
@@ -106,8 +120,8 @@ class Survey:
         """The labels in order."""
         try:
             return numpy.array(sorted(self.counts))
-        except TypeError:
-            raise DataError(f"the labels are of several types: {_types(self.counts)}; make them of one") from None
+        except TypeError as error:
+            raise _of_types(self.counts, error) from None
 
     def merge(self, other: Survey) -> None:
         """What was found of the blocks that follow; a sample is that of the first ones."""
@@ -149,13 +163,20 @@ class Survey:
 def read(blocks: Any) -> Iterator[tuple[Any, Any, Any]]:
     """Each block as arrays: X of float64 or float32 or CSR, labels, and weights or None."""
     given = blocks() if callable(blocks) else blocks
+    if not isinstance(given, Iterable):
+        raise DataError(f"the function of blocks gives {type(given).__name__}: it has to return an iterator over them")
     if not callable(blocks) and iter(given) is given:
         raise DataError(
             "these blocks can be read once only, and a fit reads them several times: pass a function that returns the "
             "iterator, or a list"
         )
+    names = None
     for number, one in enumerate(given):
         block = arrays_of(number, one)
+        here = [*map(str, one[0].columns)] if hasattr(one[0], "columns") else None
+        names = names or here
+        if names and here and here != names:
+            raise DataError(f"block {number} has the columns {', '.join(here)}, and one before {', '.join(names)}")
         if block[0].shape[0]:
             yield block
 
@@ -164,19 +185,37 @@ def arrays_of(number: int, one: Any) -> tuple[Any, Any, Any]:
     """A block as arrays: X of float64 or float32 or CSR, labels, and weights or None."""
     if not isinstance(one, tuple) or len(one) not in (2, 3):
         raise DataError(f"block {number} is no pair (X, y) or triple (X, y, weights)")
+    check_unmasked(*one)
     X, y = one[0], numpy.asarray(one[1]).ravel()
-    if hasattr(X, "tocsr"):
-        X = X.tocsr()
-    else:
-        X = numpy.asarray(X)
-        X = X if X.dtype in (numpy.float64, numpy.float32) else X.astype(float)
-    weight = None if len(one) < 3 or one[2] is None else numpy.asarray(one[2], dtype=float)
-    lengths = [X.shape[0], len(y), *([] if weight is None else [len(weight)])]
+    X = X.tocsr() if hasattr(X, "tocsr") else numpy.asarray(X)
+    weight = None if len(one) < 3 or one[2] is None else numpy.asarray(one[2])
+    try:
+        X = X if X.dtype in (numpy.float64, numpy.float32) else X.astype(float, casting=_casting(X))
+        weight = None if weight is None else weight.astype(float, casting=_casting(weight))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"block {number} holds what is no number: {error}") from None
+    lengths = [X.shape[0], len(y), *([] if weight is None else [weight.size])]
     if X.ndim != 2 or len(set(lengths)) > 1:
         raise DataError(f"block {number} has X of shape {X.shape} and inconsistent numbers of samples: {lengths}")
     if weight is not None and not ((weight >= 0.0) & numpy.isfinite(weight)).all():
         raise DataError(f"the weights of block {number} are not all finite and not negative")
-    return X, y, weight
+    return X, y, None if weight is None else weight.ravel()
+
+
+def _casting(array: Any) -> Any:
+    return "same_kind" if array.dtype.kind == "c" else "unsafe"  # a complex number is none of ours
+
+
+def check_unmasked(*arrays: Any) -> None:
+    """Refuse masked entries, which NumPy would take for numbers.
+
+    Raises
+    ------
+    DataError
+        If an array has some.
+    """
+    if any(map(numpy.ma.is_masked, arrays)):
+        raise DataError("the data have masked entries: fill them in, or drop their rows")
 
 
 @dataclass
@@ -206,7 +245,10 @@ class Stream:
     def first(self) -> Block:
         """A block of the first rows."""
         assert self.labels is not None  # known before anything is fitted
-        return self.labels.block(*next(read(self.blocks)))
+        block = next(read(self.blocks), None)
+        if block is None:
+            raise DataError("the second pass over the blocks finds none: each call has to return a new iterator")
+        return self.labels.block(*block)
 
     def digest(self) -> str:
         """Of what the first pass found."""
