@@ -1152,6 +1152,28 @@ def where(m: Any) -> Pair:
 # ---- any number of operands: one node, not a chain ------------------------------------------------------------
 
 
+def _share_of_ends(m: Any, out: Any, xs: Any) -> Any:
+    """What each operand has of the largest or the smallest one, which is the result; nan where that is nan."""
+    other = 0.0 if m.exact else m.where(m.equal(out, out), 0.0, out)
+    share = 1.0 / m.total(m.where(m.equal(x, out), 1.0, other) for x in xs)
+    return [(m.where(m.equal(x, out), share, other) for x in xs)]
+
+
+_TIE = "operands that are equal have equal shares, 1/n of n"
+
+
+@rule("max", "\\max\\left({xs}\\right)", MANY, choice=True, summary="The largest of a list, as one node.",
+      kinks=(Kink("several operands = the largest", _TIE, (1.5, 1.5, 1.5), (1.0 / 3.0,) * 3),))  # fmt: skip
+def amax(m: Any) -> Pair:
+    return m.largest, lambda out, xs: _share_of_ends(m, out, xs)
+
+
+@rule("min", "\\min\\left({xs}\\right)", MANY, choice=True, summary="The smallest of a list, as one node.",
+      kinks=(Kink("several operands = the smallest", _TIE, (1.5, 1.5, 1.5), (1.0 / 3.0,) * 3),))  # fmt: skip
+def amin(m: Any) -> Pair:
+    return lambda xs: -m.largest(-x for x in xs), lambda out, xs: _share_of_ends(m, out, xs)
+
+
 @rule("Σ", "\\left({xs}\\right)", MANY, summary="The sum of a list, as one node.")
 def sum(m: Any) -> Pair:
     return m.total, lambda out, xs: [(1.0 for x in xs)]
