@@ -108,6 +108,8 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "amax",
+    "amin",
     "animate",
     "asin",
     "asinh",
@@ -870,6 +872,22 @@ def where(x: Operand, y: Operand, z: Node, /) -> Value: ...
 def where(x: Number, y: Number, z: Number, /) -> float: ...
 @overload
 def where(x: Operand | Array, y: Operand | Array, z: Operand | Array, /) -> Any: ...
+@overload
+def amax(xs: Iterable[Node], /) -> Value:
+    """The largest of a list, as one node."""
+
+@overload
+def amax(xs: Iterable[Number], /) -> float: ...
+@overload
+def amax(xs: Iterable[Operand], /) -> Any: ...
+@overload
+def amin(xs: Iterable[Node], /) -> Value:
+    """The smallest of a list, as one node."""
+
+@overload
+def amin(xs: Iterable[Number], /) -> float: ...
+@overload
+def amin(xs: Iterable[Operand], /) -> Any: ...
 @overload
 def sum(xs: Iterable[Node], /) -> Value:
     """The sum of a list, as one node."""

@@ -90,10 +90,15 @@ def tails(rule: Rule, count: int) -> Iterator[Operands]:
             yield tuple(draw.choice(options) for options in choices)
 
 
+def regions_of(rule: Rule, count: int) -> list[Region]:
+    """The region of each of so many operands."""
+    return [region for region in rule.regions for _ in range(count // len(rule.regions))]
+
+
 def beside_kinks(rule: Rule) -> Iterator[Operands]:
     """Points on both sides of every kink, near it and as near as floats come."""
     for kink in rule.kinks:
-        for index, (at, region) in enumerate(zip(kink.at, rule.regions, strict=True)):
+        for index, (at, region) in enumerate(zip(kink.at, regions_of(rule, len(kink.at)), strict=True)):
             if region.constant:
                 continue
             steps = (at - 1e-3, at + 1e-3, at - 1e-9, at + 1e-9)

@@ -20,6 +20,8 @@ import microgrid
 from microgrid import (
     Program,
     Value,
+    amax,
+    amin,
     clip,
     derivative,
     exp,
@@ -71,6 +73,8 @@ FIRST: dict[str, tuple[Function, dict[float, float]]] = {
     "relu at its kink": (lambda x: relu(sqrt(x)), {0.0: 0.0, 4.0: 0.25}),
     "minimum": (lambda x: minimum(log(x), 5.0 - sqrt(x)), {0.0: inf, 1.0: 1.0}),
     "clip": (lambda x: clip(sqrt(x), 1.0, 3.0), {0.0: 0.0, 4.0: 0.25, 16.0: 0.0}),
+    "a tie of three": (lambda x: amax([x, x * x, x * x * x, 0.5]), {1.0: 2.0, 0.25: 0.0, 2.0: 12.0, nan: nan}),
+    "the smallest of a list": (lambda x: amin([sqrt(x), 1.0, 1.0 + log(x)]), {0.0: inf, 1.0: 0.5, 4.0: 0.0}),
     "jumps": (lambda x: x * sign(sqrt(x)) + floor(sqrt(x)), {0.0: 0.0, 2.25: 1.0}),
     "both ways": (shared, {0.0: 0.0, 0.25: 1.0, 4.0: 1.25, inf: nan}),
     "an overflow by products": (lambda x: where(x < 1e100, x * x * x, x), {1e200: 1.0, 2.0: 12.0}),
@@ -86,6 +90,7 @@ FIRST: dict[str, tuple[Function, dict[float, float]]] = {
 SECOND: dict[str, tuple[Function, dict[float, float]]] = {
     "the left side": (lambda x: where(x < 1, x * x, sqrt(x) * x), {0.0: 2.0, 4.0: 0.375}),
     "the right side": (lambda x: where(x > 0, sqrt(x) * x, x * x * x), {0.0: 0.0, -2.0: -12.0, 4.0: 0.375}),
+    "a tie of three": (lambda x: amax([x, x * x, x * x * x]), {1.0: 8.0 / 3.0, 2.0: 12.0}),
     "a floor": (lambda x: exp(maximum(x, 0.5) - 0.5) + relu(sqrt(x) - 3.0), {0.0: 0.0, 1.5: math.e}),
 }
 

@@ -229,6 +229,37 @@ def test_random_programs_of_whole_arrays_have_the_derivatives_of_their_elements(
         np.testing.assert_allclose(hvp(f)(W, W), hvp(f, precise=True)(W, W), rtol=1e-7, atol=1e-7, err_msg=str(seed))
 
 
+EXTREMES: dict[str, Callable[[Any], Any]] = {
+    "max": np.max,
+    "min": np.min,
+    "nanmax": np.nanmax,
+    "reduce": np.minimum.reduce,
+    "axes": lambda x: np.max(x.reshape(2, 3, -1), axis=(0, 1)).sum() / (x.size // 6),
+    "where": lambda x: np.max(np.append(x, x + 1.0), where=np.arange(2 * x.size) < x.size, initial=-5.0),
+    "norm": lambda x: np.linalg.norm(x, np.inf),
+    "norm of a matrix": lambda x: np.linalg.norm(x.reshape(-1, 1), -np.inf),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_equal_elements_share_the_slope_of_the_largest_alike(name: str) -> None:
+    f = EXTREMES[name]
+    for size in (6, 24):
+        at, alike = np.full(size, 1.5), np.full(size, 1.0 / size)
+        for found in (grad(f)(at), grad(f, precise=True)(at), microgrid.compile(f).grad(at)):
+            np.testing.assert_allclose(found, alike, rtol=1e-15)
+        np.testing.assert_allclose(grad(f)(at + 0.5 * (np.arange(size) == 4)).sum(), 1.0, rtol=1e-15)
+
+
+def test_norms_of_other_orders_are_powers() -> None:
+    x = np.array([1.5, -0.5, 2.0])
+    for order in (3, 0.5, -1):
+        np.testing.assert_allclose(
+            grad(lambda v, order=order: np.linalg.norm(v, order))(x),
+            np.sign(x) * np.abs(x) ** (order - 1) * np.linalg.norm(x, order) ** (1 - order),
+        )
+
+
 def test_precise_gives_the_bits_of_backward() -> None:
     w = ValueArray([Value(number) for number in W])
     WHOLE["logistic loss"](w).backward()

@@ -17,7 +17,7 @@ from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.errors import DataError
 
-__all__ = ["IMPLEMENTED"]
+__all__ = ["IMPLEMENTED", "extreme"]
 
 IMPLEMENTED: dict[Any, Callable[..., Any]] = {
     numpy.linalg.det: linear.stacked(linear.det),
@@ -53,12 +53,34 @@ def _along(function: Callable[[Any], Any], array: Any, axis: Any, *, keepdims: A
     if axis is None:
         result = numpy.array(function(array.ravel()), dtype=object)
         return _unpacked(result.reshape((1,) * array.ndim) if keepdims is True else result)
-    axis = axis % array.ndim
-    moved = numpy.moveaxis(array, axis, -1)
-    flat = numpy.empty(moved.shape[:-1], dtype=object)
+    axes = numpy.lib.array_utils.normalize_axis_tuple(axis, array.ndim)
+    moved = numpy.moveaxis(array, axes, range(-len(axes), 0))
+    flat = numpy.empty(moved.shape[: array.ndim - len(axes)], dtype=object)
     for place in numpy.ndindex(flat.shape):
-        flat[place] = function(moved[place])
-    return _unpacked(numpy.expand_dims(flat, axis) if keepdims is True else flat)
+        flat[place] = function(moved[place].ravel())
+    return _unpacked(numpy.expand_dims(flat, axes) if keepdims is True else flat)
+
+
+def extreme(
+    name: str,
+    array: Any,
+    axis: Any = 0,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = numpy._NoValue,  # noqa: SLF001  # by which NumPy tells that there is none
+    where: Any = True,
+) -> Any:
+    """The largest or the smallest elements along an axis, by a rule on lists; NotImplemented with options it hasn't.
+
+    A ufunc's own reduction goes through pairs, by which the first of n equal elements would have a share of 2**(1 - n).
+    """
+    first = [] if initial is numpy._NoValue else [initial]  # noqa: SLF001
+    if dtype is not None or out not in (None, (None,)) or not (first or numpy.size(array)):
+        return NotImplemented
+    if where is not True:
+        array = numpy.where(where, array, -numpy.inf if name == "amax" else numpy.inf)
+    return _along(lambda line: FUNCTIONS[name]([*first, *line]), array, axis, keepdims=keepdims)
 
 
 def _unpacked(array: Any) -> Any:
@@ -117,16 +139,24 @@ def _std_of(line: Any, ddof: float = 0) -> Any:
     return FUNCTIONS["sqrt"](_var_of(line, ddof))
 
 
-def _largest_of(line: Any) -> Any:
-    return functools.reduce(FUNCTIONS["maximum"], line)
-
-
-def _smallest_of(line: Any) -> Any:
-    return functools.reduce(FUNCTIONS["minimum"], line)
-
-
 def _product_of(line: Any) -> Any:
     return functools.reduce(lambda x, y: x * y, line, 1.0)
+
+
+@_replaces(numpy.linalg.norm)
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:  # noqa: A002  # NumPy's name
+    """The norms for which NumPy's own code, which the others run, compares elements or takes their roots."""
+    x = _objects(x)
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    is_end, is_of_sums = ord in (numpy.inf, -numpy.inf), len(axes) == 2 and ord in (1, -1)
+    sizes = numpy.frompyfunc(FUNCTIONS["abs"], 1, 1)(x)
+    if len(axes) == 2 and (is_end or is_of_sums):
+        sizes = numpy.add.reduce(sizes, axis=axes[0 if is_of_sums else 1], keepdims=True)
+    if is_end or is_of_sums:  # where equal ones share alike
+        return extreme("amax" if ord > 0 else "amin", sizes, axes, keepdims=keepdims)
+    if len(axes) == 1 and isinstance(ord, float | int) and ord not in (0, 1, 2):
+        return numpy.add.reduce(sizes**ord, axis=axes, keepdims=keepdims) ** (1.0 / ord)
+    return NotImplemented
 
 
 for _numpy_function, _reduce in (
@@ -135,8 +165,8 @@ for _numpy_function, _reduce in (
     (numpy.nanmean, _mean_of),
     (numpy.nanvar, _var_of),
     (numpy.nanstd, _std_of),
-    (numpy.nanmax, _largest_of),
-    (numpy.nanmin, _smallest_of),
+    (numpy.nanmax, lambda line: FUNCTIONS["amax"](line or [numpy.nan])),
+    (numpy.nanmin, lambda line: FUNCTIONS["amin"](line or [numpy.nan])),
     (numpy.nanmedian, lambda line: _quantile_of(0.5, line)),
 ):
     IMPLEMENTED[_numpy_function] = _nan_function(_reduce)

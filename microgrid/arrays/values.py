@@ -13,7 +13,7 @@ import numpy
 
 from microgrid._public import public
 from microgrid.arrays.advice import answer
-from microgrid.arrays.functions import IMPLEMENTED
+from microgrid.arrays.functions import IMPLEMENTED, extreme
 from microgrid.arrays.plain import as_objects, recording_of_arrays
 from microgrid.arrays.ufuncs import PREDICATES, is_known_ufunc, on_objects
 from microgrid.core.engine import Value
@@ -77,6 +77,7 @@ _OPERATORS = {
     numpy.divide: operator.truediv,
     numpy.power: operator.pow,
 }
+_EXTREMES = {numpy.maximum: "amax", numpy.minimum: "amin"}
 
 
 def ufunc_of_values(ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
@@ -93,6 +94,10 @@ def ufunc_of_values(ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
             return whole
     if options.get("out") is not None:
         options = {**options, "out": tuple([as_objects(one) for one in options["out"]])}
+    if method == "reduce" and ufunc in _EXTREMES:
+        found = extreme(_EXTREMES[ufunc], *map(as_objects, inputs), **options)
+        if found is not NotImplemented:
+            return _wrapped(found)
     with numpy.errstate(all="ignore"):  # of floats in IEEE 754, on whose way inf and nan are no accidents
         result = _wrapped(getattr(on_objects(ufunc), method)(*map(as_objects, inputs), **options))
     if ufunc.__name__ in PREDICATES and options.get("out") is None:
@@ -109,8 +114,9 @@ def function_of_values(function: Any, types: Any, args: Any, options: Any) -> An
         whole = recording.function(function, args, options)
         if whole is not NotImplemented:
             return whole
-    if function in IMPLEMENTED:
-        return _wrapped(_run(function, args, options))
+    replaced = _run(function, args, options) if function in IMPLEMENTED else NotImplemented
+    if replaced is not NotImplemented:
+        return _wrapped(replaced)
     try:
         return _wrapped(function._implementation(*_as_arrays(args), **options))  # noqa: SLF001  # NumPy's own code
     except OperationError:
@@ -129,7 +135,7 @@ def _as_arrays(tree: Any) -> Any:
 
 
 def _run(function: Any, args: Any, options: Any) -> Any:
-    """What takes a function's place; it may have fewer options."""
+    """What takes a function's place, which may have fewer options."""
     try:
         return IMPLEMENTED[function](*args, **options)
     except TypeError as error:

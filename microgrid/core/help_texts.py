@@ -86,6 +86,8 @@ TEXTS: dict[str, Facts] = {
     "less_equal": ("1 if x <= y else 0", ("0", "0"), (2.0, 1.5), (0.0, 0.0, 0.0), None),
     "equal": ("1 if x == y else 0", ("0", "0"), (2.0, 1.5), (0.0, 0.0, 0.0), None),
     "where": ("z if x == 0 else y", ("0", "0 if x == 0 else 1", "1 if x == 0 else 0"), (1.0, 1.5, -1.0), (1.5, 0.0, 1.0, 0.0), None),
+    "amax": ("max(x for x in xs)", ("1/sum(1 if x == amax(xs) else 0 for x in xs) if x == amax(xs) else 0",), ([1.0, 2.0],), (2.0, [0.0, 1.0]), None),
+    "amin": ("-max(-x for x in xs)", ("1/sum(1 if x == amin(xs) else 0 for x in xs) if x == amin(xs) else 0",), ([1.0, 2.0],), (1.0, [1.0, 0.0]), None),
     "sum": ("sum(x for x in xs)", ("1",), ([1.0, 2.0],), (3.0, [1.0, 1.0]), None),
     "dot": ("sum(x*y for x, y in zip(xs, ys))", ("y", "x"), ([1.0, 2.0], [0.5, -1.0]), (-1.5, [0.5, -1.0], [1.0, 2.0]), None),
     "logsumexp": ("log(sum(exp(x) for x in xs))", ("exp(x - logsumexp(xs))",), ([1.0, 2.0],), (2.313262, [0.268941, 0.731059]), 6),

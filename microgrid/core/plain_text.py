@@ -201,6 +201,10 @@ class _PlainText(Arithmetic):
         (term,) = terms
         return Text(f"sum({_of(term).text} for {self._loop})")
 
+    def largest(self, terms: Iterable[Any]) -> Text:
+        (term,) = terms
+        return Text(f"max({_of(term).text} for {self._loop})")
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in AUXILIARY:  # no function that a reader could call: its definition is written
             value: Callable[..., Any] = AUXILIARY[name].make(self)[0]

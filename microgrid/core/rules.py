@@ -968,35 +968,42 @@ def _zeta(m: Any, power: Any, x: Any) -> Any:
       domain="x > 0, or x is not a whole number")  # fmt: skip
 def gamma(m: Any) -> Pair:
     def value(x: Any) -> Any:
-        size = m.where(m.less(x, 0.5), 1.0 - x, x)
-        of_size = _gamma_of_positive(m, size)
-        # The reflection gamma(x)·gamma(1 - x) = pi/sin(pi·x); above 0, gamma(x + 1)/x, which has no sine.
-        sine = m.where(m.less(x, 0.0), _circular_of_pi(m, m.sin, x), 1.0)
-        reflected = m.pi / (m.where(m.equal(sine, 0.0), m.inf - m.inf, sine) * of_size)
-        small = _gamma_of_positive(m, x + 1.0) / x
-        return m.where(m.less(x, 0.0), reflected, m.where(m.less(x, 0.5), small, of_size))
+        is_low = m.less(x, -0.5)
+        size = m.where(is_low, -x, x)
+        of_size = _gamma_above_minus_half(m, size)
+        # The reflection gamma(x)·gamma(-x) = -pi/(x·sin(pi·x)), whose -x is exact, as 1 - x is not.
+        sine = m.where(is_low, _circular_of_pi(m, m.sin, x), 1.0)
+        product = size * m.where(m.equal(sine, 0.0), m.inf - m.inf, sine)
+        return m.where(is_low, m.pi / product / of_size, of_size)
 
     return m.gamma if m.exact else value, lambda out, x: (out * m.digamma(x),)
 
 
-def _gamma_of_positive(m: Any, x: Any) -> Any:
-    """From 1/2 on: Stirling's formula from 4.5 on, and below from around 2. A whole result is made exact."""
+def _gamma_above_minus_half(m: Any, x: Any) -> Any:
+    """Stirling's formula from 4.5 on, and below from around 2. A whole result is made exact."""
     s, factor = x - 4.0, (x - 1.0) * (x - 2.0)
-    for end, start, below in ((3.5, x - 3.0, x - 1.0), (2.5, x - 2.0, 1.0), (1.5, x - 1.0, 1.0 / x)):
+    for end, start, below in ((3.5, x - 3.0, x - 1.0), (2.5, x - 2.0, 1.0), (1.5, x - 1.0, 1.0), (0.5, x, 1.0)):
         inside = m.less(x, end)
         s, factor = m.where(inside, start, s), m.where(inside, below, factor)
-    near = factor * (1.0 + s * _polynomial(GAMMA_NEAR_2, s))
-    base = m.where(m.less(x, 4.5), 4.5, m.where(m.less(200.0, x), 200.0, x))  # from 172 on it overflows
-    inverse = 1.0 / base
-    # A square root of the power, since that overflows before the result does; its exponent is exact.
-    half = m.pow(base, 0.5 * base)
-    stirling = 2.5066282746310002 * (half / m.sqrt(base)) * m.exp(-base) * half
-    far = stirling * m.exp(inverse * _polynomial(STIRLING, inverse * inverse))
-    result = m.where(m.less(x, 4.5), near, far)
-    is_factorial = m.less(x, m.where(m.equal(x, m.floor(x)), 19.0, 0.0))
+    excess = s * _polynomial(GAMMA_NEAR_2, s)
+    excess = m.where(m.less(x, 0.5), (excess - x) / (1.0 + m.where(m.less(x, 0.5), x, 0.0)), excess)
+    near = (factor + factor * excess) / m.where(m.less(x, 1.5), x, 1.0)
+    is_whole = m.less(x, m.where(m.equal(x, m.floor(x)), m.where(m.equal(x, 0.0), -1.0, 19.0), -1.0))
+    result = m.where(m.less(x, 4.5), near, _stirling_gamma(m, x))
     # A multiple of 2**-60 is subtracted, and not the whole number taken, so that a complex step stays.
-    excess = m.floor((result - m.rint(result)) * 2.0**60) / 2.0**60
-    return m.where(is_factorial, result - excess, result)
+    return m.where(is_whole, result - m.floor((result - m.rint(result)) * 2.0**60) / 2.0**60, result)
+
+
+def _stirling_gamma(m: Any, x: Any) -> Any:
+    """Stirling's formula sqrt(2·pi/e)·(x/e)**(x - 1/2), with what rounding takes from x/e given back as a factor."""
+    base = m.where(m.less(x, 4.5), 4.5, m.where(m.less(200.0, x), 200.0, x))  # from 172 on it overflows
+    ratio = base * 0.36787944117144233
+    high = (ratio + _TO_26_BITS) - _TO_26_BITS  # its product with the first part of e is exact
+    lost = ((base - high * 2.718281865119934) - high * -3.6660888846670964e-08) - (ratio - high) * 2.718281828459045
+    inverse = 1.0 / base
+    rest = m.expm1(inverse * _polynomial(STIRLING, inverse * inverse)) + (base - 0.5) * (lost * inverse)
+    power = 1.520346901066281 * m.pow(ratio, base - 0.5)
+    return power + power * (rest + -6.077249945758854e-17)  # which the rounding of the constant took
 
 
 @rule("ln B", "\\ln \\mathrm{{B}}\\left({x}, {y}\\right)", MODERATE, MODERATE,
@@ -1037,8 +1044,8 @@ def beta(m: Any) -> Pair:
         near, other = m.where(is_near, x, 1.0), m.where(is_near, y, 1.0)
         both, rounded = near + other, m.held(_sum_error(m, near, other))
         slope = m.log(both + 0.5) - 1.0 / both  # of lgamma, to three digits: what the rounding of the sum costs
-        product = m.gamma(near) / m.gamma(both) * m.gamma(other) * (1.0 - rounded * slope)
-        valid = m.where(m.less(0.0, m.minimum(x, y)), product, m.inf - m.inf)
+        product = m.gamma(near) / m.gamma(both) * m.gamma(other)
+        valid = m.where(m.less(0.0, m.minimum(x, y)), product - product * (rounded * slope), m.inf - m.inf)
         return m.where(is_near, valid, m.exp(m.betaln(x, y)))
 
     return value, lambda out, x, y: (-out * m.digamma_gap(x, y), -out * m.digamma_gap(y, x))
@@ -1150,6 +1157,28 @@ def where(m: Any) -> Pair:
 
 
 # ---- any number of operands: one node, not a chain ------------------------------------------------------------
+
+
+def _share_of_ends(m: Any, out: Any, xs: Any) -> Any:
+    """What each operand has of the largest or the smallest one, which is the result; nan where that is nan."""
+    other = 0.0 if m.exact else m.where(m.equal(out, out), 0.0, out)
+    share = 1.0 / m.total(m.where(m.equal(x, out), 1.0, other) for x in xs)
+    return [(m.where(m.equal(x, out), share, other) for x in xs)]
+
+
+_TIE = "operands that are equal have equal shares, 1/n of n"
+
+
+@rule("max", "\\max\\left({xs}\\right)", MANY, choice=True, summary="The largest of a list, as one node.",
+      kinks=(Kink("several operands = the largest", _TIE, (1.5, 1.5, 1.5), (1.0 / 3.0,) * 3),))  # fmt: skip
+def amax(m: Any) -> Pair:
+    return m.largest, lambda out, xs: _share_of_ends(m, out, xs)
+
+
+@rule("min", "\\min\\left({xs}\\right)", MANY, choice=True, summary="The smallest of a list, as one node.",
+      kinks=(Kink("several operands = the smallest", _TIE, (1.5, 1.5, 1.5), (1.0 / 3.0,) * 3),))  # fmt: skip
+def amin(m: Any) -> Pair:
+    return lambda xs: -m.largest(-x for x in xs), lambda out, xs: _share_of_ends(m, out, xs)
 
 
 @rule("Σ", "\\left({xs}\\right)", MANY, summary="The sum of a list, as one node.")
@@ -1290,7 +1319,7 @@ def digamma_gap(m: Any) -> Pair:
             return m.digamma(x + y) - m.digamma(x)
         # A sum of positive terms: the difference itself cancels where y is small beside x.
         total, start = 0.0, m.where(m.less(x, 5.0), x + 5.0, x)
-        for k in range(5):
+        for k in range(4, -1, -1):  # the smallest first
             total = total + y / (x + float(k)) / (x + y + float(k))
         step, first, last = y / start / (start + y), 1.0 / start, 1.0 / (start + y)
         series = _difference_quotient((0.0, *DIGAMMA_FAR), first * first, last * last) * (first + last)
