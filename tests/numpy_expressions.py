@@ -166,7 +166,7 @@ WHOLE: dict[str, _Expression] = {
     "np.nanmax": np.nanmax,
     "np.nanprod": np.nanprod,
     "np.gradient": np.gradient,
-    "np.trapezoid": np.trapezoid,
+    "np.trapezoid": getattr(np, "trapezoid" if hasattr(np, "trapezoid") else "trapz"),  # its name before NumPy 2
     "np.convolve": lambda x: np.convolve(x, [1.0, -2.0]),
     "np.correlate": lambda x: np.correlate(x, [1.0, 2.0], "full"),
     "np.interp": lambda x: np.interp(x, [-1.0, 0.0, 1.0, 2.0], [0.0, 1.0, -1.0, 3.0]),

@@ -161,12 +161,16 @@ def _installed(requirements: list[str]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("files", "packages"),
-    [({*versions.CORE, *versions.MORE}, [f"microgrid-autodiff{versions.PACKAGES}"]), ({*versions.BARE}, [])],
+    [
+        ({*versions.CORE, *versions.MORE}, [f"microgrid-autodiff{versions.PACKAGES}"]),
+        ({*versions.OLD}, [one.replace("==", ">=") for one in versions.lowest()]),
+        ({*versions.BARE}, []),
+    ],
 )
 def test_other_pythons_get_every_package_that_their_tests_import(files: set[str], packages: list[str]) -> None:
     installed = _installed([*packages, *versions.TOOLS])
     named = importlib.metadata.packages_distributions()
-    needed = _imported(files) - {*sys.stdlib_module_names, "microgrid"}
+    needed = _imported(files) - {*sys.stdlib_module_names, "benchmarks", "microgrid"}
     assert "pytest" in needed
     missing = {one for one in needed if not installed & {each.lower().replace("_", "-") for each in named[one]}}
     assert missing == set()

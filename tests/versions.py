@@ -1,5 +1,7 @@
 """Runs a part of the tests on every other Python from 3.11 on that is found here: ``python tests/versions.py``.
 
+This Python runs them too, with the lowest version of each package that pyproject.toml allows.
+
 Found are the interpreters of pyenv and those on the path, of each version one; free-threaded builds are versions of
 their own. Each has a virtual environment in ``build/versions``, in which the package is installed from here. A version
 that couldn't be tested is told at the end with the reason, and is no failure: a Python may be too new for the packages
@@ -15,14 +17,19 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = "[compile,draw,symbolic,testing]"
-TOOLS = ("pytest-xdist>=3.6", "joblib>=1.4", "mpmath>=1.3")  # what the tests below need besides, also the bare ones
+# What the tests below need besides, also the bare ones.
+TOOLS = ("pytest-xdist>=3.6", "hypothesis>=6.100", "joblib>=1.4", "mpmath>=1.3")
 CORE = ("test_graph.py", "test_value.py", "test_engines.py")
 MORE = ("test_compiling.py", "test_formula.py", "test_pickles.py", "test_program.py", "test_robustness.py")
+# What else old packages might break, and what that needs.
+OLD = ("test_certify.py", "test_drawing.py", "test_numpy.py", "test_proofs.py")
+OLD_EXTRAS = "certify,compile,draw,learn,symbolic,testing"
 BARE = ("test_graph.py", "test_scale.py")  # what needs no package but pytest
 _ASK = "import sys, sysconfig; print(*sys.version_info[:2], int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))"
 
@@ -56,7 +63,15 @@ def _run(command: list[str | Path], seconds: float = 900.0, engine: str | None =
     return done.returncode == 0, done.stdout + done.stderr
 
 
-def environment(version: str, paths: list[Path]) -> tuple[Path | None, bool, str]:
+def lowest() -> list[str]:
+    """What OLD needs: of each package the lowest version that pyproject.toml allows."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    named = [requirement for extra in OLD_EXTRAS.split(",") for requirement in extras[extra]]
+    pandas = [requirement for requirement in extras["dev"] if requirement.startswith("pandas")]
+    return [requirement.replace(">=", "==") for requirement in [*named, *pandas]]
+
+
+def environment(version: str, paths: list[Path], pins: Sequence[str] = ()) -> tuple[Path | None, bool, str]:
     """The interpreter of a virtual environment, if there is one; whether it has every package; what went wrong."""
     folder = ROOT / "build" / "versions" / version
     python = folder / "bin" / "python"
@@ -69,21 +84,21 @@ def environment(version: str, paths: list[Path]) -> tuple[Path | None, bool, str
             break
     else:
         return None, False, told
-    whole, told = _run([*pip, *TOOLS, "--editable", f"{ROOT}{PACKAGES}"])
-    if whole:
-        return python, True, ""
+    whole, told = _run([*pip, *TOOLS, *pins, "--editable", f"{ROOT}{PACKAGES}"])
+    if whole or pins:
+        return python if whole else None, whole, told
     bare, more = _run([*pip, *TOOLS, "--editable", f"{ROOT}"])
     return python if bare else None, False, told if bare else more
 
 
-def test(python: Path, *, whole: bool) -> tuple[bool, str]:
-    """Whether the tests passed on both engines, and the last lines of each run."""
+def test(python: Path, names: Sequence[str]) -> tuple[bool, str]:
+    """Whether these tests passed on the native engine and those of the core on Python's; the last lines of each run."""
     passed, told = True, []
     _, chosen_engine = _run([python, "-c", "import microgrid; print(microgrid.engine)"])
-    for engine, names in ((None, CORE + MORE), ("python", CORE[:2])):
-        chosen = [str(ROOT / "tests" / name) for name in (names if whole else BARE)]
+    for engine, chosen in ((None, names), ("python", [name for name in names if name in {*CORE[:2], *BARE}])):
         options = ["--quiet", "-p", "no:cacheprovider", "--numprocesses", "auto", "--dist", "worksteal"]
-        fine, printed = _run([python, "-m", "pytest", *options, *chosen], engine=engine)
+        files = [str(ROOT / "tests" / name) for name in chosen]
+        fine, printed = _run([python, "-m", "pytest", *options, *files], engine=engine)
         passed &= fine
         lines = printed.strip().splitlines()
         told.append(f"{engine or chosen_engine.strip()} engine: " + (lines[-1] if fine else "\n".join(lines[-60:])))
@@ -91,26 +106,23 @@ def test(python: Path, *, whole: bool) -> tuple[bool, str]:
 
 
 def main() -> int:
-    """Test every version but the one that runs this; returns how many failed."""
+    """Test every version but the one that runs this, and this one with the lowest packages; returns how many failed."""
     own = f"3.{sys.version_info[1]}{'t' * bool(sysconfig.get_config_var('Py_GIL_DISABLED'))}"
-    found = interpreters()
-    print(
-        f"tested here: Python {own}, and now {', '.join([one for one in found if one != own]) or 'no other'}",
-        flush=True,
-    )
+    others = {version: paths for version, paths in interpreters().items() if version != own}
+    print(f"tested here: Python {own}, and now {', '.join(others) or 'no other'}", flush=True)
+    rounds: list[tuple[str, list[Path], list[str]]] = [(version, paths, []) for version, paths in others.items()]
+    rounds.append((f"{own} with the lowest packages", [Path(sys.executable)], lowest()))
     failed, untested = 0, []
-    for version, paths in found.items():
-        if version == own:
-            continue
+    for version, paths, pins in rounds:
         start = time.monotonic()
-        python, whole, wrong = environment(version, paths)
+        python, whole, wrong = environment(version.replace(" ", "-"), paths, pins)
         reason = "\n".join(wrong.strip().splitlines()[-5:])
         if python is None:
             untested.append(f"Python {version} was NOT TESTED, for it has no environment:\n{reason}")
             continue
         if not whole:
             untested.append(f"Python {version} was tested WITHOUT {PACKAGES}, which are not to be had:\n{reason}")
-        passed, told = test(python, whole=whole)
+        passed, told = test(python, [*CORE, *MORE, *(OLD if pins else ())] if whole else BARE)
         failed += not passed
         print(f"Python {version}, {time.monotonic() - start:.0f} s, {paths[0]}\n{told}", flush=True)
     for told in untested:

@@ -53,7 +53,7 @@ def _along(function: Callable[[Any], Any], array: Any, axis: Any, *, keepdims: A
     if axis is None:
         result = numpy.array(function(array.ravel()), dtype=object)
         return _unpacked(result.reshape((1,) * array.ndim) if keepdims is True else result)
-    axes = numpy.lib.array_utils.normalize_axis_tuple(axis, array.ndim)
+    axes = axis if isinstance(axis, tuple) else (axis,)
     moved = numpy.moveaxis(array, axes, range(-len(axes), 0))
     flat = numpy.empty(moved.shape[: array.ndim - len(axes)], dtype=object)
     for place in numpy.ndindex(flat.shape):
