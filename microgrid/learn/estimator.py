@@ -386,17 +386,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         return scipy.special.softmax(z, axis=1)
 
     def predict_log_proba(self, X: Any) -> Any:
-        """The logarithms of the probabilities, with all their digits where a probability is 0 in floats.
-
-        Parameters
-        ----------
-        X : array, data frame or CSR matrix of shape (rows, features)
-            The features.
-
-        Returns
-        -------
-        array of shape (rows, classes)
-        """
+        """The logarithms of ``predict_proba``, with all their digits where a probability is 0 in floats."""
         check_is_fitted(self)
         z = self.decision_function(X)
         if z.ndim == 1:
