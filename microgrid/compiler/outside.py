@@ -121,7 +121,7 @@ class Outside:
             self._read_by(f)
         elif callable(f) and isinstance(type(f).__call__, FunctionType):
             self._of_object(f, 0)
-        if hasattr(f, "__wrapped__"):
+        if hasattr(f, "__wrapped__") and not _is_known(f.__module__):
             self._called(f.__wrapped__)
 
     def _read_by(self, f: FunctionType) -> None:
@@ -250,13 +250,14 @@ def _content(cell: CellType) -> Any:
 def _key(one: Any) -> Hashable:
     if type(one).__module__ == "numpy":
         return (one.dtype.str, one.shape, _short(one.tobytes())) if hasattr(one, "tobytes") else _Same(one)
-    dumped = _dumped(one)
+    is_container = isinstance(one, _CONTAINERS)
+    dumped = None if is_container and not one else _dumped(one)
     if dumped is not None:
         return _short(dumped)
     if isinstance(one, Mapping):
-        return tuple([(_key(name), _key(child)) for name, child in one.items()])
-    if isinstance(one, _CONTAINERS):
-        return (type(one), *map(_key, one))
+        return (dict, *[(_key(name), _key(child)) for name, child in one.items() if not isinstance(child, ValueBase)])
+    if is_container:  # what is collected in it while recording, Values, is no input
+        return (type(one), *[_key(child) for child in one if not isinstance(child, ValueBase)])
     if isinstance(one, memoryview):
         return one.tobytes()
     if hasattr(one, "to_numpy") and not isinstance(one, type):  # of pandas, with its labels
