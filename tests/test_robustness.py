@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import microgrid
@@ -619,9 +618,13 @@ def _held() -> dict[str, tuple[Callable[[Any], Any], Callable[[], Any]]]:
     layer, other, wider = Layer(2.0), types.SimpleNamespace(layer=Layer(2.0), k=Fraction(1, 2)), Wider(3.0)
     wider.extra = 2.0
     layers, functions, queue = [Layer(2.0), Layer(3.0)], [lambda x: x * 2.0], deque([1.0, 2.0])
-    chain, frame, view = ChainMap({"k": 2.0}), pd.DataFrame({"a": [1.0, 2.0]}), memoryview(bytearray(b"ab"))
+    chain, view = ChainMap({"k": 2.0}), memoryview(bytearray(b"ab"))
     setting: ContextVar[float] = ContextVar("setting", default=2.0)
+    scaled = microgrid.custom(
+        lambda x, *, m: m.sin(x) * layer.weight, lambda _, x, *, m: (m.cos(x) * layer.weight,), name="scaled"
+    )
     return {
+        "a custom operation": (lambda x: scaled(x), lambda: setattr(layer, "weight", 5.0)),
         "an object's property": (lambda x: x * layer.doubled, lambda: setattr(layer, "weight", 5.0)),
         "an object that is called": (lambda x: other.layer(x), lambda: setattr(other.layer, "weight", 5.0)),
         "an object that is replaced": (lambda x: other.layer(x), lambda: setattr(other, "layer", Layer(7.0))),
@@ -634,7 +637,6 @@ def _held() -> dict[str, tuple[Callable[[Any], Any], Callable[[], Any]]]:
         "a function in a list": (lambda x: functions[0](x), lambda: functions.__setitem__(0, lambda x: x * x)),
         "a deque": (lambda x: x * queue[0], lambda: queue.appendleft(7.0)),
         "a mapping": (lambda x: x * chain["k"], lambda: chain.maps[0].update(k=3.0)),
-        "a data frame": (lambda x: x * frame["a"].iloc[1], lambda: frame.__setitem__("a", [1.0, 5.0])),
         "bytes in place": (lambda x: x * float(view[1]), lambda: view.__setitem__(1, 5)),
         "a fraction": (lambda x: x * float(other.k), lambda: setattr(other, "k", Fraction(1, 3))),
         "a name in a text": (lambda x: getattr(other, "layer")(x), lambda: setattr(other, "layer", Layer(1.0))),  # noqa: B009

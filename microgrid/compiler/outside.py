@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
+from microgrid.core.custom_operations import Operation
 from microgrid.core.value import ValueBase
 
 __all__ = ["Outside"]
@@ -155,10 +156,13 @@ class Outside:
         """What something that is read has in it, apart from what tells it from another."""
         if isinstance(one, (*_PLAIN, ValueBase)) or depth > _DEEP:
             return
-        if isinstance(one, FunctionType | MethodType | functools.partial) or hasattr(one, "__wrapped__"):
+        if isinstance(one, FunctionType | MethodType | functools.partial):
             self._called(one)
         elif isinstance(one, staticmethod | classmethod):
             self._called(one.__func__)
+        elif isinstance(one, Operation):
+            for function in one.rule.written if one.rule.portable else ():  # others are called anew
+                self._called(function)
         elif isinstance(one, property):
             self._called(one.fget)
         elif isinstance(one, ModuleType):
@@ -169,6 +173,8 @@ class Outside:
                 for child in list(one.values() if isinstance(one, Mapping) else one):
                     self._inside(child, depth + 1)
             self._of_object(one, depth)
+        if hasattr(one, "__wrapped__") and not _is_known(getattr(one, "__module__", None)):
+            self._called(one.__wrapped__)
 
     def _of_object(self, one: Any, depth: int) -> None:
         """An object of a user's class, or such a class: of its attributes those are read whose names are mentioned."""
