@@ -50,7 +50,7 @@ TAILS_APART = {
 """Rules whose tails are over the goal, and why."""
 
 EVERYDAY_APART = {
-    "beta": "by 20 % at order 1; mixed derivatives where both operands are small are differences of nearly equal terms",
+    "beta": "by 25 % at order 1; mixed derivatives where both operands are small are differences of nearly equal terms",
 }
 """Rules that are over the goal where they are regular, and by how much."""
 

@@ -333,6 +333,16 @@ def test_compiled_code_knows_a_series_from_an_array() -> None:
         assert type(compiled.grad(np.array([1.0, 2.0]))) is np.ndarray
 
 
+def test_a_frame_and_a_series_that_compiled_code_reads_may_change() -> None:
+    frame, series = pd.DataFrame({"a": [1.0, 2.0]}), pd.Series([3.0, 4.0])
+    compiled = microgrid.compile(lambda x: x * frame["a"].iloc[1] * series[1])
+    assert compiled(2.0) == 16.0
+    frame["a"] = [1.0, 5.0]
+    assert compiled(2.0) == 40.0
+    series[1] = 1.0
+    assert compiled(2.0) == 10.0
+
+
 def test_a_frame_is_an_argument_and_may_be_data() -> None:
     frame = pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], columns=["u", "v"])
     f = lambda d: (d["u"] * d["v"]).sum()  # noqa: E731

@@ -853,6 +853,10 @@ def test_what_has_two_meanings_is_asked_about() -> None:
         task.judge("x", 9)
     with pytest.raises(microgrid.FormulaError, match="not the name of one node alone"):
         task.judge(first, "x")
+    assert task.judge(first, second**2).reason == "proved equal"
+    assert task.judge(second, first * second).reason == "a path is missing: the one through x × x"
+    with pytest.raises(DataError, match=r"an answer is a number, a formula or a Value, not \[9\]"):
+        task.judge(first, [9])  # type: ignore[arg-type]
     steps = microgrid.exercise(named(Value(2.0, "w") * 3.0, "L"), hide="steps")
     assert steps.judge("L", "3w").reason == "proved equal"
     with pytest.raises(microgrid.FormulaError, match="tells the number by itself"):

@@ -20,8 +20,12 @@ import subprocess
 import sys
 import textwrap
 import threading
+import types
 import warnings
+from collections import ChainMap, deque
 from collections.abc import Callable
+from contextvars import ContextVar
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -581,6 +585,79 @@ class Scaled:
 
     def __call__(self, x: Any) -> Any:
         return self.numbers[0] * x
+
+
+class Layer:
+    offset = 0.5
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+
+    @property
+    def doubled(self) -> float:
+        return 2.0 * self.weight
+
+    @classmethod
+    def shifted(cls, x: Any) -> Any:
+        return x + cls.offset
+
+    def __call__(self, x: Any) -> Any:
+        return self.shifted(x) * self.doubled
+
+
+class Wider(Layer):
+    __slots__ = ("extra",)
+    extra: float
+
+    def __call__(self, x: Any) -> Any:
+        return super().__call__(x) * self.extra
+
+
+def _held() -> dict[str, tuple[Callable[[Any], Any], Callable[[], Any]]]:
+    """Functions that read something in one of the ways there are, and a change of what they read."""
+    layer, other, wider = Layer(2.0), types.SimpleNamespace(layer=Layer(2.0), k=Fraction(1, 2)), Wider(3.0)
+    wider.extra = 2.0
+    layers, functions, queue = [Layer(2.0), Layer(3.0)], [lambda x: x * 2.0], deque([1.0, 2.0])
+    chain, view = ChainMap({"k": 2.0}), memoryview(bytearray(b"ab"))
+    setting: ContextVar[float] = ContextVar("setting", default=2.0)
+    scaled = microgrid.custom(
+        lambda x, *, m: m.sin(x) * layer.weight, lambda _, x, *, m: (m.cos(x) * layer.weight,), name="scaled"
+    )
+    return {
+        "a custom operation": (lambda x: scaled(x), lambda: setattr(layer, "weight", 5.0)),
+        "an object's property": (lambda x: x * layer.doubled, lambda: setattr(layer, "weight", 5.0)),
+        "an object that is called": (lambda x: other.layer(x), lambda: setattr(other.layer, "weight", 5.0)),
+        "an object that is replaced": (lambda x: other.layer(x), lambda: setattr(other, "layer", Layer(7.0))),
+        "an attribute over the class's": (lambda x: x + layer.offset, lambda: setattr(layer, "offset", 1.5)),
+        "a class's attribute": (lambda x: Layer.shifted(x), lambda: setattr(Layer, "offset", 0.25)),
+        "a base class's method": (lambda x: wider(x), lambda: setattr(wider, "weight", 5.0)),
+        "a slot": (lambda x: wider(x), lambda: setattr(wider, "extra", 5.0)),
+        "a list of objects": (lambda x: sum([one(x) for one in layers]), lambda: layers.append(Layer(1.0))),
+        "an object in a list": (lambda x: layers[1](x), lambda: setattr(layers[1], "weight", 9.0)),
+        "a function in a list": (lambda x: functions[0](x), lambda: functions.__setitem__(0, lambda x: x * x)),
+        "a deque": (lambda x: x * queue[0], lambda: queue.appendleft(7.0)),
+        "a mapping": (lambda x: x * chain["k"], lambda: chain.maps[0].update(k=3.0)),
+        "bytes in place": (lambda x: x * float(view[1]), lambda: view.__setitem__(1, 5)),
+        "a fraction": (lambda x: x * float(other.k), lambda: setattr(other, "k", Fraction(1, 3))),
+        "a name in a text": (lambda x: getattr(other, "layer")(x), lambda: setattr(other, "layer", Layer(1.0))),  # noqa: B009
+        "a context variable": (lambda x: x * setting.get(), lambda: setting.set(3.0)),
+        "the package's functions": (lambda x: ACTIVATION(x), lambda: globals().update(ACTIVATION=microgrid.cos)),
+    }
+
+
+ACTIVATION = microgrid.sin
+
+
+@pytest.mark.parametrize("way", list(_held()))
+def test_whatever_way_something_is_read_a_change_of_it_is_seen(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Layer, "offset", 0.5)
+    monkeypatch.setitem(globals(), "ACTIVATION", microgrid.sin)
+    f, change = _held()[way]
+    compiled = compile(f)
+    before = compiled(1.25)
+    assert before == f(1.25)
+    change()
+    assert compiled(1.25) == f(1.25) != before
 
 
 def test_zeros_of_either_sign_and_types_from_outside_are_told_apart() -> None:

@@ -27,9 +27,8 @@ PACKAGES = "[compile,draw,symbolic,testing]"
 TOOLS = ("pytest-xdist>=3.6", "hypothesis>=6.100", "joblib>=1.4", "mpmath>=1.3")
 CORE = ("test_graph.py", "test_value.py", "test_engines.py")
 MORE = ("test_compiling.py", "test_formula.py", "test_pickles.py", "test_program.py", "test_robustness.py")
-# What else old packages might break, and what that needs.
-OLD = ("test_certify.py", "test_drawing.py", "test_numpy.py", "test_proofs.py")
-OLD_EXTRAS = "certify,compile,draw,learn,symbolic,testing"
+# What else old packages might break.
+OLD = ("test_drawing.py", "test_pictures.py", "test_proofs.py", "test_symbolic.py")
 BARE = ("test_graph.py", "test_scale.py")  # what needs no package but pytest
 _ASK = "import sys, sysconfig; print(*sys.version_info[:2], int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))"
 
@@ -64,11 +63,10 @@ def _run(command: list[str | Path], seconds: float = 900.0, engine: str | None =
 
 
 def lowest() -> list[str]:
-    """What OLD needs: of each package the lowest version that pyproject.toml allows."""
+    """The lowest version of each package that the extras of PACKAGES allow."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    named = [requirement for extra in OLD_EXTRAS.split(",") for requirement in extras[extra]]
-    pandas = [requirement for requirement in extras["dev"] if requirement.startswith("pandas")]
-    return [requirement.replace(">=", "==") for requirement in [*named, *pandas]]
+    named = [requirement for extra in PACKAGES.strip("[]").split(",") for requirement in extras[extra]]
+    return [requirement.replace(">=", "==") for requirement in named]
 
 
 def environment(version: str, paths: list[Path], pins: Sequence[str] = ()) -> tuple[Path | None, bool, str]:

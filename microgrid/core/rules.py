@@ -1170,13 +1170,13 @@ _TIE = "operands that are equal have equal shares, 1/n of n"
 
 
 @rule("max", "\\max\\left({xs}\\right)", MANY, choice=True, summary="The largest of a list, as one node.",
-      kinks=(Kink("several operands = the largest", _TIE, (1.5, 1.5, 1.5), (1.0 / 3.0,) * 3),))  # fmt: skip
+      kinks=(Kink("several operands = the largest", _TIE, (1.5,) * 5, (0.2,) * 5),))  # fmt: skip
 def amax(m: Any) -> Pair:
     return m.largest, lambda out, xs: _share_of_ends(m, out, xs)
 
 
 @rule("min", "\\min\\left({xs}\\right)", MANY, choice=True, summary="The smallest of a list, as one node.",
-      kinks=(Kink("several operands = the smallest", _TIE, (1.5, 1.5, 1.5), (1.0 / 3.0,) * 3),))  # fmt: skip
+      kinks=(Kink("several operands = the smallest", _TIE, (1.5,) * 5, (0.2,) * 5),))  # fmt: skip
 def amin(m: Any) -> Pair:
     return lambda xs: -m.largest(-x for x in xs), lambda out, xs: _share_of_ends(m, out, xs)
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LogisticRegression"]
 
-_EXAMINED = 100_000_000  # operations that an examination may cost at the end of every fit
+_EXAMINED = 100_000_000  # operations that second derivatives may cost at the end of every fit
+_CLOSE = 1e-6  # tolerance from which on nobody is content with a rough fit
 _MATRIX = 2_000  # parameters up to which there is a matrix of all pairs
 
 
@@ -284,9 +285,10 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         if is_free and not is_settled and (is_separated or model.size <= _MATRIX):
             self.diagnosis_ = diagnose(model, source, theta, self._names(model), is_proved=is_separated)
         is_cheap = report.rows * model.size**2 <= _EXAMINED
-        if report.converged and not (is_settled or is_firth or is_cheap or self.diagnosis_) and model.size <= _MATRIX:
+        rest, before = self.max_iter - report.iterations, report.iterations
+        is_near = report.converged and not (is_settled or is_firth or is_cheap or self.diagnosis_)
+        if is_near and rest > 0 and self.tol <= _CLOSE and model.size <= _MATRIX:
             # Nearly separated: Newton's method goes on from where the gradient is small and steps are not.
-            rest, before = self.max_iter - report.iterations, report.iterations
             theta, _, report = minimize(objective, theta, origin, max_iter=rest, solver="newton", **options)
             report = dataclasses.replace(report, iterations=before + report.iterations)
         theta = objective.whole(theta) if is_firth else theta
@@ -386,17 +388,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         return scipy.special.softmax(z, axis=1)
 
     def predict_log_proba(self, X: Any) -> Any:
-        """The logarithms of the probabilities, with all their digits where a probability is 0 in floats.
-
-        Parameters
-        ----------
-        X : array, data frame or CSR matrix of shape (rows, features)
-            The features.
-
-        Returns
-        -------
-        array of shape (rows, classes)
-        """
+        """The logarithms of ``predict_proba``, with all their digits where a probability is 0 in floats."""
         check_is_fitted(self)
         z = self.decision_function(X)
         if z.ndim == 1:

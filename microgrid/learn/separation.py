@@ -196,19 +196,6 @@ class _Pairs:
         columns = self.model.width, basis.shape[1]
         return numpy.concatenate([numpy.zeros((1, *columns)), basis.reshape(-1, *columns)])
 
-    def suspicious(self, block: Block, basis: Any) -> tuple[Any, Any]:
-        """The suspicious constraints on coordinates of a basis, and their rows."""
-        shaped = self.shaped(basis)
-        constraints, numbers = [], []
-        start = 0
-        for chunk in block.chunks():
-            for label, other, rows, doubt in self.parts(chunk):
-                chosen = rows[doubt < _DOUBT]
-                constraints.append(self.model.extended(chunk.X[chosen]) @ (shaped[label] - shaped[other]))
-                numbers.append(chosen + start)
-            start += chunk.rows
-        return numpy.concatenate(constraints), numpy.concatenate(numbers)
-
 
 @dataclass(frozen=True)
 class _Worst:
@@ -231,14 +218,21 @@ class _Worst:
 
 @dataclass(frozen=True)
 class _Suspicious:
-    """The suspicious constraints of a block, as one part of a list."""
+    """The suspicious constraints of a block on coordinates of a basis, and their rows, as one part of a list."""
 
     pairs: _Pairs
     basis: Any
 
     def __call__(self, block: Block) -> tuple[list[Any]]:
-        constraints, numbers = self.pairs.suspicious(block, self.basis)
-        return ([(constraints, numbers, block.rows)],)
+        shaped = self.pairs.shaped(self.basis)
+        constraints, numbers, start = [], [], 0
+        for chunk in block.chunks():
+            for label, other, rows, doubt in self.pairs.parts(chunk):
+                chosen = rows[doubt < _DOUBT]
+                constraints.append(self.pairs.model.extended(chunk.X[chosen]) @ (shaped[label] - shaped[other]))
+                numbers.append(chosen + start)
+            start += chunk.rows
+        return ([(numpy.concatenate(constraints), numpy.concatenate(numbers), block.rows)],)
 
 
 def _separation(

@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import pairwise
 
-from microgrid.errors import FormulaError
+from microgrid.errors import DataError, FormulaError
+from microgrid.util.labels import shortened
 
 __all__ = ["as_number", "in_notation"]
 
@@ -39,13 +40,16 @@ _WORDS = {"inf": math.inf, "infinity": math.inf, "∞": math.inf, "nan": math.na
 
 
 def as_number(answer: float | str) -> float | None:
-    """An answer that is one number, or None.
+    """An answer that is one number, or None. A DataError refuses what is neither a number nor a text.
 
     >>> as_number("−0.5"), as_number("∞"), as_number("a - y")
     (-0.5, inf, None)
     """
     if not isinstance(answer, str):
-        return float(answer)
+        try:
+            return float(answer)
+        except (TypeError, ValueError, OverflowError):
+            raise DataError(f"an answer is a number, a formula or a Value, not {shortened(repr(answer), 80)}") from None
     text = _with_plain_signs(answer).strip()
     sign, size = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)
     if size.strip().lower() in _WORDS:

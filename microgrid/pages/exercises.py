@@ -80,7 +80,7 @@ class Exercise(Page):
         """What is hidden: ∂L/∂w1 for a gradient, ∂z/∂w1 for a local derivative, a node's name for its value."""
         return tuple([_symbol(self.graph, task) for task in self.tasks])
 
-    def judge(self, which: Value | str, answer: float | str) -> Marked:
+    def judge(self, which: Value | str, answer: float | str | Value) -> Marked:
         """Judge an answer: a number, or a formula in the names of the graph's nodes, in any equivalent form.
 
         A number, also one such as ``1/3``, is compared to three digits. A formula may be written as on paper, such as
@@ -91,8 +91,8 @@ class Exercise(Page):
         ----------
         which : Value or str
             What is answered: one of ``asked``, or a node or its name for its gradient.
-        answer : float or str
-            The answer.
+        answer : float, str or Value
+            The answer; a Value is a formula that was computed from the graph's nodes.
 
         Returns
         -------
@@ -102,9 +102,9 @@ class Exercise(Page):
         Raises
         ------
         DataError
-            If ``which`` is not asked for.
+            If ``which`` is not asked for, or is the name of several nodes.
         FormulaError
-            If the answer can't be read.
+            If the answer can't be read, or can be read in two ways.
 
         Examples
         --------
@@ -355,14 +355,16 @@ def _mistakes_on_paths(graph: Recorded, node: int) -> Iterator[tuple[str, _Wante
                 yield told, _share((child, other))
 
 
-def _judge(graph: Recorded, task: str, answer: float | str) -> Marked:
+def _judge(graph: Recorded, task: str, answer: float | str | Value) -> Marked:
     (_, truth), *_ = _candidates(graph, task)
     recorded = _State(graph, {})
-    number = as_number(answer)
-    if number is not None:
+    if isinstance(answer, Value):
+        formula = answer
+    elif (number := as_number(answer)) is not None:
         return _of_a_number(graph, task, recorded, number)
-    names = _names(graph)
-    formula = recorded_on(in_notation(str(answer), names), names)
+    else:
+        names = _names(graph)
+        formula = recorded_on(in_notation(str(answer), names), names)
     used = {*topological_order(formula)}
     if task[0] == "v" and graph.order[parts_of(task)[0]] in used:
         raise FormulaError(f"{answer!r} tells the number by itself: say what it is computed from")
