@@ -20,10 +20,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = "[compile,draw,symbolic,testing]"
-TOOLS = ("pytest-xdist>=3.6", "joblib>=1.4", "mpmath>=1.3")  # what the tests below need besides, also the bare ones
+TOOLS = ("pytest-xdist>=3.6", "joblib>=1.4", "mpmath>=1.3", "hypothesis>=6.100")  # for the tests below, bare or not
 CORE = ("test_graph.py", "test_value.py", "test_engines.py")
 MORE = ("test_compiling.py", "test_formula.py", "test_pickles.py", "test_program.py", "test_robustness.py")
-BARE = ("test_graph.py", "test_scale.py")  # what needs no package but pytest
+BARE = ("test_graph.py", "test_scale.py")  # what needs no package but these
 _ASK = "import sys, sysconfig; print(*sys.version_info[:2], int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))"
 
 
