@@ -422,3 +422,8 @@ def test_numbers_are_printed_where_nothing_lays_out_graphs(
     printed = capsys.readouterr()
     assert "9.0" in printed.out
     assert "no layout engine" in printed.err
+
+
+def test_a_command_without_any_output_ends_with_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["explain", "x*x", "x=1", "--wrt", "x"]) == 0

@@ -74,6 +74,31 @@ def test_c_of_random_graphs_has_the_graphs_own_bits(tmp_path: Path) -> None:
         assert bits([slope + 0.0 for slope in gradient]) == bits([leaf.grad for leaf in leaves_of(output)]), seed
 
 
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda x, y, z: microgrid.maximum(x, y) * z,
+        lambda x, y, z: microgrid.minimum(y, x) * z,
+        lambda x, y, z: microgrid.clip(x, y, z),
+    ],
+)
+def test_c_of_choices_has_the_graphs_own_bits_at_nan_and_gcc_may_not_thread_jumps(
+    choose: Callable[..., Value], tmp_path: Path
+) -> None:
+    text = to_c(choose(*map(Value, (0.5, 0.25, 2.0))))
+    assert '__attribute__((noinline, optimize("no-thread-jumps")))' in text
+    call = compiled(text, 3, tmp_path)
+    for numbers in ((math.nan, 0.5, 2.0), (0.5, math.nan, 2.0), (0.5, 0.5, math.nan), (0.5, 0.5, 2.0)):
+        leaves = [Value(number) for number in numbers]
+        output = choose(*leaves)
+        output.backward()
+        by_leaf = dict(zip(leaves_of(choose(*leaves)), numbers, strict=True))
+        value, gradient = call(list(by_leaf.values()))
+        assert bits([value]) == bits([output.data])
+        assert bits(gradient) == bits([leaf.grad for leaf in by_leaf])
+    assert "__attribute__" not in to_c(Value(0.5) * Value(0.25))
+
+
 def leaves_of(output: Value) -> list[Value]:
     return [node for node in topological_order(output) if node.op is None and not node.is_constant]
 

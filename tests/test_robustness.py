@@ -272,7 +272,7 @@ def test_worker_processes_call_compiled_functions(method: str, tmp_path: Path) -
             rows = compile(sample, rows="x", threads=2)
 
             if __name__ == "__main__":
-                x, w = np.ones((20_000, 3)), [1.0, 2.0, 3.0]
+                x, w = np.ones((200_000, 3)), [1.0, 2.0, 3.0]  # enough for two threads
                 want = rows.value_and_grad(w, x)
                 if sys.argv[1] == "joblib":
                     import joblib
@@ -489,10 +489,18 @@ def test_random_branches_are_those_of_python_whatever_is_forgotten(seed: int) ->
 
 
 def test_structures_of_arguments_that_were_used_last_are_kept() -> None:
-    f = compile(lambda x: microgrid.sum(x), paths=3)
+    recorded = itertools.count()  # nothing from outside that the function is seen to change
+
+    def total(x: Any) -> Any:
+        next(recorded)
+        return microgrid.sum(x)
+
+    f = compile(total, paths=3)
     with pytest.warns(RuntimeWarning, match="more than 3 structures"):
-        assert [f([1.0] * count) for count in range(1, 8)] == [*range(1, 8)]
+        assert [f([1.0] * count) + f([1.0]) for count in range(2, 8)] == [*range(3, 9)]
     assert len(f._structures) == 3
+    assert [f([1.0] * count) for count in (6, 7, 1)] == [6.0, 7.0, 1.0]
+    assert next(recorded) == 7
 
 
 def test_memory_of_paths_is_bounded() -> None:
@@ -689,6 +697,26 @@ def test_what_recording_changes_outside_is_no_reason_to_record_again() -> None:
 def test_an_argument_that_is_no_number_is_named() -> None:
     with pytest.raises(InvalidValueError, match=r"an argument holds none: x is 'a'$"):
         compile(lambda x: x)("a")
+
+
+@pytest.mark.parametrize("call", [microgrid.grad, compile, lambda f: compile(f).value_and_grad, microgrid.hessian])
+def test_structures_that_are_nested_too_deeply_or_hold_themselves_get_a_sentence(call: Callable[[Any], Any]) -> None:
+    deep, cycle, allowed = [1.0], dict[str, Any](), [2.0]
+    for _ in range(3_000):
+        deep = [deep]  # type: ignore[list-item]
+    for _ in range(90):
+        allowed = [allowed]  # type: ignore[list-item]
+    cycle["a"] = [cycle]
+
+    def f(x: Any) -> Any:
+        while not isinstance(x, float | microgrid.Value):
+            x = x[0]
+        return x * x
+
+    call(f)(allowed)
+    for given in (deep, cycle):
+        with pytest.raises(InvalidValueError, match="more than 100 deep here, or one holds itself"):
+            call(f)(given)
 
 
 # ---- times ----------------------------------------------------------------------------------------------------

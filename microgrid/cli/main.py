@@ -490,7 +490,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _run(sys.argv[1:] if arguments is None else arguments)
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:  # as where it was closed before Python started
+                sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
         return _BROKEN_PIPE

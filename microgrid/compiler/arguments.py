@@ -16,7 +16,7 @@ from typing import Any
 from microgrid.core.engine import Value
 from microgrid.core.operands import as_float
 from microgrid.errors import DataError, InvalidValueError, MissingPackageError
-from microgrid.util.pytree import Rebuild, elements, flatten, is_table
+from microgrid.util.pytree import Rebuild, check_depth, elements, flatten, is_table
 
 __all__ = [
     "NO_VARIABLES",
@@ -73,7 +73,8 @@ def walk(argument: Any) -> tuple[Hashable, Any]:
     return _walk(argument, numbers), numbers
 
 
-def _walk(tree: Any, numbers: list[Any]) -> Hashable:
+def _walk(tree: Any, numbers: list[Any], depth: int = 0) -> Hashable:
+    check_depth(depth)
     kind = type(tree)
     if kind is float or kind is int:
         numbers.append(tree)
@@ -86,9 +87,9 @@ def _walk(tree: Any, numbers: list[Any]) -> Hashable:
         numbers += elements(array)
         return structure
     if isinstance(tree, Mapping):
-        return kind, tuple(tree), tuple([_walk(child, numbers) for child in tree.values()])
+        return kind, tuple(tree), tuple([_walk(child, numbers, depth + 1) for child in tree.values()])
     if isinstance(tree, list | tuple):
-        return kind, tuple([_walk(child, numbers) for child in tree])
+        return kind, tuple([_walk(child, numbers, depth + 1) for child in tree])
     if isinstance(tree, _STATIC):
         return kind, tree
     numbers.append(tree)

@@ -35,6 +35,12 @@ _C_WORDS = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main"
 )
+# Not inlined either, for the caller's options would hold then.
+_GCC_ATTRIBUTE = [
+    "#if defined(__GNUC__) && !defined(__clang__)",
+    '__attribute__((noinline, optimize("no-thread-jumps"))) /* which may take nan for a tie */',
+    "#endif",
+]
 _TAKEN = {*C.calls, *_C_WORDS.split(), "fabs", "math", "np"}
 
 
@@ -45,7 +51,8 @@ def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f"
     Only leaves have numbers in it, those that their ``data`` is now; what other nodes were recorded at isn't used.
 
     Compiled without fused multiply-add and without unsafe optimisations (``-ffp-contract=off`` and no
-    ``-ffast-math``), it gives the same bits as the graph.
+    ``-ffast-math``), it gives the same bits as the graph. GCC is told by an attribute, where the text has choices, not
+    to thread jumps: its version 16 takes two numbers for equal of which neither is smaller, though one is nan.
 
     Parameters
     ----------
@@ -87,10 +94,10 @@ def to_c(value: Value, inputs: Sequence[Value] | None = None, *, name: str = "f"
     leaves = _inputs(value, inputs, name)
     source, output, slopes = _written(value, leaves, C)
     lines = [*source.lines, *[f"gradient[{index}] = {slope};" for index, slope in enumerate(slopes)]]
-    head = (
-        f"#include <math.h>\n\n/* inputs: {_legend(leaves)} */\ndouble {name}(const double x[], double gradient[]) {{"
-    )
-    return "\n".join([head, *[f"    {line}" for line in [*lines, f"return {output};"]], "}"])
+    head = ["#include <math.h>", "", f"/* inputs: {_legend(leaves)} */"]
+    head += _GCC_ATTRIBUTE * any([" ? " in line for line in source.lines])
+    head.append(f"double {name}(const double x[], double gradient[]) {{")
+    return "\n".join([*head, *[f"    {line}" for line in [*lines, f"return {output};"]], "}"])
 
 
 @public()

@@ -9,30 +9,44 @@ from typing import Any
 from microgrid._public import public
 from microgrid.errors import InvalidValueError
 
-__all__ = ["added", "elements", "flatten", "flatten_like", "is_table", "only", "ravel", "set_array_of_objects"]
+__all__ = [
+    "added",
+    "check_depth",
+    "elements",
+    "flatten",
+    "flatten_like",
+    "is_table",
+    "only",
+    "ravel",
+    "set_array_of_objects",
+]
+
+_DEEPEST = 100  # levels of structures: far fewer than Python's recursion allows
 
 Rebuild = Callable[[Any], Any]
 
 
-def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
+def flatten(tree: Any, depth: int = 0) -> tuple[list[Any], Rebuild]:
     """The numbers of a structure in order, and how others are put in their places.
 
     Lists, tuples, dicts and pandas' tables may hold one another; anything else is a number. The function takes as many
     things and gives a structure of the same shape: arrays of plain numbers come back as arrays of floats, and arrays in
-    the places of an array's elements are joined to it.
+    the places of an array's elements are joined to it. ``depth`` says how many structures this one is inside of; an
+    InvalidValueError, that there are too many.
 
     >>> numbers, rebuild = flatten({"w": [1.0, 2.0], "b": 3.0})
     >>> numbers, rebuild("xyz")
     ([1.0, 2.0, 3.0], {'w': ['x', 'y'], 'b': 'z'})
     """
+    check_depth(depth)
     if isinstance(tree, Mapping):
-        return _join(list(tree.values()), lambda parts: dict(zip(tree, parts, strict=True)))
+        return _join(list(tree.values()), lambda parts: dict(zip(tree, parts, strict=True)), depth)
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return _join(list(tree), lambda parts: type(tree)(*parts))
+        return _join(list(tree), lambda parts: type(tree)(*parts), depth)
     if type(tree) in (list, tuple) and {float, int}.issuperset(map(type, tree)):
         return list(tree), type(tree)  # what most structures are, without asking each number
     if isinstance(tree, list | tuple):
-        return _join(list(tree), type(tree))
+        return _join(list(tree), type(tree), depth)
     if not hasattr(tree, "ndim"):
         return [tree], only
     if is_table(tree):
@@ -41,6 +55,15 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
         return [tree.item() if hasattr(tree, "item") else tree], only
     shape = tree.shape  # and not the array itself: the function may live long
     return elements(tree), lambda parts: _array(parts, shape)
+
+
+def check_depth(depth: int) -> None:
+    """Raise an InvalidValueError if structures hold one another so deeply that nobody means it."""
+    if depth > _DEEPEST:
+        raise InvalidValueError(
+            f"lists, tuples and dicts hold one another more than {_DEEPEST} deep here, or one holds itself: give fewer "
+            "levels"
+        )
 
 
 @public()
@@ -160,8 +183,8 @@ def elements(array: Any) -> list[Any]:
     return found
 
 
-def _join(children: list[Any], gather: Callable[[list[Any]], Any]) -> tuple[list[Any], Rebuild]:
-    pairs = [flatten(child) for child in children]
+def _join(children: list[Any], gather: Callable[[list[Any]], Any], depth: int) -> tuple[list[Any], Rebuild]:
+    pairs = [flatten(child, depth + 1) for child in children]
     numbers = [number for part, _ in pairs for number in part]
 
     def rebuild(parts: Sequence[Any]) -> Any:
