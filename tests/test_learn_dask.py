@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import warnings
+from typing import Any
 
 import numpy
 import pandas
@@ -72,7 +73,7 @@ def test_sums_are_the_same_bits_however_blocks_are_grouped() -> None:
     random = numpy.random.default_rng(2)
     for count in (1, 2, 7, 16, 37):
         parts = [(random.normal(size=3), [number]) for number in range(count)]
-        expected = None
+        expected: Any = None
         for _ in range(4):
             order = random.permutation(count)
             cuts = numpy.sort(random.integers(0, count + 1, 3))
@@ -91,7 +92,12 @@ def test_a_task_reads_several_blocks_of_a_worker(monkeypatch: pytest.MonkeyPatch
     expected = LogisticRegression().fit(*chunks)
     groups: list[list[list[int]]] = []
     chosen = dask_source.DaskBlocks._groups
-    monkeypatch.setattr(dask_source.DaskBlocks, "_groups", lambda self: groups.append(chosen(self)) or groups[-1])
+
+    def seen(blocks: dask_source.DaskBlocks) -> list[list[int]]:
+        groups.append(chosen(blocks))
+        return groups[-1]
+
+    monkeypatch.setattr(dask_source.DaskBlocks, "_groups", seen)
     with (
         warnings.catch_warnings(action="ignore"),
         distributed.LocalCluster(2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
