@@ -235,6 +235,15 @@ def test_mpmath_at_100_digits_confirms_certificates_of_random_graphs(everything:
     assert certified > 20
 
 
+@pytest.mark.parametrize(("numbers", "on_kink"), [((2, 1, -1), ""), ((2, 1, 1), "amin"), ((2, 2, -1), "amax")])
+def test_the_ends_of_a_list_lie_on_a_kink_only_where_they_are_tied(numbers: tuple[float, ...], on_kink: str) -> None:
+    leaves = [Value(float(number), name) for number, name in zip(numbers, "xyz", strict=True)]
+    for end in (microgrid.amax, microgrid.amin):
+        certificate = certify(end(leaves) * leaves[0], hessian=True)
+        assert bool(certificate.kinks) == (end.__name__ == on_kink)
+        assert {str(found.ulp) for found in certificate.gradient.values()} == {"0.0"}
+
+
 def test_digits_are_the_right_ones_however_many_cancel() -> None:
     x = Value(1e-9, "x")
     certificate = certify(microgrid.exp(x) - 1.0, digits=40)

@@ -234,7 +234,7 @@ def digest(program: Program) -> str:
 def test_programs_are_the_same_in_every_process_and_on_every_engine() -> None:
     script = "import test_program as t; print(*[t.digest(t.Program.record(*t.random_case(k))) for k in range(200)])"
     here = [digest(Program.record(*random_case(seed))) for seed in range(200)]
-    assert len(set(here)) > 180  # some have no input, and one output that is nan
+    assert len(set(here)) > 170  # some have no input, and one output that is nan
     for name in ENGINES if is_built() else ["python"]:
         done = run(name, "-c", f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); {script}")
         assert done.returncode == 0, done.stderr

@@ -269,11 +269,12 @@ def test_what_sympy_can_not_simplify_is_undecided(monkeypatch: pytest.MonkeyPatc
     assert "SymPy did not simplify the difference to 0; but both sides agree at 12 random points" in proof.reason
 
 
-@pytest.mark.parametrize(("calls", "doing"), [(500_000, "simplified the difference"), (500, "wrote the formula")])
+@pytest.mark.parametrize(("calls", "doing"), [(100_000, "simplified the difference"), (500, "wrote the formula")])
 def test_sympy_is_stopped_where_it_takes_too_long(calls: int, doing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("microgrid.derivations.vanishing._MOST_CALLS", calls)
-    x = Value(0.5, "x")
-    y = microgrid.tanh(x + microgrid.tanh(x + microgrid.tanh(x)))  # minutes, without a budget
+    x = y = Value(0.5, "x")
+    for _ in range(5):
+        y = microgrid.tanh(x + y)  # minutes, without a budget, also where SymPy remembers parts from other tests
     proof = prove(y, y * (microgrid.cosh(x) ** 2 - microgrid.sinh(x) ** 2))
     assert proof.verdict == "undecided"
     assert f"SymPy was stopped while it {doing}" in proof.reason

@@ -124,7 +124,7 @@ def test_random_graphs_agree_with_sympy_to_third_order(everything: bool) -> None
                 error = abs(entry - reference) / max(abs(reference), 1e-3 * scale, 1e-3)
                 worst[what] = max(worst[what], error)
     print(f"\n{compared} random graphs against SymPy, worst relative errors: {worst}")
-    assert compared >= 0.95 * len(cases)
+    assert compared >= 0.9 * len(cases)
     assert max(worst.values()) < 1e-9
 
 

@@ -41,7 +41,7 @@ QUICK = settings(
 SMALLEST = settings(max_examples=4000, database=None, deadline=None, derandomize=False)
 EVERYDAY, SMOOTH, AWKWARD = expressions(), expressions(smooth=True), expressions(awkward=True)
 KINKED = {"abs", "relu", "hypot", "maximum", "minimum", "clip", "less", "less_equal", "equal", "where", "cbrt"}
-KINKED |= {"sign", "copysign", "floor", "ceil", "trunc", "rint", "fmod", "mod", "floordiv", "polygamma"}
+KINKED |= {"amax", "amin", "sign", "copysign", "floor", "ceil", "trunc", "rint", "fmod", "mod", "floordiv", "polygamma"}
 
 
 @cache

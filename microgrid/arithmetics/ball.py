@@ -13,6 +13,7 @@ operands' balls. A ball that is not finite says that nothing is known: a pole, o
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -403,6 +404,8 @@ class BallArithmetic(Arithmetic):
 
     def equal(self, x: Any, y: Any) -> Any:
         """Likewise x == y."""
+        if _is_itself(x, y):
+            return True
         x, y = arb(x), arb(y)
         is_same = bool(x == y)  # and not x != y, which Arb means as: disjoint
         return self._tied(x, y, UNDECIDED if x.overlaps(y) and not is_same else is_same)
@@ -477,6 +480,41 @@ class BallArithmetic(Arithmetic):
         kept, cut = self._minimum_partials(out, raised, z)
         own, low = self._shares(x, y)
         return own * kept, low * kept, cut
+
+    def _shares_of_list(self, xs: Sequence[Any]) -> list[Ball]:
+        """What each of a list has of its largest: all of it or nothing, and equal shares at a tie."""
+        balls = [arb(x) for x in xs]
+        if not all([x.is_finite() for x in balls]):
+            return [arb.nan() for _ in balls]
+        least = functools.reduce(arb.max, [x.lower() for x in balls])
+        first = [not x < least for x in balls]  # those that may be the largest
+        if sum(first) == 1:
+            return [arb(is_first) for is_first in first]
+        self._note(KINK)
+        is_tie = all([x == least for x, is_first in zip(balls, first, strict=True) if is_first])
+        share = arb(1) / sum(first) if is_tie else arb(0).union(1)
+        return [share if is_first else arb(0) for is_first in first]
+
+    def _amax_value(self, *xs: Any) -> Ball:
+        shares, balls = self._shares_of_list(xs), [arb(x) for x in xs]
+        if any([share == 1 for share in shares]):
+            return xs[shares.index(1)]  # this very ball, which partials compare with its operands
+        low, high = [
+            functools.reduce(arb.max, ends) for ends in zip(*[(x.lower(), x.upper()) for x in balls], strict=True)
+        ]
+        return low.union(high) if any(map(is_wide, balls)) else functools.reduce(arb.max, balls)
+
+    def _amin_value(self, *xs: Any) -> Ball:
+        shares = self._shares_of_list([-arb(x) for x in xs])
+        return (
+            xs[shares.index(1)] if any([share == 1 for share in shares]) else -self._amax_value(*[-arb(x) for x in xs])
+        )
+
+    def _amax_partials(self, out: Ball, *xs: Any) -> list[Ball]:
+        return self._shares_of_list(xs)
+
+    def _amin_partials(self, out: Ball, *xs: Any) -> list[Ball]:
+        return self._shares_of_list([-arb(x) for x in xs])
 
     def sign(self, x: Any) -> Ball:
         """-1, 0 or 1."""
@@ -642,11 +680,17 @@ def _coerced(function: Callable[..., Ball]) -> Callable[[Any], Ball]:
     return lambda x: function(arb(x))
 
 
+def _is_itself(x: Any, y: Any) -> bool:
+    """Whether one number is compared with itself, as the largest of a list is with the operand that it is."""
+    return x is y and bool(arb(x).is_finite())
+
+
 def _checked(value: Callable[..., Any]) -> Callable[..., Ball]:
     """A rule's value as a ball, also where it is a plain number."""
 
     def as_ball(*operands: Any) -> Ball:
-        return arb(value(*operands))
+        found = value(*operands)
+        return found if isinstance(found, arb) else arb(found)
 
     return as_ball
 

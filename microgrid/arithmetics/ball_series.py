@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from microgrid.arithmetics.ball import BALL, SMOOTH, UNDECIDED, arb, ctx
@@ -174,7 +174,11 @@ def _where(truth: Any, then: Any, otherwise: Any) -> Any:
 
 
 def _compared(name: str) -> Callable[[Any, Any], Any]:
-    return lambda x, y: getattr(BALL, name)(first_of(x), first_of(y))
+    def of_first(x: Any, y: Any) -> Any:
+        first = first_of(x)
+        return getattr(BALL, name)(first, first if x is y else first_of(y))
+
+    return of_first
 
 
 class _BallSeries(Arithmetic):
@@ -184,6 +188,13 @@ class _BallSeries(Arithmetic):
     def pi(self) -> Any:
         """π as a ball."""
         return arb.pi()
+
+    def smallest(self, terms: Iterable[Any]) -> Any:
+        """The smallest of a list: one of its terms, where that is decided."""
+        least: Any = self.inf
+        for term in terms:
+            least = self.where(self.less(least, term), least, term)
+        return least
 
 
 _COMPOSED: dict[str, Callable[..., Any]] = {

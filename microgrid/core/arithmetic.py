@@ -88,6 +88,10 @@ class Arithmetic:
             peak = self.where(self.less(term, peak), peak, self.where(self.less_equal(peak, term), term, term + peak))
         return peak
 
+    def smallest(self, terms: Iterable[Any]) -> Any:
+        """The smallest of a list, likewise."""
+        return -self.largest(-term for term in terms)
+
     def __getattr__(self, name: str) -> Any:
         """A rule of the table that this system doesn't offer itself."""
         if name.startswith("_") or name not in EVERY_RULE:

@@ -1178,7 +1178,7 @@ def amax(m: Any) -> Pair:
 @rule("min", "\\min\\left({xs}\\right)", MANY, choice=True, summary="The smallest of a list, as one node.",
       kinks=(Kink("several operands = the smallest", _TIE, (1.5,) * 5, (0.2,) * 5),))  # fmt: skip
 def amin(m: Any) -> Pair:
-    return lambda xs: -m.largest(-x for x in xs), lambda out, xs: _share_of_ends(m, out, xs)
+    return m.smallest, lambda out, xs: _share_of_ends(m, out, xs)
 
 
 @rule("Σ", "\\left({xs}\\right)", MANY, summary="The sum of a list, as one node.")
