@@ -41,7 +41,7 @@ trials: $(VENV)/dev.installed ## Tests that are long by nature, larger sizes of 
 	$(BIN)/python -m $(PYTEST) -m trials tests
 	MICROGRID_ENGINE=python $(BIN)/python -m $(PYTEST) -m "any_engine and not trials" tests
 
-versions: $(VENV)/dev.installed ## A part of the tests on every other Python from 3.11 on that is found here, pyenv's too
+versions: $(VENV)/dev.installed ## A part of the tests on every other Python found here, and with the lowest packages
 	$(BIN)/python tests/versions.py
 
 sanitize: $(VENV)/dev.installed ## The native engine under AddressSanitizer and UndefinedBehaviorSanitizer

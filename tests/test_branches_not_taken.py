@@ -198,6 +198,7 @@ def test_second_derivatives_are_those_of_what_was_taken(mode: str) -> None:
 
 
 @pytest.mark.parametrize("options", COMPILED)
+@pytest.mark.unmeasured
 def test_compiled_derivatives_are_those_of_what_was_taken(options: str) -> None:
     for name, (f, points) in FIRST.items():
         compiled = microgrid.compile(f, **COMPILED[options])
@@ -395,6 +396,7 @@ WAYS: dict[str, Callable[[int, list[float]], list[float]]] = {
 
 
 @pytest.mark.parametrize("name", WAYS)
+@pytest.mark.unmeasured
 def test_random_graphs_have_the_gradient_of_what_was_taken(name: str) -> None:
     assert len(cases()) == REFERENCE_GRAPHS
     for seed, point, right in cases()[:: 1 if name == "grad" else 5]:

@@ -612,6 +612,7 @@ def test_a_sparse_hessian_is_the_full_one() -> None:
             assert full[i][j] == pytest.approx(full[j][i], rel=1e-15)
 
 
+@pytest.mark.unmeasured
 def test_deep_graphs_need_no_recursion() -> None:
     def deep(x: Any) -> Any:
         for _ in range(4_000):

@@ -77,6 +77,7 @@ def points_of(rule: Rule, count: int) -> Iterator[Operands]:
 
 @few_or_all
 @every_rule
+@pytest.mark.unmeasured
 def test_a_ball_of_every_rule_holds_what_mpmath_gives_inside_it(name: str, everything: bool) -> None:
     rule, draw = EVERY_RULE[name], random_of(EVERY_RULE[name])
     function, (value, partials) = definition(rule), BALL.bind(rule)
@@ -378,6 +379,7 @@ def test_signs_bounds_and_lipschitz_constants_are_proven_over_a_region() -> None
 
 
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.unmeasured
 def test_no_point_of_a_region_lies_outside_of_its_certificate(seed: int) -> None:
     draw = random.Random(seed)
     names = ("exp", "sin", "tanh", "softplus", "relu", "erf", "atan", "abs", "floor")

@@ -580,6 +580,7 @@ _KINDS = [
 
 
 @pytest.mark.parametrize(("rows", "reduce"), _KINDS)
+@pytest.mark.unmeasured
 def test_a_bound_call_on_rows_is_the_call_itself_and_reads_its_arrays_anew(
     rows: int, reduce: str | None, backend: str
 ) -> None:
@@ -1032,6 +1033,7 @@ def resident() -> int:
 
 
 @pytest.mark.parametrize("what", ["calls", "programs"])
+@pytest.mark.unmeasured
 def test_memory_does_not_grow(what: str) -> None:
     compiled = compile(lambda x: exp(x) * x)
 

@@ -70,6 +70,7 @@ def test_every_number_of_the_logistic_derivation_is_that_of_the_graph() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.unmeasured
 def test_a_loss_from_the_logit_uses_the_probability_that_it_is_given(n: int) -> None:
     graph = _sample(n, "logit")
     for place, weight in enumerate(graph.w, start=1):
@@ -108,6 +109,7 @@ def test_softmax_cross_entropy_comes_out_as_p_minus_y() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1])  # of another class, and of this one
+@pytest.mark.unmeasured
 def test_softmax_with_a_known_class_comes_out_as_p_minus_one_or_nothing(place: int) -> None:
     logits, p = _softmax()
     expected = sympy.Symbol(f"p{place + 1}", real=True) - (1 if place == 1 else 0)
@@ -116,6 +118,7 @@ def test_softmax_with_a_known_class_comes_out_as_p_minus_one_or_nothing(place: i
     assert explain(from_logits, wrt=logits[place], using=p).closed_form == expected
 
 
+@pytest.mark.unmeasured
 def test_a_two_layer_network_is_derived_in_its_own_names() -> None:
     x = [Value(0.5, "x1"), Value(-1.0, "x2")]
     w = [[Value(0.1 * (i + j + 1), f"w{i + 1}{j + 1}") for j in range(2)] for i in range(2)]
@@ -143,6 +146,7 @@ def test_a_least_squares_loss_is_derived() -> None:
 
 
 @few_or_all
+@pytest.mark.unmeasured
 def test_closed_forms_of_random_graphs_have_the_gradients_value(everything: bool) -> None:
     """Also that the sum over the paths and the product along each are those of the graph."""
     compared = 0
@@ -207,6 +211,7 @@ def test_what_the_output_does_not_depend_on_is_said() -> None:
 
 
 @pytest.mark.parametrize("kind", ["chain", "named chain", "samples", "ladder"])
+@pytest.mark.unmeasured
 def test_a_large_graph_is_summarised_in_seconds(kind: str) -> None:
     x = Value(1.0, "x")
     node = x
@@ -285,6 +290,7 @@ def test_what_sympy_takes_too_long_for_is_told_and_left_as_it_is(monkeypatch: py
 @pytest.mark.parametrize(
     ("step", "depth"), [(microgrid.tanh, 190), (microgrid.exp, 190), (lambda y: microgrid.sin(y) * 1.5, 45)]
 )
+@pytest.mark.unmeasured
 def test_deep_chains_are_explained_without_recursion(step: Callable[[Value], Value], depth: int) -> None:
     x = Value(0.3, "x")
     node = x
@@ -305,6 +311,7 @@ def test_a_kink_is_derived_as_it_is_recorded() -> None:
 # ---- how it looks ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_the_text_of_a_derivation() -> None:
     w, x = Value(0.5, "w"), Value(2.0, "x")
     middle = named(w * x, "z")

@@ -194,6 +194,7 @@ def test_a_planted_fault_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- other references -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_random_programs_agree_with_jax() -> None:
     jax: Any = importlib.import_module("jax")
     jax.config.update("jax_enable_x64", True)

@@ -413,6 +413,7 @@ def fan_out(rankdir: str = "LR") -> Drawing:
         pytest.param(fan_out, id="fan-out"),
     ],
 )
+@pytest.mark.unmeasured
 def test_nothing_overlaps(make: Callable[[], Drawing]) -> None:
     assert overlaps(dataclasses.replace(make(), engine="graphviz-pure")) == []
 
@@ -525,6 +526,7 @@ def test_one_leaf_a_thousand_times_is_collapsed_too() -> None:
     assert "1000" in words(node_saying(root, "x"))
 
 
+@pytest.mark.unmeasured
 def test_a_long_chain_is_summarised_in_linear_time_with_the_true_total() -> None:
     node = chain(100_000)
     start = time.perf_counter()

@@ -75,6 +75,7 @@ SPECIAL: list[tuple[str, Callable[..., Any], float, float]] = [
 
 
 @pytest.mark.parametrize(("name", "reference", "low", "high"), SPECIAL)
+@pytest.mark.unmeasured
 def test_special_functions_are_right_over_the_whole_range(
     name: str, reference: Callable[..., Any], low: float, high: float
 ) -> None:

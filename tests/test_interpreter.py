@@ -228,6 +228,7 @@ def test_different_exponents_in_one_program(precise: bool) -> None:
 # ---- graphs ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_precise_random_graphs_have_the_bits_of_backward() -> None:
     for seed in range(400):
         leaves, output = random_graph(seed, operations=12 if seed % 4 else 150)
@@ -238,6 +239,7 @@ def test_precise_random_graphs_have_the_bits_of_backward() -> None:
         assert bits(gradient) == bits([leaf.grad for leaf in leaves]), seed
 
 
+@pytest.mark.unmeasured
 def test_quick_random_graphs_agree_with_eager_ones() -> None:
     for leaves, output in regular_graphs(150):
         output.backward()
@@ -268,6 +270,7 @@ def _large(nodes: int, window: int) -> Program:
 
 
 @pytest.mark.parametrize("window", [30, 3_000])
+@pytest.mark.unmeasured
 def test_graphs_of_several_blocks(window: int) -> None:
     program = _large(50_000, window)
     assert len(program.ops) > 2 * scheduling._BLOCK
@@ -280,6 +283,7 @@ def test_graphs_of_several_blocks(window: int) -> None:
 
 
 @either_way
+@pytest.mark.unmeasured
 def test_a_long_chain(precise: bool) -> None:
     x, slope, shift = [Value(number, name=name) for number, name in ((0.5, "x"), (0.999, "a"), (0.001, "b"))]
     node = x

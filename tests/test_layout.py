@@ -196,6 +196,7 @@ def test_a_frame_holds_its_members_and_nothing_else(direction: str) -> None:
                 assert not overlap(place, (left, top, right, bottom))
 
 
+@pytest.mark.unmeasured
 def test_a_large_graph_has_nothing_on_top_of_anything_and_long_edges_are_straight() -> None:
     nodes = random_graph(0, 50)
     layout = lay_out(nodes, width=900)

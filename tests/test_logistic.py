@@ -98,6 +98,7 @@ def test_five_components_and_the_products_come_in_order() -> None:
     ]
 
 
+@pytest.mark.unmeasured
 def test_gradient_from_the_logit_is_the_closed_form_within_2_ulp_at_10000_random_points() -> None:
     generator = random.Random(0)
     worst = 0.0

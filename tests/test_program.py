@@ -298,6 +298,7 @@ def test_leaves_of_one_name_need_names() -> None:
 # ---- evaluation and pullback ----------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_values_and_adjoints_have_the_eager_bits() -> None:
     operations: set[Rule] = set()
     finite = 0

@@ -67,6 +67,7 @@ def test_the_logistic_hessian_is_proved(n: int, form: Any) -> None:
 
 
 @forms
+@pytest.mark.unmeasured
 def test_the_gradient_of_the_mean_over_samples_is_proved(form: Any) -> None:
     graph = logistic.dataset_loss([[0.5, 0.2]] * 5, [0, 1, 0, 1, 1], [0.1, 0.2], 0.3, form=form)
     count = len(graph.samples)

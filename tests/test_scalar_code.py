@@ -116,6 +116,7 @@ def test_powers_with_constant_exponents_are_those_of_floats(make: Make, precise:
 
 
 @pytest.mark.parametrize("block", [0, 1, *[pytest.param(block, marks=pytest.mark.trials) for block in range(2, 6)]])
+@pytest.mark.unmeasured
 def test_a_random_graph_has_the_eager_bits(make: Make, block: int) -> None:
     for seed in range(block * 5, block * 5 + 5):
         leaves, output = random_graph(seed, 60)
@@ -127,6 +128,7 @@ def test_a_random_graph_has_the_eager_bits(make: Make, block: int) -> None:
         assert_eager(make, program, range(len(leaves)), numbers, seeds)
 
 
+@pytest.mark.unmeasured
 def test_one_output_has_the_bits_of_backward(make: Make) -> None:
     for seed in range(40, 50):
         leaves, output = random_graph(seed, 30)
@@ -138,6 +140,7 @@ def test_one_output_has_the_bits_of_backward(make: Make) -> None:
         assert bits(gradient) == bits([leaf.grad for leaf in leaves])
 
 
+@pytest.mark.unmeasured
 def test_code_that_is_not_precise_differs_by_rounding_alone(make: Make) -> None:
     for leaves, output in regular_graphs(12, 40):
         program = Program.record([output], leaves)
@@ -170,6 +173,7 @@ def chained(count: int, seed: int) -> tuple[list[Value], Value]:
 
 
 @pytest.mark.parametrize("precise", [True, False])
+@pytest.mark.unmeasured
 def test_a_large_graph_is_computed_as_a_small_one(precise: bool) -> None:
     leaves, output = chained(500, 1)
     program = Program.record([output], leaves, share=not precise)
@@ -267,6 +271,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1])
 
 
+@pytest.mark.unmeasured
 def test_code_made_and_dropped_leaves_no_memory(make: Make) -> None:
     leaves, output = random_graph(3, 10)
     program = Program.record([output], leaves)

@@ -165,6 +165,7 @@ def test_every_operation_is_drawn_and_every_operand_lies_inside_its_region() -> 
         assert math.isfinite(expression(**expression.point))
 
 
+@pytest.mark.unmeasured
 def test_awkward_numbers_are_drawn_if_they_are_asked_for() -> None:
     kinds: list[Callable[[float], bool]] = [
         math.isinf,
@@ -182,6 +183,7 @@ def test_awkward_numbers_are_drawn_if_they_are_asked_for() -> None:
     assert not all([_operands_lie_inside(expression.record().output) for expression in drawn(AWKWARD)])
 
 
+@pytest.mark.unmeasured
 def test_smooth_expressions_have_no_kinks() -> None:
     assert not {name for expression in drawn(SMOOTH) for name in expression.operations} & KINKED
     for name in RULES:
@@ -192,6 +194,7 @@ def test_smooth_expressions_have_no_kinks() -> None:
             assert drawn(expressions(operations=[name], smooth=True), 1)
 
 
+@pytest.mark.unmeasured
 def test_the_options_are_kept() -> None:
     for expression in drawn(expressions(operations=["mul", "sin", "power"], max_operations=3, max_inputs=1)):
         assert set(expression.operations) <= {"mul", "sin", "power"}
@@ -429,6 +432,7 @@ def _with_fault(expression: Expression, name: str, spoilt: Any) -> Callable[...,
 
 @given(expressions(smooth=True, max_operations=6), st.sampled_from(sorted(FAULTS)), st.data())
 @settings(QUICK)
+@pytest.mark.unmeasured
 def test_a_wrong_rule_inside_of_a_random_expression_is_found_and_blamed(
     expression: Expression, fault: str, data: st.DataObject
 ) -> None:
