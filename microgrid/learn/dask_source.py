@@ -59,6 +59,7 @@ class DaskBlocks:
         for one in self._gathered(_surveyed):
             self.survey.merge(one)
         self.labels: Labels | None = None
+        self._targets: tuple[Any, ...] = ()  # of each block, once the labels are known
         self._some: tuple[int, Block] | None = None  # each so manieth row, once gathered
 
     @property
@@ -80,10 +81,13 @@ class DaskBlocks:
         """The sums."""
         dask = _dask()
         assert self.labels is not None  # known before anything is fitted
+        if not self._targets:
+            targets = dask.delayed(functools.partial(_targets, self.labels), pure=False)
+            self._targets = dask.persist(*[targets(block) for block in self._blocks])
         is_light = size is not None and size * len(self._blocks) <= _LIGHT
         groups = self._groups() if is_light else [[number] for number in range(len(self._blocks))]
         # In a partial, so that Dask doesn't look for its own collections in them at each call.
-        parts = self._tasks(functools.partial(_summed, task, self.labels), groups)
+        parts = self._tasks(functools.partial(_summed, task), groups, self._blocks, self._targets)
         merge = dask.delayed(_merged, pure=False)
         while len(parts) > (_TOGETHER if is_light else 1):
             parts = [merge(*parts[k : k + _TOGETHER]) for k in range(0, len(parts), _TOGETHER)]
@@ -104,14 +108,14 @@ class DaskBlocks:
     def _gathered(self, function: Callable[[int, Any], Any]) -> list[Any]:
         """What a function of its number and its rows gives for each block, brought here."""
         found: dict[int, Any] = {}
-        for part in _dask().compute(*self._tasks(functools.partial(_each, function), self._groups())):
+        for part in _dask().compute(*self._tasks(functools.partial(_each, function), self._groups(), self._blocks)):
             found |= part
         return [found[number] for number in range(len(self._blocks))]
 
-    def _tasks(self, function: Callable[..., Any], groups: Sequence[Sequence[int]]) -> list[Any]:
-        """The function of the numbers and the rows of each group's blocks, to be computed."""
+    def _tasks(self, function: Callable[..., Any], groups: Sequence[Sequence[int]], *kept: Sequence[Any]) -> list[Any]:
+        """The function of the numbers of each group's blocks and of what is kept of them, to be computed."""
         apply = _dask().delayed(function, name="applied", pure=False, traverse=False)
-        return [apply(numbers, *[self._blocks[number] for number in numbers]) for numbers in groups]
+        return [apply(numbers, *[each[number] for each in kept for number in numbers]) for numbers in groups]
 
     def _groups(self) -> list[list[int]]:
         """The numbers of all blocks: those of a task lie on one worker, and each of its threads has a task."""
@@ -173,9 +177,17 @@ def _picked(rows: slice, _number: int, block: Any) -> Any:
     return tuple([None if one is None else one[rows] for one in block])
 
 
-def _summed(task: Callable[[Block], tuple[Any, ...]], labels: Labels, numbers: Sequence[int], *blocks: Any) -> Partial:
+def _targets(labels: Labels, block: Any) -> tuple[Any, Any]:
+    """The targets and the weights of a block's rows, made once: that takes half as long as a pass."""
+    made = labels.block(*block)
+    return made.y, made.weight
+
+
+def _summed(task: Callable[[Block], tuple[Any, ...]], numbers: Sequence[int], *kept: Any) -> Partial:
     """Added one after the other, so that few are kept of blocks that lie side by side."""
-    return carried({(0, number): task(labels.block(*block))} for number, block in zip(numbers, blocks, strict=True))
+    blocks, targets = kept[: len(numbers)], kept[len(numbers) :]
+    each = zip(numbers, blocks, targets, strict=True)
+    return carried({(0, number): task(Block(block[0], *target))} for number, block, target in each)
 
 
 def _merged(*parts: Partial) -> Partial:
