@@ -458,8 +458,7 @@ class BallArithmetic(Arithmetic):
     def maximum(self, x: Any, y: Any) -> Ball:
         """The larger operand."""
         self._shares(x, y)
-        x, y = arb(x), arb(y)
-        return x.lower().max(y.lower()).union(x.upper().max(y.upper())) if is_wide(x) or is_wide(y) else x.max(y)
+        return _largest([arb(x), arb(y)])
 
     def minimum(self, x: Any, y: Any) -> Ball:
         """The smaller operand."""
@@ -495,20 +494,20 @@ class BallArithmetic(Arithmetic):
         share = arb(1) / sum(first) if is_tie else arb(0).union(1)
         return [share if is_first else arb(0) for is_first in first]
 
+    def _only_largest(self, xs: Sequence[Any], balls: Sequence[Ball]) -> Ball | None:
+        """The operand that alone is the largest by its ball: it itself, which partials compare with the operands."""
+        shares = self._shares_of_list(balls)
+        return xs[shares.index(1)] if 1 in shares else None
+
     def _amax_value(self, *xs: Any) -> Ball:
-        shares, balls = self._shares_of_list(xs), [arb(x) for x in xs]
-        if any([share == 1 for share in shares]):
-            return xs[shares.index(1)]  # this very ball, which partials compare with its operands
-        low, high = [
-            functools.reduce(arb.max, ends) for ends in zip(*[(x.lower(), x.upper()) for x in balls], strict=True)
-        ]
-        return low.union(high) if any(map(is_wide, balls)) else functools.reduce(arb.max, balls)
+        balls = [arb(x) for x in xs]
+        only = self._only_largest(xs, balls)
+        return _largest(balls) if only is None else only
 
     def _amin_value(self, *xs: Any) -> Ball:
-        shares = self._shares_of_list([-arb(x) for x in xs])
-        return (
-            xs[shares.index(1)] if any([share == 1 for share in shares]) else -self._amax_value(*[-arb(x) for x in xs])
-        )
+        balls = [-arb(x) for x in xs]
+        only = self._only_largest(xs, balls)
+        return -_largest(balls) if only is None else only
 
     def _amax_partials(self, out: Ball, *xs: Any) -> list[Ball]:
         return self._shares_of_list(xs)
@@ -678,6 +677,14 @@ _COMPARISONS = ("less", "less_equal", "equal", "where")
 
 def _coerced(function: Callable[..., Ball]) -> Callable[[Any], Ball]:
     return lambda x: function(arb(x))
+
+
+def _largest(balls: Sequence[Ball]) -> Ball:
+    """The largest of several, by their ends if one is wide."""
+    if not any(map(is_wide, balls)):
+        return functools.reduce(arb.max, balls)
+    low, high = [functools.reduce(arb.max, ends) for ends in zip(*[(x.lower(), x.upper()) for x in balls], strict=True)]
+    return low.union(high)
 
 
 def _is_itself(x: Any, y: Any) -> bool:
