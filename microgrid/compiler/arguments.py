@@ -74,7 +74,6 @@ def walk(argument: Any) -> tuple[Hashable, Any]:
 
 
 def _walk(tree: Any, numbers: list[Any], depth: int = 0) -> Hashable:
-    check_depth(depth)
     kind = type(tree)
     if kind is float or kind is int:
         numbers.append(tree)
@@ -87,13 +86,19 @@ def _walk(tree: Any, numbers: list[Any], depth: int = 0) -> Hashable:
         numbers += elements(array)
         return structure
     if isinstance(tree, Mapping):
-        return kind, tuple(tree), tuple([_walk(child, numbers, depth + 1) for child in tree.values()])
+        return kind, tuple(tree), _walk_each(tree.values(), numbers, depth + 1)
     if isinstance(tree, list | tuple):
-        return kind, tuple([_walk(child, numbers, depth + 1) for child in tree])
+        return kind, _walk_each(tree, numbers, depth + 1)
     if isinstance(tree, _STATIC):
         return kind, tree
     numbers.append(tree)
     return NUMBER
+
+
+def _walk_each(children: Collection[Any], numbers: list[Any], depth: int) -> tuple[Hashable, ...]:
+    if children:
+        check_depth(depth)
+    return tuple([_walk(child, numbers, depth) for child in children])
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -38,7 +38,6 @@ def flatten(tree: Any, depth: int = 0) -> tuple[list[Any], Rebuild]:
     >>> numbers, rebuild("xyz")
     ([1.0, 2.0, 3.0], {'w': ['x', 'y'], 'b': 'z'})
     """
-    check_depth(depth)
     if isinstance(tree, Mapping):
         return _join(list(tree.values()), lambda parts: dict(zip(tree, parts, strict=True)), depth)
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
@@ -184,6 +183,8 @@ def elements(array: Any) -> list[Any]:
 
 
 def _join(children: list[Any], gather: Callable[[list[Any]], Any], depth: int) -> tuple[list[Any], Rebuild]:
+    if children:
+        check_depth(depth + 1)
     pairs = [flatten(child, depth + 1) for child in children]
     numbers = [number for part, _ in pairs for number in part]
 
