@@ -11,17 +11,18 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 
 from microgrid.errors import DataError, FormulaError
+from microgrid.formulas.parse import plain
 from microgrid.util.labels import shortened
 
 __all__ = ["as_number", "in_notation"]
 
 _POWERS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _LETTER = r"(?:[^\W\d⁰¹²³⁴-⁹]|_)"
-_SIGNS: tuple[tuple[str, str], ...] = (
+_SIGNS: tuple[tuple[str, str], ...] = (  # beside those of every formula
     ("[\u200b-\u200f\u202a-\u202e\u2060\u2061\u2066-\u2069\ufeff]", ""),
-    (r"[−–—‐‑‒﹣－]", "-"),
-    ("[·⋅∙•×✕∗＊\u2062]", "*"),
-    (r"[÷∕⁄／]", "/"),
+    (r"[—‐‑‒﹣－]", "-"),
+    ("[∙•✕＊\u2062]", "*"),
+    (r"[∕⁄／]", "/"),
     (r"\^", "**"),
     (r"[\[{（]", "("),
     (r"[\]}）]", ")"),
@@ -78,9 +79,9 @@ def in_notation(text: str, names: Collection[str]) -> str:
 
 
 def _with_plain_signs(text: str) -> str:
-    for sign, plain in _SIGNS:
-        text = re.sub(sign, plain, text)
-    return _POWER.sub(lambda found: f"**({found[0].translate(_POWERS)})", text)
+    for sign, key in _SIGNS:
+        text = re.sub(sign, key, text)
+    return _POWER.sub(lambda found: f"**({found[0].translate(_POWERS)})", plain(text))
 
 
 def _written(tokens: list[str], names: Collection[str]) -> Iterator[str]:
