@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -60,18 +61,13 @@ def vanishes(claim: Claim, effort: Effort) -> bool:
     for stop in ([*opaque, *arguments], opaque) if arguments else (opaque,):
         if written_size(difference, set(stop)) <= _LARGEST:
             names = _one_name_for_equals(order, symbol_names(order, stop), stop)
-            formulas = effort.run(_WRITING, _formulas_of, difference, names, claim.positive, claim.readings)
+            write = functools.partial(sympy_formulas, constants=claim.readings)
+            formulas = effort.run(_WRITING, write, [difference], names, claim.positive)
             if formulas is not None and _simplifies_to_zero(
                 formulas[difference], {formulas[node] for node in stop if node in formulas}, effort
             ):
                 return True
     return False
-
-
-def _formulas_of(
-    root: Value, names: Mapping[Value, str], positive: Iterable[Value], readings: Mapping[Value, Any]
-) -> dict[Value, Any]:
-    return sympy_formulas([root], names, positive, constants=readings)
 
 
 @dataclass(frozen=True, slots=True)
