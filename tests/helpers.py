@@ -40,7 +40,7 @@ few_or_all = pytest.mark.parametrize(
 )
 """A test of one size in ``make test`` and of a larger one in ``make trials``."""
 
-SLOW_IN_MPMATH = ("beta", "betaln", "digamma", "erfinv", "gamma", "polygamma", "trigamma")
+SLOW_IN_MPMATH = ("beta", "betaln", "digamma", "erfinv", "gamma", "lgamma", "polygamma", "trigamma")
 """Rules whose references in hundreds of digits take seconds."""
 
 every_rule_in_time = pytest.mark.parametrize(

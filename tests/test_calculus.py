@@ -216,7 +216,7 @@ def test_derivatives_on_values_are_those_on_numbers(name: str) -> None:
 @every_rule
 @pytest.mark.unmeasured
 def test_taylor_coefficients_agree_with_high_precision(name: str) -> None:
-    order = 4 if name in {*SLOW_IN_MPMATH, "lgamma"} else 7
+    order = 4 if name in SLOW_IN_MPMATH else 7
     rule = RULES[name]
     value, _ = MPMATH.bind(rule)
     # Whole numbers besides: there, forms that are chosen by a sign or a size meet.
@@ -355,7 +355,7 @@ def test_random_graphs_agree_with_jax(everything: bool) -> None:
     cases = list(regular_graphs(200))
     # The gamma functions' third derivatives are code that takes JAX minutes, and gigabytes, to compile.
     cases = [case for case in cases if not _GAMMAS & {node.op.name for node in _operations(case)}]
-    cases = cases if everything else every_operation(cases)
+    cases = cases if everything else every_operation(cases)[:8]
     for start in range(0, len(cases), 8):
         some = cases[start : start + 8]
         for (leaves, output), references in zip(some, _jaxs_own(some, third=everything), strict=True):

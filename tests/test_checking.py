@@ -75,7 +75,7 @@ def _has_no_slope(rule: Rule) -> bool:
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.unmeasured
 def test_right_rules_raise_no_false_alarm_at_any_scale(order: int, everything: bool) -> None:
-    tally = planted_faults.right_checks((4000 if everything else 400) // order**2, order, seed=order)
+    tally = planted_faults.right_checks((8000 if everything else 800) // order**2, order, seed=order)
     print(f"\n{tally.planted:,} right derivatives of order {order}: {dict(tally.verdicts)}")
     assert tally.verdicts[Verdict.WRONG] == 0, tally.missed
     assert tally.verdicts[Verdict.RIGHT] > 0.999 * tally.planted

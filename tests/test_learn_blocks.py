@@ -185,10 +185,11 @@ def test_bad_parquet_files_are_told(parquet: Path, tmp_path: Path) -> None:
 RUN = """
 import os, signal, sys
 import numpy
-from test_learn import drawn
 from microgrid.learn import LogisticRegression, minimize
 minimize._SMALL = 0
-X, y = drawn(5000, 4)
+random = numpy.random.default_rng(0)
+X = random.normal(size=(5000, 4))
+y = X @ random.normal(size=4) + random.logistic(size=5000) > 0.3
 passes = [0]
 def blocks():
     passes[0] += 1

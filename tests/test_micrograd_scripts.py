@@ -186,7 +186,7 @@ boundary = [model(list(map(Value, row))).data for row in mesh]
 """
 
 
-@pytest.mark.parametrize(("batch", "steps"), [(None, 2), (25, 4)], ids=["all samples", "batches"])
+@pytest.mark.parametrize(("batch", "steps"), [(None, 1), (25, 3)], ids=["all samples", "batches"])
 @pytest.mark.unmeasured
 def test_the_moons_demo(batch: int | None, steps: int) -> None:
     script = MOONS.replace("STEPS", str(steps)).replace("BATCH", str(batch))

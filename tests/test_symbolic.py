@@ -103,7 +103,7 @@ def test_random_graphs_agree_with_sympy_to_third_order(everything: bool) -> None
     worst = dict.fromkeys(("gradient", "Hessian", "hvp", "third derivative"), 0.0)
     compared = 0
     cases = list(regular_graphs(200))
-    cases = cases if everything else every_operation(cases)
+    cases = cases if everything else every_operation(cases)[:10]
     for leaves, output in cases:
         numbers, direction = [leaf.data for leaf in leaves], [1.0, -0.5, 0.25, 2.0][: len(leaves)]
         function = as_function(leaves, output)
