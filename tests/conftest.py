@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
+import pkgutil
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import COMPILED, REPORTS
 from hypothesis import HealthCheck, settings
+
+import microgrid
 
 ANY_ENGINE = {
     "test_accuracy.py",
@@ -62,6 +66,8 @@ That both engines record the same bits, raise the same errors and make the same 
 so ``make test`` runs these on the native engine alone, and ``make trials`` on the other.
 """
 
+IS_NATIVE = microgrid.engine == "native"
+
 OF_ITS_ENGINE = {"test_engines.py", "test_graph.py", "test_scale.py", "test_value.py"}
 """What is measured on the Python engine. What its other tests run besides is the same code on the native one."""
 
@@ -94,14 +100,45 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if left_out else None  # None leaves the decision to pytest
 
 
+LARGE_PACKAGES = ("nbformat", "pandas", "sklearn.linear_model", "statsmodels.api", "sympy")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Coverage's tracer follows how the package is imported, and no import of the tests and of other packages."""
+    tracer = sys.gettrace()
+    if tracer is None:
+        return (yield)
+    measured = microgrid if IS_NATIVE else microgrid.core
+    sys.settrace(None)
+    for name in LARGE_PACKAGES if IS_NATIVE else ():
+        import_module(name)
+    sys.settrace(tracer)
+    for module in pkgutil.walk_packages(measured.__path__, f"{measured.__name__}."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is of a module that any engine suits, and what is among the trials, before marks choose."""
+    items[:] = [item for item in items if not _is_part_of_a_larger_trial(item)]
     for item in items:
         if item.path.name in ANY_ENGINE:
             item.add_marker("any_engine")
         if item.path.parent.name == "trials":
             item.add_marker("trials")
+
+
+def _is_part_of_a_larger_trial(item: pytest.Item) -> bool:
+    """Whether it is the small size of what is a trial already for its rule."""
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return parameters.get("everything") is False and item.get_closest_marker("trials") is not None
 
 
 def pytest_collection_finish() -> None:
@@ -121,9 +158,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Only what is worth measuring runs with a tracer. What is covered is then at least what is reported."""
     name = item.nodeid.partition("[")[0]
     _cases[name] += 1
-    is_native = os.environ.get("MICROGRID_ENGINE") != "python"
     is_measured = (
-        (is_native or item.path.name in OF_ITS_ENGINE)
+        (IS_NATIVE or item.path.name in OF_ITS_ENGINE)
         and _cases[name] <= MEASURED_CASES
         and item.get_closest_marker("unmeasured") is None
     )
