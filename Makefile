@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= microgrid-demo
 PYTEST := pytest --quiet --numprocesses auto --dist worksteal
 
-.PHONY: help demo test lint types stubs unit trials versions sanitize fuzz wheel bench checkers accuracy docs notebooks picture format clean
+.PHONY: help demo test lint types stubs unit trials engines versions sanitize fuzz wheel bench checkers accuracy docs notebooks picture format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -37,8 +37,11 @@ unit: $(VENV)/dev.installed ## Tests, docstring and README examples, notebooks; 
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
-trials: $(VENV)/dev.installed ## Tests that are long by nature, larger sizes of others, and the rest on the Python engine
+trials: export PYTHONDONTWRITEBYTECODE =
+trials: $(VENV)/dev.installed ## Tests that are long by nature, and larger sizes of others
 	$(BIN)/python -m $(PYTEST) -m trials tests
+
+engines: $(VENV)/dev.installed ## The tests on which the engine makes no difference, on the Python engine too
 	MICROGRID_ENGINE=python $(BIN)/python -m $(PYTEST) -m "any_engine and not trials" tests
 
 versions: $(VENV)/dev.installed ## A part of the tests on every other Python found here, and with the lowest packages

@@ -63,7 +63,7 @@ ANY_ENGINE = {
 """Modules whose tests ask the engine for recorded numbers and for nothing else.
 
 That both engines record the same bits, raise the same errors and make the same drawings is what ``test_engines`` holds,
-so ``make test`` runs these on the native engine alone, and ``make trials`` on the other.
+so ``make test`` runs these on the native engine alone, and ``make engines`` on the other.
 """
 
 IS_NATIVE = microgrid.engine == "native"
