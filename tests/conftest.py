@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, settings
 
 import microgrid
 
+ROOT = Path(__file__).parent.parent
+
 ANY_ENGINE = {
     "test_accuracy.py",
     "test_benchmark_works.py",
@@ -35,6 +37,7 @@ ANY_ENGINE = {
     "test_derivations.py",
     "test_differential.py",
     "test_docs.py",
+    "test_docstrings.py",
     "test_doubts.py",
     "test_drawing.py",
     "test_export.py",
@@ -60,7 +63,8 @@ ANY_ENGINE = {
     "test_testing.py",
     "test_types.py",
 }
-"""Modules whose tests ask the engine for recorded numbers and for nothing else.
+"""Modules whose tests ask the engine for recorded numbers and for nothing else; the examples of the core apart, so are
+those of the documentation.
 
 That both engines record the same bits, raise the same errors and make the same drawings is what ``test_engines`` holds,
 so ``make test`` runs these on the native engine alone, and ``make engines`` on the other.
@@ -96,8 +100,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """A module whose tests would all be left out is not imported either: many of them import large packages."""
-    left_out = "not any_engine" in config.option.markexpr and collection_path.name in ANY_ENGINE
+    left_out = "not any_engine" in config.option.markexpr and is_any_engine(collection_path)
     return True if left_out else None  # None leaves the decision to pytest
+
+
+def is_any_engine(path: Path) -> bool:
+    """Whether the engine makes no difference to any test or example of a file."""
+    parts = path.relative_to(ROOT).parts
+    is_example = path.suffix == ".md" or (parts[:1] == ("microgrid",) and path.suffix == ".py" and "core" not in parts)
+    return path.name in ANY_ENGINE or is_example
 
 
 LARGE_PACKAGES = ("nbformat", "pandas", "sklearn.linear_model", "statsmodels.api", "sympy")
@@ -129,7 +140,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is of a module that any engine suits, and what is among the trials, before marks choose."""
     items[:] = [item for item in items if not _is_part_of_a_larger_trial(item)]
     for item in items:
-        if item.path.name in ANY_ENGINE:
+        if is_any_engine(item.path):
             item.add_marker("any_engine")
         if item.path.parent.name == "trials":
             item.add_marker("trials")

@@ -59,7 +59,7 @@ def test_the_derivative_of_a_family_is_what_it_is_said_to_be(name: str) -> None:
 @pytest.mark.unmeasured
 def test_no_wrong_gradient_is_called_right_and_no_right_one_wrong(everything: bool) -> None:
     quick = [name for name, one in FAMILIES.items() if everything or one.group not in SLOW]
-    tally = family_trials.trials("microgrid", 40 if everything else 1, families=quick)
+    tally = family_trials.trials("microgrid", 20 if everything else 1, families=quick)
     assert tally.errors == []
     if everything:
         assert min(tally.decided("right"), tally.decided("wrong")) >= 0.98

@@ -277,7 +277,7 @@ def test_a_million_graphs_built_and_dropped_take_no_memory() -> None:
 
     build(20_000)
     before = _resident()
-    build(MILLION // 5 if microgrid.engine != "native" else MILLION)
+    build(MILLION // 5)
     assert _resident() - before < 4 * 2**20
 
 
