@@ -254,7 +254,7 @@ class Compiled:
         """Answer a request: by the specialization of the last call if it fits, by a walk of the arguments otherwise."""
         recent = self._recent.get(request)
         if recent is not None and not more and (not self._outside.reads or self._outside.key() == self._read):
-            answer = recent(args)
+            answer = recent.answer(args)
             if answer is not MISSED:
                 self._last = recent
                 return answer if self._penalty is None else self._with_penalty(answer, request, args, more)

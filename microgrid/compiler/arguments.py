@@ -6,6 +6,8 @@ Arguments of one structure share a trace. Each argument is walked once a call, f
 from __future__ import annotations
 
 import functools
+import itertools
+import operator
 import struct
 import sys
 from array import array
@@ -157,7 +159,7 @@ class FastLayout:
 
     count: int
     shared: list[tuple[int, frozenset[type], Any]]
-    rows: list[int]  # the positions of arguments with rows
+    rows: Callable[[Sequence[Any]], Sequence[Any]]  # from the arguments to those with rows
 
 
 class Layout:
@@ -270,7 +272,9 @@ class Layout:
                 shared.append((positions[part.place], frozenset([numpy.ndarray]), part.room))
             else:
                 return None
-        return FastLayout(len(places), shared, [positions[part.place] for part in self.row_parts])
+        rows = [positions[part.place] for part in self.row_parts]
+        chosen = rows if len(rows) > 1 else [slice(rows[0], rows[0] + 1) if rows else slice(0)]
+        return FastLayout(len(places), shared, operator.itemgetter(*chosen))
 
 
 def _rebuild_around(rebuild: Rebuild, leaves: Sequence[Any], moving: Sequence[bool], numbers: Sequence[Any]) -> Any:
@@ -349,27 +353,39 @@ def variables_of(parts: Sequence[Part], *, is_tuple: bool, keeps_rows: bool) -> 
     Derivatives come as a tuple, one for each argument, if ``is_tuple``; and if ``keeps_rows``, each has a row for each
     sample, also with respect to what rows share.
     """
-    rebuilds = [part.rebuild if part.is_array else plain(part.rebuild) for part in parts]
-    finished: list[Rebuild] = [
-        functools.partial(_rebuild_rows, rebuild) if keeps_rows or part.is_rows else rebuild
-        for rebuild, part in zip(rebuilds, parts, strict=True)
-    ]
     slots = [slot for part in parts for slot in range(part.start, part.stop)]
+    stops = list(itertools.accumulate([part.stop - part.start for part in parts]))
+    rooms = [slice(start, stop) for start, stop in itertools.pairwise([0, *stops])]
+    rebuilds = [part.rebuild if part.is_array else plain(part.rebuild) for part in parts]
+    has_columns = keeps_rows or any([part.is_rows for part in parts])
+    gradients: list[tuple[slice | int, Rebuild]] = []
+    for part, room, rebuild in zip(parts, rooms, rebuilds, strict=True):
+        if keeps_rows or part.is_rows:
+            gradients.append((room, functools.partial(_rebuild_rows, rebuild)))
+        elif part.is_number and is_tuple:
+            gradients.append((room.start, float))
+        else:
+            gradients.append((room, _copied if len(part.shape) == 1 and not has_columns else rebuild))
     if not is_tuple:
-        return Variables(slots, rebuilds[0], finished[0])
-    counts = [part.stop - part.start for part in parts]
-    return Variables(slots, _tuple_of(rebuilds, counts), _tuple_of(finished, counts))
+        return Variables(slots, rebuilds[0], gradients[0][1])
+    return Variables(slots, _tuple_of(list(zip(rooms, rebuilds, strict=True))), _tuple_of(gradients))
 
 
-def _tuple_of(rebuilds: Sequence[Rebuild], counts: Sequence[int]) -> Rebuild:
+def _tuple_of(parts: Sequence[tuple[slice | int, Rebuild]]) -> Rebuild:
+    """A tuple of what is rebuilt from the numbers at each place."""
+
     def rebuild(numbers: Any) -> tuple[Any, ...]:
-        built, start = [], 0
-        for one, count in zip(rebuilds, counts, strict=True):
-            built.append(one(numbers[start : start + count]))
-            start += count
+        built = []
+        for place, one in parts:  # twice as fast as a comprehension: every call waits for it
+            built.append(one(numbers[place]))
         return tuple(built)
 
     return rebuild
+
+
+def _copied(numbers: Any) -> Any:
+    """A gradient by one vector, from memory that the next call writes."""
+    return numbers.copy()
 
 
 def plain(rebuild: Rebuild) -> Rebuild:

@@ -97,7 +97,7 @@ class Specialization:
         frame = self.runner.frame(**self._options)
         return Call(frame, memoryview(frame.inputs), self._guards.frame(frame.inputs) if self._guards else None)
 
-    def __call__(self, args: Sequence[Any]) -> Any:
+    def answer(self, args: Sequence[Any]) -> Any:
         """Answer a call with positional arguments of the types that are met most; ``MISSED`` for all others."""
         fast = self._fast
         if fast is None or len(args) != fast.count:
@@ -110,7 +110,7 @@ class Specialization:
                 if type(argument) not in types:
                     return self._miss(call)
                 view[room] = argument
-            if self._has_rows and not frame.fits([args[place] for place in fast.rows]):
+            if self._has_rows and not frame.fits(fast.rows(args)):
                 return self._miss(call)
         except _REFUSED:
             return self._miss(call)

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy
 
-from microgrid.compiler.llvm.row_frame import ArrayView, CallFrame, address, views_of
+from microgrid.compiler.llvm.row_frame import CallFrame, address, views_of
 from microgrid.compiler.llvm.row_module import Kernel
-from microgrid.compiler.llvm.trampoline import data_address
+from microgrid.compiler.llvm.trampoline import mover
 
 __all__ = ["Call"]
 
@@ -88,12 +88,13 @@ class Call:
         work = rows * max(len(program.ops) + len(program.operands) // _OPERANDS, 1)
         self._split = _ranges(chunks, min(threads, work // _WORTH_A_THREAD))
         self._memory = [_aligned(8 * kernel.memory_doubles) for _ in self._split]
-        self._like = [(array.shape, array.strides, array.dtype, array.itemsize) for array in arrays]
-        self._data_address = data_address()
         self.arrays: Sequence[Any] = arrays
         self.keep: list[Any] = [shared, seeds, sums, out, columns, self._memory]
         views = views_of(arrays)
-        self._starts = memoryview(views).cast("B").cast("q")[:: ctypes.sizeof(ArrayView) // 8]
+        self._movers = [
+            (array.dtype, mover(array, ctypes.addressof(view), views))
+            for array, view in zip(arrays, views, strict=True)
+        ]
         self._frame = self._framed(sums, columns, views, width)
         self._frame.vectors, self._frame.tail, self._frame.chunks = vectors, tail, chunks
         self._frame.out, self._frame.divisor = address(out), self.divisor
@@ -127,13 +128,9 @@ class Call:
 
     def moves_to(self, arrays: Sequence[Any]) -> bool:
         """Read other arrays from now on, if the code and the memory of this call suit them."""
-        for place, (array, (shape, strides, dtype, size)) in enumerate(zip(arrays, self._like, strict=True)):
-            if type(array) is not numpy.ndarray or array.shape != shape or array.strides != strides:
+        for array, (dtype, move) in zip(arrays, self._movers, strict=True):
+            if type(array) is not numpy.ndarray or array.dtype is not dtype or not move(array):
                 return False
-            start = self._data_address(array)
-            if array.dtype is not dtype or start % size:
-                return False
-            self._starts[place] = start
         self.arrays = arrays
         return True
 
