@@ -166,18 +166,9 @@ class Layout:
     """Where the numbers of arguments of one structure lie: in the inputs of a program, and in the memory of a call.
 
     The memory of a call holds the inputs that all rows share, in the program's order; at a single point, that is every
-    input.
-
-    Parameters
-    ----------
-    places : sequence of (place, label)
-        The arguments that hold numbers, in order.
-    arguments : mapping
-        An example of each, by its place. Of an argument with rows: one row.
-    rows : collection of places
-        Which have a row for each sample.
-    outside : sequence of Value
-        Leaves that the function uses without being given them. They are the first inputs.
+    input. It is made from the places and labels of the arguments that hold numbers, in order, and an example of each;
+    of one that has a row for each sample, a row. The leaves ``outside``, which the function uses without being given
+    them, are the first inputs.
     """
 
     def __init__(
@@ -408,16 +399,8 @@ def _rebuild_rows(rebuild: Rebuild, numbers: Any) -> Any:
 def row_arrays(arguments: Mapping[Place, Any], places: Sequence[Place], label: Callable[[Place], str]) -> Arguments:
     """The arguments that have a row for each sample, by their places, as arrays of float64 or float32.
 
-    Such arrays are the arguments themselves, whatever their strides. ``label`` names the argument at a place.
-
-    Raises
-    ------
-    DataError
-        If one has no rows, or if they have different numbers of them.
-    InvalidValueError
-        If one holds anything else than real numbers.
-    MissingPackageError
-        If NumPy is not installed.
+    Such arrays are the arguments themselves, whatever their strides. ``label`` names the argument at a place. Raises a
+    DataError if one has no rows, or if they have different numbers of them.
     """
     if not places:
         return {}

@@ -24,24 +24,10 @@ _READ = {"input": "inputs", "seed": "seeds"}
 
 
 class NativeCode:
-    """A program as native code for one point at a time, however many nodes it has.
+    """A program as native code for one point at a time, however many nodes it has; ``wrt`` are inputs.
 
-    Parameters
-    ----------
-    program : Program
-        Of rules that run in every arithmetic.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    precise : bool
-        Whether the eager engine's bits are wanted. Otherwise a product and a sum may be rounded once, and calls of one
-        function are computed several at once where the machine has a vector library.
-
-    Raises
-    ------
-    OperationError
-        If a rule is written for floats alone.
-    DataError
-        If a place in ``wrt`` is no input.
+    Unless ``precise``, a product and a sum may be rounded once, and calls of one function are computed several at once
+    where the machine has a vector library. Raises what ``straight_line.emit`` does.
 
     Examples
     --------
@@ -89,12 +75,8 @@ class NativeCode:
 class _Module:
     """A module, whose functions ``forward`` and ``reverse`` take a pointer to the arrays' addresses.
 
-    Attributes
-    ----------
-    memory : int
-        How many doubles a call needs for what crosses from block to block, once the text is written.
-    codegen : int
-        How hard LLVM tries: less for many blocks than for one.
+    Once its text is written, ``memory`` is how many doubles a call needs for what crosses from block to block. LLVM
+    tries less hard, ``codegen``, for many blocks than for one.
     """
 
     def __init__(self, straight: Straight, lanes: int) -> None:

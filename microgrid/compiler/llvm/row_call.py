@@ -52,27 +52,10 @@ if hasattr(os, "register_at_fork"):  # threads don't live on in a forked process
 class Call:
     """A kernel with the arrays that it reads and the memory that it writes.
 
-    Parameters
-    ----------
-    kernel : Kernel
-        The code.
-    shared : numpy.ndarray of float64
-        A number for each input that rows share.
-    arrays : sequence of numpy.ndarray
-        The rows.
-    seeds : numpy.ndarray of float64, optional
-        The weight of each output, if there are derivatives.
-    threads : int
-        How many may share the rows.
-
-    Attributes
-    ----------
-    outputs, slopes, by_rows : numpy.ndarray of float64
-        Where ``run`` leaves the results.
-    arrays : sequence of numpy.ndarray
-        Those of a call that is under way, in use even if an interruption leaves threads behind.
-    divisor : int
-        What ``by_rows`` have still to be divided by: of a mean, the number of rows.
+    ``shared`` are the numbers that rows share, and ``seeds`` the weights of the outputs, None if there are no
+    derivatives. ``run`` leaves its results in ``outputs``, ``slopes`` and ``by_rows``; what the latter have still to be
+    divided by is ``divisor``: of a mean, the number of rows. The ``arrays`` are those of a call that is under way, in
+    use even if an interruption leaves threads behind.
     """
 
     def __init__(self, kernel: Kernel, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> None:

@@ -34,25 +34,13 @@ _NODES = 100  # of the rest of the program, which LLVM gets in one piece
 
 @dataclass(frozen=True)
 class Products:
-    """Dot products of neighbouring columns of an array with inputs that rows share.
+    """Dot products of neighbouring columns of an array with inputs that rows share."""
 
-    Parameters
-    ----------
-    place : int
-        The array's.
-    first, columns : int
-        The first of its columns, and how many there are.
-    weights : list of list of int
-        For each product, the inputs.
-    rest : Program
-        The program with the products as inputs behind its own.
-    """
-
-    place: int
-    first: int
-    columns: int
-    weights: list[list[int]]
-    rest: Program
+    place: int  # the array's
+    first: int  # of its columns
+    columns: int  # how many there are
+    weights: list[list[int]]  # for each product, the inputs
+    rest: Program  # the program with the products as inputs behind its own
 
 
 def products_of(spec: KernelSpec) -> Products | None:

@@ -96,16 +96,8 @@ def _results(
 class Prologue:
     """What is read once, before a loop: where results go and rows lie, and what rows share if ``inputs`` are needed.
 
-    Of the inputs, only those that are ``used`` are read, all of them by default.
-
-    Attributes
-    ----------
-    shared : dict
-        From the inputs that rows share to registers with the number in every lane.
-    seeds : list of Term
-        The seeds likewise, if there are derivatives.
-    views : list of View
-        The arrays of rows.
+    Of the inputs, only those that are ``used`` are read, all of them by default. Those that rows share, ``shared``, and
+    the seeds are in registers that have the number in every lane.
     """
 
     def __init__(self, spec: KernelSpec, routine: Routine, *, inputs: bool = True, used: Any = None) -> None:

@@ -49,12 +49,7 @@ def access_of(array: Any, columns: int, width: int) -> Access:
 class Plan:
     """What is computed, before it is known how arrays lie in memory; its parameters are those of ``row_kernel.Rows``.
 
-    Attributes
-    ----------
-    shared : list of int
-        The inputs that all rows share.
-    shared_wrt, row_wrt : list of int
-        Those of ``wrt`` that all rows share, and those that come from rows.
+    All rows share the inputs in ``shared``; of those in ``wrt``, ``shared_wrt`` are among them, ``row_wrt`` are not.
     """
 
     def __init__(

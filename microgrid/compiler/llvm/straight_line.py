@@ -33,26 +33,14 @@ Group = list[int]
 
 @dataclass(frozen=True, slots=True)
 class Straight:
-    """The instructions of a program.
+    """The instructions of a program."""
 
-    Parameters
-    ----------
-    type : str
-        Of the numbers: ``double``, or a vector of them.
-    instructions : list of Instruction
-        All that were emitted, dead ones too; an instruction's number is its place.
-    forward, reverse : list of int
-        The live ones that compute the outputs, and those that compute the gradient after them. What is in ``SOURCES``
-        is in neither: it is there when it is needed.
-    outputs, gradient : list of int
-        The instructions whose results are the results.
-    """
-
-    type: str
-    instructions: list[Instruction]
+    type: str  # of the numbers: double, or a vector of them
+    instructions: list[Instruction]  # all that were emitted, dead ones too; an instruction's number is its place
+    # The live ones that compute the outputs, and the gradient after them; those in SOURCES are there when needed.
     forward: list[int]
     reverse: list[int]
-    outputs: list[int]
+    outputs: list[int]  # the instructions whose results these are
     gradient: list[int]
 
     def name(self, number: int) -> str:
@@ -74,32 +62,11 @@ def emit(
     precise: bool,
     derivatives: bool = True,
 ) -> Straight:
-    """The instructions of a program and of its pullback.
+    """The instructions of a program and of its pullback, which is left out without ``derivatives``; ``wrt`` are inputs.
 
-    Parameters
-    ----------
-    program : Program
-        Of rules that run in every arithmetic.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    arithmetic : callable
-        Makes the arithmetic that a rule is run in: scalar or vector, fused or not.
-    precise : bool
-        Whether the eager engine's bits are wanted.
-    derivatives : bool
-        Whether the gradient is wanted.
-
-    Returns
-    -------
-    Straight
-        An input is the instruction ``input`` with its place as index, a seed likewise ``seed``.
-
-    Raises
-    ------
-    OperationError
-        If a rule is written for floats alone.
-    DataError
-        If a place in ``wrt`` is no input.
+    The arithmetic that a rule is run in is made anew for each. An input is the instruction ``input`` with its place as
+    index, a seed likewise ``seed``. Raises an OperationError if a rule is written for floats alone, and a DataError if
+    a place in ``wrt`` is no input.
 
     Examples
     --------

@@ -148,17 +148,11 @@ def _new_builtin() -> Any:
 
 
 def mover(array: Any, into: int, keep: Any) -> Callable[[Any], bool]:
-    """A builtin that writes where an array begins if it lies in memory as this one does: says whether.
+    """A builtin that writes where an array begins, at ``into``, if it lies in memory as this one does: says whether.
 
-    Parameters
-    ----------
-    array : numpy.ndarray
-        Others need its shape and strides; the alignment of its type, and no strides in dimensions of one element.
-    into : int
-        The address where theirs is written.
-    keep : object
-        What that points into; it lives as long as the builtin, which raises what the buffer protocol raises for
-        anything that has none.
+    It needs the same shape, strides (but for dimensions of one element) and alignment; the type is not looked at. What
+    ``into`` points into, ``keep``, lives as long as the builtin, which raises what the buffer protocol raises for
+    anything that has none.
 
     Examples
     --------
@@ -175,20 +169,11 @@ def mover(array: Any, into: int, keep: Any) -> Callable[[Any], bool]:
 
 
 def builtin(name: str, code: int, given: int, left: int, keep: Any, *, is_long: bool = False) -> Callable[[], float]:
-    """A builtin function without arguments that calls native code.
+    """A builtin function without arguments that calls native code, and lets other threads of Python run if ``is_long``.
 
-    Parameters
-    ----------
-    name : str
-        What it is called in tracebacks and profiles.
-    code, given : int
-        The addresses of a function that takes one address and returns nothing, and of what it is called with.
-    left : int
-        The address where it leaves a double, which is the result.
-    keep : object
-        Whatever the three addresses point into; it lives as long as the builtin.
-    is_long : bool
-        Whether other threads of Python may run in the meantime.
+    At the addresses ``code``, ``given`` and ``left`` are a function that takes one address and returns nothing, what it
+    is called with, and where it leaves a double, which is the result. What they point into, ``keep``, lives as long as
+    the builtin. The name is for tracebacks and profiles.
 
     Examples
     --------

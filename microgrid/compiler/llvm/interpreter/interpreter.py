@@ -30,28 +30,15 @@ from microgrid.program.program import Program
 __all__ = ["Interpreted"]
 
 _LONG = 2_000  # nodes: below, a call takes no longer than to give Python's lock away and get it back
-
-
 _WRITTEN = ("tape", "adjoints", "scratch")  # the arrays that a call writes into
 
 
 class Interpreted:
-    """A program run by the interpreter, for one point at a time.
+    """A program of any size run by the interpreter, for one point at a time; ``wrt`` are inputs.
 
-    Parameters
-    ----------
-    program : Program
-        Of any size.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    precise : bool
-        Whether the eager engine's bits are wanted. If not, nodes are done in another order, which changes the order
-        in which an adjoint's contributions are added, and several functions are computed in one register.
-
-    Raises
-    ------
-    OperationError
-        If the program has an operation of a user's own that runs on floats alone.
+    Unless ``precise``, nodes are done in another order, which changes the order in which an adjoint's contributions are
+    added, and several functions are computed in one register. Raises an OperationError for an operation of a user's own
+    that runs on floats alone.
 
     Examples
     --------
