@@ -23,7 +23,6 @@ from microgrid.compiler.arguments import (
     Part,
     Place,
     Variables,
-    check_places,
     one_row,
     plain,
     row_arrays,
@@ -725,7 +724,9 @@ def _penalty(
     return compile(beside, wrt=names if isinstance(wrt, tuple) else names[0], precise=precise)
 
 
-def _places(given: Sequence[Place] | Place, what: str) -> list[Place]:
+def _places(given: Sequence[Place] | Place, option: str) -> list[Place]:
     places = [given] if isinstance(given, str | int) else list(given)
-    check_places(places, what)
+    for one in places:
+        if isinstance(one, bool) or not isinstance(one, int | str):
+            raise DataError(f"{option} holds the places or names of arguments, not {one!r}")
     return places

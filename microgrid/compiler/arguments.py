@@ -11,7 +11,7 @@ import operator
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,6 @@ __all__ = [
     "Place",
     "Variables",
     "check_kind",
-    "check_places",
     "distinct",
     "one_row",
     "plain",
@@ -116,13 +115,6 @@ def distinct(names: Sequence[str]) -> list[str]:
             free = f"{free}_{place}"
         taken[free] = None
     return list(taken)
-
-
-def check_places(places: Iterable[Any], option: str) -> None:
-    """Raise a DataError, with the option's name, for places of arguments that are neither positions nor names."""
-    for one in places:
-        if isinstance(one, bool) or not isinstance(one, int | str):
-            raise DataError(f"{option} holds the places or names of arguments, not {one!r}")
 
 
 # ---- layout ---------------------------------------------------------------------------------------------------

@@ -19,14 +19,7 @@ if TYPE_CHECKING:  # the engines bring them
 else:
     Methods = object
 
-__all__ = [
-    "ValueBase",
-    "check_name",
-    "named",
-    "set_notebook_view",
-    "set_numpy_functions",
-    "set_pages",
-]
+__all__ = ["ValueBase", "check_name", "named", "set_notebook_view", "set_numpy_functions", "set_pages"]
 
 
 class ValueBase(Methods):
@@ -258,13 +251,7 @@ _load_numpy_functions: Callable[[], Any] | None = None
 
 
 def set_numpy_functions(load: Callable[[], Any]) -> None:
-    """Register what NumPy's functions do with Values; the face does, since nothing here knows NumPy.
-
-    Parameters
-    ----------
-    load : callable
-        Imports the module ``microgrid.arrays.values`` and returns it.
-    """
+    """Register how ``microgrid.arrays.values`` is imported; the face does, since nothing here knows NumPy."""
     global _load_numpy_functions  # registered once, on import
     _load_numpy_functions = load
 

@@ -146,11 +146,11 @@ class Instructions(Source):
 
     An instruction that was emitted before is not emitted again: its register is used.
 
-    A register holds ``width`` doubles, in so many ``pieces`` of the processor's registers: LLVM cuts all else by itself,
-    and a chain of instructions goes over them side by side. ``vector_functions`` has, by a function's name, the symbol
-    that computes it on one of the processor's registers; one without is called for each lane. To ``contract`` is to
-    round a product and a sum once, and to add long lists in a few chains that run side by side. In ``lines``, text is
-    what no algorithm looks into: labels, branches, addresses. ``functions`` are the symbols that were called.
+    A register holds ``width`` doubles, in so many ``pieces`` of the processor's registers, for each of which a vector
+    function is called: ``vector_functions`` has the symbols by the functions' names, and one without is called for each
+    lane. LLVM cuts all else by itself, and the pieces go through a chain of instructions side by side. To ``contract``
+    is to round a product and a sum once, and to add long lists in a few chains. In ``lines``, text is what no algorithm
+    looks into: labels, branches, addresses; ``functions`` declares what was called.
 
     Examples
     --------

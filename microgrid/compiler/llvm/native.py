@@ -148,27 +148,12 @@ def _pointers(kind: str) -> str:
 class _PointEmitter(BlockEmitter):
     """A block on single doubles: all that it reads and writes is in the call's arrays."""
 
-    def load(self, number: int) -> None:
-        """Load a number from its place."""
-        self._locate(number)
-        self.lines.append(f"  %v{number} = load double, ptr %v{number}.at, align 8")
-
-    def store(self, number: int) -> None:
-        """Store a number in its place."""
-        self._locate(number)
-        self.lines.append(f"  store double %v{number}, ptr %v{number}.at, align 8")
-
-    def _locate(self, number: int) -> None:
-        self.lines.append(f"  %v{number}.at = getelementptr double, ptr %memory, i64 {self.places[number]}")
-
-    def source(self, number: int) -> None:
-        """Load an input or a seed."""
+    def home(self, number: int) -> tuple[str, int]:
+        """In the call's memory, or in the caller's array of inputs or seeds."""
         op = self.straight.instructions[number][0]
-        self.lines.append(f"  %v{number}.at = getelementptr double, ptr %{_READ[op.name]}, i64 {op.indices[0]}")
-        self.lines.append(f"  %v{number} = load double, ptr %v{number}.at, align 8")
+        return (f"%{_READ[op.name]}", op.indices[0]) if op.name in _READ else ("%memory", self.places[number])
 
     def result(self, number: int) -> None:
         """Store a result in the caller's array."""
         op, (stored,) = self.straight.instructions[number]
-        self.lines.append(f"  %v{number}.at = getelementptr double, ptr %{op.symbol}, i64 {op.indices[0]}")
-        self.lines.append(f"  store double {self.straight.name(stored)}, ptr %v{number}.at, align 8")
+        self.write(number, self.straight.name(stored), f"%{op.symbol}", op.indices[0])

@@ -26,7 +26,7 @@ class Rows:
     """A program on rows, as native code.
 
     The program is one sample's; each array's columns stand for inputs, ``row_inputs``. Without ``reduce``, the rows'
-    results are kept. With ``precise``, each row's results have the eager bits; sums over rows are in pairs all the same.
+    results are kept. With ``precise``, each row's results have the eager bits; sums over rows are in pairs as ever.
 
     Examples
     --------

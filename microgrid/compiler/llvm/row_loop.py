@@ -18,13 +18,7 @@ from microgrid.compiler.llvm.row_plan import Access, KernelSpec
 
 __all__ = ["PARAMETERS", "Body", "Loops", "Prologue", "vector_loops"]
 
-PARAMETERS = {
-    "frame": "ptr noalias",
-    "start": "i64",
-    "count": "i64",
-    "sums": "ptr noalias",
-    "memory": "ptr noalias",
-}
+PARAMETERS = {"frame": "ptr noalias", "start": "i64", "count": "i64", "sums": "ptr noalias", "memory": "ptr noalias"}
 """Of a loop: the call frame, the first row, how many passes, the sums that are added to, and memory of its own."""
 
 # By the operands of a program: how many registers go through its instructions together. One's numbers are computed

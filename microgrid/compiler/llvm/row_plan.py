@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from microgrid.compiler.llvm.builder import Routine
 from microgrid.compiler.llvm.instructions import Instructions, vector_type
 from microgrid.program.program import Program
 
-__all__ = ["Access", "KernelSpec", "Plan", "access_of"]
+__all__ = ["Access", "KernelSpec", "Plan", "access_of", "runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,13 @@ def access_of(array: Any, columns: int, width: int) -> Access:
     if array.ndim == 2 and array.strides[1] == array.itemsize and columns >= width:
         return Access("tiled", element)
     return Access("strided", element)
+
+
+def runs(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Entries that follow each other in numbers and in order: of each run the first, where it is, and how many."""
+    for _, group in itertools.groupby(enumerate(places), lambda pair: pair[1] - pair[0]):
+        run = list(group)
+        yield run[0][1], run[0][0], len(run)
 
 
 class Plan:

@@ -71,11 +71,11 @@ measured:
   %shape_at = getelementptr i8, ptr %buffer, i64 48
   %shape = load ptr, ptr %shape_at
   %wanted_shape = getelementptr i64, ptr %at, i64 3
-  %shapes = call i32 @memcmp(ptr %shape, ptr %wanted_shape, i64 %size)
+  %shapes = call i32 @libm.memcmp(ptr %shape, ptr %wanted_shape, i64 %size)
   %strides_at = getelementptr i8, ptr %buffer, i64 56
   %strides = load ptr, ptr %strides_at
   %wanted_strides = getelementptr i8, ptr %wanted_shape, i64 %size
-  %strided = call i32 @memcmp(ptr %strides, ptr %wanted_strides, i64 %size)
+  %strided = call i32 @libm.memcmp(ptr %strides, ptr %wanted_strides, i64 %size)
   %address = load i64, ptr %buffer
   %mask_at = getelementptr i64, ptr %at, i64 1
   %mask = load i64, ptr %mask_at
@@ -108,7 +108,7 @@ _TEXT = "\n".join(
         "declare i32 @PyObject_GetBuffer(ptr, ptr, i32)",
         "declare void @PyBuffer_Release(ptr)",
         "declare ptr @PyBool_FromLong(i64)",
-        "declare i32 @memcmp(ptr, ptr, i64)",
+        "declare i32 @libm.memcmp(ptr, ptr, i64)",
         _MOVE,
         _ENTRY.format(name="short", run=_RUN),
         _ENTRY.format(name="long", run=_RUN_UNLOCKED),

@@ -88,9 +88,9 @@ def schedule(
     Slots before the first node keep their places; the place behind them belongs to no slot, and is the operand of what
     fills up registers.
 
-    The ``table`` has the properties of the kinds; the other arrays are those of ``classify``. So many nodes as ``width``
-    are done at a time in whole registers. If ``in_turn``, an adjoint's contributions are added in their own order, so
-    that the sums have the same bits.
+    The ``table`` has the properties of the kinds; the other arrays are those of ``classify``. In whole registers,
+    ``width`` nodes are done at a time. If ``in_turn``, an adjoint's contributions are added in their own order, so that
+    the sums have the same bits.
     """
     nodes = len(kinds)
     first = len(active) - nodes
