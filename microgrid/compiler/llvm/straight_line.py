@@ -13,10 +13,10 @@ from typing import Any
 from microgrid.compiler.llvm.instructions import Instructions, Op, Register, constant, vector_type
 from microgrid.core.adjoints import Adjoints
 from microgrid.core.rule import Rule
-from microgrid.errors import DataError, OperationError
+from microgrid.errors import DataError
 from microgrid.program.program import Program
 
-__all__ = ["SOURCES", "Group", "Instruction", "Straight", "check", "emit", "side_by_side"]
+__all__ = ["SOURCES", "Group", "Instruction", "Straight", "emit", "side_by_side"]
 
 _WINDOW = 4000  # instructions: calls further apart are not put together, or little would stay in the caches
 
@@ -65,8 +65,8 @@ def emit(
     """The instructions of a program and of its pullback, which is left out without ``derivatives``; ``wrt`` are inputs.
 
     The arithmetic that a rule is run in is made anew for each. An input is the instruction ``input`` with its place as
-    index, a seed likewise ``seed``. Raises an OperationError if a rule is written for floats alone, and a DataError if
-    a place in ``wrt`` is no input.
+    index, a seed likewise ``seed``. A rule that is written for floats alone raises an OperationError, and a place in
+    ``wrt`` that is no input a DataError.
 
     Examples
     --------
@@ -76,7 +76,12 @@ def emit(
     >>> straight.text(straight.outputs[0])
     'call double @libm.exp(double %v0)'
     """
-    check(program, wrt)
+    for slot in wrt:
+        if not 0 <= slot < len(program.inputs):
+            raise DataError(
+                f"slot {slot} is no input of {program!r}, and derivatives are with respect to inputs: give slots from "
+                f"0 to {len(program.inputs) - 1}"
+            )
     emitter = _Emitter(program, arithmetic, precise=precise)
     values = emitter.values()
     middle = len(emitter.instructions)
@@ -85,22 +90,6 @@ def emit(
     live = _live(emitter.instructions, [*outputs, *gradient])
     forward, reverse = [n for n in live if n < middle], [n for n in live if n >= middle]
     return Straight(emitter.type, emitter.instructions, forward, reverse, outputs, gradient)
-
-
-def check(program: Program, wrt: Sequence[int]) -> None:
-    """Refuse a program that can't become native code, and what is no input; as ``emit``."""
-    for rule in program.rules:
-        if not rule.portable:
-            raise OperationError(
-                f"the operation {rule.name} ({rule.value_source}) is written for floats alone and can't become "
-                "native code: let its value and its partials take a keyword-only m, and take every function from it"
-            )
-    for slot in wrt:
-        if not 0 <= slot < len(program.inputs):
-            raise DataError(
-                f"slot {slot} is no input of {program!r}, and derivatives are with respect to inputs: give slots from "
-                f"0 to {len(program.inputs) - 1}"
-            )
 
 
 def _dependents(program: Program, wrt: Sequence[int]) -> bytearray:
