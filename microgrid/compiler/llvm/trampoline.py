@@ -158,9 +158,9 @@ def mover(array: Any, into: int, keep: Any) -> Callable[[Any], bool]:
     --------
     >>> into = ctypes.c_int64()
     >>> move = mover(numpy.zeros((3, 2)), ctypes.addressof(into), into)
-    >>> moved = numpy.ones((3, 2))
-    >>> move(moved), into.value == moved.ctypes.data, move(moved[:2]), move(moved.T)
-    (True, True, False, False)
+    >>> moved, skewed = numpy.ones((3, 2)), numpy.zeros(49, numpy.uint8)[1:].view(float).reshape(3, 2)
+    >>> move(moved), into.value == moved.ctypes.data, move(moved[:2]), move(moved.T), move(skewed)
+    (True, True, False, False, False)
     """
     like = memoryview(array)
     words = (into, array.itemsize - 1, like.ndim, *array.shape, *(like.strides or ()))
