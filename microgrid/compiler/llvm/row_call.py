@@ -16,7 +16,7 @@ import numpy
 
 from microgrid.compiler.llvm.row_frame import CallFrame, address, views_of
 from microgrid.compiler.llvm.row_module import Kernel
-from microgrid.compiler.llvm.trampoline import mover
+from microgrid.compiler.llvm.trampoline import mover, placed
 
 __all__ = ["Call"]
 
@@ -74,10 +74,9 @@ class Call:
         self.arrays: Sequence[Any] = arrays
         self.keep: list[Any] = [shared, seeds, sums, out, columns, self._memory]
         views = views_of(arrays)
-        self._movers = [
-            (array.dtype, mover(array, ctypes.addressof(view), views))
-            for array, view in zip(arrays, views, strict=True)
-        ]
+        pairs = zip(arrays, views, strict=True)
+        self._like = [(array.dtype, placed(array, ctypes.addressof(view))) for array, view in pairs]
+        self._move = mover()
         self._frame = self._framed(sums, columns, views, width)
         self._frame.vectors, self._frame.tail, self._frame.chunks = vectors, tail, chunks
         self._frame.out, self._frame.divisor = address(out), self.divisor
@@ -111,8 +110,9 @@ class Call:
 
     def moves_to(self, arrays: Sequence[Any]) -> bool:
         """Read other arrays from now on, if the code and the memory of this call suit them."""
-        for array, (dtype, move) in zip(arrays, self._movers, strict=True):
-            if type(array) is not numpy.ndarray or array.dtype is not dtype or not move(array):
+        move = self._move
+        for array, (dtype, words) in zip(arrays, self._like, strict=True):
+            if type(array) is not numpy.ndarray or array.dtype is not dtype or not move((words, array)):
                 return False
         self.arrays = arrays
         return True

@@ -16,7 +16,7 @@ import numpy
 
 from microgrid.compiler.llvm import jit
 
-__all__ = ["Calls", "bound_calls", "builtin", "mover"]
+__all__ = ["Calls", "bound_calls", "builtin", "mover", "placed"]
 
 Calls = tuple[Callable[[], float], Callable[[], float]]
 """What computes a program's outputs, and what computes its derivatives as well. Each gives the first output."""
@@ -47,12 +47,13 @@ _RUN_UNLOCKED = f"""\
   %thread = call ptr @PyEval_SaveThread()
 {_RUN}
   call void @PyEval_RestoreThread(ptr %thread)"""
-# The buffer protocol gives what an array is like in a fraction of the time that its attributes take. The bound words
-# are where its address goes, the mask of its alignment, and its dimensions; shape and strides follow. 24 is
-# PyBUF_STRIDES; a Py_buffer has 80 bytes, with the address at 0, the dimensions at 36, shape at 48 and strides at 56.
+# The buffer protocol gives what an array is like in a fraction of the time that its attributes take. The given words
+# are those of ``placed``. 24 is PyBUF_STRIDES; a Py_buffer has 80 bytes, with the address at 0, the dimensions at 36,
+# shape at 48 and strides at 56.
 _MOVE = """\
-define ptr @move(ptr %bound, ptr %array) {
-  %words = call ptr @PyTuple_GetItem(ptr %bound, i64 0)
+define ptr @move(ptr %bound, ptr %pair) {
+  %words = call ptr @PyTuple_GetItem(ptr %pair, i64 0)
+  %array = call ptr @PyTuple_GetItem(ptr %pair, i64 1)
   %at = call ptr @PyBytes_AsString(ptr %words)
   %buffer = alloca [80 x i8], align 8
   %status = call i32 @PyObject_GetBuffer(ptr %array, ptr %buffer, i32 24)
@@ -147,24 +148,30 @@ def _new_builtin() -> Any:
     return new
 
 
-def mover(array: Any, into: int, keep: Any) -> Callable[[Any], bool]:
-    """A builtin that writes where an array begins, at ``into``, if it lies in memory as this one does: says whether.
-
-    It needs the same shape, strides (but for dimensions of one element) and alignment; the type is not looked at. What
-    ``into`` points into, ``keep``, lives as long as the builtin, which raises what the buffer protocol raises for
-    anything that has none.
-
-    Examples
-    --------
-    >>> into = ctypes.c_int64()
-    >>> move = mover(numpy.zeros((3, 2)), ctypes.addressof(into), into)
-    >>> moved, skewed = numpy.ones((3, 2)), numpy.zeros(49, numpy.uint8)[1:].view(float).reshape(3, 2)
-    >>> move(moved), into.value == moved.ctypes.data, move(moved[:2]), move(moved.T), move(skewed)
-    (True, True, False, False, False)
-    """
-    like = memoryview(array)
+def placed(array: Any, into: int) -> bytes:
+    """For ``mover``: an address, the mask of the array's alignment, its dimensions, shape and strides."""
+    like = memoryview(
+        array
+    )  # strides as the buffer protocol gives them: those of dimensions of one element are its own
     words = (into, array.itemsize - 1, like.ndim, *array.shape, *(like.strides or ()))
-    made: Callable[[Any], bool] = _builtin("move", "move", _ONE_ARGUMENT, (struct.pack(f"{len(words)}q", *words), keep))
+    return struct.pack(f"{len(words)}q", *words)
+
+
+@functools.cache
+def mover() -> Callable[[tuple[bytes, Any]], bool]:
+    """A builtin that writes where an array begins if it lies in memory as the one of ``placed``: says whether.
+
+    The type of the elements is not looked at. It raises what the buffer protocol raises for anything that has none.
+
+    >>> into, move = ctypes.c_int64(), mover()
+    >>> words = placed(numpy.zeros((3, 2)), ctypes.addressof(into))
+    >>> moved, skewed = numpy.ones((3, 2)), numpy.zeros(49, numpy.uint8)[1:].view(float).reshape(3, 2)
+    >>> move((words, moved)), into.value == moved.ctypes.data
+    (True, True)
+    >>> move((words, moved[:2])), move((words, moved.T)), move((words, skewed))
+    (False, False, False)
+    """
+    made: Callable[[tuple[bytes, Any]], bool] = _builtin("move", "move", _ONE_ARGUMENT, ())
     return made
 
 
