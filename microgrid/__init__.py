@@ -24,8 +24,7 @@ from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Region
 from microgrid.core.strictness import strict
 from microgrid.core.value import named
-from microgrid.core.value import set_numpy_functions as _set_numpy_functions
-from microgrid.core.value import set_pages as _set_pages
+from microgrid.core.value import set_above as _set_above
 from microgrid.drawing import Drawing, draw, draw_dot
 from microgrid.errors import (
     DataError,
@@ -163,9 +162,10 @@ _PICKLED = {
 _FORMER = ("formula", "operations", "proofs", "rules", "symbolic", "value")
 sys.modules.update(dict.fromkeys([f"microgrid.{name}" for name in _FORMER], sys.modules[__name__]))
 
-
-_set_numpy_functions(lambda: importlib.import_module("microgrid.arrays.values"))
-_set_pages(lambda: importlib.import_module("microgrid.pages"))
+_set_above(
+    numpy=lambda: importlib.import_module("microgrid.arrays.values"),
+    pages=lambda: importlib.import_module("microgrid.pages"),
+)
 
 
 def __getattr__(name: str) -> Any:

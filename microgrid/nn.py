@@ -141,13 +141,7 @@ class Neuron(Module):
         return act.relu() if self.nonlin else act
 
     def parameters(self) -> list[Value]:
-        """The weights and then the bias.
-
-        Returns
-        -------
-        list of Value
-            A new list of ``nin + 1`` nodes.
-        """
+        """The weights and then the bias, in a new list of ``nin + 1`` nodes."""
         return [*self.w, self.b]
 
     def __repr__(self) -> str:
@@ -201,13 +195,7 @@ class Layer(Module):
         return out[0] if len(out) == 1 else out
 
     def parameters(self) -> list[Value]:
-        """The parameters of each neuron in turn.
-
-        Returns
-        -------
-        list of Value
-            A new list of ``nout * (nin + 1)`` nodes.
-        """
+        """The parameters of each neuron in turn, in a new list of ``nout * (nin + 1)`` nodes."""
         return [parameter for neuron in self.neurons for parameter in neuron.parameters()]
 
     def __repr__(self) -> str:
@@ -271,13 +259,7 @@ class MLP(Module):
         return out
 
     def parameters(self) -> list[Value]:
-        """The parameters of each layer in turn.
-
-        Returns
-        -------
-        list of Value
-            A new list; its length is the sum of ``nout * (nin + 1)`` over the layers.
-        """
+        """The parameters of each layer in turn, in a new list."""
         return [parameter for layer in self.layers for parameter in layer.parameters()]
 
     def __repr__(self) -> str:

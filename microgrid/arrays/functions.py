@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from microgrid.arrays import linear
-from microgrid.arrays.plain import as_objects, decided
+from microgrid.arrays.plain import as_objects, decided, objects_of
 from microgrid.arrays.ufuncs import call, is_true
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
@@ -42,14 +42,9 @@ def _replaces(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., A
     return register
 
 
-def _objects(array: Any) -> Any:
-    """An array of objects, whatever it is given as."""
-    return as_objects(array) if isinstance(array, numpy.ndarray) else numpy.array(array, dtype=object)
-
-
 def _along(function: Callable[[Any], Any], array: Any, axis: Any, *, keepdims: Any = False) -> Any:
     """A function of a one-dimensional array, along an axis; of all elements for None."""
-    array = _objects(array)
+    array = objects_of(array)
     if axis is None:
         result = numpy.array(function(array.ravel()), dtype=object)
         return _unpacked(result.reshape((1,) * array.ndim) if keepdims is True else result)
@@ -85,10 +80,6 @@ def extreme(
 
 def _unpacked(array: Any) -> Any:
     return array.item() if array.ndim == 0 else array
-
-
-def _pick(condition: Any, then: Any, otherwise: Any) -> Any:
-    return FUNCTIONS["where"](condition, then, otherwise)
 
 
 @_replaces(numpy.where)
@@ -146,7 +137,7 @@ def _product_of(line: Any) -> Any:
 @_replaces(numpy.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:  # noqa: A002  # NumPy's name
     """The norms for which NumPy's own code, which the others run, compares elements or takes their roots."""
-    x = _objects(x)
+    x = objects_of(x)
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     is_end, is_of_sums = ord in (numpy.inf, -numpy.inf), len(axes) == 2 and ord in (1, -1)
     sizes = numpy.frompyfunc(FUNCTIONS["abs"], 1, 1)(x)
@@ -201,10 +192,10 @@ IMPLEMENTED[numpy.median] = lambda a, axis=None, **more: _quantile(a, 0.5, axis,
 
 @_replaces(numpy.cov)
 def _cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> Any:
-    rows = numpy.atleast_2d(_objects(m))
+    rows = numpy.atleast_2d(objects_of(m))
     rows = rows if rowvar or rows.shape[0] == 1 else rows.T
     if y is not None:
-        other = numpy.atleast_2d(_objects(y))
+        other = numpy.atleast_2d(objects_of(y))
         rows = numpy.concatenate([rows, other if rowvar or other.shape[0] == 1 else other.T])
     count = rows.shape[1]
     centred = rows - numpy.add.reduce(rows, axis=1, keepdims=True) / count
@@ -243,7 +234,7 @@ IMPLEMENTED[numpy.imag] = lambda val: numpy.zeros(numpy.shape(val))
 @_replaces(numpy.angle)
 def _angle(z: Any, deg: bool = False) -> Any:
     half_turn = 180.0 if deg else numpy.pi
-    return numpy.where(numpy.asarray(_objects(z) < 0.0, dtype=bool), half_turn, 0.0)
+    return numpy.where(numpy.asarray(objects_of(z) < 0.0, dtype=bool), half_turn, 0.0)
 
 
 @_replaces(numpy.round, numpy.around)
@@ -262,7 +253,7 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
         "inf": largest if posinf is None else posinf,
         "-inf": -largest if neginf is None else neginf,
     }
-    return _elementwise(lambda one: instead.get(decided(one), one))(_objects(x))
+    return _elementwise(lambda one: instead.get(decided(one), one))(objects_of(x))
 
 
 @_replaces(numpy.isclose)
@@ -273,7 +264,7 @@ def _isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: 
             return kinds[0] == kinds[1] and (kinds[0] != "nan" or equal_nan)
         return bool(abs(x - y) <= atol + rtol * abs(y))
 
-    found = numpy.frompyfunc(are_close, 2, 1)(_objects(a), _objects(b))
+    found = numpy.frompyfunc(are_close, 2, 1)(objects_of(a), objects_of(b))
     return found.astype(bool) if isinstance(found, numpy.ndarray) else found
 
 
@@ -289,7 +280,7 @@ def _allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan:
 def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     if period is not None:
         raise DataError("numpy.interp of Values takes no period: reduce x by numpy.mod and extend xp and fp")
-    grid, values = [_objects(one).tolist() for one in (xp, fp)]
+    grid, values = [objects_of(one).tolist() for one in (xp, fp)]
     left = values[0] if left is None else left
     right = values[-1] if right is None else right
 
@@ -306,12 +297,12 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
         slope = (values[cell + 1] - values[cell]) / (grid[cell + 1] - grid[cell])
         return values[cell] + slope * (one - grid[cell])
 
-    return _elementwise(at)(_objects(x)) if numpy.ndim(x) else at(x)
+    return _elementwise(at)(objects_of(x)) if numpy.ndim(x) else at(x)
 
 
 @_replaces(numpy.gradient)
 def _gradient(f: Any, *spacing: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    f = _objects(f)
+    f = objects_of(f)
     axes = range(f.ndim) if axis is None else [one % f.ndim for one in (axis if numpy.ndim(axis) else (axis,))]
     if len(spacing) not in (0, 1, len(axes)):
         raise DataError(f"numpy.gradient takes one spacing, or one for each of {len(axes)} axes, not {len(spacing)}")
@@ -328,7 +319,7 @@ def _slopes(f: Any, step: Any, axis: int) -> Any:
     count = len(y)
     if count < 2:
         raise DataError("numpy.gradient needs at least two elements along an axis")
-    x = _objects(step).ravel() if numpy.ndim(step) else None
+    x = objects_of(step).ravel() if numpy.ndim(step) else None
     h = [x[k + 1] - x[k] for k in range(count - 1)] if x is not None else [step] * (count - 1)
     inner = []
     for k in range(1, count - 1):

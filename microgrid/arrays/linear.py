@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from microgrid.arrays.plain import as_numbers, as_objects
+from microgrid.arrays.plain import as_numbers, objects_of
 from microgrid.core.functions import FUNCTIONS
 from microgrid.errors import DataError
 
@@ -28,7 +28,7 @@ def stacked(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _matrices(a: Any) -> Any:
-    array = as_objects(a) if isinstance(a, numpy.ndarray) else numpy.array(a, dtype=object)
+    array = objects_of(a)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
         raise DataError(f"square matrices are needed, not an array of shape {array.shape}")
     return array
@@ -103,7 +103,7 @@ def _solved(matrix: Any, right: Any) -> Any:
 
 def solve(a: Any, b: Any) -> Any:
     """The solution of a system for one right side or, in columns, for several."""
-    right = as_objects(b) if isinstance(b, numpy.ndarray) else numpy.array(b, dtype=object)
+    right = objects_of(b)
     matrices = _matrices(a)
     if right.ndim == 1:
         return stacked(lambda matrix: _solved(matrix, right[:, None])[:, 0])(matrices)
@@ -184,7 +184,7 @@ def _rotated(matrix: Any, triangle: str) -> tuple[Any, Any]:
 
 def qr(a: Any, mode: str = "reduced") -> Any:
     """The factors Q and R of a matrix with at least as many rows as columns, by Householder's reflections."""
-    matrix = as_objects(a) if isinstance(a, numpy.ndarray) else numpy.array(a, dtype=object)
+    matrix = objects_of(a)
     if mode != "reduced" or matrix.ndim != 2 or matrix.shape[0] < matrix.shape[1]:
         raise DataError("numpy.linalg.qr of Values is that of one matrix, no wider than high, with mode='reduced'")
     count, size = matrix.shape
@@ -203,7 +203,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 def pinv(a: Any) -> Any:
     """The pseudoinverse of a matrix whose rank is its smaller side; otherwise inf and nan come out."""
-    matrix = as_objects(a) if isinstance(a, numpy.ndarray) else numpy.array(a, dtype=object)
+    matrix = objects_of(a)
     if matrix.shape[0] < matrix.shape[1]:
         return pinv(matrix.T).T
     factor, upper = qr(matrix)
@@ -213,8 +213,7 @@ def pinv(a: Any) -> Any:
 def polyfit(x: Any, y: Any, deg: int) -> Any:
     """The coefficients of the polynomial of a degree that is nearest to points, by their matrix's factors Q and R."""
     factor, upper = qr(numpy.array([[one ** (deg - k) for k in range(deg + 1)] for one in x], dtype=object))
-    right = as_objects(y) if isinstance(y, numpy.ndarray) else numpy.array(y, dtype=object)
-    return _solved(upper, (factor.T @ right)[:, None])[:, 0]
+    return _solved(upper, (factor.T @ objects_of(y))[:, None])[:, 0]
 
 
 _MOST_SWEEPS = 30

@@ -28,6 +28,7 @@ __all__ = [
     "Total",
     "Where",
     "arithmetic_of",
+    "numbers_of",
     "run",
     "shape_of",
     "summed_to",
@@ -319,3 +320,8 @@ def shape_of(array: Any) -> tuple[int, ...]:
 def arithmetic_of(array: Any) -> Any:
     """The arithmetic that an array's numbers belong to."""
     return getattr(array, "arithmetic", NUMPY)
+
+
+def numbers_of(array: Any) -> Any:
+    """The numbers of a traced array; a plain one as it is."""
+    return getattr(array, "numbers", array)

@@ -10,7 +10,7 @@ import numpy
 from microgrid.core.comparison import Comparison
 from microgrid.core.engine import Value
 
-__all__ = ["NeedsElements", "as_numbers", "as_objects", "decided", "recording_of_arrays"]
+__all__ = ["NeedsElements", "as_numbers", "as_objects", "decided", "objects_of", "recording_of_arrays"]
 
 recording_of_arrays: ContextVar[Any] = ContextVar("microgrid_recording_of_arrays", default=None)
 """The ``Recording`` of the call whose arrays may be computed as a whole; None where each element is a node."""
@@ -30,6 +30,11 @@ def as_objects(array: Any) -> Any:
         objects[()] = array
         return objects
     return array.view(numpy.ndarray) if type(array).__name__ == "ValueArray" else array
+
+
+def objects_of(array: Any) -> Any:
+    """An array of objects, whatever it is given as."""
+    return as_objects(array) if isinstance(array, numpy.ndarray) else numpy.array(array, dtype=object)
 
 
 def as_numbers(tree: Any) -> Any:

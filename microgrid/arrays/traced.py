@@ -10,16 +10,18 @@ from typing import Any
 import numpy
 
 from microgrid.arithmetics.numpy import NUMPY
-from microgrid.arrays.operations import Apply, Operation, Where, run
+from microgrid.arrays.operations import Apply, Operation, Where, numbers_of, run
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.rule import Pair, Rule
 from microgrid.core.rules import EVERY_RULE, RULES
+from microgrid.core.source import Infix
 
 __all__ = ["TRACED", "Gather", "Traced", "ancestors", "apply", "derivatives", "pulled_back", "recorded_derivatives"]
 
 _serial = itertools.count()
+_OPERATORS = {"+": RULES["add"], "-": RULES["sub"], "*": RULES["mul"], "/": RULES["div"]}
 _GENERAL = {rule.constant_form: name for name, rule in RULES.items() if rule.constant_form}
 
 
@@ -32,7 +34,7 @@ class Gather(Operation):
         self.objects = objects
 
 
-class Traced:
+class Traced(Infix):
     """A node whose number is an array."""
 
     __array_ufunc__: Any = None  # an array leaves operators with a node to the node
@@ -65,9 +67,8 @@ class Traced:
 
     def record_operation(self, operation: Operation, *operands: Any) -> Any:
         """An operation on this node and others."""
-        plain = [one.numbers if isinstance(one, Traced) else one for one in operands]
         with numpy.errstate(all="ignore"):
-            return Traced(operation, operands, operation.value(*plain))
+            return Traced(operation, operands, operation.value(*map(numbers_of, operands)))
 
     @property
     def objects(self) -> Any:
@@ -93,29 +94,9 @@ class Traced:
 
     # ---- as a number of an arithmetic ---------------------------------------------------------------------------
 
-    def __add__(self, other: Any) -> Any:
-        return apply(RULES["add"], self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return apply(RULES["add"], other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return apply(RULES["sub"], self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return apply(RULES["sub"], other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return apply(RULES["mul"], self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return apply(RULES["mul"], other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return apply(RULES["div"], self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return apply(RULES["div"], other, self)
+    def infix(self, operator: str, left: Any, right: Any) -> Any:
+        """One of the four operators, by its rule."""
+        return apply(_OPERATORS[operator], left, right)
 
     def __neg__(self) -> Any:
         return apply(RULES["neg"], self)
@@ -134,7 +115,7 @@ class _TracedArithmetic(Arithmetic):
     def __init__(self) -> None:
         super().__init__("whole arrays", pi=NUMPY.pi, inf=NUMPY.inf)
         for name in ("less", "less_equal", "equal"):
-            setattr(self, name, lambda *sides, _name=name: getattr(NUMPY, _name)(*map(_plain, sides)))
+            setattr(self, name, lambda *sides, _name=name: getattr(NUMPY, _name)(*map(numbers_of, sides)))
 
     def where(self, truth: Any, then: Any, otherwise: Any) -> Any:
         """One of two, by truths that are known."""
@@ -150,10 +131,6 @@ class _TracedArithmetic(Arithmetic):
             rule = EVERY_RULE[name]
             return self.bind(rule)[0] if rule.arity is None else functools.partial(apply, rule)
         raise AttributeError(name)
-
-
-def _plain(operand: Any) -> Any:
-    return operand.numbers if isinstance(operand, Traced) else operand
 
 
 TRACED = _TracedArithmetic()
@@ -183,14 +160,14 @@ def _sweep(root: Traced, seed: Any) -> dict[Traced, Any]:
         if node.serial not in cotangents or isinstance(node.operation, Gather):
             continue
         cotangent, reached = cotangents[node.serial], live[node.serial]
-        plain = tuple([_plain(one) for one in node.operands])
-        operands, out = (node.operands, node) if is_recorded else (plain, node.numbers)
+        numbers = tuple([numbers_of(one) for one in node.operands])
+        operands, out = (node.operands, node) if is_recorded else (numbers, node.numbers)
         places = [place for place, one in enumerate(node.operands) if isinstance(one, Traced)]
         shares = node.operation.pulls(cotangent, out, operands, places)
         for place, share in zip(places, shares, strict=True):
             if share is None:
                 continue
-            there = node.operation.reached(reached, node.numbers, plain, place)
+            there = node.operation.reached(reached, node.numbers, numbers, place)
             if there is not None:
                 if not there.any():
                     continue

@@ -14,14 +14,9 @@ from typing import Any
 
 import numpy
 
-from microgrid.arrays.operations import Join, LogDet, Select, Solve, Tensordot, Total, Where, run, shape_of
+from microgrid.arrays.operations import Join, LogDet, Select, Solve, Tensordot, Total, Where, numbers_of, run, shape_of
 from microgrid.arrays.plain import NeedsElements, recording_of_arrays
-from microgrid.arrays.traced import (
-    Gather,
-    Traced,
-    apply,
-    derivatives,
-)
+from microgrid.arrays.traced import Gather, Traced, apply, derivatives
 from microgrid.arrays.ufuncs import PREDICATES, formula_of, rule_of
 from microgrid.arrays.values import ValueArray
 from microgrid.core.engine import Value, as_value, engine
@@ -222,17 +217,11 @@ def _numbers(objects: Any) -> Any:
 
 
 class Recording:
-    """One call of a function whose arrays may be computed as a whole.
-
-    Attributes
-    ----------
-    arrays : dict
-        From each Value that came out of an array to that array.
-    """
+    """One call of a function whose arrays may be computed as a whole."""
 
     def __init__(self, variables: list[Value], outer: Sequence[set[Value]]) -> None:
         self.variables, self._outer = variables, outer
-        self.arrays: dict[Value, Traced] = {}
+        self.arrays: dict[Value, Traced] = {}  # those that single Values came out of
         self._own_variables = frozenset(variables)
         self._own = set(variables)
 
@@ -319,7 +308,7 @@ def _ufunc(ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
         return _dot(*inputs)
     if name in _TRUTHS:
         operands = _operands(inputs)
-        return NotImplemented if operands is None else ufunc(*[_plain(one) for one in operands])
+        return NotImplemented if operands is None else ufunc(*[numbers_of(one) for one in operands])
     rule, formula = rule_of(name), formula_of(name)
     if (rule is None or rule.arity != len(inputs)) and formula is None:
         return NotImplemented
@@ -333,10 +322,6 @@ def _ufunc(ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
 
 
 _TRUTHS = ("less", "less_equal", "greater", "greater_equal", *PREDICATES)
-
-
-def _plain(operand: Any) -> Any:
-    return operand.numbers if isinstance(operand, Traced) else operand
 
 
 def _sum(array: Any, axis: Any, keepdims: Any) -> Any:
@@ -463,7 +448,7 @@ def _slogdet(a: Any) -> Any:
     operands = _operands([a])
     if operands is None or len(shape_of(a)) != 2:
         return NotImplemented
-    sign = numpy.linalg.slogdet(_plain(operands[0]))[0]
+    sign = numpy.linalg.slogdet(numbers_of(operands[0]))[0]
     return (
         type(numpy.linalg.slogdet(numpy.eye(1)))(sign, _wrapped(run(LogDet(), *operands))) if sign else NotImplemented
     )

@@ -29,23 +29,11 @@ __all__ = ["Replay", "all_directions", "pushforward", "recorded_hessian", "recor
 def pushforward(
     root: Node, tangents: Mapping[Node, Any], partials: Partials = recorded, zero: Any = 0.0
 ) -> dict[Node, Any]:
-    """Forward mode: the tangent of every node along one direction.
+    """Forward mode: the tangent of every node that the root depends on, along one direction.
 
-    Parameters
-    ----------
-    root : node
-        The output.
-    tangents : mapping
-        The direction: a tangent for each node that moves. Other leaves stand still, and those whose tangent is 0.
-    partials : callable
-        From a node to its local derivatives, one per parent, which are numbers that Python can compare with 0.
-    zero : number
-        The tangent of a node that stands still.
-
-    Returns
-    -------
-    dict
-        The tangent of every node that the root depends on.
+    The direction has a tangent for each node that moves; other leaves stand still, and those whose tangent is 0.
+    ``partials`` gives a node's local derivatives, one per parent, which Python can compare with 0. The tangent of what
+    stands still is ``zero``.
     """
     moving: dict[Node, Any] = {node: tangent for node, tangent in tangents.items() if tangent != 0.0}
     order = topological_order(root)
@@ -120,22 +108,7 @@ def all_directions(trace: Trace) -> list[SparseVector]:
 
 
 def recorded_jvp(variables: list[Value], outputs: list[Value], tangents: Sequence[Any]) -> list[Value]:
-    """The derivatives of a graph's outputs along a direction, as graphs.
-
-    Parameters
-    ----------
-    variables : list of Value
-        The nodes to differentiate with respect to.
-    outputs : list of Value
-        The nodes to differentiate.
-    tangents : sequence of Value or float
-        The direction, one number per variable.
-
-    Returns
-    -------
-    list of Value
-        The tangent of each output.
-    """
+    """The derivatives of a graph's outputs along a direction, as graphs; the direction has one number per variable."""
     replay = Replay(_recorded_trace(variables, outputs), tangents)
     return [replay.coefficient(replay.values[output], 1) for output in outputs]
 

@@ -31,18 +31,7 @@ from microgrid.core.operands import as_float
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.util.pytree import flatten_like
 
-__all__ = [
-    "derivative",
-    "grad",
-    "hessian",
-    "hessp",
-    "hvp",
-    "jacobian",
-    "jvp",
-    "taylor",
-    "value_and_grad",
-    "vjp",
-]
+__all__ = ["derivative", "grad", "hessian", "hessp", "hvp", "jacobian", "jvp", "taylor", "value_and_grad", "vjp"]
 
 
 def _check_scalar(trace: Trace, what: str) -> None:

@@ -23,7 +23,6 @@ from microgrid.compiler.arguments import (
     Part,
     Place,
     Variables,
-    check_places,
     one_row,
     plain,
     row_arrays,
@@ -254,7 +253,7 @@ class Compiled:
         """Answer a request: by the specialization of the last call if it fits, by a walk of the arguments otherwise."""
         recent = self._recent.get(request)
         if recent is not None and not more and (not self._outside.reads or self._outside.key() == self._read):
-            answer = recent(args)
+            answer = recent.answer(args)
             if answer is not MISSED:
                 self._last = recent
                 return answer if self._penalty is None else self._with_penalty(answer, request, args, more)
@@ -725,7 +724,9 @@ def _penalty(
     return compile(beside, wrt=names if isinstance(wrt, tuple) else names[0], precise=precise)
 
 
-def _places(given: Sequence[Place] | Place, what: str) -> list[Place]:
+def _places(given: Sequence[Place] | Place, option: str) -> list[Place]:
     places = [given] if isinstance(given, str | int) else list(given)
-    check_places(places, what)
+    for one in places:
+        if isinstance(one, bool) or not isinstance(one, int | str):
+            raise DataError(f"{option} holds the places or names of arguments, not {one!r}")
     return places

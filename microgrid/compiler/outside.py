@@ -54,15 +54,8 @@ class _Same:
 class Outside:
     """What a function reads from outside, and a key that changes when it does.
 
-    Parameters
-    ----------
-    f : callable or None
-        A function, a method, a ``functools.partial`` or an object that is called; anything else reads nothing.
-
-    Attributes
-    ----------
-    reads : list of callable
-        Each gives one thing as it is now.
+    Of a function, a method, a ``functools.partial`` or an object that is called; anything else reads nothing. Each of
+    ``reads`` gives one thing as it is now.
 
     Examples
     --------

@@ -36,12 +36,7 @@ class Paths(Generic[P]):
     """Paths of one function as a tree: one that leaves another at a guard decides all before it alike.
 
     A function decides in the same order until a decision comes out otherwise. So the first guard of a path that fails
-    leads to the paths that are left, and no other one is tried.
-
-    Parameters
-    ----------
-    most : int
-        How many are kept.
+    leads to the paths that are left, and no other one is tried. At most ``most`` are kept.
 
     Examples
     --------
@@ -74,17 +69,9 @@ class Paths(Generic[P]):
         return iter([node.path for _, _, node in self._nodes()])
 
     def find(self, leaves: Callable[[P], int | None]) -> P | None:
-        """The path whose guards all hold.
+        """The path whose guards all hold; None if there is none.
 
-        Parameters
-        ----------
-        leaves : callable
-            From a path to the place of its first guard that doesn't hold, or None.
-
-        Returns
-        -------
-        object or None
-            None if there is none.
+        ``leaves`` gives the place of a path's first guard that doesn't hold, or None.
         """
         node = self._root
         while node is not None:
@@ -96,18 +83,7 @@ class Paths(Generic[P]):
         return None
 
     def add(self, path: P, leaves: Callable[[P], int | None]) -> P | None:
-        """Add a path where ``find`` gave None.
-
-        Parameters
-        ----------
-        path, leaves
-            The path, and as for ``find``.
-
-        Returns
-        -------
-        object or None
-            The path that was forgotten for it.
-        """
+        """Add a path where ``find`` gave None, and give the one that was forgotten for it, if any."""
         new = _Node(path)
         new.used = next(self._clock)
         forgotten = self._forget() if self._count >= self._most else None

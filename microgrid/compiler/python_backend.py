@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 
 from microgrid.arithmetics.numpy import NUMPY, as_column
+from microgrid.compiler.llvm.row_plan import Plan
 from microgrid.core.arithmetic import FLOAT
 from microgrid.errors import DataError
 from microgrid.program.program import Program
@@ -53,11 +54,7 @@ class NumpyRows:
         reduce: str | None,
         precise: bool = False,
     ) -> None:
-        self._program, self._row_inputs, self._reduce, self._precise = program, row_inputs, reduce, precise
-        from_rows = {slot for slots in row_inputs for slot in slots}
-        self._shared = [slot for slot in range(len(program.inputs)) if slot not in from_rows]
-        self._shared_wrt = [slot for slot in wrt if slot not in from_rows]
-        self._row_wrt = [slot for slot in wrt if slot in from_rows]
+        self.plan = Plan(program, [list(slots) for slots in row_inputs], wrt, reduce=reduce, precise=precise)
         if precise:
             self.backend = "python"
 
@@ -70,47 +67,39 @@ class NumpyRows:
         """What runs it: itself."""
         return [self]
 
-    @property
-    def is_reduced(self) -> bool:
-        """Whether results are added up over rows."""
-        return bool(self._reduce)
-
-    def new_frame_arrays(self) -> tuple[Any, Any]:
-        """Room for the inputs that rows share, and seeds of 1."""
-        return numpy.zeros(len(self._shared)), numpy.ones(len(self._program.outputs))
-
     def results(self, shared: Any, arrays: Sequence[Any], seeds: list[float] | None) -> tuple[Any, Any, Any]:
         """The outputs, and the derivatives with respect to shared inputs and to those from rows, if there are seeds."""
-        count = len(arrays[0])
-        wanted = (len(self._program.outputs), len(self._shared_wrt), len(self._row_wrt))
+        count, plan = len(arrays[0]), self.plan
+        wanted = (len(plan.program.outputs), len(plan.shared_wrt), len(plan.row_wrt))
         whole = [numpy.empty((count, columns)) for columns in wanted]
         with numpy.errstate(all="ignore"):
-            for rows in _blocks(count, 1 if self._precise else _ROWS_AT_ONCE):
+            for rows in _blocks(count, 1 if plan.precise else _ROWS_AT_ONCE):
                 found = self._block(shared, [array[rows] for array in arrays], seeds, rows.stop - rows.start)
                 for kept, columns in zip(whole, found, strict=True):
                     for place, column in enumerate(columns):
                         kept[rows, place] = column
             outputs, slopes, by_rows = whole
-            if not self._reduce:
+            if not plan.reduce:
                 return outputs, slopes, by_rows
-            divisor = count if self._reduce == "mean" else 1
+            divisor = count if plan.reduce == "mean" else 1
             return pairwise(outputs) / divisor, pairwise(slopes) / divisor, by_rows / divisor
 
     def _block(self, shared: Any, arrays: Sequence[Any], seeds: list[float] | None, rows: int) -> list[list[Any]]:
         """The columns of one block: outputs, and derivatives if there are seeds."""
-        numbers: list[Any] = [0.0] * len(self._program.inputs)
-        for slot, number in zip(self._shared, shared.tolist(), strict=True):
+        plan, program = self.plan, self.plan.program
+        numbers: list[Any] = [0.0] * len(program.inputs)
+        for slot, number in zip(plan.shared, shared.tolist(), strict=True):
             numbers[slot] = number
-        for slots, array in zip(self._row_inputs, arrays, strict=True):
+        for slots, array in zip(plan.row_inputs, arrays, strict=True):
             columns = array.astype(numpy.float64).reshape(rows, -1).T
             for slot, column in zip(slots, columns, strict=True):
-                numbers[slot] = float(column[0]) if self._precise else column
-        m = FLOAT if self._precise else NUMPY
-        values = self._program.evaluate(m, numbers)
-        found = [[as_column(values[slot], rows) for slot in self._program.outputs], [], []]
+                numbers[slot] = float(column[0]) if plan.precise else column
+        m = FLOAT if plan.precise else NUMPY
+        values = program.evaluate(m, numbers)
+        found = [[as_column(values[slot], rows) for slot in program.outputs], [], []]
         if seeds is not None:
-            adjoints = self._program.pullback(m, values, seeds, zero=0.0 if self._precise else None)
-            for place, slots in ((1, self._shared_wrt), (2, self._row_wrt)):
+            adjoints = program.pullback(m, values, seeds, zero=0.0 if plan.precise else None)
+            for place, slots in ((1, plan.shared_wrt), (2, plan.row_wrt)):
                 found[place] = [as_column(0.0 if adjoints[slot] is None else adjoints[slot], rows) for slot in slots]
         return found
 
@@ -133,7 +122,8 @@ class NumpyFrame:
 
     def __init__(self, rows: NumpyRows, *, derivatives: bool) -> None:
         self._rows, self._derivatives = rows, derivatives
-        self.inputs, self.seeds = rows.new_frame_arrays()
+        self._is_reduced = bool(rows.plan.reduce)
+        self.inputs, self.seeds = numpy.zeros(len(rows.plan.shared)), numpy.ones(len(rows.plan.program.outputs))
         self._arrays: Sequence[Any] = ()
 
     def fits(self, arrays: Sequence[Any]) -> bool:
@@ -152,7 +142,7 @@ class NumpyFrame:
         """Compute; of results that are reduced, give the first output."""
         seeds = self.seeds.tolist() if self._derivatives else None
         self.outputs, self.gradient, self.by_rows = self._rows.results(self.inputs, self._arrays, seeds)
-        return float(self.outputs[0]) if self._rows.is_reduced else 0.0
+        return float(self.outputs[0]) if self._is_reduced else 0.0
 
     def release(self) -> None:
         """Let go of the arrays: they are the caller's."""
@@ -167,7 +157,7 @@ class NumpyFrame:
             first = self.run()
             gradient[:] = self.gradient
             self.gradient = gradient
-            return first if self._rows.is_reduced else self.outputs[:, 0]
+            return first if self._is_reduced else self.outputs[:, 0]
 
         return run
 

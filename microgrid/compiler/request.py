@@ -27,33 +27,15 @@ _Derivatives = Callable[[list[Value], list[Value], list[Any]], list[Value]]  # a
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """What a call asks for.
+    """What a call asks for."""
 
-    Parameters
-    ----------
-    name : str
-        The name of the method.
-    pulls_back : bool
-        Whether the program's pullback is run.
-    is_of_one : bool
-        Whether the function has to return one number.
-    vector : str
-        What the last argument of a call is, if it is not the function's: "the direction" or "the vector".
-    derive : callable, optional
-        From variables, outputs and tangents to the recorded derivatives; without it, the trace's program is run.
-    structure : callable, optional
-        From the trace and the variables to the structure of the derivatives.
-    zeros : frozenset of int
-        The places at which the vector is 0 for good, so that nothing moves there or is asked for.
-    """
-
-    name: str
-    pulls_back: bool = False
-    is_of_one: bool = False
-    vector: str = ""
-    derive: _Derivatives | None = None
-    structure: Callable[[Trace, Variables], Rebuild] | None = None
-    zeros: frozenset[int] = frozenset()
+    name: str  # of the method
+    pulls_back: bool = False  # whether the program's pullback is run
+    is_of_one: bool = False  # whether the function has to return one number
+    vector: str = ""  # what a call's last argument is, if it is not the function's: "the direction" or "the vector"
+    derive: _Derivatives | None = None  # records the derivatives; without it, the trace's program is run
+    structure: Callable[[Trace, Variables], Rebuild] | None = None  # of the derivatives
+    zeros: frozenset[int] = frozenset()  # where the vector is 0 for good: nothing moves there or is asked for
 
 
 def _hessian(variables: list[Value], outputs: list[Value], _: list[Any]) -> list[Value]:
@@ -113,14 +95,8 @@ def trace_for(
     """The program that answers a request, with its guards: the trace itself, or that of the derivatives.
 
     In that, directions are inputs behind the others. The numbers are one for each input; ``share`` makes one of common
-    subexpressions.
-
-    Raises
-    ------
-    InvalidValueError
-        If the function returns many numbers and the request is of one.
-    DataError
-        If second derivatives or a direction are with respect to arguments with rows.
+    subexpressions. Raises an InvalidValueError if the function returns many numbers and the request is of one, and a
+    DataError if second derivatives or a direction are with respect to arguments with rows.
     """
     if request.is_of_one and trace.count != 1:
         raise InvalidValueError(

@@ -228,15 +228,12 @@ class _Cut:
     def rolled(self) -> Rolled:
         """All of them."""
         program = self.found.program
-        before = self._program(program.inputs, range(len(program.inputs)), self.given) if self.given else None
+        writing = _Writing(self.found, program.inputs, range(len(program.inputs)))
+        before = writing.program(self.given) if self.given else None
         names = [*program.inputs, *[f"before[{place}]" for place in range(len(self.given))]]
         slots = [*range(len(program.inputs)), *self.given]
         groups = [self._group(group, names, slots) for group in self.groups]
         return Rolled(before, groups, self._after(names, slots))
-
-    def _program(self, names: Sequence[str], known: Iterable[int], outputs: Sequence[int]) -> Program:
-        writing = _Writing(self.found, names, known)
-        return writing.program(outputs)
 
     def _group(self, group: list[tuple[int, list[int], list[int]]], names: list[str], slots: list[int]) -> Group:
         """One term's program. Constants that are the same in every term stay constants."""

@@ -38,22 +38,8 @@ class Call(NamedTuple):
 class Specialization:
     """The code that answers one request at one trace.
 
-    Parameters
-    ----------
-    request : Request
-        What is asked for.
-    trace : Trace
-        The program that answers it.
-    layout, variables
-        Where the arguments lie, and what is differentiated with respect to.
-    fast : FastLayout or None
-        How positional arguments are written quickly.
-    runner : object
-        Makes frames: ``PointRunner``, ``RolledRunner``, ``Rows`` or ``NumpyRows``.
-    options : mapping
-        For the runner's ``frame``.
-    reduce : str or None
-        As for ``compile``.
+    The ``runner`` makes frames, with these options: a ``PointRunner``, a ``RolledRunner``, ``Rows`` or ``NumpyRows``.
+    Positional arguments are written by ``fast``, if there is a quick way; ``reduce`` is as for ``compile``.
     """
 
     def __init__(
@@ -97,7 +83,7 @@ class Specialization:
         frame = self.runner.frame(**self._options)
         return Call(frame, memoryview(frame.inputs), self._guards.frame(frame.inputs) if self._guards else None)
 
-    def __call__(self, args: Sequence[Any]) -> Any:
+    def answer(self, args: Sequence[Any]) -> Any:
         """Answer a call with positional arguments of the types that are met most; ``MISSED`` for all others."""
         fast = self._fast
         if fast is None or len(args) != fast.count:
@@ -110,7 +96,7 @@ class Specialization:
                 if type(argument) not in types:
                     return self._miss(call)
                 view[room] = argument
-            if self._has_rows and not frame.fits([args[place] for place in fast.rows]):
+            if self._has_rows and not frame.fits(fast.rows(args)):
                 return self._miss(call)
         except _REFUSED:
             return self._miss(call)
@@ -127,21 +113,10 @@ class Specialization:
         return MISSED
 
     def tried(self, numbers: Mapping[Place, Any], vector: Any, *, is_bound: bool = False) -> tuple[Call, int | None]:
-        """A call with the numbers in place that all rows share.
+        """A call with the numbers in place that all rows share, and the first guard that doesn't hold there, if any.
 
-        Parameters
-        ----------
-        numbers : mapping
-            From the places of arguments that rows share to their numbers.
-        vector : object
-            The direction, or the weights of the results, if the request has one.
-        is_bound : bool
-            Whether the memory stays with the caller.
-
-        Returns
-        -------
-        tuple
-            The call, and the first guard that doesn't hold at these numbers, None if all do.
+        The numbers are given by the places of arguments; the vector is the direction, or the weights of the results, if
+        the request has one. The memory of a call that ``is_bound`` stays with the caller.
         """
         call = self._new_call() if is_bound else self._free_call()
         self.layout.write(numbers, call.frame.inputs)
@@ -153,17 +128,7 @@ class Specialization:
         return call, failing
 
     def take(self, call: Call, arrays: Mapping[Place, Any], vector: Any) -> None:
-        """Give a call whose guards hold its arrays and the weights of its results.
-
-        Parameters
-        ----------
-        call : Call
-            From ``tried``.
-        arrays : mapping
-            From the places of arguments with rows to them.
-        vector : object
-            As for ``tried``.
-        """
+        """Give a call whose guards hold its arrays, by the places of arguments, and the weights of its results."""
         if self.request.pulls_back and self.request.vector:
             seeds = flatten_like(vector, self._results, self.trace.count, "result")
             call.frame.seeds[:] = array("d", map(as_float, seeds))
@@ -181,18 +146,7 @@ class Specialization:
         return frozenset([place for place, entry in enumerate(vector.tolist()) if entry == 0.0])
 
     def compute(self, call: Call) -> Any:
-        """Run a packed call.
-
-        Parameters
-        ----------
-        call : Call
-            From ``tried`` and ``take``; it is used up.
-
-        Returns
-        -------
-        object
-            What was asked for.
-        """
+        """Run a packed call, which is used up, and give what was asked for."""
         frame = call.frame
         first = frame.run()
         if self._is_number:
@@ -219,18 +173,7 @@ class Specialization:
     # ---- bound ------------------------------------------------------------------------------------------------
 
     def bound(self, call: Call) -> Bound:
-        """A packed call as a callable without arguments.
-
-        Parameters
-        ----------
-        call : Call
-            From ``tried`` with ``is_bound``, and ``take``.
-
-        Returns
-        -------
-        Bound
-            It owns the memory of the call.
-        """
+        """A packed call, from ``tried`` with ``is_bound``, as a callable without arguments, which owns its memory."""
         frame, _, guard = call
         run = frame.bound()
         if self._guards is not None:

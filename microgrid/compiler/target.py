@@ -147,14 +147,9 @@ class GraphTarget:
 def target_of(target: Any, inputs: Any, static: Sequence[Place]) -> tuple[FunctionTarget | GraphTarget, Rebuild | None]:
     """What ``compile`` was given, as something that gives traces.
 
-    With it, how derivatives with respect to all inputs are put together, if it has inputs of its own.
-
-    Raises
-    ------
-    InvalidValueError
-        If it is neither a function nor a recorded graph, or if an input is no leaf.
-    DataError
-        If a graph has no inputs.
+    With it, how derivatives with respect to all inputs are put together, if it has inputs of its own. Raises an
+    InvalidValueError for what is neither a function nor a recorded graph, and for an input that is no leaf, and a
+    DataError if a graph has no inputs.
     """
     if isinstance(target, Program):
         names = target.inputs

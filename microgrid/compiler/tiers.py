@@ -156,23 +156,7 @@ def _is_atomic(code: Any) -> bool:
 class PointRunner:
     """A program run at one point at a time, on the code that the level and the calls so far make the best.
 
-    Parameters
-    ----------
-    program : Program
-        What is run.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    precise : bool
-        Whether the eager engine's bits are wanted.
-    optimize : str
-        One of ``LEVELS``.
-
-    Attributes
-    ----------
-    codes : list of Code
-        All that was made so far. The last one runs.
-    may_tier_up : bool
-        Whether better code may take its place.
+    The last of the ``codes`` that were made so far runs; if ``may_tier_up``, better code may take its place.
     """
 
     def __init__(self, program: Program, wrt: Sequence[int], *, precise: bool, optimize: str) -> None:
@@ -233,17 +217,7 @@ class _Counted:
 
 
 class PointFrame:
-    """The memory of one call at one point.
-
-    Parameters
-    ----------
-    buffers : Buffers
-        What is read and written.
-    run : callable
-        Computes, without arguments, and gives the first output.
-    is_atomic : bool
-        Whether nothing else of Python runs meanwhile.
-    """
+    """The memory of one call at one point; while an ``is_atomic`` one runs, nothing else of Python does."""
 
     def __init__(self, buffers: Buffers, run: Callable[[], float], *, is_atomic: bool) -> None:
         self.inputs, self.seeds, self.outputs, self.gradient = buffers
@@ -261,22 +235,7 @@ class PointFrame:
 
 
 class RolledRunner:
-    """A program whose samples were found again, run at one point: its groups of terms as row kernels.
-
-    Parameters
-    ----------
-    program, wrt
-        As for ``PointRunner``.
-    rolled : Rolled
-        The program, cut in three.
-    threads : int, optional
-        How many share the samples; by default as many as there are processors.
-
-    Attributes
-    ----------
-    codes : list of Code
-        All that was made. The last one is the first group's kernel.
-    """
+    """A program whose samples were found again, run at one point: its groups of terms as row kernels."""
 
     def __init__(self, program: Program, wrt: Sequence[int], rolled: Rolled, threads: int | None = None) -> None:
         import numpy
@@ -290,7 +249,7 @@ class RolledRunner:
 
     @property
     def codes(self) -> list[Any]:
-        """All that was made."""
+        """All that was made. The last one is the first group's kernel."""
         return [*(self.before.codes if self.before else []), *self.after.codes, *reversed(self.kernels)]
 
     @staticmethod

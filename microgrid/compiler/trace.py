@@ -28,14 +28,8 @@ __all__ = ["Guards", "Trace", "guards_of", "trace"]
 class Guards:
     """The comparisons that a function branched on, as a program of their own: nothing of it is differentiated.
 
-    Parameters
-    ----------
-    program : Program
-        Its outputs are the comparisons, 1 or 0. Its inputs are those that all rows share.
-    truths : list of float
-        The outputs at the numbers that were recorded.
-    lines : list of str
-        Where each was decided: a file and a line.
+    The program's outputs are the comparisons, 1 or 0, and ``truths`` what they were at the numbers that were recorded;
+    its inputs are those that all rows share. ``lines`` says where each was decided: a file and a line.
     """
 
     def __init__(self, program: Program, truths: list[float], lines: list[str]) -> None:
@@ -44,36 +38,14 @@ class Guards:
         self._runner: PointRunner | None = None
 
     def frame(self, inputs: Any) -> PointFrame:
-        """The guards' own memory in a call; its inputs are the call's.
-
-        Parameters
-        ----------
-        inputs : array of float64
-            The memory of a call. It may be longer than the guards' inputs.
-
-        Returns
-        -------
-        PointFrame
-            For ``fails``.
-        """
+        """The guards' own memory in a call, whose inputs they read: there may be more than theirs."""
         with self._lock:
             if self._runner is None:
                 self._runner = PointRunner(self.program, [], precise=True, optimize="auto")
         return self._runner.frame(derivatives=False, inputs=inputs)
 
     def fails(self, frame: PointFrame) -> int | None:
-        """The place of the first comparison that comes out otherwise: there the function takes another branch.
-
-        Parameters
-        ----------
-        frame : PointFrame
-            From ``frame``.
-
-        Returns
-        -------
-        int or None
-            None if all come out as they did.
-        """
+        """The place of the first comparison that comes out otherwise: there the function takes another branch."""
         frame.run()
         outputs: list[float] = frame.outputs.tolist()
         if outputs == self.truths:
@@ -110,14 +82,9 @@ def trace(
     """Record one call of a function on Values, and the guards of its branches.
 
     The function takes the arguments by their places. The numbers, one for each input, decide the branches; ``share``
-    makes one of common subexpressions.
-
-    Raises
-    ------
-    InvalidValueError
-        If the function returns anything else than numbers, or calculates with a Value that it was not given.
-    OperationError
-        If a branch depends on numbers that differ from row to row.
+    makes one of common subexpressions. Raises an InvalidValueError if the function returns anything else than numbers,
+    or calculates with a Value that it was not given, and an OperationError if a branch depends on numbers that differ
+    from row to row.
     """
     first = len(layout.outside)
     inputs = [*layout.outside, *[Value(number) for number in numbers[first:]]]
@@ -142,22 +109,7 @@ def trace(
 def guards_of(
     guards: Sequence[Value], inputs: Sequence[Value], names: Sequence[str], lines: list[str]
 ) -> Guards | None:
-    """Recorded comparisons as guards.
-
-    Parameters
-    ----------
-    guards : sequence of Value
-        The comparisons.
-    inputs, names
-        The leaves that all rows share, and their names.
-    lines : list of str
-        Where each was decided.
-
-    Returns
-    -------
-    Guards or None
-        None if there are no comparisons.
-    """
+    """Recorded comparisons of named leaves that all rows share, as guards; None if there are no comparisons."""
     if not guards:
         return None
     return Guards(Program.record(guards, inputs, names=names), [guard.data for guard in guards], lines)

@@ -28,31 +28,15 @@ class Adjoints:
     something always does. A sum whose terms have one condition in common means nothing where that is 0. It is made 0
     there where it leaves: where it meets terms of another condition, and where somebody looks.
 
-    Parameters
-    ----------
-    m : Arithmetic
-        Of the partials; its ``equal`` and ``where`` are used.
-    start : number, optional
-        What a sum starts from; by default from its first term.
-    times : callable
-        Multiplies a partial by an adjoint. None says that this edge contributes nothing.
-    add : callable
-        Adds two numbers.
-
-    Attributes
-    ----------
-    sums : dict
-        From each node, or whatever stands for one, to its sum.
-    conditions : dict
-        From each node that is not always reached to the conditions of its terms. A sum with several is 0 where all
-        of them are.
+    The partials are numbers of the arithmetic ``m``. A sum starts from its first term, unless ``start`` is given.
+    ``times`` multiplies a partial by an adjoint, and gives None where the edge contributes nothing; ``add`` adds.
     """
 
     def __init__(
         self, m: Any, *, start: Any = None, times: Operation = operator.mul, add: Operation = operator.add
     ) -> None:
-        self.sums: dict[Hashable, Any] = {}
-        self.conditions: dict[Hashable, list[Any]] = {}
+        self.sums: dict[Hashable, Any] = {}  # from each node, or whatever stands for one
+        self.conditions: dict[Hashable, list[Any]] = {}  # of the terms of each sum that is not always reached
         self._m, self._start, self._times, self._add = m, start, times, add
 
     def hand_back(self, node: Hashable, rule: Rule, edges: Iterable[tuple[Hashable, Any]]) -> None:

@@ -24,21 +24,9 @@ class Arithmetic:
     A rule that the system doesn't offer itself is taken from the table and run in the system: sigmoid needs no word
     here, since its rule says how to make it from ``exp``.
 
-    Parameters
-    ----------
-    name : str
-        What the system is called in messages.
-    exact : bool
-        Numbers neither overflow nor cancel, so that a rule's definition serves better than its stable form.
-    **offers : callable or number
-        The elementary functions by their names in the rule table; ``pi`` and ``inf``; the comparisons ``less``,
-        ``less_equal`` and ``equal``, which give a truth, and ``where(truth, then, otherwise)``, which takes one.
-
-    Attributes
-    ----------
-    floats, arrays : bool
-        Whether its numbers are Python's floats, or NumPy's arrays, so that functions which were written for those alone
-        serve too.
+    It offers the elementary functions by their names in the rule table; ``pi`` and ``inf``; the comparisons ``less``,
+    ``less_equal`` and ``equal``, which give a truth, and ``where(truth, then, otherwise)``, which takes one. If it is
+    ``exact``, its numbers neither overflow nor cancel, so that a rule's definition serves better than its stable form.
 
     Examples
     --------
@@ -47,8 +35,8 @@ class Arithmetic:
     0.5
     """
 
-    floats: bool = False
-    arrays: bool = False
+    floats: bool = False  # whether its numbers are Python's floats, so that functions written for those alone serve too
+    arrays: bool = False  # likewise NumPy's arrays
 
     def __init__(self, name: str, *, exact: bool = False, **offers: Any) -> None:
         self.name = name

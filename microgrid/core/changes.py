@@ -14,20 +14,9 @@ __all__ = ["check_unchanged"]
 def check_unchanged(order: Iterable[Value]) -> None:
     """Raise if the ``data`` of a leaf was set since the graph was recorded, and a node would be another one now.
 
-    What differentiates a recorded graph takes numbers from leaves and from nodes: they have to be of one recording.
+    What differentiates a recorded graph takes numbers from leaves and from nodes: they have to be of one recording. The
+    DataError names the first node that doesn't fit its leaves, and them.
 
-    Parameters
-    ----------
-    order : iterable of Value
-        The graph.
-
-    Raises
-    ------
-    DataError
-        Naming the first node that doesn't fit its leaves, and them.
-
-    Examples
-    --------
     >>> from microgrid import Value, exp
     >>> x = Value(3.0, name="x")
     >>> y = exp(x)

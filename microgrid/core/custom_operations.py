@@ -33,18 +33,10 @@ __all__ = ["CustomRule", "Operation", "custom"]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CustomRule(Rule):
-    """The rule of a user's own operation.
+    """The rule of a user's own operation."""
 
-    Parameters
-    ----------
-    written : tuple of callable
-        ``value`` and ``partials``, as the user wrote them.
-    numpy : bool
-        Whether they take NumPy's arrays as they take floats.
-    """
-
-    written: Pair = field(kw_only=True)
-    numpy: bool = field(kw_only=True)
+    written: Pair = field(kw_only=True)  # ``value`` and ``partials``, as the user wrote them
+    numpy: bool = field(kw_only=True)  # whether they take NumPy's arrays as they take floats
 
     @property
     def portable(self) -> bool:

@@ -25,25 +25,15 @@ Node = Any
 
 
 class Engine(Protocol):
-    """What an engine's module offers: how nodes are stored, recorded and swept.
-
-    Attributes
-    ----------
-    NAME : str
-        "native", "python" or "plain".
-    Value : type
-        The node, a subclass of ``ValueBase``: ``data``, ``grad`` and ``name``, which may be set, ``op``, ``parents``,
-        ``partials``, ``is_constant``, the methods of the rules of one operand, the arithmetic operators, and the sweeps
-        ``backward`` and ``zero_grad``.
-    """
+    """What an engine's module offers: how nodes are stored, recorded and swept."""
 
     @property
     def NAME(self) -> str:  # noqa: N802  # a module's constant
-        """The engine's name."""
+        """The engine's name: "native", "python" or "plain"."""
 
     @property
     def Value(self) -> Any:  # noqa: N802  # a class
-        """The node."""
+        """The node, a subclass of ``ValueBase``, with the methods of the rules of one operand and the operators."""
 
     def start(self) -> None:
         """Be the engine in use; called once."""

@@ -109,31 +109,12 @@ def pullback(
     times: Callable[[Any, Any], Any] = operator.mul,
     order: Sequence[Node] | None = None,
 ) -> dict[Node, Any]:
-    """Reverse mode: the adjoint of every node, without touching any node's ``grad``.
+    """Reverse mode: the adjoint of every node, or of those ``wanted``, without touching any node's ``grad``.
 
-    Parameters
-    ----------
-    root : node
-        The output.
-    partials : callable
-        From a node to its local derivatives, one per parent.
-    seed : number
-        The output's own adjoint.
-    m : Arithmetic
-        The number system of the partials.
-    through : collection of node, optional
-        The nodes to visit, such as ``dependents`` gives; by default the whole graph.
-    wanted : iterable of node, optional
-        The nodes whose adjoints are returned; by default all that are visited.
-    times : callable
-        Multiplies a local derivative by an adjoint. None says that this edge contributes nothing.
-    order : sequence of node, optional
-        The root's graph, or its part that is wanted, parents before children, if it is sorted already.
-
-    Returns
-    -------
-    dict
-        The adjoint of each of these nodes; 0.0 where nothing arrives.
+    The root's own adjoint is the seed. ``partials`` gives a node's local derivatives, one per parent, in the arithmetic
+    ``m``; ``times`` multiplies one by an adjoint, and gives None where the edge contributes nothing. Only the nodes in
+    ``through``, such as ``dependents`` gives, are visited, by default the whole graph. ``order`` is the root's graph,
+    or its part that is wanted, parents before children, if it is sorted already.
     """
     order = topological_order(root) if order is None else order
     visited = order if through is None else [node for node in order if node in through]

@@ -12,8 +12,6 @@ __all__ = ["ELEMENTARY", "IEEE_ELEMENTARY", "Ieee"]
 
 _LOGARITHMIC = (math.exp, math.expm1, math.log, math.log1p, math.sqrt, math.pow)
 _CIRCULAR = (math.sin, math.cos, math.tan, math.asin, math.acos, math.atan, math.atan2)
-
-
 _HYPERBOLIC = (math.sinh, math.cosh, math.tanh, math.asinh, math.acosh, math.atanh, math.erf, math.erfc)
 _OTHERS = (math.log2, math.log10, math.exp2, math.cbrt, math.fmod, math.copysign)
 _ALL = (*_LOGARITHMIC, *_CIRCULAR, *_HYPERBOLIC, *_OTHERS, hypot, floor, fma)
@@ -71,53 +69,28 @@ def _ieee_quotient(x: float, y: float) -> Ieee:
     return Ieee(math.copysign(math.inf, x) * math.copysign(1.0, y))
 
 
-def _infinite(*operands: float) -> float:
-    return math.inf
-
-
-def _signed_infinite(x: float) -> float:
-    return math.copysign(math.inf, x)
-
-
-def _undefined(*operands: float) -> float:
-    return math.nan
-
-
-def _log_pole(x: float) -> float:
-    return -math.inf if x == 0.0 else math.nan
-
-
-def _log1p_pole(x: float) -> float:
-    return -math.inf if x == -1.0 else math.nan
-
-
-def _atanh_pole(x: float) -> float:
-    return math.copysign(math.inf, x) if abs(x) == 1.0 else math.nan
-
-
 def _pow_overflow(x: float, y: float) -> float:
     """Infinite, and negative for an odd power of a negative number, -0.0 included."""
     return -math.inf if math.copysign(1.0, x) < 0.0 and math.fmod(y, 2.0) in (1.0, -1.0) else math.inf
 
 
-def _pow_pole(x: float, y: float) -> float:
-    return _pow_overflow(x, y) if x == 0.0 else math.nan
-
-
-def _fma_overflow(x: float, y: float, z: float) -> float:
-    """Infinite, with the sign of the product: no finite sum turns it."""
-    return math.copysign(math.inf, x) * math.copysign(1.0, y)
-
-
-_OVERFLOWS: dict[str, Callable[..., float]] = {"sinh": _signed_infinite, "pow": _pow_overflow, "fma": _fma_overflow}
-_POLES: dict[str, Callable[..., float]] = dict.fromkeys(("log", "log2", "log10"), _log_pole)
-_POLES |= {"log1p": _log1p_pole, "atanh": _atanh_pole, "pow": _pow_pole}
+_OVERFLOWS: dict[str, Callable[..., float]] = {
+    "sinh": lambda x: math.copysign(math.inf, x),
+    "pow": _pow_overflow,
+    "fma": lambda x, y, _z: math.copysign(math.inf, x) * math.copysign(1.0, y),  # no finite z turns the product's sign
+}
+_POLES: dict[str, Callable[..., float]] = {
+    **dict.fromkeys(("log", "log2", "log10"), lambda x: -math.inf if x == 0.0 else math.nan),
+    "log1p": lambda x: -math.inf if x == -1.0 else math.nan,
+    "atanh": lambda x: math.copysign(math.inf, x) if abs(x) == 1.0 else math.nan,
+    "pow": lambda x, y: _pow_overflow(x, y) if x == 0.0 else math.nan,
+}
 
 
 def _total(function: Callable[..., float]) -> Callable[..., Ieee]:
     """One of math's functions as IEEE 754 has it: a result wherever Python's raises."""
-    overflow = _OVERFLOWS.get(function.__name__, _infinite)
-    pole = _POLES.get(function.__name__, _undefined)
+    overflow: Callable[..., float] = _OVERFLOWS.get(function.__name__, lambda *_: math.inf)
+    pole: Callable[..., float] = _POLES.get(function.__name__, lambda *_: math.nan)
 
     def total(*operands: float) -> Ieee:
         try:

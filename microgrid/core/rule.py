@@ -54,49 +54,21 @@ class Kink:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False, repr=False)
 class Rule:
-    """One operation: how it is computed, differentiated, written and drawn.
+    """One operation: how it is computed, differentiated, written and drawn."""
 
-    Parameters
-    ----------
-    name : str
-        The name of the method and of the function of the package.
-    make : callable
-        ``make(m)`` gives ``(value, partials)`` in the arithmetic ``m``.
-    symbol : str
-        What stands in the operation's circle in a drawing.
-    latex : str
-        The formula, with the ``letters`` in braces for the operands: ``{x}``, ``{y}``, ``{z}``; ``{xs}`` and ``{ys}``
-        for lists of them; ``{x1}``, ``{x2}``, ... where there are more than three.
-    regions : tuple of Region
-        One per operand: where it is regular.
-    kinks : tuple of Kink
-        Where it is not, and what is recorded there.
-    operator : str or None
-        Python's special method, without its underscores.
-    aliases : tuple of str
-        Further names of the method: NumPy calls them on arrays of objects.
-    constant_form : str or None
-        The rule that is recorded instead when the last operand is a plain number.
-    summary : str
-        What the function is, in a sentence that ``help`` begins with.
-    domain : str
-        Where the function is defined, as a condition on the operands; empty if everywhere.
-    choice : bool
-        Whether the rule chooses among its operands or among constants, so that a partial of exactly 0 says "not taken":
-        what wasn't taken contributes nothing, not 0 times whatever lies behind it. Any other rule's 0 is a number.
-    """
-
-    name: str
-    make: Make
-    symbol: str
-    latex: str
-    regions: tuple[Region, ...]
-    kinks: tuple[Kink, ...] = ()
-    operator: str | None = None
-    aliases: tuple[str, ...] = ()
-    constant_form: str | None = None
-    summary: str = ""
-    domain: str = ""
+    name: str  # of the method and of the function of the package
+    make: Make  # ``make(m)`` gives ``(value, partials)`` in the arithmetic ``m``
+    symbol: str  # what stands in the operation's circle in a drawing
+    latex: str  # the formula, with the ``letters`` in braces for the operands, or for lists of them
+    regions: tuple[Region, ...]  # one per operand: where it is regular
+    kinks: tuple[Kink, ...] = ()  # where it is not, and what is recorded there
+    operator: str | None = None  # Python's special method, without its underscores
+    aliases: tuple[str, ...] = ()  # further names of the method: NumPy calls them on arrays of objects
+    constant_form: str | None = None  # the rule that is recorded instead when the last operand is a plain number
+    summary: str = ""  # what the function is, in a sentence that ``help`` begins with
+    domain: str = ""  # where the function is defined, as a condition on the operands; empty if everywhere
+    # Whether the rule chooses among its operands or among constants, so that a partial of exactly 0 says "not taken":
+    # what wasn't taken contributes nothing, not 0 times whatever lies behind it. Any other rule's 0 is a number.
     choice: bool = False
 
     @property

@@ -78,14 +78,7 @@ NUMPY = Language(
 class Source(Arithmetic):
     r"""An arithmetic whose numbers are terms, and the statements that they have written so far.
 
-    A statement that was written before is not written again: its variable is used.
-
-    Parameters
-    ----------
-    language : Language
-        What is written.
-    prefix : str
-        Of the variables' names.
+    A statement that was written before is not written again: its variable is used. Their names begin with a prefix.
 
     Examples
     --------

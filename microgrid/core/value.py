@@ -19,14 +19,7 @@ if TYPE_CHECKING:  # the engines bring them
 else:
     Methods = object
 
-__all__ = [
-    "ValueBase",
-    "check_name",
-    "named",
-    "set_notebook_view",
-    "set_numpy_functions",
-    "set_pages",
-]
+__all__ = ["ValueBase", "check_name", "named", "set_above"]
 
 
 class ValueBase(Methods):
@@ -187,19 +180,18 @@ class ValueBase(Methods):
 
     def step_through(self, **options: Any) -> Any:
         """The page that steps through this graph: ``microgrid.step_through(self, **options)``."""
-        if _load_pages is None:
-            raise InvalidValueError("the page of a Value comes with the package: import microgrid")
-        return _load_pages().step_through(self, **options)
+        return _above["pages"]().step_through(self, **options)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """What a notebook shows for a Value as a cell's last line: its view, if a room above brought one."""
-        return {"text/plain": repr(self)} if _view is None else _view(self, include, exclude)
+        """What a notebook shows for a Value as a cell's last line: its drawing."""
+        bundle: dict[str, Any] = _above["view"](self, include, exclude)
+        return bundle
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        return _numpy().ufunc_of_values(ufunc, method, inputs, options)
+        return _above["numpy"]().ufunc_of_values(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        return _numpy().function_of_values(function, types, args, options)
+        return _above["numpy"]().function_of_values(function, types, args, options)
 
     def __pos__(self) -> ValueBase:
         return self
@@ -220,25 +212,16 @@ class ValueBase(Methods):
         return copied
 
 
-_view: Callable[[ValueBase, Any, Any], dict[str, Any]] | None = None
+_above: dict[str, Callable[..., Any]] = {}
 
 
-def set_notebook_view(view: Callable[[ValueBase, Any, Any], dict[str, Any]]) -> None:
-    """Register what a notebook shows for a Value; the drawing room does, since nothing here knows how to draw.
+def set_above(**functions: Callable[..., Any]) -> None:
+    """Register what rooms above do for a Value, since nothing here knows them; they do so once, on import.
 
-    ``view`` gives the MIME bundle for a Value and the ``include`` and ``exclude`` of ``_repr_mimebundle_``.
+    ``view`` gives what a notebook shows, from a Value and what ``_repr_mimebundle_`` takes; ``pages`` imports the
+    module with ``step_through``, and ``numpy`` the one with what NumPy's functions do with Values.
     """
-    global _view  # registered once, on import
-    _view = view
-
-
-_load_pages: Callable[[], Any] | None = None
-
-
-def set_pages(load: Callable[[], Any]) -> None:
-    """Register how the module with ``step_through`` is imported; the face does, since nothing here knows pages."""
-    global _load_pages  # registered once, on import
-    _load_pages = load
+    _above.update(functions)
 
 
 def check_name(name: str | None) -> str | None:
@@ -246,27 +229,6 @@ def check_name(name: str | None) -> str | None:
     if name is not None and not isinstance(name, str):
         raise InvalidValueError(f"a name is a string, not {name!r}; only the first argument of Value is its data")
     return str.__str__(name) or None if name else None  # a subclass of str could refer back to the node
-
-
-def _numpy() -> Any:
-    if _load_numpy_functions is None:
-        raise InvalidValueError("NumPy's functions of Values come with the package: import microgrid")
-    return _load_numpy_functions()
-
-
-_load_numpy_functions: Callable[[], Any] | None = None
-
-
-def set_numpy_functions(load: Callable[[], Any]) -> None:
-    """Register what NumPy's functions do with Values; the face does, since nothing here knows NumPy.
-
-    Parameters
-    ----------
-    load : callable
-        Imports the module ``microgrid.arrays.values`` and returns it.
-    """
-    global _load_numpy_functions  # registered once, on import
-    _load_numpy_functions = load
 
 
 @public()

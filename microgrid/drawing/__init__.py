@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from microgrid._public import public
 from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
-from microgrid.core.value import set_notebook_view
+from microgrid.core.value import set_above
 from microgrid.errors import DataError, InvalidValueError, OutputError
 from microgrid.util.atomic_write import write
 from microgrid.util.labels import one_line
@@ -664,4 +664,4 @@ def _notebook_view(value: Value, include: Any, exclude: Any) -> dict[str, Any]:
     return drawing._bundle(repr(value), repr(value), include, exclude)  # noqa: SLF001  # its own class
 
 
-set_notebook_view(_notebook_view)
+set_above(view=_notebook_view)

@@ -135,12 +135,9 @@ class Program:
         return len(self.inputs) + len(self.constants)
 
     def __repr__(self) -> str:
-        counts = [
-            counted(len(self.inputs), "input"),
-            counted(len(self.constants), "constant"),
-            counted(len(self.ops), "node"),
-        ]
-        return f"<program of {', '.join(counts)} and {counted(len(self.outputs), 'output')}>"
+        of_each = {"input": self.inputs, "constant": self.constants, "node": self.ops, "output": self.outputs}
+        *counts, outputs = [counted(len(those), name) for name, those in of_each.items()]
+        return f"<program of {', '.join(counts)} and {outputs}>"
 
     def __reduce__(self) -> tuple[type[Program], tuple[Any, ...]]:
         columns = (self.constants, self.rules, self.ops, self.starts, self.operands, self.outputs)
@@ -365,21 +362,16 @@ def _labels(leaves: list[Value], names: Sequence[str] | None) -> tuple[str, ...]
     else:
         labels = list(names)
         _check_count(labels, "names", len(leaves), "inputs", "one for each")
-    fault = _fault_of_names(labels)
-    if fault:
-        raise DataError(f"{fault}: give distinct ones as names=[...]")
-    return tuple(labels)
-
-
-def _fault_of_names(labels: Sequence[Any]) -> str | None:
-    """What is wrong with the inputs' names, or None."""
     first: dict[str, int] = {}
     for place, label in enumerate(labels):
+        fault = ""
         if not isinstance(label, str) or not label:
-            return f"the name of input {place} is {label!r}, which is no text or an empty one"
-        if first.setdefault(label, place) != place:
-            return f"inputs {first[label]} and {place} are both named {label!r}"
-    return None
+            fault = f"the name of input {place} is {label!r}, which is no text or an empty one"
+        elif first.setdefault(label, place) != place:
+            fault = f"inputs {first[label]} and {place} are both named {label!r}"
+        if fault:
+            raise DataError(f"{fault}: give distinct ones as names=[...]")
+    return tuple(labels)
 
 
 def _check_count(given: Sequence[Any], what: str, wanted: int, of: str, fix: str) -> None:

@@ -22,15 +22,10 @@ class BudgetSpentError(BaseException):
 
 
 class CallBudget:
-    """A number of calls that may be spent in several computations, one at a time.
+    """A number of calls of Python functions, some 500,000 a second, for several computations, one at a time.
 
-    Parameters
-    ----------
-    calls : int
-        Calls of Python functions, some 500,000 a second. Under a profiler they are not counted.
+    Under a profiler they are not counted.
 
-    Examples
-    --------
     >>> from microgrid.util.budget import BudgetSpentError, CallBudget
     >>> def countdown(n):
     ...     return countdown(n - 1) if n else "done"
@@ -50,11 +45,7 @@ class CallBudget:
     def run(self, function: Callable[..., _Result], *operands: Any, most: int | None = None) -> _Result:
         """A function's result, with at most so many calls if that is less than what is left.
 
-        Raises
-        ------
-        BudgetSpentError
-            If it needs more calls, or nests them more deeply than Python allows. What it had begun is abandoned, as by
-            any exception.
+        Raises a BudgetSpentError if it needs more, or nests them more deeply than Python allows.
         """
         try:
             return self._counted(function, operands, most) if sys.getprofile() is None else function(*operands)

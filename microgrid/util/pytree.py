@@ -199,9 +199,6 @@ def _join(children: list[Any], gather: Callable[[list[Any]], Any], depth: int) -
 
 
 def _array(parts: Any, shape: tuple[int, ...]) -> Any:
-    if len(shape) == 1 and getattr(parts, "ndim", 0) == 1 and parts.dtype.char == "d":
-        return parts.copy()  # a gradient, at each call of compiled code
-
     import numpy
 
     if isinstance(parts, numpy.ndarray) and parts.ndim == 1:

@@ -84,6 +84,8 @@ class BlockEmitter:
     ``places`` are those in memory of the numbers that cross; how memory is addressed is decided by those that inherit.
     """
 
+    kind = "double"  # of the numbers
+
     def __init__(self, straight: Straight, places: dict[int, int]) -> None:
         self.straight, self.places = straight, places
         self.lines: list[str] = []
@@ -119,14 +121,23 @@ class BlockEmitter:
 
     def load(self, number: int) -> None:
         """Load a number from its place."""
-        raise NotImplementedError
+        self._locate(number, *self.home(number))
+        self.lines.append(f"  %v{number} = load {self.kind}, ptr %v{number}.at, align 8")
 
     def store(self, number: int) -> None:
         """Store a number in its place."""
-        raise NotImplementedError
+        self.write(number, f"%v{number}", *self.home(number))
 
-    def source(self, number: int) -> None:
-        """Load an input or a seed."""
+    def write(self, number: int, text: str, pointer: str, place: int) -> None:
+        """Store a register or a literal at a place behind a pointer."""
+        self._locate(number, pointer, place)
+        self.lines.append(f"  store {self.kind} {text}, ptr %v{number}.at, align 8")
+
+    def _locate(self, number: int, pointer: str, place: int) -> None:
+        self.lines.append(f"  %v{number}.at = getelementptr {self.kind}, ptr {pointer}, i64 {place}")
+
+    def home(self, number: int) -> tuple[str, int]:
+        """Where a number lies that crosses, an input or a seed: at a place behind a pointer."""
         raise NotImplementedError
 
     def result(self, number: int) -> None:
@@ -136,7 +147,7 @@ class BlockEmitter:
     def _compute(self, number: int) -> None:
         op, operands = self.straight.instructions[number]
         if op.name in SOURCES:
-            self.source(number)
+            self.load(number)
             return
         if not op.type:
             self.result(number)

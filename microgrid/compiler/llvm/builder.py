@@ -173,18 +173,8 @@ class Variable:
 class Routine(Instructions):
     r"""An LLVM function that is being built.
 
-    Parameters
-    ----------
-    name : str
-        The function's.
-    parameters : dict
-        From each parameter's name to its type; its register is the name behind a percent sign.
-    convention : str
-        How it is called, by default as C calls.
-    result : str
-        The type of what it returns.
-    width, vector_functions, contract, pieces
-        As for ``Instructions``.
+    The register of a parameter, whose type ``parameters`` gives, is its name behind a percent sign. Without a
+    ``convention`` it is called as C calls. The other options are those of ``Instructions``.
 
     Examples
     --------

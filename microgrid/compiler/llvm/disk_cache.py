@@ -42,18 +42,7 @@ def folder() -> Path | None:
 
 
 def limit() -> float:
-    """How many bytes of code are kept.
-
-    Returns
-    -------
-    float
-        ``MICROGRID_CACHE_MB`` times a million.
-
-    Raises
-    ------
-    DataError
-        If it is no number from 0.
-    """
+    """How many bytes of code are kept; DataError if MICROGRID_CACHE_MB is no number from 0."""
     told = os.environ.get("MICROGRID_CACHE_MB") or str(_MEGABYTES)
     try:
         megabytes = float(told)

@@ -146,28 +146,11 @@ class Instructions(Source):
 
     An instruction that was emitted before is not emitted again: its register is used.
 
-    Parameters
-    ----------
-    width : int
-        How many doubles a register holds: 1 for scalar code.
-    vector_functions : dict, optional
-        From a function's name to the symbol that computes it on one of the processor's registers. A function without
-        one is called for each lane.
-    contract : bool
-        Whether a product and a sum may be rounded once, as one fused instruction, and long lists are added in a few
-        chains that run side by side.
-    pieces : int
-        How many of the processor's registers hold one of these, each of which a vector function is called for. LLVM
-        cuts all else by itself, and the pieces go through a chain of instructions side by side.
-    prefix : str
-        Of the registers' names.
-
-    Attributes
-    ----------
-    lines : list of Instr or str
-        What was emitted. Text is what no algorithm looks into: labels, branches, addresses.
-    functions : set of str
-        The symbols that were called, for ``declarations``.
+    A register holds ``width`` doubles, in so many ``pieces`` of the processor's registers, for each of which a vector
+    function is called: ``vector_functions`` has the symbols by the functions' names, and one without is called for each
+    lane. LLVM cuts all else by itself, and the pieces go through a chain of instructions side by side. To ``contract``
+    is to round a product and a sum once, and to add long lists in a few chains. In ``lines``, text is what no algorithm
+    looks into: labels, branches, addresses; ``functions`` declares what was called.
 
     Examples
     --------

@@ -123,24 +123,11 @@ def _target_machine(codegen: int) -> llvm.TargetMachine:
 
 
 class Library:
-    """Machine code that is loaded for as long as ``loaded`` lives.
+    """Machine code that is loaded for as long as ``loaded`` lives, which whatever calls it keeps.
 
-    Parameters
-    ----------
-    object_code : bytes
-        The object file.
-    ir : str or callable
-        The text that it was made from, or what writes it.
-    codegen : int
-        How hard LLVM tried, 0 to 3.
-    compile_seconds : float
-        How long it took.
-
-    Attributes
-    ----------
-    loaded : object
-        To be kept by whatever calls the code. The garbage collector doesn't track it: in a cycle that is collected,
-        machine code is there until the last finalizer has run.
+    The garbage collector doesn't track that object: in a cycle that is collected, machine code is there until the last
+    finalizer has run. ``ir`` is the text that the object code was made from, or what writes it; ``codegen``, how hard
+    LLVM tried, 0 to 3.
     """
 
     def __init__(self, object_code: bytes, ir: str | Callable[[], str], codegen: int, compile_seconds: float) -> None:
@@ -221,21 +208,10 @@ def _passes(codegen: int) -> tuple[Any, Any]:
 
 
 def build(ir: str | Callable[[], str], codegen: int = 2, *, origin: str = "") -> Library:
-    """Native code from a module in LLVM's syntax.
+    """Native code from a module in LLVM's syntax, for which LLVM tries as hard as ``codegen``, 0 to 3.
 
-    Parameters
-    ----------
-    ir : str or callable
-        The text of a module, or a function that writes it, for what is used so often that writing it takes too long.
-    codegen : int
-        How hard LLVM tries, 0 to 3.
-    origin : str
-        What decides the text, where a function writes it: code that is kept is found by this instead.
-
-    Returns
-    -------
-    Library
-        Loaded.
+    For what is used so often that writing it takes too long, ``ir`` may be a function that writes the text; ``origin``
+    is then what decides it, by which code that is kept is found.
     """
     if _fork.was_torn:
         raise DataError(

@@ -18,7 +18,10 @@ from microgrid.core.source import C
 __all__ = ["address_of", "symbols", "vector_functions"]
 
 _NAMES = frozenset(C.calls)
-_OF_PYTHON = ("PyTuple_GetItem", "PyBytes_AsString", "PyFloat_FromDouble", "PyEval_SaveThread", "PyEval_RestoreThread")
+_OF_PYTHON = (
+    *("PyTuple_GetItem", "PyBytes_AsString", "PyFloat_FromDouble", "PyEval_SaveThread", "PyEval_RestoreThread"),
+    *("PyObject_GetBuffer", "PyBuffer_Release", "PyBool_FromLong"),
+)
 _VECTOR_PREFIX = {2: "_ZGVbN2", 4: "_ZGVdN4", 8: "_ZGVeN8"}  # glibc's vector ABI: SSE4, AVX2, AVX-512
 
 
@@ -68,7 +71,7 @@ def vector_functions(width: int) -> dict[str, str]:
 
 def symbols(width: int) -> tuple[str, ...]:
     """All that a module may call: scalar functions, those on registers of so many doubles, Python's C interface."""
-    scalar = _NAMES - {"abs"}  # which is an instruction, and another function in C
+    scalar = _NAMES - {"abs"} | {"memcmp"}  # the former is an instruction, and another function in C
     return (*[f"libm.{name}" for name in sorted(scalar)], *vector_functions(width).values(), *_OF_PYTHON)
 
 

@@ -24,24 +24,10 @@ _READ = {"input": "inputs", "seed": "seeds"}
 
 
 class NativeCode:
-    """A program as native code for one point at a time, however many nodes it has.
+    """A program as native code for one point at a time, however many nodes it has; ``wrt`` are inputs.
 
-    Parameters
-    ----------
-    program : Program
-        Of rules that run in every arithmetic.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    precise : bool
-        Whether the eager engine's bits are wanted. Otherwise a product and a sum may be rounded once, and calls of one
-        function are computed several at once where the machine has a vector library.
-
-    Raises
-    ------
-    OperationError
-        If a rule is written for floats alone.
-    DataError
-        If a place in ``wrt`` is no input.
+    Unless ``precise``, a product and a sum may be rounded once, and calls of one function are computed several at once
+    where the machine has a vector library. Raises what ``straight_line.emit`` does.
 
     Examples
     --------
@@ -89,12 +75,8 @@ class NativeCode:
 class _Module:
     """A module, whose functions ``forward`` and ``reverse`` take a pointer to the arrays' addresses.
 
-    Attributes
-    ----------
-    memory : int
-        How many doubles a call needs for what crosses from block to block, once the text is written.
-    codegen : int
-        How hard LLVM tries: less for many blocks than for one.
+    Once its text is written, ``memory`` is how many doubles a call needs for what crosses from block to block. LLVM
+    tries less hard, ``codegen``, for many blocks than for one.
     """
 
     def __init__(self, straight: Straight, lanes: int) -> None:
@@ -166,27 +148,12 @@ def _pointers(kind: str) -> str:
 class _PointEmitter(BlockEmitter):
     """A block on single doubles: all that it reads and writes is in the call's arrays."""
 
-    def load(self, number: int) -> None:
-        """Load a number from its place."""
-        self._locate(number)
-        self.lines.append(f"  %v{number} = load double, ptr %v{number}.at, align 8")
-
-    def store(self, number: int) -> None:
-        """Store a number in its place."""
-        self._locate(number)
-        self.lines.append(f"  store double %v{number}, ptr %v{number}.at, align 8")
-
-    def _locate(self, number: int) -> None:
-        self.lines.append(f"  %v{number}.at = getelementptr double, ptr %memory, i64 {self.places[number]}")
-
-    def source(self, number: int) -> None:
-        """Load an input or a seed."""
+    def home(self, number: int) -> tuple[str, int]:
+        """In the call's memory, or in the caller's array of inputs or seeds."""
         op = self.straight.instructions[number][0]
-        self.lines.append(f"  %v{number}.at = getelementptr double, ptr %{_READ[op.name]}, i64 {op.indices[0]}")
-        self.lines.append(f"  %v{number} = load double, ptr %v{number}.at, align 8")
+        return (f"%{_READ[op.name]}", op.indices[0]) if op.name in _READ else ("%memory", self.places[number])
 
     def result(self, number: int) -> None:
         """Store a result in the caller's array."""
         op, (stored,) = self.straight.instructions[number]
-        self.lines.append(f"  %v{number}.at = getelementptr double, ptr %{op.symbol}, i64 {op.indices[0]}")
-        self.lines.append(f"  store double {self.straight.name(stored)}, ptr %v{number}.at, align 8")
+        self.write(number, self.straight.name(stored), f"%{op.symbol}", op.indices[0])

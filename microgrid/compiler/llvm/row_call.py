@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy
 
-from microgrid.compiler.llvm.row_frame import ArrayView, CallFrame, address, views_of
+from microgrid.compiler.llvm.row_frame import CallFrame, address, views_of
 from microgrid.compiler.llvm.row_module import Kernel
-from microgrid.compiler.llvm.trampoline import data_address
+from microgrid.compiler.llvm.trampoline import mover, placed
 
 __all__ = ["Call"]
 
@@ -52,27 +52,10 @@ if hasattr(os, "register_at_fork"):  # threads don't live on in a forked process
 class Call:
     """A kernel with the arrays that it reads and the memory that it writes.
 
-    Parameters
-    ----------
-    kernel : Kernel
-        The code.
-    shared : numpy.ndarray of float64
-        A number for each input that rows share.
-    arrays : sequence of numpy.ndarray
-        The rows.
-    seeds : numpy.ndarray of float64, optional
-        The weight of each output, if there are derivatives.
-    threads : int
-        How many may share the rows.
-
-    Attributes
-    ----------
-    outputs, slopes, by_rows : numpy.ndarray of float64
-        Where ``run`` leaves the results.
-    arrays : sequence of numpy.ndarray
-        Those of a call that is under way, in use even if an interruption leaves threads behind.
-    divisor : int
-        What ``by_rows`` have still to be divided by: of a mean, the number of rows.
+    ``shared`` are the numbers that rows share, and ``seeds`` the weights of the outputs, None if there are no
+    derivatives. ``run`` leaves its results in ``outputs``, ``slopes`` and ``by_rows``; what the latter have still to be
+    divided by is ``divisor``: of a mean, the number of rows. The ``arrays`` are those of a call that is under way, in
+    use even if an interruption leaves threads behind.
     """
 
     def __init__(self, kernel: Kernel, shared: Any, arrays: Sequence[Any], seeds: Any, threads: int) -> None:
@@ -88,12 +71,12 @@ class Call:
         work = rows * max(len(program.ops) + len(program.operands) // _OPERANDS, 1)
         self._split = _ranges(chunks, min(threads, work // _WORTH_A_THREAD))
         self._memory = [_aligned(8 * kernel.memory_doubles) for _ in self._split]
-        self._like = [(array.shape, array.strides, array.dtype, array.itemsize) for array in arrays]
-        self._data_address = data_address()
         self.arrays: Sequence[Any] = arrays
         self.keep: list[Any] = [shared, seeds, sums, out, columns, self._memory]
         views = views_of(arrays)
-        self._starts = memoryview(views).cast("B").cast("q")[:: ctypes.sizeof(ArrayView) // 8]
+        pairs = zip(arrays, views, strict=True)
+        self._like = [(array.dtype, placed(array, ctypes.addressof(view))) for array, view in pairs]
+        self._move = mover()
         self._frame = self._framed(sums, columns, views, width)
         self._frame.vectors, self._frame.tail, self._frame.chunks = vectors, tail, chunks
         self._frame.out, self._frame.divisor = address(out), self.divisor
@@ -127,13 +110,10 @@ class Call:
 
     def moves_to(self, arrays: Sequence[Any]) -> bool:
         """Read other arrays from now on, if the code and the memory of this call suit them."""
-        for place, (array, (shape, strides, dtype, size)) in enumerate(zip(arrays, self._like, strict=True)):
-            if type(array) is not numpy.ndarray or array.shape != shape or array.strides != strides:
+        move = self._move
+        for array, (dtype, words) in zip(arrays, self._like, strict=True):
+            if type(array) is not numpy.ndarray or array.dtype is not dtype or not move((words, array)):
                 return False
-            start = self._data_address(array)
-            if array.dtype is not dtype or start % size:
-                return False
-            self._starts[place] = start
         self.arrays = arrays
         return True
 

@@ -25,18 +25,8 @@ __all__ = ["RowFrame", "Rows"]
 class Rows:
     """A program on rows, as native code.
 
-    Parameters
-    ----------
-    program : Program
-        One sample's.
-    row_inputs : sequence of sequence of int
-        For each array, the inputs that its columns stand for.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    reduce : "sum", "mean" or None
-        What becomes of the rows' results: None keeps them.
-    precise : bool
-        Whether each row's results have the eager bits. Sums over rows are in pairs all the same.
+    The program is one sample's; each array's columns stand for inputs, ``row_inputs``. Without ``reduce``, the rows'
+    results are kept. With ``precise``, each row's results have the eager bits; sums over rows are in pairs as ever.
 
     Examples
     --------
@@ -105,28 +95,12 @@ class Rows:
 
 
 class RowFrame:
-    """The memory of one call on rows: what it reads and what it writes.
+    """The memory of one call on rows: what it reads and what it writes."""
 
-    Attributes
-    ----------
-    inputs : array of float64
-        A number for each input that all rows share.
-    seeds : array of float64
-        The weight of each output in the derivatives; 1 at first.
-    run : callable
-        Computes, without arguments, once arrays were taken. Of results that are reduced, it gives the first output.
-    is_atomic : bool
-        Whether nothing else of Python runs while ``bound`` does.
-    outputs : array of float64
-        Of shape (outputs,) if they are reduced, otherwise (rows, outputs).
-    gradient : array of float64
-        The derivatives with respect to shared inputs, like the outputs.
-    """
-
-    run: Callable[[], float]
-    outputs: Any
-    gradient: Any
-    is_atomic = False
+    run: Callable[[], float]  # once arrays were taken; of results that are reduced, it gives the first output
+    outputs: Any  # of shape (outputs,) if they are reduced, otherwise (rows, outputs)
+    gradient: Any  # with respect to shared inputs, like the outputs
+    is_atomic = False  # whether nothing else of Python runs while ``bound`` does
 
     def __init__(self, rows: Rows, *, derivatives: bool, threads: int) -> None:
         plan = rows.plan

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from microgrid.compiler.llvm.builder import Array, Integer, Routine, Variable
 from microgrid.compiler.llvm.instructions import constant
 from microgrid.compiler.llvm.row_frame import Frame
 from microgrid.compiler.llvm.row_loop import PARAMETERS, Body, Loops, Prologue
-from microgrid.compiler.llvm.row_plan import KernelSpec
+from microgrid.compiler.llvm.row_plan import KernelSpec, runs
 from microgrid.program.program import Program
 
 __all__ = ["Products", "linear_loops", "products_of"]
@@ -34,25 +33,13 @@ _NODES = 100  # of the rest of the program, which LLVM gets in one piece
 
 @dataclass(frozen=True)
 class Products:
-    """Dot products of neighbouring columns of an array with inputs that rows share.
+    """Dot products of neighbouring columns of an array with inputs that rows share."""
 
-    Parameters
-    ----------
-    place : int
-        The array's.
-    first, columns : int
-        The first of its columns, and how many there are.
-    weights : list of list of int
-        For each product, the inputs.
-    rest : Program
-        The program with the products as inputs behind its own.
-    """
-
-    place: int
-    first: int
-    columns: int
-    weights: list[list[int]]
-    rest: Program
+    place: int  # the array's
+    first: int  # of its columns
+    columns: int  # how many there are
+    weights: list[list[int]]  # for each product, the inputs
+    rest: Program  # the program with the products as inputs behind its own
 
 
 def products_of(spec: KernelSpec) -> Products | None:
@@ -142,7 +129,7 @@ class _Linear:
         shared = Frame(routine).array("shared")
         where = {slot: place for place, slot in enumerate(self.spec.plan.shared)}
         for number, slots in enumerate(self.products.weights):
-            for first, column, length in _runs([where[slot] for slot in slots]):
+            for first, column, length in runs([where[slot] for slot in slots]):
                 with routine.loop_over(0, length) as k:
                     memory[k + (number * self.padded + column)] = shared[k + first]
         with routine.loop_over(0, count, self.block) as done:
@@ -151,7 +138,7 @@ class _Linear:
                 routine.call(phase, frame, row, vectors, sums, memory)
         results = {slot: len(self.spec.plan.program.outputs) + k for k, slot in enumerate(self.spec.plan.shared_wrt)}
         for number, slots in enumerate(self.products.weights if self.spec.derivatives else ()):
-            for first, column, length in _runs([results.get(slot, -1) for slot in slots]):
+            for first, column, length in runs([results.get(slot, -1) for slot in slots]):
                 if first >= 0:
                     with routine.loop_over(0, length) as k:
                         target = sums.at((k + first) * self.width)
@@ -273,13 +260,6 @@ class _Linear:
         """As many columns as there are lanes, as doubles; of the last group those that there are."""
         there = self.columns - self.whole if is_last else self.width
         return routine.pointer(self.access.element, address).doubles(self.width, there)
-
-
-def _runs(places: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Columns whose places follow each other: the first place and the first column of each run, and how many."""
-    for _, group in itertools.groupby(enumerate(places), lambda pair: pair[1] - pair[0]):
-        run = list(group)
-        yield run[0][1], run[0][0], len(run)
 
 
 def _tiles(count: int, most: int) -> list[list[int]]:

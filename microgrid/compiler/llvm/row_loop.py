@@ -18,13 +18,7 @@ from microgrid.compiler.llvm.row_plan import Access, KernelSpec
 
 __all__ = ["PARAMETERS", "Body", "Loops", "Prologue", "vector_loops"]
 
-PARAMETERS = {
-    "frame": "ptr noalias",
-    "start": "i64",
-    "count": "i64",
-    "sums": "ptr noalias",
-    "memory": "ptr noalias",
-}
+PARAMETERS = {"frame": "ptr noalias", "start": "i64", "count": "i64", "sums": "ptr noalias", "memory": "ptr noalias"}
 """Of a loop: the call frame, the first row, how many passes, the sums that are added to, and memory of its own."""
 
 # By the operands of a program: how many registers go through its instructions together. One's numbers are computed
@@ -96,16 +90,8 @@ def _results(
 class Prologue:
     """What is read once, before a loop: where results go and rows lie, and what rows share if ``inputs`` are needed.
 
-    Of the inputs, only those that are ``used`` are read, all of them by default.
-
-    Attributes
-    ----------
-    shared : dict
-        From the inputs that rows share to registers with the number in every lane.
-    seeds : list of Term
-        The seeds likewise, if there are derivatives.
-    views : list of View
-        The arrays of rows.
+    Of the inputs, only those that are ``used`` are read, all of them by default. Those that rows share, ``shared``, and
+    the seeds are in registers that have the number in every lane.
     """
 
     def __init__(self, spec: KernelSpec, routine: Routine, *, inputs: bool = True, used: Any = None) -> None:

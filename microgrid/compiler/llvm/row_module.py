@@ -25,18 +25,9 @@ _MANY_OPERANDS = 1_000
 
 
 class Kernel:
-    """Native code for arrays that are read in one way.
+    """Native code for arrays that are read in one way, with the functions ``run_chunks`` and ``finish`` of the driver.
 
-    Attributes
-    ----------
-    library : jit.Library
-        The code.
-    memory_doubles : int
-        How much memory a thread needs.
-    chunk : int
-        How many registers of rows have sums of their own.
-    run_chunks, finish : callable
-        As in ``row_reduction.driver``.
+    A thread needs memory of ``memory_doubles``; ``chunk`` is how many registers of rows have sums of their own.
     """
 
     def __init__(self, spec: KernelSpec) -> None:

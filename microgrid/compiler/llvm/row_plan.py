@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from microgrid.compiler.llvm.builder import Routine
 from microgrid.compiler.llvm.instructions import Instructions, vector_type
 from microgrid.program.program import Program
 
-__all__ = ["Access", "KernelSpec", "Plan", "access_of"]
+__all__ = ["Access", "KernelSpec", "Plan", "access_of", "runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,17 @@ def access_of(array: Any, columns: int, width: int) -> Access:
     return Access("strided", element)
 
 
+def runs(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Entries that follow each other in numbers and in order: of each run the first, where it is, and how many."""
+    for _, group in itertools.groupby(enumerate(places), lambda pair: pair[1] - pair[0]):
+        run = list(group)
+        yield run[0][1], run[0][0], len(run)
+
+
 class Plan:
     """What is computed, before it is known how arrays lie in memory; its parameters are those of ``row_kernel.Rows``.
 
-    Attributes
-    ----------
-    shared : list of int
-        The inputs that all rows share.
-    shared_wrt, row_wrt : list of int
-        Those of ``wrt`` that all rows share, and those that come from rows.
+    All rows share the inputs in ``shared``; of those in ``wrt``, ``shared_wrt`` are among them, ``row_wrt`` are not.
     """
 
     def __init__(

@@ -7,8 +7,7 @@ shares the cost of fetching code; going through few keeps the numbers in the cac
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from microgrid.compiler.llvm.blocks import Block, BlockEmitter, cut, places
@@ -16,7 +15,7 @@ from microgrid.compiler.llvm.builder import Array, Integer, Routine
 from microgrid.compiler.llvm.row_frame import Frame
 from microgrid.compiler.llvm.row_gather import spread
 from microgrid.compiler.llvm.row_loop import PARAMETERS, Body, Loops, Prologue
-from microgrid.compiler.llvm.row_plan import KernelSpec
+from microgrid.compiler.llvm.row_plan import KernelSpec, runs
 from microgrid.compiler.llvm.straight_line import emit
 
 __all__ = ["strip_loops"]
@@ -101,10 +100,8 @@ class _Strips:
         seeds = len(plan.program.outputs) if self.spec.derivatives else 0
 
         def read_shared(body: Body, memory: Array) -> None:
-            place = 0
-            for first, count in _runs(plan.shared):
+            for first, place, count in runs(plan.shared):
                 self._broadcast(body, memory, ("shared", place), first, count)
-                place += count
             self._broadcast(body, memory, ("seeds", 0), len(plan.program.inputs), seeds)
 
         routines = [self._over_strip("read_shared", read_shared)]
@@ -171,12 +168,6 @@ class _Strips:
         return routine.text()
 
 
-def _runs(slots: Sequence[int]) -> list[tuple[int, int]]:
-    """Slots in order as runs of consecutive ones: the first of each, and how many."""
-    groups = itertools.groupby(enumerate(slots), lambda pair: pair[1] - pair[0])
-    return [(run[0][1], len(run)) for run in (list(group) for _, group in groups)]
-
-
 def _pieces(count: int) -> list[tuple[int, int]]:
     """Ranges of bounded size; the last one is long enough for a square of any register's width."""
     starts = range(0, max(count - _PIECE // 2, 1), _PIECE)
@@ -188,23 +179,8 @@ class _StripEmitter(BlockEmitter):
 
     def __init__(self, strips: _Strips, memory: Array) -> None:
         super().__init__(strips.straight, strips.crossing)
-        self.strips, self.memory = strips, memory
+        self.strips, self.memory, self.kind = strips, memory, memory.kind
 
-    def load(self, number: int) -> None:
-        """Load a number from its place."""
-        kind = self.memory.kind
-        self.lines.append(self._address(number))
-        self.lines.append(f"  %v{number} = load {kind}, ptr %v{number}.at, align 8")
-
-    def store(self, number: int) -> None:
-        """Store a number in its place."""
-        self.lines.append(self._address(number))
-        self.lines.append(f"  store {self.memory.kind} %v{number}, ptr %v{number}.at, align 8")
-
-    def source(self, number: int) -> None:
-        """Load an input or a seed."""
-        self.load(number)
-
-    def _address(self, number: int) -> str:
-        place, memory = self.strips.address(number), self.memory
-        return f"  %v{number}.at = getelementptr {memory.kind}, ptr {memory.pointer}, i64 {place}"
+    def home(self, number: int) -> tuple[str, int]:
+        """In the strip's memory."""
+        return self.memory.pointer, self.strips.address(number)

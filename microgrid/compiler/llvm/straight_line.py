@@ -13,10 +13,10 @@ from typing import Any
 from microgrid.compiler.llvm.instructions import Instructions, Op, Register, constant, vector_type
 from microgrid.core.adjoints import Adjoints
 from microgrid.core.rule import Rule
-from microgrid.errors import DataError, OperationError
+from microgrid.errors import DataError
 from microgrid.program.program import Program
 
-__all__ = ["SOURCES", "Group", "Instruction", "Straight", "check", "emit", "side_by_side"]
+__all__ = ["SOURCES", "Group", "Instruction", "Straight", "emit", "side_by_side"]
 
 _WINDOW = 4000  # instructions: calls further apart are not put together, or little would stay in the caches
 
@@ -33,26 +33,14 @@ Group = list[int]
 
 @dataclass(frozen=True, slots=True)
 class Straight:
-    """The instructions of a program.
+    """The instructions of a program."""
 
-    Parameters
-    ----------
-    type : str
-        Of the numbers: ``double``, or a vector of them.
-    instructions : list of Instruction
-        All that were emitted, dead ones too; an instruction's number is its place.
-    forward, reverse : list of int
-        The live ones that compute the outputs, and those that compute the gradient after them. What is in ``SOURCES``
-        is in neither: it is there when it is needed.
-    outputs, gradient : list of int
-        The instructions whose results are the results.
-    """
-
-    type: str
-    instructions: list[Instruction]
+    type: str  # of the numbers: double, or a vector of them
+    instructions: list[Instruction]  # all that were emitted, dead ones too; an instruction's number is its place
+    # The live ones that compute the outputs, and the gradient after them; those in SOURCES are there when needed.
     forward: list[int]
     reverse: list[int]
-    outputs: list[int]
+    outputs: list[int]  # the instructions whose results these are
     gradient: list[int]
 
     def name(self, number: int) -> str:
@@ -74,32 +62,11 @@ def emit(
     precise: bool,
     derivatives: bool = True,
 ) -> Straight:
-    """The instructions of a program and of its pullback.
+    """The instructions of a program and of its pullback, which is left out without ``derivatives``; ``wrt`` are inputs.
 
-    Parameters
-    ----------
-    program : Program
-        Of rules that run in every arithmetic.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    arithmetic : callable
-        Makes the arithmetic that a rule is run in: scalar or vector, fused or not.
-    precise : bool
-        Whether the eager engine's bits are wanted.
-    derivatives : bool
-        Whether the gradient is wanted.
-
-    Returns
-    -------
-    Straight
-        An input is the instruction ``input`` with its place as index, a seed likewise ``seed``.
-
-    Raises
-    ------
-    OperationError
-        If a rule is written for floats alone.
-    DataError
-        If a place in ``wrt`` is no input.
+    The arithmetic that a rule is run in is made anew for each. An input is the instruction ``input`` with its place as
+    index, a seed likewise ``seed``. A rule that is written for floats alone raises an OperationError, and a place in
+    ``wrt`` that is no input a DataError.
 
     Examples
     --------
@@ -109,7 +76,12 @@ def emit(
     >>> straight.text(straight.outputs[0])
     'call double @libm.exp(double %v0)'
     """
-    check(program, wrt)
+    for slot in wrt:
+        if not 0 <= slot < len(program.inputs):
+            raise DataError(
+                f"slot {slot} is no input of {program!r}, and derivatives are with respect to inputs: give slots from "
+                f"0 to {len(program.inputs) - 1}"
+            )
     emitter = _Emitter(program, arithmetic, precise=precise)
     values = emitter.values()
     middle = len(emitter.instructions)
@@ -118,22 +90,6 @@ def emit(
     live = _live(emitter.instructions, [*outputs, *gradient])
     forward, reverse = [n for n in live if n < middle], [n for n in live if n >= middle]
     return Straight(emitter.type, emitter.instructions, forward, reverse, outputs, gradient)
-
-
-def check(program: Program, wrt: Sequence[int]) -> None:
-    """Refuse a program that can't become native code, and what is no input; as ``emit``."""
-    for rule in program.rules:
-        if not rule.portable:
-            raise OperationError(
-                f"the operation {rule.name} ({rule.value_source}) is written for floats alone and can't become "
-                "native code: let its value and its partials take a keyword-only m, and take every function from it"
-            )
-    for slot in wrt:
-        if not 0 <= slot < len(program.inputs):
-            raise DataError(
-                f"slot {slot} is no input of {program!r}, and derivatives are with respect to inputs: give slots from "
-                f"0 to {len(program.inputs) - 1}"
-            )
 
 
 def _dependents(program: Program, wrt: Sequence[int]) -> bytearray:

@@ -16,7 +16,7 @@ import numpy
 
 from microgrid.compiler.llvm import jit
 
-__all__ = ["Calls", "bound_calls", "builtin", "data_address"]
+__all__ = ["Calls", "bound_calls", "builtin", "mover", "placed"]
 
 Calls = tuple[Callable[[], float], Callable[[], float]]
 """What computes a program's outputs, and what computes its derivatives as well. Each gives the first output."""
@@ -47,18 +47,53 @@ _RUN_UNLOCKED = f"""\
   %thread = call ptr @PyEval_SaveThread()
 {_RUN}
   call void @PyEval_RestoreThread(ptr %thread)"""
-# The buffer protocol gives an array's address in a fraction of the time that its attributes take. A Py_buffer has 80
-# bytes, the first word of which is the address; 24 is PyBUF_STRIDES.
-_DATA_ADDRESS = """\
-define ptr @data_address(ptr %bound, ptr %array) {
+# The buffer protocol gives what an array is like in a fraction of the time that its attributes take. The given words
+# are those of ``placed``. 24 is PyBUF_STRIDES; a Py_buffer has 80 bytes, with the address at 0, the dimensions at 36,
+# shape at 48 and strides at 56.
+_MOVE = """\
+define ptr @move(ptr %bound, ptr %pair) {
+  %words = call ptr @PyTuple_GetItem(ptr %pair, i64 0)
+  %array = call ptr @PyTuple_GetItem(ptr %pair, i64 1)
+  %at = call ptr @PyBytes_AsString(ptr %words)
   %buffer = alloca [80 x i8], align 8
   %status = call i32 @PyObject_GetBuffer(ptr %array, ptr %buffer, i32 24)
   %is_given = icmp eq i32 %status, 0
   br i1 %is_given, label %given, label %refused
 given:
-  %address = load ptr, ptr %buffer
+  %dimensions_at = getelementptr i8, ptr %buffer, i64 36
+  %dimensions = load i32, ptr %dimensions_at
+  %wanted_at = getelementptr i64, ptr %at, i64 2
+  %wanted = load i32, ptr %wanted_at
+  %as_deep = icmp eq i32 %dimensions, %wanted
+  br i1 %as_deep, label %measured, label %released
+measured:
+  %size_of_one = sext i32 %dimensions to i64
+  %size = shl i64 %size_of_one, 3
+  %shape_at = getelementptr i8, ptr %buffer, i64 48
+  %shape = load ptr, ptr %shape_at
+  %wanted_shape = getelementptr i64, ptr %at, i64 3
+  %shapes = call i32 @libm.memcmp(ptr %shape, ptr %wanted_shape, i64 %size)
+  %strides_at = getelementptr i8, ptr %buffer, i64 56
+  %strides = load ptr, ptr %strides_at
+  %wanted_strides = getelementptr i8, ptr %wanted_shape, i64 %size
+  %strided = call i32 @libm.memcmp(ptr %strides, ptr %wanted_strides, i64 %size)
+  %address = load i64, ptr %buffer
+  %mask_at = getelementptr i64, ptr %at, i64 1
+  %mask = load i64, ptr %mask_at
+  %beyond = and i64 %address, %mask
+  %is_aligned = icmp eq i64 %beyond, 0
+  %differs = or i32 %shapes, %strided
+  %is_like = icmp eq i32 %differs, 0
+  %fits = and i1 %is_like, %is_aligned
+  br i1 %fits, label %moved, label %released
+moved:
+  %into = load ptr, ptr %at
+  store i64 %address, ptr %into
+  br label %released
+released:
+  %answer = phi i64 [ 0, %given ], [ 0, %measured ], [ 1, %moved ]
   call void @PyBuffer_Release(ptr %buffer)
-  %object = call ptr @PyLong_FromVoidPtr(ptr %address)
+  %object = call ptr @PyBool_FromLong(i64 %answer)
   ret ptr %object
 refused:
   ret ptr null
@@ -73,8 +108,9 @@ _TEXT = "\n".join(
         "declare void @PyEval_RestoreThread(ptr)",
         "declare i32 @PyObject_GetBuffer(ptr, ptr, i32)",
         "declare void @PyBuffer_Release(ptr)",
-        "declare ptr @PyLong_FromVoidPtr(ptr)",
-        _DATA_ADDRESS,
+        "declare ptr @PyBool_FromLong(i64)",
+        "declare i32 @libm.memcmp(ptr, ptr, i64)",
+        _MOVE,
         _ENTRY.format(name="short", run=_RUN),
         _ENTRY.format(name="long", run=_RUN_UNLOCKED),
     ]
@@ -112,36 +148,39 @@ def _new_builtin() -> Any:
     return new
 
 
+def placed(array: Any, into: int) -> bytes:
+    """For ``mover``: an address, the mask of the array's alignment, its dimensions, shape and strides."""
+    like = memoryview(
+        array
+    )  # strides as the buffer protocol gives them: those of dimensions of one element are its own
+    words = (into, array.itemsize - 1, like.ndim, *array.shape, *(like.strides or ()))
+    return struct.pack(f"{len(words)}q", *words)
+
+
 @functools.cache
-def data_address() -> Callable[[Any], int]:
-    """A builtin that says where a NumPy array's data begin: as ``array.ctypes.data``, in a tenth of the time.
+def mover() -> Callable[[tuple[bytes, Any]], bool]:
+    """A builtin that writes where an array begins if it lies in memory as the one of ``placed``: says whether.
 
-    It raises what the buffer protocol raises for anything that has none.
+    The type of the elements is not looked at. It raises what the buffer protocol raises for anything that has none.
 
-    >>> import numpy
-    >>> numbers = numpy.arange(3.0)
-    >>> data_address()(numbers) == numbers.ctypes.data
-    True
+    >>> into, move = ctypes.c_int64(), mover()
+    >>> words = placed(numpy.zeros((3, 2)), ctypes.addressof(into))
+    >>> moved, skewed = numpy.ones((3, 2)), numpy.zeros(49, numpy.uint8)[1:].view(float).reshape(3, 2)
+    >>> move((words, moved)), into.value == moved.ctypes.data
+    (True, True)
+    >>> move((words, moved[:2])), move((words, moved.T)), move((words, skewed))
+    (False, False, False)
     """
-    made: Callable[[Any], int] = _builtin("data_address", "data_address", _ONE_ARGUMENT, ())
+    made: Callable[[tuple[bytes, Any]], bool] = _builtin("move", "move", _ONE_ARGUMENT, ())
     return made
 
 
 def builtin(name: str, code: int, given: int, left: int, keep: Any, *, is_long: bool = False) -> Callable[[], float]:
-    """A builtin function without arguments that calls native code.
+    """A builtin function without arguments that calls native code, and lets other threads of Python run if ``is_long``.
 
-    Parameters
-    ----------
-    name : str
-        What it is called in tracebacks and profiles.
-    code, given : int
-        The addresses of a function that takes one address and returns nothing, and of what it is called with.
-    left : int
-        The address where it leaves a double, which is the result.
-    keep : object
-        Whatever the three addresses point into; it lives as long as the builtin.
-    is_long : bool
-        Whether other threads of Python may run in the meantime.
+    At the addresses ``code``, ``given`` and ``left`` are a function that takes one address and returns nothing, what it
+    is called with, and where it leaves a double, which is the result. What they point into, ``keep``, lives as long as
+    the builtin. The name is for tracebacks and profiles.
 
     Examples
     --------

@@ -24,34 +24,20 @@ from microgrid.compiler.llvm.interpreter.opcodes import (
 from microgrid.compiler.llvm.interpreter.schedule import MASKS, SHAPES, Kinds, classify, schedule
 from microgrid.compiler.llvm.trampoline import Calls, bound_calls
 from microgrid.core.rule import Rule
-from microgrid.errors import OperationError
 from microgrid.program.program import Program
 
 __all__ = ["Interpreted"]
 
 _LONG = 2_000  # nodes: below, a call takes no longer than to give Python's lock away and get it back
-
-
 _WRITTEN = ("tape", "adjoints", "scratch")  # the arrays that a call writes into
 
 
 class Interpreted:
-    """A program run by the interpreter, for one point at a time.
+    """A program of any size run by the interpreter, for one point at a time; ``wrt`` are inputs.
 
-    Parameters
-    ----------
-    program : Program
-        Of any size.
-    wrt : sequence of int
-        The inputs that are differentiated with respect to.
-    precise : bool
-        Whether the eager engine's bits are wanted. If not, nodes are done in another order, which changes the order
-        in which an adjoint's contributions are added, and several functions are computed in one register.
-
-    Raises
-    ------
-    OperationError
-        If the program has an operation of a user's own that runs on floats alone.
+    Unless ``precise``, nodes are done in another order, which changes the order in which an adjoint's contributions are
+    added, and several functions are computed in one register. Raises an OperationError for an operation of a user's own
+    that runs on floats alone.
 
     Examples
     --------
@@ -69,7 +55,6 @@ class Interpreted:
 
     def __init__(self, program: Program, wrt: Sequence[int], *, precise: bool) -> None:
         started = time.perf_counter()
-        _check_portable(program.rules)
         forms, used = _forms(program, precise=precise)
         choices = _has_choices(program)
         handlers = [handlers_of(form, precise=precise, choices=choices) for form in used]
@@ -98,16 +83,6 @@ class Interpreted:
 
 def _has_choices(program: Program) -> bool:
     return any([rule.choice for rule in program.rules])
-
-
-def _check_portable(rules: Sequence[Rule]) -> None:
-    for rule in rules:
-        if not rule.portable:
-            raise OperationError(
-                f"the operation {rule.name} ({rule.value_source}) is written for floats and Values, so that it runs in "
-                "the eager engine only: let its value and its partials take a keyword-only m, and take every function "
-                "from it, as in def value(x, *, m): return m.exp(-x * x)"
-            )
 
 
 # ---- from a program to what the handlers read ------------------------------------------------------------------------

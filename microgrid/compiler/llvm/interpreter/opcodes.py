@@ -514,16 +514,10 @@ def _outer(*, choices: bool) -> list[Routine]:
 class Handlers:
     """The native code of the handlers of a form.
 
-    ``precise`` ones give the eager engine's bits; those with ``choices`` are for programs that have some.
-
-    Attributes
-    ----------
-    library : jit.Library
-        Where they are.
-    tables : list of numpy.ndarray of uint64, shape (SHAPES * MASKS,)
-        The addresses of the handlers that go forward, and of those that go back; 0 for what there is no handler of.
-    shapes : list of int
-        For each mask, the sum of ``1 << shape`` over the shapes that there is a handler of.
+    ``precise`` ones give the eager engine's bits; those with ``choices`` are for programs that have some. The two
+    ``tables``, of uint64 and of shape (SHAPES * MASKS,), have the addresses of the handlers that go forward and of
+    those that go back, 0 where there is none; ``shapes`` has, for each mask, the sum of ``1 << shape`` over those that
+    there is a handler of.
     """
 
     def __init__(self, form: Form, *, precise: bool, choices: bool) -> None:

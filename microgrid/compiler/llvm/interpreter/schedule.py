@@ -69,14 +69,9 @@ def _addresses(*arrays: Any) -> list[int]:
 def classify(forms: Any, starts: Any, operands: Any, lists: Any, active: Any) -> Any:
     """Each node's kind: the place of its rule times ``MASKS``, plus the mask.
 
-    Parameters
-    ----------
-    forms, lists : numpy.ndarray of int32
-        For each node, the place of its rule; for each rule, how many operands or lists it has.
-    starts, operands : numpy.ndarray of int32
-        As a program has them.
-    active : numpy.ndarray of uint8
-        For each input and constant, 1 if it needs a gradient; nodes follow, and are filled in.
+    Of each node, ``forms`` has the place of its rule, and of each rule ``lists`` how many operands or lists it has; a
+    program's ``starts`` and ``operands`` are given as arrays. All are of int32, but ``active`` of uint8: 1 for each
+    input or constant that needs a gradient; nodes follow, and are filled in.
     """
     kinds = numpy.empty(len(forms), dtype=numpy.int32)
     first = len(active) - len(forms)
@@ -93,18 +88,9 @@ def schedule(
     Slots before the first node keep their places; the place behind them belongs to no slot, and is the operand of what
     fills up registers.
 
-    Parameters
-    ----------
-    kinds, starts, operands : numpy.ndarray of int32
-        Each node's kind; the others as a program has them.
-    active : numpy.ndarray of uint8
-        For each slot, 1 if it needs a gradient.
-    table : Kinds
-        The properties of the kinds.
-    width : int
-        How many nodes are done at a time in whole registers.
-    in_turn : bool
-        Whether an adjoint's contributions are added in their own order, so that the sums have the same bits.
+    The ``table`` has the properties of the kinds; the other arrays are those of ``classify``. In whole registers,
+    ``width`` nodes are done at a time. If ``in_turn``, an adjoint's contributions are added in their own order, so that
+    the sums have the same bits.
     """
     nodes = len(kinds)
     first = len(active) - nodes
