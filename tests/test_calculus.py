@@ -17,6 +17,7 @@ from helpers import (
     EVERYDAY_DIGITS,
     SLOW_IN_MPMATH,
     definition,
+    every_rule_in_time,
     everyday,
     few_or_all,
     jax_arithmetic,
@@ -213,7 +214,7 @@ def test_derivatives_on_values_are_those_on_numbers(name: str) -> None:
         assert [one.data for one in coefficients] == pytest.approx(taylor(along, 0.0, 3), rel=1e-13, abs=1e-14)
 
 
-@every_rule
+@every_rule_in_time
 @pytest.mark.unmeasured
 def test_taylor_coefficients_agree_with_high_precision(name: str) -> None:
     order = 4 if name in SLOW_IN_MPMATH else 7
