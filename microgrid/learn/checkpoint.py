@@ -18,27 +18,13 @@ __all__ = ["Checkpoint"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file with the state after the last step, which is replaced as a whole.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    digest : str
-        Of the data and the options of the fit.
-    """
+    """A file with the state after the last step, which is replaced as a whole."""
 
     path: Path
-    digest: str
+    digest: str  # of the data and the options of the fit
 
     def load(self) -> dict[str, Any] | None:
-        """The arrays of the state; None if there is no file.
-
-        Raises
-        ------
-        DataError
-            If the file is no checkpoint, or one of other data or options.
-        """
+        """The arrays of the state; None if there is no file, and a DataError if it is of another fit or of none."""
         if not self.path.exists():
             return None
         try:

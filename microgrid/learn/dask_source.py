@@ -39,14 +39,8 @@ class DaskBlocks:
 
     They are computed once and kept where they are; Dask computes again what a lost worker had. A task reads several
     blocks of one worker, for each costs the scheduler and the client a millisecond or two; sums are added on the
-    workers, in an order that depends on nothing but the number of blocks.
-
-    Parameters
-    ----------
-    X, y : Dask array, or frame and series
-        Features and labels, in as many partitions.
-    weight : Dask array or series, optional
-        Of the rows.
+    workers, in an order that depends on nothing but the number of blocks. X is a Dask array or frame, and labels and
+    weights are arrays or series in as many partitions.
     """
 
     def __init__(self, X: Any, y: Any, weight: Any = None) -> None:
@@ -58,7 +52,7 @@ class DaskBlocks:
         self.survey = Survey()
         for one in self._gathered(_surveyed):
             self.survey.merge(one)
-        self.labels: Labels | None = None
+        self.labels: Labels  # known before anything is fitted
         self._targets: tuple[Any, ...] = ()  # of each block, once the labels are known
         self._some: tuple[int, Block] | None = None  # each so manieth row, once gathered
 
@@ -70,7 +64,6 @@ class DaskBlocks:
     @property
     def first(self) -> Block:
         """The first row."""
-        assert self.labels is not None  # known before anything is fitted
         return self.survey.sample(self.labels)
 
     def digest(self) -> str:
@@ -80,7 +73,6 @@ class DaskBlocks:
     def total(self, task: Callable[[Block], tuple[Any, ...]], size: int | None = None) -> tuple[Any, ...]:
         """The sums."""
         dask = _dask()
-        assert self.labels is not None  # known before anything is fitted
         if not self._targets:
             targets = dask.delayed(functools.partial(_targets, self.labels), pure=False)
             self._targets = dask.persist(*[targets(block) for block in self._blocks])
@@ -98,7 +90,6 @@ class DaskBlocks:
         if not self.survey.columns or fraction * self.rows * self.survey.columns > _GATHERED:
             return None
         step = max(1, round(1.0 / fraction))
-        assert self.labels is not None  # likewise
         if self._some is None or step % self._some[0]:
             picked = self._gathered(functools.partial(_picked, slice(None, None, step)))
             self._some = step, Survey(kept=picked).sample(self.labels)

@@ -266,19 +266,13 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         is_free = not self._alpha and not is_firth
         # A row whose class has no more than half of the probability has a loss of log 2 at least.
         floor = smallest * math.log(2.0) / self._total if is_free else -math.inf
-        checkpoint = (
-            None if self.checkpoint is None else Checkpoint(Path(self.checkpoint), self._digest(source, counts))
-        )
+        path = self.checkpoint
+        checkpoint = None if path is None else Checkpoint(Path(path), self._digest(source, counts))
         origin = numpy.zeros(objective.size)
         options: Any = {"tol": self.tol, "floor": floor, "verbose": self.verbose}
+        begin = origin if is_firth else start
         theta, is_settled, report = minimize(
-            objective,
-            origin if is_firth else start,
-            origin,
-            max_iter=self.max_iter,
-            solver=self.solver,
-            checkpoint=checkpoint,
-            **options,
+            objective, begin, origin, max_iter=self.max_iter, solver=self.solver, checkpoint=checkpoint, **options
         )
         is_separated = report.loss < floor
         self.diagnosis_: tuple[Finding, ...] = ()
@@ -381,7 +375,6 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         -------
         array of shape (rows, classes)
         """
-        check_is_fitted(self)
         z = self.decision_function(X)
         if z.ndim == 1:
             return numpy.stack([scipy.special.expit(-z), scipy.special.expit(z)], axis=1)
@@ -389,7 +382,6 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
 
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithms of ``predict_proba``, with all their digits where a probability is 0 in floats."""
-        check_is_fitted(self)
         z = self.decision_function(X)
         if z.ndim == 1:
             return numpy.stack([scipy.special.log_expit(-z), scipy.special.log_expit(z)], axis=1)
@@ -444,12 +436,10 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         y = numpy.asarray(y).ravel()
         codes = numpy.searchsorted(self.classes_, y)
         wrong = (codes >= len(self.classes_)) | (self.classes_[numpy.minimum(codes, len(self.classes_) - 1)] != y)
-        if len(y) != rows or wrong.any():
-            raise DataError(
-                f"y needs {rows} labels of the classes {self.classes_.tolist()}"
-                if len(y) != rows
-                else f"the label {y.tolist()[wrong.argmax()]!r} is none of the classes {self.classes_.tolist()}"
-            )
+        if len(y) != rows:
+            raise DataError(f"y needs {rows} labels of the classes {self.classes_.tolist()}")
+        if wrong.any():
+            raise DataError(f"the label {y.tolist()[wrong.argmax()]!r} is none of the classes {self.classes_.tolist()}")
         return codes
 
     def inference(

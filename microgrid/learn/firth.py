@@ -26,26 +26,13 @@ class FirthObjective:
 
     Of several logits the first is 0 here: the others are differences from it. Derivatives of the information are those
     of the link's graph, to the third order.
-
-    Parameters
-    ----------
-    model : Linear
-        The logistic model.
-    block : Block
-        All rows.
-    weight : float
-        The sum of the rows' weights.
-    free : array of bool, optional
-        The parameters that are fitted, of those that there are; the others are 0.
-    names : sequence of str
-        Of the parameters of every logit, for messages.
     """
 
     model: Linear
-    block: Block
-    weight: float
-    free: Any = None
-    names: Sequence[str] = ()
+    block: Block  # all rows
+    weight: float  # the sum of the rows' weights
+    free: Any = None  # for each parameter whether it is fitted; the others are 0
+    names: Sequence[str] = ()  # of the parameters of every logit, for messages
     is_sampled: ClassVar[bool] = False
     is_newton: ClassVar[bool] = False  # the information is not the Hessian of the penalised loss
     passes: float = field(default=0.0, init=False)
@@ -102,7 +89,7 @@ class FirthObjective:
         thirds = link_of(model.logits).derivatives(model.predictors(whole, block.X), block.y, 3)
         found = []
         for k in logits:
-            terms = [quadratic * thirds[_sorted(a, b, k)] for (a, b), quadratic in leverage.items()]
+            terms = [quadratic * thirds[tuple(sorted((a, b, k)))] for (a, b), quadratic in leverage.items()]
             row = numpy.sum(terms, axis=0)
             found.append(rows.T @ (row if block.weight is None else row * block.weight))
         return numpy.concatenate(found)
@@ -131,7 +118,3 @@ class FirthObjective:
 
     def sample(self, _fraction: float) -> None:
         """None: the penalty is of all rows."""
-
-
-def _sorted(*places: int) -> tuple[int, ...]:
-    return tuple(sorted(places))

@@ -59,10 +59,8 @@ class _GraphModel:
         def weighted(theta: Any, weight: Any, *row: Any) -> Any:
             return weight * loss(unravel(theta), *row)
 
-        rows = range(1, self._arrays + 1 + is_weighted)
-        return compile(
-            weighted if is_weighted else plain, rows=list(rows), wrt=0, reduce=reduce, optimize=self._optimize
-        )
+        chosen, rows = weighted if is_weighted else plain, [*range(1, self._arrays + 1 + is_weighted)]
+        return compile(chosen, rows=rows, wrt=0, reduce=reduce, optimize=self._optimize)
 
     def _arguments(self, theta: Any, block: _Columns) -> tuple[Any, ...]:
         return (theta, *block.arrays) if block.weight is None else (theta, block.weight, *block.arrays)

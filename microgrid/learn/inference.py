@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy
 import scipy.linalg
@@ -16,32 +16,14 @@ from microgrid._public import public
 from microgrid.errors import DataError
 from microgrid.util.tables import table
 
-__all__ = ["COVARIANCES", "CovarianceType", "Evidence", "Inference", "Summary", "covariance_of"]
+__all__ = ["CovarianceType", "Evidence", "Inference", "Summary"]
 
 CovarianceType = Literal["nonrobust", "HC0", "HC1"]
-COVARIANCES = ("nonrobust", "HC0", "HC1")
 
 
-def covariance_of(information: Any, outer: Any, count: float, cov_type: str) -> Any:
-    """The covariance of estimates.
-
-    Parameters
-    ----------
-    information : array of shape (parameters, parameters)
-        The Hessian of the sum of losses.
-    outer : array of the same shape
-        The sum of the outer products of the rows' gradients; not needed for "nonrobust".
-    count : float
-        The sum of the rows' weights.
-    cov_type : {"nonrobust", "HC0", "HC1"}
-        The inverse of the information H; H⁻¹ G H⁻¹ with the outer products G; the same times n / (n - parameters).
-
-    Raises
-    ------
-    DataError
-        If the type is none, or the information has no inverse.
-    """
-    if cov_type not in COVARIANCES:
+def _covariance(information: Any, outer: Any, count: float, cov_type: str) -> Any:
+    """The inverse of the information H; or H⁻¹ G H⁻¹ with the outer products G; or that times n / (n - parameters)."""
+    if cov_type not in get_args(CovarianceType):
         raise DataError(f"cov_type is 'nonrobust', 'HC0' or 'HC1', not {cov_type!r}")
     scale = numpy.sqrt(numpy.maximum(numpy.diag(information), 0.0))
     try:
@@ -214,20 +196,10 @@ def _number(number: float) -> str:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What inference takes from the rows.
+    """What inference takes from the rows; the last four are as ``Inference`` has them."""
 
-    Parameters
-    ----------
-    information, outer : array of shape (parameters, parameters)
-        As for ``covariance_of``.
-    count : float
-        The sum of the rows' weights.
-    log_likelihood, null_log_likelihood, null_parameters
-        As ``Inference`` has them.
-    """
-
-    information: Any
-    outer: Any
+    information: Any  # the Hessian of the sum of losses
+    outer: Any  # the sum of the outer products of the rows' gradients
     count: float
     log_likelihood: float
     null_log_likelihood: float
@@ -236,7 +208,7 @@ class Evidence:
     def infer(self, names: Sequence[str], estimates: Any, cov_type: str, title: str) -> Inference:
         """What can be said of the last parameters, as many as there are names."""
         kept = slice(len(self.information) - len(names), None)
-        covariance = covariance_of(self.information[kept, kept], self.outer[kept, kept], self.count, cov_type)
+        covariance = _covariance(self.information[kept, kept], self.outer[kept, kept], self.count, cov_type)
         null = self.null_log_likelihood, self.null_parameters
         return Inference(
             tuple(names), estimates[kept], covariance, cov_type, self.count, self.log_likelihood, *null, title

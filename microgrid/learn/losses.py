@@ -30,21 +30,10 @@ def logit_loss(z: Sequence[Any], y: Sequence[Any]) -> Any:
 
 
 def sample_loss(theta: Sequence[Sequence[Any]], x: Sequence[Any], y: Sequence[Any]) -> Any:
-    """The loss of one sample.
+    """The loss of one sample with features x.
 
-    Parameters
-    ----------
-    theta : sequence of sequence of numbers or Values
-        For each logit its weights and, if there is one more than features, its intercept.
-    x : sequence
-        The features.
-    y : sequence
-        The label 0 or 1 of one logit; otherwise 1 at the sample's class and 0 at the others.
-
-    Returns
-    -------
-    Value
-        softplus(z) - y·z, or logsumexp(z) - z of the sample's class.
+    ``theta`` has for each logit its weights and, if there is one more than features, its intercept; ``y`` is the label
+    0 or 1 of one logit, or of several 1 at the sample's class and 0 at the others.
     """
     logits = []
     for number, row in enumerate(theta, start=1):
@@ -69,13 +58,7 @@ def compiled_loss(logits: int, columns: int, is_weighted: bool) -> Compiled:  # 
 
 
 class Link:
-    """The loss as a function of the logits alone, on columns: its rules run on NumPy's arrays.
-
-    Parameters
-    ----------
-    logits : int
-        1 for two classes, otherwise one for each class.
-    """
+    """The loss as a function of the logits alone, on columns: its rules run on NumPy's arrays."""
 
     def __init__(self, logits: int) -> None:
         self.logits = logits
@@ -88,20 +71,10 @@ class Link:
         return dict(zip((*self._z, *self._y), (*z.T, *y.T), strict=True))
 
     def value_and_slopes(self, z: Any, y: Any) -> tuple[Any, Any]:
-        """The loss of each row, and its derivatives with respect to the logits.
+        """The loss of each row, and its derivatives with respect to the logits; of rows of logits and of labels 0 or 1.
 
         Those of rows that are told right are small, and have all their digits: one logit is turned so that the label is
         0, and of several the slope at the label is what the others add up to.
-
-        Parameters
-        ----------
-        z, y : array of shape (rows, logits)
-            Logits, and labels that are 0 or 1.
-
-        Returns
-        -------
-        tuple of arrays
-            Of shapes (rows,) and (rows, logits).
         """
         one, sign = self.logits == 1, 1.0 - 2.0 * y
         terms = self._terms(z * sign, numpy.zeros_like(y)) if one else self._terms(z, y)

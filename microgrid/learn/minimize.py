@@ -124,27 +124,13 @@ class _Limits:
 
 @dataclass
 class Metric:
-    """A factored Hessian, scaled to a unit diagonal.
+    """A factored Hessian, scaled to a unit diagonal."""
 
-    Parameters
-    ----------
-    scale : array
-        The square roots of the Hessian's diagonal.
-    solve : callable
-        From a gradient to the step that the Hessian makes of it; where it is singular, the shortest one.
-    matrix : array
-        What was factored.
-    is_singular : bool
-        Whether some directions have no curvature.
-    is_saddle : bool
-        Whether the loss curves down in some.
-    """
-
-    scale: Any
-    solve: Callable[[Any], Any]
-    matrix: Any
-    is_singular: bool = False
-    is_saddle: bool = False
+    scale: Any  # the square roots of the Hessian's diagonal
+    solve: Callable[[Any], Any]  # from a gradient to the Hessian's step; where it is singular, the shortest one
+    matrix: Any  # what was factored
+    is_singular: bool = False  # some directions have no curvature
+    is_saddle: bool = False  # the loss curves down in some
 
     @property
     def is_rough(self) -> bool:
@@ -229,35 +215,12 @@ def minimize(
     checkpoint: Checkpoint | None = None,
     verbose: int = 0,
 ) -> tuple[Any, bool, Convergence]:
-    """Minimise an objective.
+    """The parameters that minimise an objective; whether they have settled; and the report.
 
-    Parameters
-    ----------
-    objective : Objective
-        The mean loss.
-    start : array
-        Where to begin.
-    origin : array
-        Where the gradient is what the goal is relative to: the start, unless that was found by an earlier fit.
-    tol : float
-        The goal of the gradient norm, as ``Convergence`` measures it.
-    max_iter : int
-        The most steps over all rows.
-    solver : {"auto", "newton", "lbfgs"}
-        "newton" computes the Hessian at each step, which "auto" does where it costs little; "lbfgs" is SciPy's, in
-        units of the Hessian's diagonal; "auto" is told of at the head of this module.
-    floor : float, optional
-        A value below which every row is told right, so that the loss falls for ever.
-    checkpoint : Checkpoint, optional
-        Where the state is kept after each step over all rows, and where the fit goes on if there is one.
-    verbose : int
-        1 shows a line of progress.
-
-    Returns
-    -------
-    tuple
-        The parameters; whether they have settled, which they don't where classes are separated or nearly so, nor where
-        columns are collinear; and the report.
+    They don't settle where classes are separated or nearly so, nor where columns are collinear. ``origin`` is where the
+    gradient is what the goal is relative to: the start, unless that was found by an earlier fit. "newton" computes the
+    Hessian at each step, which "auto" does where it costs little; "lbfgs" is SciPy's, in units of the Hessian's
+    diagonal. Below ``floor`` every row is told right, so that the loss falls for ever.
     """
     is_newton = objective.is_newton and (solver == "newton" or objective.rows * objective.size**2 <= _SMALL)
     # What isn't finite is told where it matters: the loss, its gradient, and the first Hessian.
@@ -404,10 +367,7 @@ class _Run:
     was_renewed: bool = False
     renewed: tuple[int, float] = (0, 1.0)  # the step of the last new Hessian, and the gradient norm there
     late: int = 0  # steps since the gradient reached the goal
-    moved: tuple[float, float] = (
-        math.inf,
-        math.inf,
-    )  # what the last step but one changed, and what the last did
+    moved: tuple[float, float] = (math.inf, math.inf)  # what the last step but one changed, and what the last did
 
     def saved(self) -> dict[str, Any]:
         """All that the steps to come depend on, as arrays."""
@@ -485,9 +445,7 @@ class _Run:
         self.late += norm <= self.goal.goal
         self.moved = self.moved[1], self.goal.moved(found.theta, found.last)
         gained = self.goal.norm(found.slopes)
-        if self.metric.is_rough or (
-            not self.is_newton and self.objective.is_sampled
-        ):  # L-BFGS learns what these don't tell
+        if self.metric.is_rough or (not self.is_newton and self.objective.is_sampled):  # L-BFGS learns the rest
             steps, before = self.iterations - self.renewed[0], self.renewed[1]
             is_slow = steps >= _PATIENCE and gained > before * 2.0**-steps
         else:
@@ -524,13 +482,8 @@ def _by_scipy(objective: Any, theta: Any, goal: _Goal, limits: _Limits, is_newto
         if limits.reason(state, goal, iterations) is not None:
             raise StopIteration
 
-    options = {
-        "maxiter": limits.max_iter,
-        "maxfun": 100 * limits.max_iter + 1000,
-        "maxls": 50,
-        "gtol": 0.0,
-        "ftol": 0.0,
-    }
+    limit = limits.max_iter
+    options = {"maxiter": limit, "maxfun": 100 * limit + 1000, "maxls": 50, "gtol": 0.0, "ftol": 0.0}
     if limits.reason(state, goal, 0) is None:
         scipy.optimize.minimize(
             scaled, theta * goal.scale, jac=True, method="L-BFGS-B", callback=callback, options=options

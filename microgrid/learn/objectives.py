@@ -41,21 +41,11 @@ _NEIGHBOURS = 64  # rows of a sample that lie side by side
 
 @dataclass(frozen=True)
 class Block:
-    """Rows of data.
+    """Rows of data."""
 
-    Parameters
-    ----------
-    X : array or CSR matrix of shape (rows, columns)
-        The features.
-    y : array of shape (rows, logits)
-        The labels, as a model wants them.
-    weight : array of shape (rows,), optional
-        How often each row counts; once unless given.
-    """
-
-    X: Any
-    y: Any
-    weight: Any = None
+    X: Any  # array or CSR matrix of shape (rows, columns): the features
+    y: Any  # of shape (rows, logits): the labels, as a model wants them
+    weight: Any = None  # of shape (rows,): how often each row counts; once unless given
 
     @property
     def rows(self) -> int:
@@ -85,18 +75,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Labels:
-    """The classes of labels, and how the rows of blocks become targets with weights.
+    """The classes of labels, and how the rows of blocks become targets with weights."""
 
-    Parameters
-    ----------
-    classes : array
-        The labels in order.
-    of_classes : array, optional
-        The weight of each class, by which rows' weights are multiplied.
-    """
-
-    classes: Any
-    of_classes: Any = None
+    classes: Any  # the labels in order
+    of_classes: Any = None  # the weight of each class, by which rows' weights are multiplied
 
     @property
     def logits(self) -> int:
@@ -231,17 +213,8 @@ class InMemory:
 class Linear:
     """The logistic losses of linear predictors, on blocks of rows.
 
-    Parameters
-    ----------
-    columns : int
-        The number of features.
-    logits : int
-        1 for two classes, otherwise one for each class. The parameters are the weights of each logit with its
-        intercept, logit after logit.
-    intercept : bool
-        Whether there is an intercept.
-    rows : int
-        How many rows all blocks have together: from many on, the compiled loss is worth its making.
+    There is one logit for two classes, otherwise one for each. The parameters are the weights of each logit with its
+    intercept, logit after logit. From many ``rows`` on, of all blocks together, the compiled loss is worth its making.
     """
 
     def __init__(self, columns: int, logits: int, intercept: bool, rows: int = 0) -> None:
@@ -313,12 +286,13 @@ class Linear:
     def hessian(self, theta: Any, block: Block) -> Any:
         """By BLAS, from the probabilities."""
         if self.logits > 1 and not theta.any():  # every class is as probable in every row
-            own = _gram(self, block) * (1.0 / self.logits)
+            own = sum(self._gram(chunk) for chunk in block.chunks()) * (1.0 / self.logits)
             return numpy.kron(numpy.eye(self.logits) - 1.0 / self.logits, own)
-        found = numpy.zeros((self.size, self.size))
-        for chunk in block.chunks():
-            found += self._hessian(theta, chunk)
-        return found
+        return sum(self._hessian(theta, chunk) for chunk in block.chunks())
+
+    def _gram(self, block: Block) -> Any:
+        rows = self.extended(block.X)
+        return rows.T @ (rows if block.weight is None else rows * block.weight[:, None])
 
     def _hessian(self, theta: Any, block: Block) -> Any:
         rows, a = self.extended(block.X), self._probabilities(theta, block)
@@ -348,47 +322,27 @@ class Linear:
 
     def outer(self, theta: Any, block: Block) -> Any:
         """By BLAS."""
-        found = numpy.zeros((self.size, self.size))
-        for chunk in block.chunks():
-            rows, slopes = self.extended(chunk.X), self.slopes(theta, chunk)[1]
-            slopes = slopes if chunk.weight is None else slopes * numpy.sqrt(chunk.weight)[:, None]
-            crossed = (slopes[:, :, None] * rows[:, None, :]).reshape(len(rows), -1)
-            found += crossed.T @ crossed
-        return found
+        return sum(self._outer(theta, chunk) for chunk in block.chunks())
+
+    def _outer(self, theta: Any, block: Block) -> Any:
+        rows, slopes = self.extended(block.X), self.slopes(theta, block)[1]
+        slopes = slopes if block.weight is None else slopes * numpy.sqrt(block.weight)[:, None]
+        crossed = (slopes[:, :, None] * rows[:, None, :]).reshape(len(rows), -1)
+        return crossed.T @ crossed
 
 
 @dataclass
 class Objective:
-    """The weighted mean of a model's loss over a source, and half of the penalty's sum of squares.
-
-    Parameters
-    ----------
-    model : Model
-        The sums over a block.
-    source : Source
-        The blocks.
-    weight : float
-        The sum of the rows' weights: their number, if they have none.
-    penalty : array, optional
-        For each parameter the factor of half of its square.
-    rows : int
-        The number of rows.
-    logits : int
-        1, or how many there are that may change together without changing the loss.
-    names : sequence of str
-        Of the parameters, for messages.
-    share : float
-        Of a sample, what a pass over it counts.
-    """
+    """The weighted mean of a model's loss over a source, and half of the penalty's sum of squares."""
 
     model: Model
     source: Source
-    weight: float
-    penalty: Any
+    weight: float  # the sum of the rows' weights: their number, if they have none
+    penalty: Any  # for each parameter the factor of half of its square
     rows: int
-    logits: int = 1
-    names: Sequence[str] = ()
-    share: float = 1.0
+    logits: int = 1  # or how many there are that may change together without changing the loss
+    names: Sequence[str] = ()  # of the parameters, for messages
+    share: float = 1.0  # of a sample, what a pass over it counts
     is_newton: ClassVar[bool] = True  # whether the Hessian is that of the objective
     passes: float = field(default=0.0, init=False)
     hessians: float = field(default=0.0, init=False)
@@ -437,16 +391,19 @@ class Objective:
 
     def information(self, theta: Any) -> Any:
         """The Hessian of the sum of losses, without a penalty."""
-        return self.source.total(_Task(self.model.hessian, theta))[0]
+        return self._total(self.model.hessian, theta)
 
     def outer(self, theta: Any) -> Any:
         """The sum of the outer products of the rows' gradients."""
-        return self.source.total(_Task(self.model.outer, theta))[0]
+        return self._total(self.model.outer, theta)
 
     def diagonal(self, theta: Any) -> Any:
         """The diagonal of the Hessian."""
         self.hessians += self.share / self.size
-        return self.source.total(_Task(self.model.diagonal, theta), self.size)[0] / self.weight + self.penalty
+        return self._total(self.model.diagonal, theta, self.size) / self.weight + self.penalty
+
+    def _total(self, function: Callable[[Any, Any], Any], theta: Any, size: int | None = None) -> Any:
+        return self.source.total(functools.partial(_alone, function, theta), size)[0]
 
     def sample(self, fraction: float) -> Objective | None:
         """The same of a part of the rows."""
@@ -458,14 +415,6 @@ class Objective:
         return Objective(self.model, source, weight, self.penalty, rows, self.logits, self.names, share)
 
 
-def _gram(model: Linear, block: Block) -> Any:
-    found = numpy.zeros((model.width, model.width))
-    for chunk in block.chunks():
-        rows = model.extended(chunk.X)
-        found += rows.T @ (rows if chunk.weight is None else rows * chunk.weight[:, None])
-    return found
-
-
 def _shared(hessian: Any, logits: int) -> Any:
     """Curvature for the direction that all logits share, in which the loss has none: about that of one logit."""
     width = len(hessian) // logits
@@ -473,15 +422,8 @@ def _shared(hessian: Any, logits: int) -> Any:
     return numpy.kron(numpy.full((logits, logits), 1.0 / logits**2), own)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A function of a block that gives one array, as a tuple."""
-
-    function: Callable[[Any, Any], Any]
-    theta: Any
-
-    def __call__(self, block: Any) -> tuple[Any]:
-        return (self.function(self.theta, block),)
+def _alone(function: Callable[[Any, Any], Any], theta: Any, block: Any) -> tuple[Any]:
+    return (function(theta, block),)
 
 
 def _size(block: Any) -> tuple[int, float]:

@@ -8,6 +8,7 @@ the null space of the others, which is mostly empty, and otherwise has few dimen
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -82,23 +83,12 @@ class Finding:
 
 
 def diagnose(model: Linear, source: Source, theta: Any, names: Sequence[str], is_proved: bool) -> tuple[Finding, ...]:
-    """Look for separated classes and collinear columns.
+    """Look for separated classes and collinear columns; ``names`` are the features'.
 
-    Parameters
-    ----------
-    model : Linear
-        The logistic model.
-    source : Source
-        The rows.
-    theta : array
-        The fitted parameters.
-    names : sequence of str
-        The features; the intercept's name is added.
-    is_proved : bool
-        Whether the loss is so small that every row is told right: then the parameters are a separating direction.
+    Where it ``is_proved`` that every row is told right, by the loss, the parameters are a separating direction.
     """
     named = [*names, _INTERCEPT][: model.width]
-    gram = source.total(_Gram(model))[0]
+    gram = source.total(functools.partial(_gram, model))[0]
     scale = numpy.sqrt(numpy.diag(gram))
     scale = numpy.where(scale > 0.0, scale, 1.0)
     null = _null_space(gram / numpy.outer(scale, scale))
@@ -110,17 +100,13 @@ def diagnose(model: Linear, source: Source, theta: Any, names: Sequence[str], is
     return (*found, separation) if separation else tuple(found)
 
 
-@dataclass(frozen=True)
-class _Gram:
-    model: Linear
-
-    def __call__(self, block: Block) -> tuple[Any]:
-        """The sum of xx' over rows that count."""
-        found = numpy.zeros((self.model.width, self.model.width))
-        for chunk in block.chunks():
-            rows = self.model.extended(chunk.X if chunk.weight is None else chunk.X[chunk.weight > 0.0])
-            found += rows.T @ rows
-        return (found,)
+def _gram(model: Linear, block: Block) -> tuple[Any]:
+    """The sum of xx' over rows that count."""
+    found = numpy.zeros((model.width, model.width))
+    for chunk in block.chunks():
+        rows = model.extended(chunk.X if chunk.weight is None else chunk.X[chunk.weight > 0.0])
+        found += rows.T @ rows
+    return (found,)
 
 
 def _null_space(scaled: Any) -> Any:
@@ -179,7 +165,7 @@ class _Pairs:
             ]
         return found
 
-    def __call__(self, block: Block) -> tuple[Any]:
+    def indifferent(self, block: Block) -> tuple[Any]:
         """The sum of outer products of the constraints that are not suspicious."""
         width, count = self.model.width, max(self.model.logits, 2)
         found = numpy.zeros((count, width, count, width))
@@ -197,42 +183,32 @@ class _Pairs:
         return numpy.concatenate([numpy.zeros((1, *columns)), basis.reshape(-1, *columns)])
 
 
-@dataclass(frozen=True)
-class _Worst:
-    """What the worst told row of a block loses along a direction, as a part of its terms; one part of a list."""
+def _worst(pairs: _Pairs, direction: Any, terms: Any, block: Block) -> tuple[list[float]]:
+    """What the worst told row loses along a direction, as a part of its terms; one part of a list.
 
-    pairs: _Pairs
-    direction: Any
-    terms: Any  # of each column, what a direction as long as this one may multiply it by
-
-    def __call__(self, block: Block) -> tuple[list[float]]:
-        shaped = self.pairs.shaped(self.direction[:, None])[:, :, 0]
-        worst = 0.0
-        for chunk in block.chunks():
-            for label, other, rows, _ in self.pairs.parts(chunk):
-                chosen = self.pairs.model.extended(chunk.X[rows])
-                gain, size = chosen @ (shaped[label] - shaped[other]), numpy.abs(chosen) @ self.terms
-                worst = min(worst, float((gain / numpy.where(size > 0.0, size, 1.0)).min(initial=0.0)))
-        return ([worst],)
+    ``terms`` are, of each column, what a direction as long as this one may multiply it by.
+    """
+    shaped = pairs.shaped(direction[:, None])[:, :, 0]
+    worst = 0.0
+    for chunk in block.chunks():
+        for label, other, rows, _ in pairs.parts(chunk):
+            chosen = pairs.model.extended(chunk.X[rows])
+            gain, size = chosen @ (shaped[label] - shaped[other]), numpy.abs(chosen) @ terms
+            worst = min(worst, float((gain / numpy.where(size > 0.0, size, 1.0)).min(initial=0.0)))
+    return ([worst],)
 
 
-@dataclass(frozen=True)
-class _Suspicious:
-    """The suspicious constraints of a block on coordinates of a basis, and their rows, as one part of a list."""
-
-    pairs: _Pairs
-    basis: Any
-
-    def __call__(self, block: Block) -> tuple[list[Any]]:
-        shaped = self.pairs.shaped(self.basis)
-        constraints, numbers, start = [], [], 0
-        for chunk in block.chunks():
-            for label, other, rows, doubt in self.pairs.parts(chunk):
-                chosen = rows[doubt < _DOUBT]
-                constraints.append(self.pairs.model.extended(chunk.X[chosen]) @ (shaped[label] - shaped[other]))
-                numbers.append(chosen + start)
-            start += chunk.rows
-        return ([(numpy.concatenate(constraints), numpy.concatenate(numbers), block.rows)],)
+def _suspicious(pairs: _Pairs, basis: Any, block: Block) -> tuple[list[Any]]:
+    """The suspicious constraints on coordinates of a basis, and their rows, as one part of a list."""
+    shaped = pairs.shaped(basis)
+    constraints, numbers, start = [], [], 0
+    for chunk in block.chunks():
+        for label, other, rows, doubt in pairs.parts(chunk):
+            chosen = rows[doubt < _DOUBT]
+            constraints.append(pairs.model.extended(chunk.X[chosen]) @ (shaped[label] - shaped[other]))
+            numbers.append(chosen + start)
+        start += chunk.rows
+    return ([(numpy.concatenate(constraints), numpy.concatenate(numbers), block.rows)],)
 
 
 def _separation(
@@ -240,18 +216,22 @@ def _separation(
 ) -> Finding | None:
     logits = max(model.logits - 1, 1)
     scales = numpy.tile(scale, logits)
+
+    def found(kind: Any, direction: Any, samples: Any) -> Finding:
+        strength = numpy.abs(direction * scales).reshape(logits, -1).max(axis=0)
+        return Finding(kind, _important(strength, names), direction, samples)
+
     if is_proved:
         shaped = theta.reshape(model.logits, model.width)
         direction = (shaped if model.logits == 1 else shaped[1:] - shaped[0]).ravel()
-        strength = numpy.abs(direction * scales).reshape(logits, -1).max(axis=0)
-        return Finding("complete separation", _important(strength, names), direction, numpy.arange(source.rows))
+        return found("complete separation", direction, numpy.arange(source.rows))
     pairs = _Pairs(model, theta)
-    gram = source.total(pairs)[0]
+    gram = source.total(pairs.indifferent)[0]
     # Scaled by all rows: what is left of a direction among the others may be small, but not rounding.
     basis = _null_space(gram / numpy.outer(scales, scales)) / scales[:, None]
     if not basis.shape[1]:
         return None
-    (parts,) = source.total(_Suspicious(pairs, basis))
+    (parts,) = source.total(functools.partial(_suspicious, pairs, basis))
     starts = numpy.cumsum([0, *[rows for _, _, rows in parts]])
     constraints = numpy.concatenate([part[0] for part in parts])
     numbers = numpy.concatenate([part[1] + start for part, start in zip(parts, starts, strict=False)])
@@ -264,15 +244,13 @@ def _separation(
         return None
     direction = basis @ point
     terms = numpy.abs(direction * scales).max() / scale
-    if min(source.total(_Worst(pairs, direction, terms))[0]) < -_BACK:
+    if min(source.total(functools.partial(_worst, pairs, direction, terms))[0]) < -_BACK:
         return None  # the classes overlap, by less than the null space or the linear program tells
     gained = constraints @ point
     is_strict = felt & (gained > _NAMED * gained.max())
-    separated = numpy.unique(numbers[is_strict])
     is_complete = numpy.count_nonzero(is_strict) == starts[-1] * logits
-    strength = numpy.abs(direction * scales).reshape(logits, -1).max(axis=0)
-    kind: Any = "complete separation" if is_complete else "quasi-complete separation"
-    return Finding(kind, _important(strength, names), direction, separated)
+    kind = "complete separation" if is_complete else "quasi-complete separation"
+    return found(kind, direction, numpy.unique(numbers[is_strict]))
 
 
 def _separating(constraints: Any) -> Any:

@@ -71,15 +71,9 @@ def _of_types(labels: Iterable[Any], error: TypeError) -> DataError:
 
 @dataclass
 class Survey:
-    """What the first pass over blocks finds: rows, classes with their weights, a sample, and a digest.
+    """What the first pass over blocks finds: rows, classes with their weights, a sample, and a digest."""
 
-    Parameters
-    ----------
-    is_sampled : bool
-        Whether a sample is kept.
-    """
-
-    is_sampled: bool = True
+    is_sampled: bool = True  # whether a sample is kept
     rows: int = 0
     columns: int | None = None
     dtype: Any = None
@@ -207,34 +201,18 @@ def _casting(array: Any) -> Any:
 
 
 def check_unmasked(*arrays: Any) -> None:
-    """Refuse masked entries, which NumPy would take for numbers.
-
-    Raises
-    ------
-    DataError
-        If an array has some.
-    """
+    """Refuse masked entries, which NumPy would take for numbers, by a DataError."""
     if any(map(numpy.ma.is_masked, arrays)):
         raise DataError("the data have masked entries: fill them in, or drop their rows")
 
 
 @dataclass
 class Stream:
-    """Blocks that are read anew in each pass; the sums of passes need no more memory than some blocks'.
+    """Blocks that are read anew in each pass; the sums of passes need no more memory than some blocks'."""
 
-    Parameters
-    ----------
-    blocks : callable or collection
-        As for ``read``.
-    survey : Survey
-        What the first pass found.
-    labels : Labels
-        How labels become targets.
-    """
-
-    blocks: Any
+    blocks: Any  # as for ``read``
     survey: Survey
-    labels: Labels | None = None
+    labels: Labels = field(init=False)  # known before anything is fitted
 
     @property
     def rows(self) -> int:
@@ -244,7 +222,6 @@ class Stream:
     @property
     def first(self) -> Block:
         """A block of the first rows."""
-        assert self.labels is not None  # known before anything is fitted
         block = next(read(self.blocks), None)
         if block is None:
             raise DataError("the second pass over the blocks finds none: each call has to return a new iterator")
@@ -262,7 +239,6 @@ class Stream:
         """The sums, of which few are kept at a time."""
         sums: Partial = {}
         rows = 0
-        assert self.labels is not None  # likewise
         for number, one in enumerate(read(self.blocks)):
             rows += one[0].shape[0]
             sums = carried([sums, {(0, number): task(self.labels.block(*one))}])
@@ -272,7 +248,6 @@ class Stream:
 
     @functools.cached_property
     def _kept(self) -> Block:
-        assert self.labels is not None  # likewise
         return self.survey.sample(self.labels)
 
     def sample(self, fraction: float) -> InMemory | None:
