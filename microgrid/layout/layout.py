@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from microgrid.layout.ranks import Link, ranked
-from microgrid.layout.routes import route
+from microgrid.layout.routes import extent, route
 from microgrid.layout.shapes import Frame, Group, Layout, Node
 from microgrid.layout.stretch import place_across, place_along
 from microgrid.layout.vertices import Listed, Vertex, leaves_in_a_list, single
@@ -60,7 +60,7 @@ def lay_out(
         rows = [_Row(nodes, everything, direction, around, None)]
     else:
         rows = _rows(nodes, everything, width, around, None)
-    return _finished([route(row.graph, row.frames, direction) for row in rows], direction, groups)
+    return _finished([route(row.graph, row.frames) for row in rows], direction, groups)
 
 
 def _groups_of(nodes: Sequence[Node], groups: Sequence[Group]) -> list[tuple[int, ...]]:
@@ -83,30 +83,31 @@ class _Row:
         around: list[tuple[int, ...]],
         again: int | None,
     ) -> None:
-        self.graph = ranked(*_vertices(nodes, sorted(part), direction, around, again))
-        self.frames = place_across(self.graph, direction)
-        place_along(self.graph, direction)
+        self.graph = ranked(*_vertices(nodes, sorted(part), direction, around, again), direction)
+        self.frames = place_across(self.graph)
+        place_along(self.graph)
 
     @property
-    def width(self) -> float:
+    def length(self) -> float:
         vertices = self.graph.vertices
-        return max([one.x + one.right for one in vertices]) - min([one.x - one.left for one in vertices])
+        return max([one.along + one.ahead for one in vertices]) - min([one.along - one.back for one in vertices])
 
 
 def _rows(
     nodes: Sequence[Node], part: Collection[int], width: float, around: list[tuple[int, ...]], again: int | None
 ) -> list[_Row]:
-    """The rows of a part of the graph; ``again`` is the node that its first row begins with a second time."""
+    """The rows of a part of the graph, the first of which begins with the node ``again`` a second time, as a leaf."""
     row = _Row(nodes, part, "right", around, again)
-    if row.width <= width * _SHRINK or len(part) > _LARGEST:
+    if row.length <= width * _SHRINK or len(part) > _LARGEST:
         return [row]
     cut = _cut(nodes, part, again)
     if cut is None:
         return [row]
     at, before = cut
     first = _rows(nodes, sorted(before), width, around, again)
-    second = _rows(nodes, [at, *sorted(set(part) - before - {again})], width, around, at)
-    if max([piece.width for piece in [*first, *second]]) > row.width * 0.85:
+    rest = [replace(node, parents=()) if index == at else node for index, node in enumerate(nodes)]
+    second = _rows(rest, [at, *sorted(set(part) - before - {again})], width, around, at)
+    if max([piece.length for piece in [*first, *second]]) > row.length * 0.85:
         return [row]  # two rows that are hardly narrower than one would only be higher
     return first + second
 
@@ -117,16 +118,15 @@ def _cut(nodes: Sequence[Node], part: Collection[int], again: int | None) -> tup
     uses: dict[int, set[int]] = defaultdict(set)
     depth: dict[int, int] = {}
     for node in inside:
-        parents = () if node == again else nodes[node].parents
-        depth[node] = 1 + max([depth[parent] for parent in parents], default=0)
-        for parent in parents:
+        depth[node] = 1 + max([depth[parent] for parent in nodes[node].parents], default=0)
+        for parent in nodes[node].parents:
             uses[parent].add(node)
     output = inside[-1]
     found, least = None, depth[output]
     for node in inside[:-1]:
-        if node == again or not nodes[node].parents:
+        if not nodes[node].parents:
             continue
-        before = _ancestors(nodes, node, again)
+        before = _ancestors(nodes, node)
         if again is not None and again not in before:
             continue  # the value that crossed before is still needed after
         if all([uses[member] <= before for member in before if member != node]):
@@ -136,11 +136,10 @@ def _cut(nodes: Sequence[Node], part: Collection[int], again: int | None) -> tup
     return found
 
 
-def _ancestors(nodes: Sequence[Node], node: int, again: int | None) -> set[int]:
+def _ancestors(nodes: Sequence[Node], node: int) -> set[int]:
     found, stack = {node}, [node]
     while stack:
-        current = stack.pop()
-        for parent in () if current == again else nodes[current].parents:
+        for parent in nodes[stack.pop()].parents:
             if parent not in found:
                 found.add(parent)
                 stack.append(parent)
@@ -150,7 +149,7 @@ def _ancestors(nodes: Sequence[Node], node: int, again: int | None) -> set[int]:
 def _vertices(
     nodes: Sequence[Node], part: Sequence[int], direction: str, around: list[tuple[int, ...]], again: int | None
 ) -> tuple[list[Vertex], list[Link]]:
-    listed = _lists(nodes, part, again)
+    listed = _lists(nodes, part)
     top = _leaves_at_the_top(nodes, part) if direction == "down" else set()
     at: dict[int, int] = {}
     vertices: list[Vertex] = []
@@ -159,19 +158,16 @@ def _vertices(
     for index in part:
         if index in in_a_list:
             continue
-        node, repeated = nodes[index], index == again
-        edges = () if repeated else node.parents
-        extra = []
-        if index in listed and not repeated:
+        node, extra = nodes[index], []
+        if index in listed:
             leaves = listed[index]
             extra.append((len(vertices), leaves))
-            vertices.append(leaves_in_a_list(leaves))
+            vertices.append(leaves_in_a_list(leaves, direction))
             vertices[-1].group = around[leaves[0].leaf]
         at[index] = len(vertices)
-        shown = replace(node, parents=edges) if repeated else node
-        vertices.append(single(index, shown, direction, above=index in top, again=repeated))
-        vertices[-1].group = () if repeated else around[index]
-        for edge, parent in enumerate(edges):
+        vertices.append(single(index, node, direction, above=index in top, again=index == again))
+        vertices[-1].group = () if index == again else around[index]
+        for edge, parent in enumerate(node.parents):
             if parent in at:
                 text = node.partials[edge] if edge < len(node.partials) else ""
                 links.append(Link(at[parent], at[index], index, edge, text))
@@ -181,17 +177,17 @@ def _vertices(
     return vertices, links
 
 
-def _lists(nodes: Sequence[Node], part: Sequence[int], again: int | None) -> dict[int, list[Listed]]:
+def _lists(nodes: Sequence[Node], part: Sequence[int]) -> dict[int, list[Listed]]:
     """For each node with several leaves of its own, those that stand in a list."""
     uses: dict[int, int] = defaultdict(int)
     for index in part:
-        for parent in () if index == again else nodes[index].parents:
+        for parent in nodes[index].parents:
             uses[parent] += 1
     found = {}
     for index in part:
         own = [
             Listed(parent, nodes[parent], index, nodes[index], edge)
-            for edge, parent in enumerate(() if index == again else nodes[index].parents)
+            for edge, parent in enumerate(nodes[index].parents)
             if nodes[parent].listed and uses[parent] == 1
         ]
         if len(own) > 1:
@@ -217,16 +213,17 @@ def _finished(rows: list[Layout], direction: str, groups: Sequence[Group]) -> La
     whole = Layout(direction, rows=len(rows))
     y = _MARGIN
     for row in rows:
-        _append(whole, row, _MARGIN, y, groups)
-        whole.width = max(whole.width, row.width + 2 * _MARGIN)
-        y += row.height + _BETWEEN_ROWS
+        left, top, right, bottom = extent(row)
+        _append(whole, row, left, top, y, groups)
+        whole.width = max(whole.width, right - left + 2 * _MARGIN)
+        y += bottom - top + _BETWEEN_ROWS
     whole.height = y - _BETWEEN_ROWS + _MARGIN
     return whole
 
 
-def _append(whole: Layout, row: Layout, x: float, y: float, groups: Sequence[Group]) -> None:
+def _append(whole: Layout, row: Layout, left: float, top: float, y: float, groups: Sequence[Group]) -> None:
     def moved(point: tuple[float, float]) -> tuple[float, float]:
-        return round(point[0] + x, 1), round(point[1] + y, 1)
+        return round(point[0] - left + _MARGIN, 1), round(point[1] - top + y, 1)
 
     for box in row.boxes:
         px, py = moved((box.x, box.y))

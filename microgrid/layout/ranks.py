@@ -6,10 +6,11 @@ from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 
 from microgrid.layout.vertices import Vertex, bend
 
-__all__ = ["Link", "Ranked", "ranked"]
+__all__ = ["Link", "Ranked", "common", "ranked"]
 
 _SWEEPS, _IN_VAIN = 12, 3  # at most, and of them without fewer crossings one after the other
 
@@ -34,8 +35,8 @@ class Link:
 class Ranked:
     """Vertices in their ranks, each rank in its order. Every piece of an edge leads from one rank to the next."""
 
-    def __init__(self, vertices: list[Vertex], links: list[Link], rank: list[int]) -> None:
-        self.vertices, self.links, self.rank = vertices, links, rank
+    def __init__(self, vertices: list[Vertex], links: list[Link], rank: list[int], direction: str) -> None:
+        self.vertices, self.links, self.rank, self.direction = vertices, links, rank, direction
         self.ranks: list[list[int]] = [[] for _ in range(max(rank, default=0) + 1)]
 
     def pieces(self) -> list[tuple[int, int]]:
@@ -43,7 +44,7 @@ class Ranked:
         return [pair for link in self.links for pair in pairwise(link.chain)]
 
 
-def ranked(vertices: list[Vertex], links: list[Link]) -> Ranked:
+def ranked(vertices: list[Vertex], links: list[Link], direction: str) -> Ranked:
     """Rank vertices by their longest way to the output, so that a leaf stands right before its use, and order them.
 
     ``vertices`` are given with parents before children, the output last; bends are appended.
@@ -56,7 +57,7 @@ def ranked(vertices: list[Vertex], links: list[Link]) -> Ranked:
         for link in into[head]:
             distance[link.tail] = max(distance[link.tail], distance[head] + 1)
     last = max(distance, default=0)
-    graph = Ranked(vertices, links, [last - far for far in distance])
+    graph = Ranked(vertices, links, [last - far for far in distance], direction)
     for link in links:
         _add_bends(graph, link)
     spacers = _add_spacers(graph)
@@ -67,11 +68,11 @@ def ranked(vertices: list[Vertex], links: list[Link]) -> Ranked:
 
 def _add_bends(graph: Ranked, link: Link) -> None:
     tail, head = link.chain
-    group = _common(graph.vertices[tail].group, graph.vertices[head].group)
+    group = common(graph.vertices[tail].group, graph.vertices[head].group)
     chain = [tail]
     for rank in range(graph.rank[tail] + 1, graph.rank[head]):
         chain.append(len(graph.vertices))
-        graph.vertices.append(bend(group))
+        graph.vertices.append(bend(group, graph.direction))
         graph.rank.append(rank)
     link.chain = [*chain, head]
 
@@ -87,14 +88,15 @@ def _add_spacers(graph: Ranked) -> list[int]:
         for rank in range(min(members[group]), max(members[group])):
             if rank not in members[group]:
                 added.append(len(graph.vertices))
-                graph.vertices.append(bend(group))
+                graph.vertices.append(bend(group, graph.direction))
                 graph.rank.append(rank)
                 for depth in range(1, len(group)):
                     members[group[:depth]].add(rank)
     return added
 
 
-def _common(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+def common(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """The groups around both of two vertices."""
     depth = 0
     while depth < min(len(first), len(second)) and first[depth] == second[depth]:
         depth += 1
@@ -185,21 +187,14 @@ def _by_group(
             blocks.setdefault(group[: depth + 1], []).append((key, vertex))
         else:
             free.append((key, vertex))
-    free.sort(key=lambda pair: pair[0])
-    result: list[int] = []
-    waiting = iter(free)
-    pending = next(waiting, None)
+    parts = [(key, 0, [vertex]) for key, vertex in free]
+    latest = -inf
     for group in sorted(blocks, key=groups.__getitem__):
         inside = blocks[group]
-        mean = sum([key for key, _ in inside]) / len(inside)
-        while pending is not None and pending[0] <= mean:
-            result.append(pending[1])
-            pending = next(waiting, None)
-        result += _by_group(graph, [v for _, v in inside], [k for k, _ in inside], groups, depth + 1)
-    while pending is not None:
-        result.append(pending[1])
-        pending = next(waiting, None)
-    return result
+        latest = max(latest, sum([key for key, _ in inside]) / len(inside))
+        parts.append((latest, 1, _by_group(graph, [v for _, v in inside], [k for k, _ in inside], groups, depth + 1)))
+    parts.sort(key=lambda part: part[:2])
+    return [vertex for *_, part in parts for vertex in part]
 
 
 def _swap_neighbours(

@@ -16,7 +16,7 @@ from microgrid.layout.stretch import Bounds
 from microgrid.layout.vertices import LABEL, LINE, Vertex
 from microgrid.util.labels import width
 
-__all__ = ["route"]
+__all__ = ["extent", "route"]
 
 Point = tuple[float, float]
 
@@ -48,33 +48,38 @@ class _Rectangle(NamedTuple):
         return max(wide, min(self.bottom, chord.bottom) - max(self.top, chord.top))
 
 
-def route(graph: Ranked, bounds: Bounds, direction: str) -> Layout:
+def route(graph: Ranked, bounds: Bounds) -> Layout:
     """Everything at its place; the coordinates of all vertices are set."""
-    layout = Layout(direction)
+    layout = Layout(graph.direction)
     for vertex in graph.vertices:
-        layout.boxes += [replace(box, x=vertex.x + box.x, y=vertex.y + box.y) for box in vertex.boxes]
-        layout.labels += [replace(label, x=vertex.x + label.x, y=vertex.y + label.y) for label in vertex.labels]
-    lines = _lines(graph, direction)
+        here = vertex.along, vertex.across
+        x, y = here if graph.direction == "right" else _turned(here)
+        layout.boxes += [replace(box, x=x + box.x, y=y + box.y) for box in vertex.boxes]
+        layout.labels += [replace(label, x=x + label.x, y=y + label.y) for label in vertex.labels]
+    lines = _lines(graph)
     layout.edges = [line for _, line in lines]
-    layout.labels += _partials(lines, layout, direction)
-    layout.frames = list(_frames(graph, bounds, direction))
-    _shrink_wrap(layout)
+    layout.labels += _partials(lines, layout)
+    layout.frames = list(_frames(graph, bounds))
     return layout
+
+
+def _turned(point: Point) -> Point:
+    return point[1], point[0]
 
 
 # ---- lines ----------------------------------------------------------------------------------------------------
 
 
-def _lines(graph: Ranked, direction: str) -> list[tuple[Link, Edge]]:
-    ports = _ports(graph, direction)
-    walls = _Walls(graph, direction)
+def _lines(graph: Ranked) -> list[tuple[Link, Edge]]:
+    ports = _ports(graph)
+    walls = _Walls(graph)
     found = []
     for link in graph.links:
-        # Along the ranks and across them, whichever of x and y that is.
-        pieces: list[tuple[Point, Point, Point]] = []
-        start = here = _leave(graph, link.chain[0], direction)
+        pieces: list[tuple[Point, Point, Point]] = []  # along the ranks and across them
+        leaving = graph.vertices[link.tail]
+        start = here = leaving.along + leaving.half[0], leaving.across
         for tail, head in pairwise(link.chain):
-            end = _arrive(graph, head, ports.get((id(link)), 0.0), direction)
+            end = _arrive(graph.vertices[head], ports.get((id(link)), 0.0))
             first, last = walls.channel(tail, head, here, end)
             if first > here[0]:
                 pieces.append(_straight(here, (first, here[1])))
@@ -83,9 +88,8 @@ def _lines(graph: Ranked, direction: str) -> list[tuple[Link, Edge]]:
             if last < end[0]:
                 pieces.append(_straight((last, end[1]), end))
             here = end
-        if direction == "down":
-            start = (start[1], start[0])
-            pieces = [((a[1], a[0]), (b[1], b[0]), (c[1], c[0])) for a, b, c in pieces]
+        if graph.direction == "down":
+            start, pieces = _turned(start), [(_turned(a), _turned(b), _turned(c)) for a, b, c in pieces]
         found.append((link, Edge(link.node, link.edge, start, tuple(pieces), link.listed)))
     return found
 
@@ -95,42 +99,25 @@ def _straight(start: Point, end: Point) -> tuple[Point, Point, Point]:
     return (start[0] + third, start[1]), (end[0] - third, end[1]), end
 
 
-def _place(vertex: Vertex, direction: str) -> Point:
-    return (vertex.x, vertex.y) if direction == "right" else (vertex.y, vertex.x)
-
-
-def _half(vertex: Vertex, direction: str) -> Point:
-    wide, tall = vertex.half_width, vertex.half_height
-    return (wide, tall) if direction == "right" else (tall, wide)
-
-
-def _leave(graph: Ranked, vertex: int, direction: str) -> Point:
-    along, across = _place(graph.vertices[vertex], direction)
-    return along + _half(graph.vertices[vertex], direction)[0], across
-
-
-def _arrive(graph: Ranked, vertex: int, port: float, direction: str) -> Point:
-    thing = graph.vertices[vertex]
-    along, across = _place(thing, direction)
-    if thing.is_bend:
-        return along, across
-    half, reach = _half(thing, direction)
+def _arrive(vertex: Vertex, port: float) -> Point:
+    if vertex.is_bend:
+        return vertex.along, vertex.across
+    half, reach = vertex.half
     inset = 0.0
-    if thing.boxes[0].shape == "circle" and reach:
+    if vertex.boxes[0].shape == "circle" and reach:
         inset = half * (1 - (1 - min(abs(port) / reach, 1.0) ** 2) ** 0.5)
-    return along - half + inset, across + port
+    return vertex.along - half + inset, vertex.across + port
 
 
-def _ports(graph: Ranked, direction: str) -> dict[int, float]:
+def _ports(graph: Ranked) -> dict[int, float]:
     """Where each edge ends, off the middle of its shape: a straight one at the middle, the others on their sides."""
     arriving: dict[int, list[Link]] = defaultdict(list)
     for link in graph.links:
         arriving[link.head].append(link)
     ports = {}
     for head, links in arriving.items():
-        thing = graph.vertices[head]
-        middle, reach = _place(thing, direction)[1], _half(thing, direction)[1]
-        source = {id(link): _place(graph.vertices[link.chain[-2]], direction)[1] - middle for link in links}
+        middle, reach = graph.vertices[head].across, graph.vertices[head].half[1]
+        source = {id(link): graph.vertices[link.chain[-2]].across - middle for link in links}
         links.sort(key=lambda link: source[id(link)])
         straight = [at for at, link in enumerate(links) if abs(source[id(link)]) < 0.5]
         # The straight one keeps the middle; if none or several are straight, the middle one does.
@@ -147,17 +134,10 @@ def _ports(graph: Ranked, direction: str) -> dict[int, float]:
 class _Walls:
     """The extents of texts, which the sloping part of an edge must not pass."""
 
-    def __init__(self, graph: Ranked, direction: str) -> None:
-        self.graph, self.direction = graph, direction
-        self.places = [_place(vertex, direction) for vertex in graph.vertices]
-        self.starts = [[self._span(vertex)[0] for vertex in row] for row in graph.ranks]
-
-    def _span(self, vertex: int) -> tuple[float, float]:
-        """From where to where a vertex reaches across the ranks: in the order of its rank."""
-        thing, across = self.graph.vertices[vertex], self.places[vertex][1]
-        if self.direction == "right":
-            return across - thing.up, across + thing.down
-        return across - thing.left, across + thing.right
+    def __init__(self, graph: Ranked) -> None:
+        self.graph, things = graph, graph.vertices
+        # In the order of the rank.
+        self.starts = [[things[vertex].across - things[vertex].before for vertex in row] for row in graph.ranks]
 
     def _extent(self, end: int, low: float, high: float, *, ahead: bool) -> float:
         """How far the vertices of an end's rank between two heights reach to a side; its own texts count too."""
@@ -166,22 +146,18 @@ class _Walls:
         for at in range(bisect_left(self.starts[rank], high) - 1, -1, -1):
             thing = self.graph.vertices[row[at]]
             if row[at] == end:
-                half, across = _half(thing, self.direction)[1], self.places[end][1]
-                if low >= across - half - 1 and high <= across + half + 1:
+                if low >= thing.across - thing.half[1] - 1 and high <= thing.across + thing.half[1] + 1:
                     continue
-            elif self._span(row[at])[1] <= low:
+            elif thing.across + thing.after <= low:
                 break
-            if self.direction == "right":
-                reach = max(reach, thing.right if ahead else thing.left)
-            else:
-                reach = max(reach, thing.down if ahead else thing.up)
+            reach = max(reach, thing.ahead if ahead else thing.back)
         return reach
 
     def channel(self, tail: int, head: int, here: Point, end: Point) -> tuple[float, float]:
         """Between which two places an edge may change its height."""
         low, high = min(here[1], end[1]), max(here[1], end[1])
-        before = self.places[tail][0] + self._extent(tail, low, high, ahead=True)
-        after = self.places[head][0] - self._extent(head, low, high, ahead=False)
+        before = self.graph.vertices[tail].along + self._extent(tail, low, high, ahead=True)
+        after = self.graph.vertices[head].along - self._extent(head, low, high, ahead=False)
         before, after = max(before, here[0]), min(after, end[0])
         return (before, after) if before < after else (here[0], end[0])
 
@@ -216,7 +192,7 @@ def _cells(box: _Rectangle) -> Iterator[tuple[int, int]]:
             yield column, row
 
 
-def _partials(lines: list[tuple[Link, Edge]], layout: Layout, direction: str) -> Iterator[Label]:
+def _partials(lines: list[tuple[Link, Edge]], layout: Layout) -> Iterator[Label]:
     """The label of each edge, at the place on its last piece where it covers least of anything else."""
     taken, passed = _Cells(), _Cells()
     for box in [_extent_of(box) for box in layout.boxes] + [_around(label) for label in layout.labels]:
@@ -229,7 +205,7 @@ def _partials(lines: list[tuple[Link, Edge]], layout: Layout, direction: str) ->
             continue
         room = width(link.text, LABEL) + 2
         place, least = line.curves[-1][2], inf
-        for against, (x, y) in sorted(_candidates(line, room, direction)):
+        for against, (x, y) in sorted(_candidates(line, room, layout.direction)):
             if against >= least:
                 break
             box = _Rectangle(x - room / 2 - 1, y - _HALF, x + room / 2 + 1, y + _HALF)
@@ -286,20 +262,16 @@ def _extent_of(box: Box) -> _Rectangle:
     return _Rectangle(box.x - wide, box.y - tall, box.x + wide, box.y + tall)
 
 
-# ---- frames and the picture's size ----------------------------------------------------------------------------
+# ---- frames and the picture's extent --------------------------------------------------------------------------
 
 
-def _frames(graph: Ranked, bounds: Bounds, direction: str) -> Iterator[Frame]:
+def _frames(graph: Ranked, bounds: Bounds) -> Iterator[Frame]:
     reach: dict[int, list[float]] = {}
     depth: dict[int, int] = {}
     for vertex in graph.vertices:
         if vertex.is_bend:
             continue
-        low, high = (
-            (vertex.x - vertex.left, vertex.x + vertex.right)
-            if direction == "right"
-            else (vertex.y - vertex.up, vertex.y + vertex.down)
-        )
+        low, high = vertex.along - vertex.back, vertex.along + vertex.ahead
         for at, group in enumerate(vertex.group):
             span = reach.setdefault(group, [low, high])
             span[0], span[1] = min(span[0], low), max(span[1], high)
@@ -308,30 +280,17 @@ def _frames(graph: Ranked, bounds: Bounds, direction: str) -> Iterator[Frame]:
         side = _SIDE * depth[group]
         low, high = reach[group][0] - side, reach[group][1] + side
         begin, end = bounds[group]
-        if direction == "right":
+        if graph.direction == "right":
             yield Frame(group, "", low, begin, high - low, end - begin)
         else:
             yield Frame(group, "", begin, low - LINE * depth[group], end - begin, high - low + LINE * depth[group])
 
 
-def _shrink_wrap(layout: Layout) -> None:
-    """Move everything so that the picture begins at 0, and set its size."""
+def extent(layout: Layout) -> tuple[float, float, float, float]:
+    """Where a picture begins and ends: its left, upper, right and lower side."""
     spans = [_around(label) for label in layout.labels]
     spans += [_extent_of(box) for box in layout.boxes]
     spans += [_Rectangle(f.x, f.y, f.x + f.width, f.y + f.height) for f in layout.frames]
     spans += [_Rectangle(x, y, x, y) for edge in layout.edges for x, y in edge.points(4)]
-    left, top = min([s.left for s in spans]), min([s.top for s in spans])
-    layout.width, layout.height = max([s.right for s in spans]) - left, max([s.bottom for s in spans]) - top
-    layout.boxes = [replace(box, x=box.x - left, y=box.y - top) for box in layout.boxes]
-    layout.labels = [replace(label, x=label.x - left, y=label.y - top) for label in layout.labels]
-    layout.frames = [replace(frame, x=frame.x - left, y=frame.y - top) for frame in layout.frames]
-
-    def moved(point: Point) -> Point:
-        return point[0] - left, point[1] - top
-
-    layout.edges = [
-        replace(
-            edge, start=moved(edge.start), curves=tuple([(moved(a), moved(b), moved(c)) for a, b, c in edge.curves])
-        )
-        for edge in layout.edges
-    ]
+    left, top, right, bottom = zip(*spans, strict=True)
+    return min(left), min(top), max(right), max(bottom)

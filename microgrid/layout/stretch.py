@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import ceil
 
 from microgrid.layout.blocks import Pull, settled
-from microgrid.layout.ranks import Link, Ranked
+from microgrid.layout.ranks import Link, Ranked, common
 from microgrid.layout.simplex import Constraint, positions
 from microgrid.layout.vertices import LABEL, LINE
 from microgrid.util.labels import width
@@ -28,31 +28,21 @@ _IN_A_CHAIN, _BETWEEN_BENDS = 8, 16  # weights of pieces of edges, others are 2 
 _EXACT = 200  # vertices, with bends, up to which the least stretch is searched for: a tenth of a second
 
 
-def _across(graph: Ranked, vertex: int, direction: str) -> tuple[int, int]:
-    """The room before and after a vertex's centre, across the ranks."""
-    thing = graph.vertices[vertex]
-    before, after = (thing.up, thing.down) if direction == "right" else (thing.left, thing.right)
-    return ceil(before), ceil(after)
-
-
-def place_across(graph: Ranked, direction: str) -> Bounds:
+def place_across(graph: Ranked) -> Bounds:
     """Set the coordinate of each vertex across the ranks; the frames' are returned."""
     groups = sorted({group for vertex in graph.vertices for group in vertex.group})
     count = len(graph.vertices)
     begins = {group: count + 2 * at for at, group in enumerate(groups)}
-    apart = _separations(graph, direction, begins)
+    apart = _separations(graph, begins)
     pieces = _pulls(graph)
     pulls = pieces + [Pull(begin, begin + 1, 1) for begin in begins.values()]  # a frame is drawn together
     variables = count + 2 * len(groups)
     at = settled(variables, apart, pulls, list(_straight(graph, pieces)))
     if count <= _EXACT:
         at = _least(at, apart, pulls)
-    used = min([at[v] - _across(graph, v, direction)[0] for v in range(count)] + [at[v] for v in begins.values()])
+    used = min([at[v] - ceil(graph.vertices[v].before) for v in range(count)] + [at[v] for v in begins.values()])
     for vertex, place in zip(graph.vertices, at, strict=False):
-        if direction == "right":
-            vertex.y = place - used
-        else:
-            vertex.x = place - used
+        vertex.across = place - used
     return {group: (at[begin] - used, at[begin + 1] - used) for group, begin in begins.items()}
 
 
@@ -66,20 +56,19 @@ def _least(start: Sequence[int], apart: Sequence[Constraint], pulls: Sequence[Pu
     return positions([*apart, *stretches], [*start, *firsts])[:count]  # connected: by ranks, and by edges between them
 
 
-def _separations(graph: Ranked, direction: str, begins: dict[int, int]) -> list[Constraint]:
+def _separations(graph: Ranked, begins: dict[int, int]) -> list[Constraint]:
     """What keeps neighbours apart, members inside their frames, and all others outside."""
     found = []
     inner: dict[int, set[int]] = defaultdict(set)  # the frames directly inside a frame
-    title = ceil(LINE) if direction == "right" else 0
+    title = ceil(LINE) if graph.direction == "right" else 0
     for row in graph.ranks:
         for first, second in pairwise(row):
-            found += _between(graph, first, second, direction, begins)
+            found += _between(graph, first, second, begins)
         for vertex in row:
-            group = graph.vertices[vertex].group
+            thing, group = graph.vertices[vertex], graph.vertices[vertex].group
             if group:
-                before, after = _across(graph, vertex, direction)
-                found.append(Constraint(begins[group[-1]], vertex, before + _PADDING + title))
-                found.append(Constraint(vertex, begins[group[-1]] + 1, after + _PADDING))
+                found.append(Constraint(begins[group[-1]], vertex, ceil(thing.before) + _PADDING + title))
+                found.append(Constraint(vertex, begins[group[-1]] + 1, ceil(thing.after) + _PADDING))
             for outer, within in pairwise(group):
                 inner[outer].add(within)
     for outer, frames in inner.items():
@@ -89,16 +78,14 @@ def _separations(graph: Ranked, direction: str, begins: dict[int, int]) -> list[
     return found
 
 
-def _between(graph: Ranked, first: int, second: int, direction: str, begins: dict[int, int]) -> list[Constraint]:
+def _between(graph: Ranked, first: int, second: int, begins: dict[int, int]) -> list[Constraint]:
     one, two = graph.vertices[first].group, graph.vertices[second].group
-    depth = 0
-    while depth < min(len(one), len(two)) and one[depth] == two[depth]:
-        depth += 1
+    depth = len(common(one, two))
     # Between vertices, or between the frames that hold only one of them.
     tail = begins[one[depth]] + 1 if len(one) > depth else first
     head = begins[two[depth]] if len(two) > depth else second
-    length = _GAP + (0 if tail != first else _across(graph, first, direction)[1])
-    return [Constraint(tail, head, length + (0 if head != second else _across(graph, second, direction)[0]))]
+    length = _GAP + (0 if tail != first else ceil(graph.vertices[first].after))
+    return [Constraint(tail, head, length + (0 if head != second else ceil(graph.vertices[second].before)))]
 
 
 def _pulls(graph: Ranked) -> list[Pull]:
@@ -127,28 +114,21 @@ def _straight(graph: Ranked, pulls: Sequence[Pull]) -> Iterator[Pull]:
             yield pull
 
 
-def place_along(graph: Ranked, direction: str) -> None:
+def place_along(graph: Ranked) -> None:
     """Set the coordinate of each vertex along the ranks."""
-    before, after = [0.0] * len(graph.ranks), [0.0] * len(graph.ranks)
-    for rank, row in enumerate(graph.ranks):
-        for vertex in row:
-            thing = graph.vertices[vertex]
-            ahead, behind = (thing.left, thing.right) if direction == "right" else (thing.up, thing.down)
-            before[rank], after[rank] = max(before[rank], ahead), max(after[rank], behind)
-    edges, between = _frame_edges(graph, direction), _channels(graph, direction)
-    at = before[0] + edges[0]
+    back = [max([graph.vertices[vertex].back for vertex in row], default=0.0) for row in graph.ranks]
+    ahead = [max([graph.vertices[vertex].ahead for vertex in row], default=0.0) for row in graph.ranks]
+    edges, between = _frame_edges(graph), _channels(graph)
+    at = back[0] + edges[0]
     for rank, row in enumerate(graph.ranks):
         if rank:
             channel, needed = between[rank]
-            at += max(after[rank - 1] + before[rank] + channel, needed) + edges[rank]
+            at += max(ahead[rank - 1] + back[rank] + channel, needed) + edges[rank]
         for vertex in row:
-            if direction == "right":
-                graph.vertices[vertex].x = at
-            else:
-                graph.vertices[vertex].y = at
+            graph.vertices[vertex].along = at
 
 
-def _frame_edges(graph: Ranked, direction: str) -> list[float]:
+def _frame_edges(graph: Ranked) -> list[float]:
     """The room before each rank for the sides of frames that begin there, or ended before."""
     spans: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for vertex, rank in zip(graph.vertices, graph.rank, strict=True):
@@ -160,32 +140,31 @@ def _frame_edges(graph: Ranked, direction: str) -> list[float]:
         begin[min(ranks)] = max(begin[min(ranks)], len(group))
         end[max(ranks) + 1] = max(end[max(ranks) + 1], len(group))
     for rank in range(len(room)):
-        room[rank] = 10.0 * (begin[rank] + end[rank]) + (begin[rank] * LINE if direction == "down" else 0.0)
+        room[rank] = 10.0 * (begin[rank] + end[rank]) + (begin[rank] * LINE if graph.direction == "down" else 0.0)
     return room
 
 
-def _channels(graph: Ranked, direction: str) -> list[tuple[float, float]]:
+def _channels(graph: Ranked) -> list[tuple[float, float]]:
     """For each rank the room that edges need before it, and the least distance from the rank before it."""
     bent, steepest, needed = ([0] * len(graph.ranks), [0.0] * len(graph.ranks), [0.0] * len(graph.ranks))
     times = Counter([(link.tail, link.head) for link in graph.links])
     for link in graph.links:
         for tail, head in pairwise(link.chain):
             rank, one, two = graph.rank[head], graph.vertices[tail], graph.vertices[head]
-            aside = abs(one.y - two.y if direction == "right" else one.x - two.x)
+            aside = abs(one.across - two.across)
             bent[rank] += aside > 0
             steepest[rank] = max(steepest[rank], aside)
             if not two.is_bend:
                 beside = _BESIDE if times[link.tail, link.head] > 1 else 0.0
-                needed[rank] = max(needed[rank], _needed(graph, link, tail, head, direction) + beside)
+                needed[rank] = max(needed[rank], _needed(graph, link, tail, head) + beside)
     return [
         (max(_CHANNEL + min(1.5 * many, 24), min(far / _STEEP, _WIDEST)) if many else 6.0, least)
         for many, far, least in zip(bent, steepest, needed, strict=True)
     ]
 
 
-def _needed(graph: Ranked, link: Link, tail: int, head: int, direction: str) -> float:
-    one, two = graph.vertices[tail], graph.vertices[head]
-    if direction == "down":
-        return one.half_height + two.half_height + LINE + 2 * _ARROW
-    text = link.text
-    return one.half_width + two.half_width + (width(text, LABEL) + 10 if text else 14) + _ARROW
+def _needed(graph: Ranked, link: Link, tail: int, head: int) -> float:
+    halves = graph.vertices[tail].half[0] + graph.vertices[head].half[0]
+    if graph.direction == "down":
+        return halves + LINE + 2 * _ARROW
+    return halves + (width(link.text, LABEL) + 10 if link.text else 14) + _ARROW

@@ -38,36 +38,37 @@ class Listed(NamedTuple):
 
 @dataclass(slots=True)
 class Vertex:
-    """One thing to place. ``left``, ``up``, ``right`` and ``down`` are the room it needs around its centre."""
+    """One thing to place: its coordinates along the ranks and across them, whichever of x and y that is."""
 
-    labels: list[Label] = field(default_factory=list)  # at their places relative to the centre
+    labels: list[Label] = field(default_factory=list)  # at their places relative to the centre, as the boxes
     boxes: list[Box] = field(default_factory=list)
-    half_width: float = 0.0  # of the shape alone
-    half_height: float = 0.0
-    left: float = 0.0
-    right: float = 0.0
-    up: float = 0.0
-    down: float = 0.0
+    half: tuple[float, float] = (0.0, 0.0)  # of the shape alone, along and across
+    back: float = 0.0  # the room it needs from its centre: along, towards the first rank
+    ahead: float = 0.0  # and towards the last
+    before: float = 0.0  # across, towards the first of its rank
+    after: float = 0.0  # and towards the last
     is_bend: bool = False
-    x: float = 0.0
-    y: float = 0.0
+    along: float = 0.0
+    across: float = 0.0
     group: tuple[int, ...] = ()  # the frames around it, outermost first
 
-    def measure(self) -> Vertex:
-        """Set the room that the shape and the labels need."""
-        self.left = self.right = self.half_width
-        self.up = self.down = self.half_height
-        for label in self.labels:
-            self.left = max(self.left, -label.left)
-            self.right = max(self.right, label.left + label.width)
-            self.up = max(self.up, label.height / 2 - label.y)
-            self.down = max(self.down, label.y + label.height / 2)
+    def measure(self, wide: float, tall: float, direction: str) -> Vertex:
+        """Set the room that a shape of this size and the labels need."""
+        left = max([wide / 2, *[-label.left for label in self.labels]])
+        right = max([wide / 2, *[label.left + label.width for label in self.labels]])
+        up = max([tall / 2, *[label.height / 2 - label.y for label in self.labels]])
+        down = max([tall / 2, *[label.y + label.height / 2 for label in self.labels]])
+        if direction == "right":
+            self.half, self.back, self.ahead, self.before, self.after = (wide / 2, tall / 2), left, right, up, down
+        else:
+            self.half, self.back, self.ahead, self.before, self.after = (tall / 2, wide / 2), up, down, left, right
         return self
 
 
-def bend(group: tuple[int, ...]) -> Vertex:
+def bend(group: tuple[int, ...], direction: str) -> Vertex:
     """Where a long edge passes a rank."""
-    return Vertex(left=4, right=4, up=5, down=5, is_bend=True, group=group)
+    along, across = (4, 5) if direction == "right" else (5, 4)
+    return Vertex(back=along, ahead=along, before=across, after=across, is_bend=True, group=group)
 
 
 def single(index: int, node: Node, direction: str, *, above: bool, again: bool = False) -> Vertex:
@@ -79,7 +80,7 @@ def single(index: int, node: Node, direction: str, *, above: bool, again: bool =
     is_leaf = not node.parents
     symbol = shortened(node.symbol, 18)
     wide, tall = _size(node, symbol)
-    vertex = Vertex(half_width=wide / 2, half_height=tall / 2)
+    vertex = Vertex()
     vertex.boxes.append(Box(index, node.shape, 0, 0, wide, tall, again))
     middle = 2.0 if node.shape == "cylinder" else 0.0
     vertex.labels.append(Label("symbol", index, symbol, 0, middle, width(symbol, SYMBOL), SYMBOL, again=again))
@@ -95,7 +96,7 @@ def single(index: int, node: Node, direction: str, *, above: bool, again: bool =
         for kind, text, size in lines:
             vertex.labels.append(_label(kind, index, text, x, y, size, anchor, again))
             y += LINE
-        return vertex.measure()
+        return vertex.measure(wide, tall, direction)
     y = -tall / 2 - 3 - LINE / 2 - (2 if node.shape == "cylinder" else 0)
     for kind, text, size in reversed(before):
         vertex.labels.append(_label(kind, index, text, 0, y, size, "middle", again))
@@ -104,7 +105,7 @@ def single(index: int, node: Node, direction: str, *, above: bool, again: bool =
     for kind, text, size in after:
         vertex.labels.append(_label(kind, index, text, 0, y, size, "middle", again))
         y += LINE
-    return vertex.measure()
+    return vertex.measure(wide, tall, direction)
 
 
 def _label(kind: str, index: int, text: str, x: float, y: float, size: float, anchor: str, again: bool) -> Label:
@@ -135,7 +136,7 @@ def _name_lines(name: str, *, one: bool) -> list[str]:
     return [name[:best].rstrip(), shortened(name[best:].strip(), 12)]
 
 
-def leaves_in_a_list(leaves: Sequence[Listed]) -> Vertex:
+def leaves_in_a_list(leaves: Sequence[Listed], direction: str) -> Vertex:
     """Leaves as the rows of one list: symbol, value, gradient, and the local derivative on the way to their child."""
     names = {leaf.node.name for leaf in leaves}
     heading = names.pop() if len(names) == 1 else ""
@@ -148,7 +149,7 @@ def leaves_in_a_list(leaves: Sequence[Listed]) -> Vertex:
     kinds = (("symbol", SYMBOL), ("value", NUMBER), ("gradient", NUMBER), ("partial", LABEL))
     rooms = [max([width(row[k], size) for row in table]) for k, (_, size) in enumerate(kinds)]
     total = sum([room + 8 for room in rooms if room]) + 6
-    vertex = Vertex(half_width=total / 2, half_height=_ROW * len(table) / 2)
+    vertex, tall = Vertex(), _ROW * len(table)
     for number, (leaf, row) in enumerate(zip(leaves, table, strict=True)):
         y = (number - (len(table) - 1) / 2) * _ROW
         vertex.boxes.append(Box(leaf.leaf, "row", 0, y, total, _ROW))
@@ -159,6 +160,6 @@ def leaves_in_a_list(leaves: Sequence[Listed]) -> Vertex:
                 vertex.labels.append(Label(kind, owner, text, x, y, room, size, "start", edge))
             x += room + 8 if room else 0
     if heading:
-        y = -vertex.half_height - 3 - LINE / 2
+        y = -tall / 2 - 3 - LINE / 2
         vertex.labels.append(_label("name", leaves[0].leaf, shortened(heading, 30), 0, y, NAME, "middle", False))
-    return vertex.measure()
+    return vertex.measure(total, tall, direction)
