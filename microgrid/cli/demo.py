@@ -232,12 +232,8 @@ def _write_page(data: Data, folder: Path) -> Path:
 
 def _draw_graphs(data: Data, folder: Path) -> list[Path]:
     textbook, logit = draw_sample(sample_graph(data, "textbook")), draw_sample(sample_graph(data, "logit"))
-    return [
-        textbook.save(folder / "logistic_graph.svg"),
-        textbook.save(folder / "logistic_graph.png"),
-        logit.save(folder / "logistic_graph_from_logit.svg"),
-        logit.save(folder / "logistic_graph_from_logit.png"),
-    ]
+    pictures = (("logistic_graph", textbook), ("logistic_graph_from_logit", logit))
+    return [one.save(folder / f"{name}.{kind}") for name, one in pictures for kind in ("svg", "png")]
 
 
 def _figure(width: float, height: float) -> Any:
@@ -262,17 +258,12 @@ def _plot_descent(history: Sequence[logistic.Step], folder: Path) -> Path:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([step.loss for step in history], color=_BLUE, linewidth=2)
     upper.set_ylabel("mean loss")
-    upper.set_title(
-        f"Gradient descent: the loss falls from {history[0].loss:.4f} to {history[-1].loss:.4f}", loc="left"
-    )
+    first, last = history[0].loss, history[-1].loss
+    upper.set_title(f"Gradient descent: the loss falls from {first:.4f} to {last:.4f}", loc="left")
     lower.plot([step.worst.ulp_of_terms for step in history], ".", color=_RED, markersize=4)
-    lower.set_ylabel("ulp")
-    lower.set_xlabel("step")
-    lower.set_title(
-        "largest distance between autodiff and closed form, in ulp of the terms' mean size",
-        loc="left",
-        fontsize="medium",
-    )
+    lower.set(xlabel="step", ylabel="ulp")
+    title = "largest distance between autodiff and closed form, in ulp of the terms' mean size"
+    lower.set_title(title, loc="left", fontsize="medium")
     lower.set_ylim(bottom=0)
     for axes in (upper, lower):
         _tidy(axes)
@@ -294,8 +285,7 @@ def _plot_boundary(data: Data, step: logistic.Step, folder: Path) -> Path:
     for label, marker, colour, name in ((0, "o", _BLUE, "benign"), (1, "^", _RED, "malignant")):
         chosen = data.X[data.y == label]
         axes.scatter(*chosen.T, marker=marker, s=18, color=colour, edgecolor="white", linewidth=0.4, label=name)
-    axes.set_xlabel(f"{data.features[0]} (standardised)")
-    axes.set_ylabel(f"{data.features[1]} (standardised)")
+    axes.set(xlabel=f"{data.features[0]} (standardised)", ylabel=f"{data.features[1]} (standardised)")
     axes.set_title(f"Decision boundary z = 0: {accuracy(data, step):.1%} of {len(data.y)} samples right", loc="left")
     axes.legend(loc="upper right", framealpha=0.9)
     figure.colorbar(shades, label="a, the probability of malignant")

@@ -64,7 +64,6 @@ def fit(
     say(str(model.convergence_))
     for finding in model.diagnosis_:
         say(str(finding))
-    is_inferred = not alpha and not model.diagnosis_
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -73,17 +72,13 @@ def fit(
         ) from error
     written = [learn.save_model(model, folder / "model.json")]
     inference = None
-    if is_inferred:
+    if not alpha and not model.diagnosis_:
         inference = model.inference(cov_type=cov_type)
         summary = inference.summary()
         say(str(summary))
-        for name, text in (
-            ("summary.txt", f"{summary}\n"),
-            ("summary.html", summary.html()),
-            ("summary.tex", summary.latex()),
-        ):
-            write(folder / name, text.encode())
-            written.append(folder / name)
+        for kind, text in (("txt", f"{summary}\n"), ("html", summary.html()), ("tex", summary.latex())):
+            written.append(folder / f"summary.{kind}")
+            write(written[-1], text.encode())
     written += _plots(model, X, y, inference, folder)
     try:
         written.append(draw(model.graph_).save(folder / "graph.svg"))
@@ -113,7 +108,7 @@ def predict(model: Path, data: Path, out: Path | None, say: Callable[[str], None
             raise DataError(f"{data} has no column {missing[0]!r}, which the model needs")
         X = numpy.column_stack([frame[name].to_numpy() for name in names]).astype(float)
     else:
-        X = _columns(data, list(names))
+        X = _numbers(*_read(data), list(names), data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that arrays have no names of features
         labels, probabilities = fitted.predict(numpy.asarray(X)), fitted.predict_proba(numpy.asarray(X))
@@ -218,11 +213,6 @@ class _Table:
 
     def __iter__(self) -> Iterator[Any]:
         return iter([self.block])
-
-
-def _columns(data: Path, names: list[str]) -> list[list[float]]:
-    head, rows = _read(data)
-    return _numbers(head, rows, names, data)
 
 
 # ---- plots ----------------------------------------------------------------------------------------------------

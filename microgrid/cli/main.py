@@ -13,7 +13,7 @@ import webbrowser
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import microgrid
 from microgrid.calculus.reverse import gradients
@@ -37,11 +37,12 @@ from microgrid.util.wording import counted
 
 __all__ = ["main"]
 
-_LOGISTIC = "L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b"
-_NUMBERS = "w1=0.5 w2=-0.25 x1=1 x2=2 b=0.1 y=1"
-
 _CHECK_OPTIONS: dict[str, Any] = {"reference": "auto", "order": 1, "tol": 1e-6, "count": 20, "seed": 0}
 _BROKEN_PIPE, _INTERRUPTED = 141, 130  # exit statuses in shells of commands ended by SIGPIPE and SIGINT
+
+_DEFAULT = 0.5  # the number of each name, if none is given
+_NUMBERS_OPTIONAL = f"a number for each free name ({_DEFAULT} if there are none)"
+_NUMBERS_OR_RANGES = "a number for each free name, or a range LOW..HIGH"
 
 _DRAW_HELP = """\
 Evaluate a formula, differentiate it with respect to every name in it, print both, and draw the graph.
@@ -55,59 +56,22 @@ Check the derivatives of a formula with respect to every name in it: by autodiff
 derivative of any operation, and node by node. The verdict is right, wrong gradient, kink crossed, reference too noisy,
 lost to rounding or non-finite.
 """
-_CHECK_EXAMPLES = f"""\
-examples:
-  microgrid check 'f = (x*y + sin(x))**2' x=0.5 y=2
-  microgrid check 'f = log(x)*y' x=0.1..4 y=-3..3 --count 100     points drawn from a region
-  microgrid check '{_LOGISTIC}' \\
-      {_NUMBERS} --order 2
-"""
-_DRAW_EXAMPLES = f"""\
-examples:
-  microgrid draw 'f = (x*y + sin(x))**2' x=0.5 y=2
-  microgrid draw '{_LOGISTIC}' \\
-      {_NUMBERS} --out logistic.svg
-"""
-_STEP_EXAMPLES = f"""\
-examples:
-  microgrid step 'f = (x*y + sin(x))**2' x=0.5 y=2 --open
-  microgrid step '{_LOGISTIC}' \\
-      {_NUMBERS} --out logistic.html
-"""
 _COMPILE_HELP = """\
 Compile a formula and its derivatives with respect to every name in it to machine code; print the code, and the value
 and the derivatives at the given numbers.
-"""
-_COMPILE_EXAMPLES = f"""\
-examples:
-  microgrid compile 'f = (x*y + sin(x))**2' x=0.5 y=2 --bench
-  microgrid compile '{_LOGISTIC}' \\
-      {_NUMBERS} --show assembly
-"""
-_DEFAULT = 0.5  # the number of each name, if none is given
-_NUMBERS_OPTIONAL = f"a number for each free name ({_DEFAULT} if there are none)"
-_EXPLAIN_EXAMPLES = f"""\
-examples:
-  microgrid explain '{_LOGISTIC}' --wrt w1 \\
-      {_NUMBERS}
-  microgrid explain 'L = (w*x - y)**2' --wrt w --format latex
 """
 _CERTIFY_HELP = """\
 Print the value of a formula and its derivatives with respect to every name in it with proven digits, and how far floats
 are off; or, if a name has a range, proven bounds, signs and kinks over the whole region.
 """
-_CERTIFY_EXAMPLES = """\
-examples:
-  microgrid certify 'f = (x*y + sin(x))**2' x=0.5 y=2 --digits 30
-  microgrid certify 'f = log(1 + exp(x*y)) + y' x=0.5..1 y=-1..2
-"""
-_PROVE_EXAMPLES = f"""\
-The verdict is proved, refuted (with a point where the two differ) or undecided.
 
-examples:
-  microgrid prove '{_LOGISTIC}' \\
-      --wrt w1 --equals '(a - y)*x1'
-"""
+_SMALL = "'f = (x*y + sin(x))**2' x=0.5 y=2"
+_LOGISTIC = "'L = -(y*log(a) + (1-y)*log(1-a)); a = sigmoid(z); z = w1*x1 + w2*x2 + b'"
+_NUMBERS = "\\\n      w1=0.5 w2=-0.25 x1=1 x2=2 b=0.1 y=1"
+
+
+def _examples(*commands: str) -> str:
+    return "\n".join(["examples:", *[f"  microgrid {command}" for command in commands], ""])
 
 
 def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
@@ -120,9 +84,7 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     )
     parser.add_argument("--version", action="version", version=f"microgrid {microgrid.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_demo(commands)
-    _add_fit(commands)
-    _add_predict(commands)
+    _add_commands_on_tables(commands)
     _add_draw(commands)
     _add_step(commands)
     _add_check(commands)
@@ -133,28 +95,29 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPa
     return parser, commands.choices
 
 
-def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # it has no public name
+_Run = Callable[[argparse.Namespace], int]
+
+
+def _add_command(commands: _Commands, run: _Run, summary: str, more: str = ".") -> argparse.ArgumentParser:
+    """A subcommand, named as its function; ``more`` is said after its summary."""
+    name = run.__name__.removeprefix("_")
+    command = commands.add_parser(name, help=summary, description=summary.capitalize() + more)
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_commands_on_tables(commands: _Commands) -> None:
+    table_help = "a table: .csv with a header, or .parquet"
     summary = "differentiate, compare, draw and fit logistic regression on real data"
-    demonstrate = commands.add_parser(
-        "demo",
-        help=summary,
-        description=f"{summary.capitalize()}: every gradient is compared with its closed form.",
-    )
+    demonstrate = _add_command(commands, _demo, summary, ": every gradient is compared with its closed form.")
     demonstrate.add_argument(
         "--out", type=Path, default=Path("microgrid-demo"), metavar="DIR", help="folder for the pictures (%(default)s)"
     )
-    demonstrate.set_defaults(run=_demo)
-
-
-def _add_fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "fit logistic regression to a table"
-    fitting = commands.add_parser(
-        "fit",
-        help=summary,
-        description=f"{summary.capitalize()}: a summary, the model as JSON, plots and the graph. Exit status 1 if the "
-        "fit has not converged, or estimates don't exist or are not unique.",
-    )
-    fitting.add_argument("data", type=Path, metavar="DATA", help="a table: .csv with a header, or .parquet")
+    more = ": a summary, the model as JSON, plots and the graph. Exit status 1 if the fit has not converged, or "
+    more += "estimates don't exist or are not unique."
+    fitting = _add_command(commands, _fit, "fit logistic regression to a table", more)
+    fitting.add_argument("data", type=Path, metavar="DATA", help=table_help)
     fitting.add_argument("--target", required=True, metavar="COL", help="the column of labels; all others are features")
     fitting.add_argument(
         "--out", type=Path, default=Path("microgrid-fit"), metavar="DIR", help="folder for the results (%(default)s)"
@@ -164,60 +127,55 @@ def _add_fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     fitting.add_argument(
         "--cov-type", choices=("nonrobust", "HC0", "HC1"), default="nonrobust", help="of standard errors (%(default)s)"
     )
-    fitting.set_defaults(run=_fit)
-
-
-def _add_predict(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "predict the rows of a table by a model that was fitted"
-    predicting = commands.add_parser("predict", help=summary, description=f"{summary.capitalize()}.")
+    predicting = _add_command(commands, _predict, "predict the rows of a table by a model that was fitted")
     predicting.add_argument("model", type=Path, metavar="MODEL", help="the model.json of microgrid fit")
-    predicting.add_argument("data", type=Path, metavar="DATA", help="a table: .csv with a header, or .parquet")
+    predicting.add_argument("data", type=Path, metavar="DATA", help=table_help)
     predicting.add_argument("--out", type=Path, metavar="FILE", help="CSV file to write (the screen)")
-    predicting.set_defaults(run=_predict)
 
 
 def _add_formula_command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    run: Callable[[argparse.Namespace], int],
+    commands: _Commands,
+    run: _Run,
     summary: str,
-    description: str,
     examples: str,
+    *,
+    description: str = "",
     numbers: str = "a number for each free name",
 ) -> argparse.ArgumentParser:
-    """A subcommand on a formula, named as its function."""
-    command = commands.add_parser(
-        run.__name__.removeprefix("_"),
-        help=summary,
-        description=description,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = _add_command(commands, run, summary, ". Formulas are written as for `microgrid draw`.")
+    command.description = description or command.description
+    command.epilog, command.formatter_class = examples, argparse.RawDescriptionHelpFormatter
     command.add_argument("formula", metavar="FORMULA", help="definitions such as 'z = w*x + b', quoted")
     command.add_argument("numbers", metavar="NAME=NUMBER", nargs="*", help=numbers)
     command.add_argument("--output", metavar="NAME", help="the definition to differentiate, if there are several")
-    command.set_defaults(run=run)
     return command
 
 
-def _add_draw(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_draw(commands: _Commands) -> None:
     operations = textwrap.fill(", ".join(FUNCTIONS), 100, initial_indent="  ", subsequent_indent="  ")
-    summary = "evaluate, differentiate and draw a formula"
-    drawing = _add_formula_command(commands, _draw, summary, _DRAW_HELP.format(operations=operations), _DRAW_EXAMPLES)
+    summary, description = "evaluate, differentiate and draw a formula", _DRAW_HELP.format(operations=operations)
+    examples = _examples(f"draw {_SMALL}", f"draw {_LOGISTIC} {_NUMBERS} --out logistic.svg")
+    drawing = _add_formula_command(commands, _draw, summary, examples, description=description)
     drawing.add_argument(
         "--out", type=Path, metavar="FILE", help="picture to write: .svg, .png or .dot (the output's name, .svg)"
     )
 
 
-def _add_step(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_step(commands: _Commands) -> None:
     summary = "write a page that steps through a formula, forward and backward"
-    stepping = _add_formula_command(commands, _step, summary, _described(summary), _STEP_EXAMPLES, _NUMBERS_OPTIONAL)
+    examples = _examples(f"step {_SMALL} --open", f"step {_LOGISTIC} {_NUMBERS} --out logistic.html")
+    stepping = _add_formula_command(commands, _step, summary, examples, numbers=_NUMBERS_OPTIONAL)
     stepping.add_argument("--out", type=Path, metavar="FILE", help="page to write (the output's name, .html)")
     stepping.add_argument("--open", action="store_true", help="open it in the browser")
 
 
-def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary, numbers = "check the derivatives of a formula", "a number for each free name, or a range LOW..HIGH"
-    checking = _add_formula_command(commands, _check, summary, _CHECK_HELP, _CHECK_EXAMPLES, numbers)
+def _add_check(commands: _Commands) -> None:
+    drawn = "check 'f = log(x)*y' x=0.1..4 y=-3..3 --count 100     points drawn from a region"
+    examples = _examples(f"check {_SMALL}", drawn, f"check {_LOGISTIC} {_NUMBERS} --order 2")
+    summary = "check the derivatives of a formula"
+    checking = _add_formula_command(
+        commands, _check, summary, examples, description=_CHECK_HELP, numbers=_NUMBERS_OR_RANGES
+    )
     references = ("auto", "complex step", "differences", "mpmath", "ball")
     checking.add_argument("--reference", choices=references, help="the reference (%(default)s)")
     checking.add_argument("--order", type=int, choices=(1, 2), help="2 checks second derivatives too (%(default)s)")
@@ -227,48 +185,52 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     checking.set_defaults(**_CHECK_OPTIONS)
 
 
-def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "derive a derivative of a formula, step by step along its graph"
-    explaining = _add_formula_command(
-        commands, _explain, summary, _described(summary), _EXPLAIN_EXAMPLES, _NUMBERS_OPTIONAL
-    )
-    explaining.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+def _add_wrt(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+
+
+def _add_explain(commands: _Commands) -> None:
+    summary, latex = "derive a derivative of a formula, step by step along its graph", "--wrt w --format latex"
+    examples = _examples(f"explain {_LOGISTIC} --wrt w1 {_NUMBERS}", f"explain 'L = (w*x - y)**2' {latex}")
+    explaining = _add_formula_command(commands, _explain, summary, examples, numbers=_NUMBERS_OPTIONAL)
+    _add_wrt(explaining)
     explaining.add_argument(
         "--format", choices=("text", "latex", "html"), default="text", help="what is printed (%(default)s)"
     )
 
 
-def _add_prove(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_prove(commands: _Commands) -> None:
     summary = "prove or refute that a derivative of a formula equals a closed form"
-    proving = _add_formula_command(commands, _prove, summary, _described(summary), _PROVE_EXAMPLES, _NUMBERS_OPTIONAL)
-    proving.add_argument("--wrt", metavar="NAME", required=True, help="the name to differentiate with respect to")
+    examples = _examples(f"prove {_LOGISTIC} \\\n      --wrt w1 --equals '(a - y)*x1'")
+    verdicts = "The verdict is proved, refuted (with a point where the two differ) or undecided.\n\n"
+    proving = _add_formula_command(commands, _prove, summary, verdicts + examples, numbers=_NUMBERS_OPTIONAL)
+    _add_wrt(proving)
     proving.add_argument("--equals", metavar="FORMULA", required=True, help="the closed form, in the formula's names")
 
 
-def _add_certify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary, numbers = (
-        "prove digits of a formula and its derivatives",
-        "a number for each free name, or a range LOW..HIGH",
+def _add_certify(commands: _Commands) -> None:
+    summary, over = "prove digits of a formula and its derivatives", "'f = log(1 + exp(x*y)) + y' x=0.5..1 y=-1..2"
+    examples = _examples(f"certify {_SMALL} --digits 30", f"certify {over}")
+    certifying = _add_formula_command(
+        commands, _certify, summary, examples, description=_CERTIFY_HELP, numbers=_NUMBERS_OR_RANGES
     )
-    certifying = _add_formula_command(commands, _certify, summary, _CERTIFY_HELP, _CERTIFY_EXAMPLES, numbers)
     certifying.add_argument("--digits", type=int, default=17, metavar="N", help="at a point: how many (%(default)s)")
     certifying.add_argument(
         "--budget", type=int, default=2_000_000, metavar="N", help="over ranges: the most operations (%(default)s)"
     )
 
 
-def _add_compile(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_compile(commands: _Commands) -> None:
     summary = "compile a formula to machine code and time it"
-    compiling = _add_formula_command(commands, _compile, summary, _COMPILE_HELP, _COMPILE_EXAMPLES, _NUMBERS_OPTIONAL)
+    examples = _examples(f"compile {_SMALL} --bench", f"compile {_LOGISTIC} {_NUMBERS} --show assembly")
+    compiling = _add_formula_command(
+        commands, _compile, summary, examples, description=_COMPILE_HELP, numbers=_NUMBERS_OPTIONAL
+    )
     compiling.add_argument("--precise", action="store_true", help="the bits of the eager engine")
     compiling.add_argument(
         "--show", choices=("listing", "ir", "assembly"), default="listing", help="what is printed (%(default)s)"
     )
     compiling.add_argument("--bench", action="store_true", help="time it and the eager engine")
-
-
-def _described(summary: str) -> str:
-    return f"{summary.capitalize()}. Formulas are written as for `microgrid draw`."
 
 
 def _demo(arguments: argparse.Namespace) -> int:
