@@ -64,10 +64,7 @@ def as_number(answer: float | str) -> float | None:
 def in_notation(text: str, names: Collection[str]) -> str:
     """The answer with every product written out; ``names`` are those of the graph, which go before functions'.
 
-    Raises
-    ------
-    FormulaError
-        If it can be read in two ways, such as ``1/2a``, or has a decimal comma.
+    A FormulaError refuses what can be read in two ways, such as ``1/2a``, and a decimal comma.
 
     >>> in_notation("2σ(z)(1 − σ(z))·x²", ["z", "x"])
     '2*σ(z)*(1-σ(z))*x**(2)'

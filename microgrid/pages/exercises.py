@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
@@ -149,8 +149,9 @@ class Exercise(Page):
         asked = "<p>Fill in what is marked ?.</p>" if hidden else ""
         parts = [_sheet(self.title, asked + picture, blank)]
         if solutions:
+            recorded = _State(self.graph, {})
             answers = [
-                f"<li>{escape(symbol)} = {shown_number(_truth(self.graph, task))}</li>"
+                f"<li>{escape(symbol)} = {shown_number(_truth(self.graph, task, recorded))}</li>"
                 for symbol, task in zip(self.asked, self.tasks, strict=True)
             ]
             heading = f"{self.title}: answers"
@@ -287,76 +288,54 @@ class _State:
         return float(partial * self.gradients[child]) if is_there else 0.0
 
 
-_Wanted = Callable[[_State], float]
+def _truth(graph: Recorded, task: str, state: _State) -> float:
+    return next(_candidates(graph, task, state))[1]
 
 
-def _truth(graph: Recorded, task: str) -> float:
-    return next(_candidates(graph, task))[1](_State(graph, {}))
-
-
-def _slope(node: int, edge: int) -> _Wanted:
-    return lambda state: float(state.partials[node][edge])
-
-
-def _gradient(node: int) -> _Wanted:
-    return lambda state: state.gradients[node]
-
-
-def _share(path: tuple[int, int]) -> _Wanted:
-    return lambda state: state.share(path)
-
-
-def _through(paths: Sequence[tuple[int, int]]) -> _Wanted:
-    return lambda state: sum([state.share(path) for path in paths])
-
-
-def _without(node: int, paths: Sequence[tuple[int, int]]) -> _Wanted:
-    return lambda state: state.gradients[node] - _through(paths)(state)
-
-
-def _candidates(graph: Recorded, task: str) -> Iterator[tuple[str, _Wanted]]:
+def _candidates(graph: Recorded, task: str, state: _State) -> Iterator[tuple[str, float]]:
     """What an answer may be: first the right one, then the mistakes that have a name."""
     node, edge = parts_of(task)
     if task[0] == "v":
-        yield "right", lambda state: state.values[node]
+        yield "right", state.values[node]
     elif task[0] == "d":
-        yield "right", _slope(node, edge)
+        slopes = state.partials[node]
+        yield "right", float(slopes[edge])
         for other, parent in enumerate(graph.parents[node]):
             if other != edge and graph.kinds[parent] != "constant":
-                yield f"that is the derivative by the other operand, {graph.names[parent]}", _slope(node, other)
-        yield "that is the value, not its derivative", lambda state: state.values[node]
-        output = _gradient(graph.parents[node][edge])
+                yield f"that is the derivative by the other operand, {graph.names[parent]}", float(slopes[other])
+        yield "that is the value, not its derivative", state.values[node]
+        output = state.gradients[graph.parents[node][edge]]
         yield "that is the gradient of the output: only the local derivative is asked for", output
     else:
-        yield "right", _gradient(node)
-        yield from _mistakes_on_paths(graph, node)
+        yield "right", state.gradients[node]
+        yield from _mistakes_on_paths(graph, node, state)
 
 
-def _mistakes_on_paths(graph: Recorded, node: int) -> Iterator[tuple[str, _Wanted]]:
-    paths = graph.children[node]
+def _mistakes_on_paths(graph: Recorded, node: int, state: _State) -> Iterator[tuple[str, float]]:
+    paths, gradient = graph.children[node], state.gradients[node]
     for path in paths if len(paths) > 1 else ():
-        name = graph.names[path[0]]
-        yield f"a path is missing: the one through {name}", _without(node, [path])
+        name, share = graph.names[path[0]], state.share(path)
+        yield f"a path is missing: the one through {name}", gradient - share
         if len(paths) > 2:
-            yield f"that is the path through {name} alone: the others are missing", _share(path)
+            yield f"that is the path through {name} alone: the others are missing", share
     for child in dict.fromkeys([child for child, _ in paths]):
         own, name = [path for path in paths if path[0] == child], graph.names[child]
         if 1 < len(own) < len(paths):
-            yield f"paths are missing: those through {name}", _without(node, own)
-            yield f"those are the paths through {name} alone: the others are missing", _through(own)
+            shares = sum([state.share(path) for path in own])
+            yield f"paths are missing: those through {name}", gradient - shares
+            yield f"those are the paths through {name} alone: the others are missing", shares
     for child, edge in paths:
-        name = graph.names[child]
+        name, slope = graph.names[child], float(state.partials[child][edge])
         alone = f"that is the local derivative of {name} alone: it still has to be multiplied by what arrives there"
-        yield alone, _slope(child, edge)
-        yield f"that is what arrives at {name}: the local derivative is missing", _gradient(child)
+        yield alone, slope
+        yield f"that is what arrives at {name}: the local derivative is missing", state.gradients[child]
         for other, parent in enumerate(graph.parents[child]):
             if other != edge and parent != node and graph.kinds[parent] != "constant":
                 told = f"that takes the derivative by {graph.names[parent]}, the other operand"
-                yield told, _share((child, other))
+                yield told, state.share((child, other))
 
 
 def _judge(graph: Recorded, task: str, answer: float | str | Value) -> Marked:
-    (_, truth), *_ = _candidates(graph, task)
     recorded = _State(graph, {})
     if isinstance(answer, Value):
         formula = answer
@@ -374,7 +353,8 @@ def _judge(graph: Recorded, task: str, answer: float | str | Value) -> Marked:
     if len(points) < _POINTS:
         raise FormulaError(f"{answer!r} is not finite near these numbers, or cancels: give a number")
     verdict = _compared(graph, task, points, _FORMULA_TOLERANCE, f"equal at {_POINTS} random points")
-    if verdict.reason == "not equal" and _near(_State(graph, {}, formula).answer, truth(recorded), _NUMBER_TOLERANCE):
+    here, truth = _State(graph, {}, formula).answer, _truth(graph, task, recorded)
+    if verdict.reason == "not equal" and _near(here, truth, _NUMBER_TOLERANCE):
         reason = "right at these numbers only, not at others (a stale value, where a number stands for a name)"
         return Marked(False, reason)
     if not verdict:
@@ -414,7 +394,6 @@ class _Point(NamedTuple):
 def _nearby(graph: Recorded, task: str, formula: Value) -> Iterator[_Point]:
     """Points in turn near the recorded one and anywhere, at which all is finite and no sum cancels."""
     draw = random.Random(7)
-    (_, truth), *_ = _candidates(graph, task)
     leaves = [
         node for node, kind in zip(graph.order, graph.kinds, strict=True) if not node.parents and kind != "constant"
     ]
@@ -428,7 +407,7 @@ def _nearby(graph: Recorded, task: str, formula: Value) -> Iterator[_Point]:
         state = _State(graph, at, formula)
         if not all([math.isfinite(number) for number in (*state.values, *state.gradients, state.size)]):
             continue
-        size, wanted = max(state.size, _size_of_terms(graph, task, state)), truth(state)
+        size, wanted = max(state.size, _size_of_terms(graph, task, state)), _truth(graph, task, state)
         if wanted == 0.0 or size < _MOST_CANCELLED * abs(wanted):
             found += 1
             yield _Point(state, state.answer, size)
@@ -468,46 +447,41 @@ def _near(x: float, y: float, tolerance: float, size: float = 0.0) -> bool:
 
 
 def _compared(graph: Recorded, task: str, points: Sequence[_Point], tolerance: float, how: str) -> Marked:
-    def equal(wanted: _Wanted, factor: float = 1.0) -> bool:
-        return all([_near(answer, factor * wanted(state), tolerance, size) for state, answer, size in points])
+    def equal(wanted: Sequence[float], factor: float = 1.0) -> bool:
+        pairs = zip(points, wanted, strict=True)
+        return all([_near(answer, factor * number, tolerance, size) for (_, answer, size), number in pairs])
 
-    def tells(wanted: _Wanted) -> bool:  # at 0, signs and factors say nothing
-        return any([wanted(state) != 0.0 for state, _, _ in points])
-
-    (_, truth), *mistakes = _candidates(graph, task)
+    found = [[*_candidates(graph, task, state)] for state, _, _ in points]
+    (_, truth), *mistakes = [(each[0][0], [number for _, number in each]) for each in zip(*found, strict=True)]
     if equal(truth):
         return Marked(True, how)
-    if tells(truth) and equal(truth, -1.0):
+    if any(truth) and equal(truth, -1.0):  # at 0, signs and factors say nothing
         return Marked(False, "the sign is turned round")
     for name, wanted in mistakes:
-        if tells(wanted) and equal(wanted):
+        if any(wanted) and equal(wanted):
             return Marked(False, name)
     for factor in _factors(points, truth):
         if equal(truth, factor):
             return Marked(False, _by_factor(factor))
-    if tells(truth) and equal(lambda state: FLOAT.div(1.0, truth(state))):
+    if any(truth) and equal([FLOAT.div(1.0, number) for number in truth]):
         return Marked(False, "that is one over the right one")
     for name, wanted in mistakes if len(points) > 1 else ():
         for factor in (-1.0, 2.0, 0.5):
-            if tells(wanted) and equal(wanted, factor):
+            if any(wanted) and equal(wanted, factor):
                 return Marked(False, f"{name}; and {_by_factor(factor)}")
     return Marked(False, "not equal")
 
 
-def _factors(points: Sequence[_Point], truth: _Wanted) -> list[float]:
+def _factors(points: Sequence[_Point], truth: Sequence[float]) -> list[float]:
     """Of a single number only the factors 2 and 1/2 are told: any two numbers have some factor."""
-    (state, answer, _), *others = points
-    if truth(state) == 0.0:
+    if truth[0] == 0.0:
         return []
-    factor = answer / truth(state)
-    return [2.0, 0.5] if not others else [factor] if factor else []
+    factor = points[0].answer / truth[0]
+    return [2.0, 0.5] if len(points) == 1 else [factor] if factor else []
 
 
 def _by_factor(factor: float) -> str:
     if factor == -1.0:
         return "the sign is turned round"
-    return (
-        f"a factor of {number(1 / factor)} is missing"
-        if abs(factor) < 1.0
-        else f"a factor of {number(factor)} too much"
-    )
+    missing = abs(factor) < 1.0
+    return f"a factor of {number(1 / factor)} is missing" if missing else f"a factor of {number(factor)} too much"

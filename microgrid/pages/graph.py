@@ -77,12 +77,7 @@ def nodes_of(what: str, given: Any) -> list[Value]:
 def read(value: Value, parameters: Iterable[Value] = (), data: Iterable[Value] = ()) -> Recorded:
     """Read a recorded graph; of one with more than 5,000 nodes, a neighbourhood of the output.
 
-    Raises
-    ------
-    InvalidValueError
-        If ``value`` is not a Value.
-    DataError
-        If a leaf's ``data`` was changed since the graph was recorded.
+    A DataError tells of a leaf whose ``data`` was changed since.
     """
     if not isinstance(value, Value):
         raise InvalidValueError(f"only the graph of a Value can be stepped through, not {value!r}")

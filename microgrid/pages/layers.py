@@ -37,13 +37,8 @@ def layers_of(graph: Recorded) -> list[Layer]:
             names[index] = min(parameters)
         elif len(graph.parents[index]) == 1 and own and len(graph.children[graph.parents[index][0]]) == 1:
             names[index] = min(own)  # the neuron's relu
-    return [
-        Layer(
-            f"{name} × {len(found)}",
-            frozenset([index for index, other in names.items() if other == name]),
-        )
-        for name, found in neurons.items()
-    ]
+    members = {name: frozenset([index for index, other in names.items() if other == name]) for name in neurons}
+    return [Layer(f"{name} × {len(found)}", members[name]) for name, found in neurons.items()]
 
 
 Item = int | Layer

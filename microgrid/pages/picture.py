@@ -240,11 +240,12 @@ class _Picture:
 
     def _label(self, label: Label, node: int) -> str:
         if label.kind == "value":
-            return self._number("v", label, FORWARD, self._value(node), f'data-v="{node}"')
-        if label.kind == "gradient":
-            return self._number("gr", label, BACKWARD, self._gradient(node), f'data-g="{node}"')
-        style = {"name": "nm", "terms": "more"}.get(label.kind, "sy")
-        return _text(style, label.x, label.y, label.size, label.anchor, INK, label.text)
+            style, colour, text, data = "v", FORWARD, self._value(node), f'data-v="{node}"'
+        elif label.kind == "gradient":
+            style, colour, text, data = "gr", BACKWARD, self._gradient(node), f'data-g="{node}"'
+        else:
+            style, colour, text, data = {"name": "nm", "terms": "more"}.get(label.kind, "sy"), INK, label.text, ""
+        return _text(style, label.x, label.y, label.size, label.anchor, colour, text, data)
 
     def _value(self, node: int) -> str:
         return self._unless_hidden(f"v{node}", shown_number(self.graph.order[node].data))
@@ -254,9 +255,6 @@ class _Picture:
 
     def _unless_hidden(self, key: str, text: str) -> str:
         return "?" if key in self.hidden else text
-
-    def _number(self, style: str, label: Label, colour: str, text: str, data: str) -> str:
-        return _text(style, label.x, label.y, label.size, label.anchor, colour, text, data)
 
 
 def _head(edge: Edge) -> str:

@@ -18,13 +18,7 @@ _TURN = 40.0  # how far from its ends an edge that goes far up or down is bent
 
 
 def lay_out_quickly(nodes: Sequence[Node]) -> Layout:
-    """Each node left of what is made of it; the tree of first uses is drawn without crossings.
-
-    Parameters
-    ----------
-    nodes : sequence of Node
-        As for ``lay_out``.
-    """
+    """Each node left of what is made of it; the tree of first uses is drawn without crossings."""
     rank = _ranks(nodes)
     last = max(rank)
     heights = _heights(nodes)
@@ -92,12 +86,8 @@ def _edge(node: int, edge: int, start: tuple[float, float], end: tuple[float, fl
         return Edge(node, edge, start, (((middle, start[1]), (middle, end[1]), end),))
     turn = _TURN if aside > 0 else -_TURN
     leave, arrive = (middle, start[1] + turn), (middle, end[1] - turn)
-    return Edge(
-        node,
-        edge,
-        start,
-        (((middle, start[1]), leave, leave), (leave, arrive, arrive), (arrive, (middle, end[1]), end)),
-    )
+    curves = ((middle, start[1]), leave, leave), (leave, arrive, arrive), (arrive, (middle, end[1]), end)
+    return Edge(node, edge, start, curves)
 
 
 def _on_edge(node: int, edge: int, text: str, start: tuple[float, float], end: tuple[float, float]) -> Label:

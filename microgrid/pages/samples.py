@@ -26,10 +26,7 @@ class Samples(NamedTuple):
 def samples_of(value: Value) -> Samples | None:
     """The samples of a loss: operands of one sum that are the same graph on leaves of their own; None if it has none.
 
-    Parameters
-    ----------
-    value : Value
-        The sum, or a function of the sum alone, such as the mean.
+    The loss is the sum, or a function of the sum alone, such as the mean.
     """
     total = value
     while total.op is not None and total.op.name not in ("sum", "add"):

@@ -35,7 +35,8 @@ def covers(graph: Recorded, task: str) -> set[str]:
     found, stack = {start}, [start]
     while stack:
         node = stack.pop()
-        near = [child for child, edge in _only(graph, node) if abs(graph.partials[child][edge]) == 1.0]
+        uses = graph.children[node]
+        near = [child for child, edge in uses if len(uses) == 1 and abs(graph.partials[child][edge]) == 1.0]
         for edge, parent in enumerate(graph.parents[node]):
             if len(graph.children[parent]) == 1 and abs(graph.partials[node][edge]) == 1.0:
                 near.append(parent)
@@ -44,10 +45,6 @@ def covers(graph: Recorded, task: str) -> set[str]:
                 found.add(other)
                 stack.append(other)
     return {f"g{node}" for node in found - {start}}
-
-
-def _only(graph: Recorded, node: int) -> list[tuple[int, int]]:
-    return graph.children[node] if len(graph.children[node]) == 1 else []
 
 
 def parts_of(task: str) -> tuple[int, int]:

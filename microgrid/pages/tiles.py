@@ -17,8 +17,6 @@ __all__ = ["Tile", "Tiles"]
 _WIDE, _TALL = 12 * COLUMN, 1200.0
 _REACH = 50.0  # of a node's texts above and below it
 
-Point = tuple[float, float]
-
 
 @dataclass(slots=True)
 class Tile:

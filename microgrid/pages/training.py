@@ -24,18 +24,13 @@ def training_data(
     rate: float,
     run: Sequence[Sequence[float]] | None = None,
 ) -> dict[str, Any]:
-    """The part of the page's JSON that training reads.
-
-    Raises
-    ------
-    DataError
-        If a sample doesn't have a number for each data leaf, there are none, or there is no parameter.
-    """
+    """The part of the page's JSON that training reads; a DataError tells of samples that don't fit the data leaves."""
     if not graph.runs:
         raise DataError("a page can't train through an operation of one's own, which is in Python alone")
     if "parameter" not in graph.kinds:
         raise DataError("there is nothing to train: give the leaves that training moves as parameters=[...]")
-    rows = [_row(index, sample, data) for index, sample in enumerate(samples)]
+    wanted = f", and data has {len(data)}: give one for each of {', '.join([leaf.name or 'a leaf' for leaf in data])}"
+    rows = [_row(sample, data, f"sample {at}", f"{wanted}, in this order") for at, sample in enumerate(samples)]
     if not rows:
         raise DataError("samples is empty: give one row for each sample, with a number for each of data")
     if not (isinstance(rate, int | float) and math.isfinite(rate) and rate > 0.0):
@@ -62,17 +57,15 @@ def training_data(
     }
 
 
-def _row(index: int, sample: Any, data: Sequence[Value]) -> list[float]:
-    names = [leaf.name for leaf in data]
-    numbers = [sample[name] for name in names if name in sample] if isinstance(sample, Mapping) else list(sample)
-    if len(numbers) != len(data):
-        raise DataError(
-            f"sample {index} has {counted(len(numbers), 'number')}, and data has {len(data)}: give one for each of "
-            f"{', '.join([name or 'a leaf' for name in names])}, in this order"
-        )
+def _row(given: Any, leaves: Sequence[Value], what: str, wanted: str) -> list[float]:
+    """A sample's or a step's numbers, one for each leaf: in their order, or by their names."""
+    names = [leaf.name for leaf in leaves]
+    numbers = [given[name] for name in names if name in given] if isinstance(given, Mapping) else list(given)
+    if len(numbers) != len(leaves):
+        raise DataError(f"{what} has {counted(len(numbers), 'number')}{wanted}")
     row = [as_value(number).data for number in numbers]
     if not all([math.isfinite(number) for number in row]):
-        raise DataError(f"sample {index} has a number that is not finite: {row}")
+        raise DataError(f"{what} has a number that is not finite: {row}")
     return row
 
 
@@ -119,29 +112,12 @@ def _is_a_probability(graph: Recorded, node: int) -> bool:
 
 
 def run_of(graph: Recorded, parameters: Sequence[Value], run: Iterable[Any]) -> list[list[float]]:
-    """A recorded run as the parameters' numbers at each step, in the order of the graph.
-
-    Raises
-    ------
-    DataError
-        If a step doesn't have a number for each parameter, or there is none.
-    """
+    """A recorded run as the parameters' numbers at each step, in the order of the graph; a DataError if some lack."""
     place = {node: index for index, node in enumerate(parameters)}
     order = [place[node] for node, kind in zip(graph.order, graph.kinds, strict=True) if kind == "parameter"]
-    steps = []
-    for index, step in enumerate(run):
-        numbers = (
-            [step[leaf.name] for leaf in parameters if leaf.name in step] if isinstance(step, Mapping) else list(step)
-        )
-        if len(numbers) != len(parameters):
-            raise DataError(
-                f"step {index} of the run has {counted(len(numbers), 'number')} for "
-                f"{counted(len(parameters), 'parameter')}"
-            )
-        row = [as_value(number).data for number in numbers]
-        if not all([math.isfinite(number) for number in row]):
-            raise DataError(f"step {index} of the run has a number that is not finite: {row}")
-        steps.append([row[index] for index in order])
+    wanted = f" for {counted(len(parameters), 'parameter')}"
+    rows = [_row(step, parameters, f"step {at} of the run", wanted) for at, step in enumerate(run)]
+    steps = [[row[index] for index in order] for row in rows]
     if not steps:
         raise DataError("the run is empty: give the parameters' numbers at each step")
     return steps
