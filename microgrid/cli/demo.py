@@ -63,13 +63,6 @@ def run(folder: Path, say: Callable[[str], None] = print, *, steps: int = STEPS,
 
     The folder is created if it doesn't exist. ``say`` is called with each block of text; ``progress`` shows a line
     of it on standard error.
-
-    Raises
-    ------
-    MissingPackageError
-        Without scikit-learn, matplotlib or a layout engine.
-    OutputError
-        If the folder can't be written.
     """
     _prepare(folder)
     data = load_data()

@@ -38,15 +38,7 @@ def fit(
     cov_type: str,
     verbose: bool,
 ) -> bool:
-    """Fit a table's target, say what was found and write it into a folder; give whether estimates exist.
-
-    Raises
-    ------
-    DataError
-        If the table or a column can't be used.
-    OutputError
-        If the folder can't be written.
-    """
+    """Fit a table's target, say what was found and write it into a folder; give whether estimates exist."""
     learn = _need("microgrid.learn")
     options = {"alpha": alpha, "bias_reduction": "firth" if firth else None, "verbose": int(verbose)}
     model = learn.LogisticRegression(**options)
@@ -89,13 +81,7 @@ def fit(
 
 
 def predict(model: Path, data: Path, out: Path | None, say: Callable[[str], None]) -> None:
-    """Write the class of each row and the probabilities of all, as CSV; on the screen without ``out``.
-
-    Raises
-    ------
-    DataError
-        If the model or the table can't be read, or a feature isn't there.
-    """
+    """Write the class of each row and the probabilities of all, as CSV; on the screen without ``out``."""
     fitted = _need("microgrid.learn").load_model(model)
     names = getattr(fitted, "feature_names_in_", None)
     if names is None:

@@ -543,7 +543,9 @@ def draw(
     if engine is not None or len(things) > LARGEST:
         given = {"highlight": stressed, "groups": groups, "steps": steps, "transparent": transparent}
         given["font_size"] = font_size != 12.0
-        _check_none_given([name for name, is_given in given.items() if is_given], engine)
+        if options := [name for name, is_given in given.items() if is_given]:
+            why = "choose no engine" if engine else "draw fewer nodes (max_nodes)"
+            raise DataError(f"Graphviz lays this drawing out, and it has no {', '.join(options)}: {why}")
         return drawing
     shown = figure(contents, things, _groups(things, groups or {}))
     direction: Any = {"LR": "right", "TB": "down", None: None}[rankdir]
@@ -594,13 +596,6 @@ def draw_dot(root: Value, format: str = "svg", rankdir: str = "LR") -> graphviz.
     lines = draw(root, rankdir=_check_choice("rankdir", rankdir, ("LR", "TB"))).dot.splitlines(keepends=True)
     package = graphviz_package()
     return package.Digraph(format=format, graph_attr={"rankdir": rankdir}, body=lines[1:-1])
-
-
-def _check_none_given(options: Sequence[str], engine: str | None) -> None:
-    """Refuse options that Graphviz's layout does not heed."""
-    if options:
-        why = "choose no engine" if engine else "draw fewer nodes (max_nodes)"
-        raise DataError(f"Graphviz lays this drawing out, and it has no {', '.join(options)}: {why}")
 
 
 def _blanks(given: str | Collection[str]) -> frozenset[str]:

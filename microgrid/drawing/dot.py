@@ -18,7 +18,7 @@ from typing import Any
 from microgrid.drawing.contents import LONGEST_NAME, Adjoint, Contents, in_parentheses
 from microgrid.drawing.excerpt import Excerpt, Gap
 from microgrid.drawing.look import BACK, BACKWARD, FORWARD, INK, LINE, ROLES, SOFT, Role
-from microgrid.util.labels import html, number, one_line, quoted, shortened, width
+from microgrid.util.labels import html, number, quoted, shortened, width
 from microgrid.util.wording import counted
 
 __all__ = ["LOCAL", "dot_text", "sum_lines"]
@@ -49,7 +49,7 @@ class _DotText:
     def __init__(self, contents: Contents, rankdir: str) -> None:
         self.contents, self.rankdir = contents, rankdir
         self.root, self.layers = contents.root, contents.layers
-        self.excerpt, self.names, self.uses = contents.excerpt, contents.names, contents.uses
+        self.excerpt, self.uses = contents.excerpt, contents.uses
         self.ids = {node: f"n{index}" for index, node in enumerate(self.excerpt.nodes)}
         self.trees = _trees(self.excerpt, self.uses)
 
@@ -149,9 +149,6 @@ class _DotText:
         of = "∂" + (in_parentheses(root) if width(root, 10) <= _ROOM_FOR_ROOT else "")
         ratio = f"{of}/∂{in_parentheses(self.contents.name(node))}"
         return ratio if width(ratio, 10) <= _ROOM_BELOW else f"{of}/∂(…)"
-
-    def _name(self, node: Node) -> str:
-        return self.names[node] if node in self.names else one_line(node.name or "…")
 
     # ---- edges ------------------------------------------------------------------------------------------------
 

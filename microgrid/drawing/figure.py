@@ -97,6 +97,10 @@ def with_constants(node: Value) -> str | None:
 
 def figure(contents: Contents, things: Sequence[Drawn], groups: tuple[Group, ...] = ()) -> Figure:
     """The figure of what ``drawn(contents)`` gave; ``groups`` are frames around nodes, by their indices in it."""
+
+    def tip(thing: Drawn, parent: int, operand: int | None) -> str:
+        return _left_out(things[parent].gap) if operand is None else contents.edge_tooltip(thing.node, operand)
+
     lists = _in_lists(contents)
     nodes = [_gap(thing.gap) if thing.gap else _node(contents, thing, thing.node in lists) for thing in things]
     roles = ["gap" if thing.gap else contents.role(thing.node) for thing in things]
@@ -105,17 +109,7 @@ def figure(contents: Contents, things: Sequence[Drawn], groups: tuple[Group, ...
         roles=tuple(roles),
         is_named=tuple([bool(thing.node.name and thing.node.op) and not thing.gap for thing in things]),
         tooltips=tuple([_left_out(thing.gap) if thing.gap else contents.node_tooltip(thing.node) for thing in things]),
-        edge_tooltips=tuple(
-            [
-                tuple(
-                    [
-                        _left_out(things[parent].gap) if operand is None else contents.edge_tooltip(thing.node, operand)
-                        for parent, operand in thing.edges
-                    ]
-                )
-                for thing in things
-            ]
-        ),
+        edge_tooltips=tuple([tuple([tip(thing, *edge) for edge in thing.edges]) for thing in things]),
         groups=groups,
         title=contents.title(),
         description=contents.description(),

@@ -23,20 +23,12 @@ _FONTS = (("EMOJI", "Noto Color Emoji"), ("CJK", "Noto Sans CJK"), ("HIRAGANA", 
 
 
 def png_of(svg: str, dpi: float = 192.0) -> bytes:
-    """The picture in pixels, of which ``dpi`` stand for 96 of the SVG's.
-
-    Raises
-    ------
-    MissingPackageError
-        If Typst is not installed.
-    OutputError
-        If it can't read the picture.
-    """
+    """The picture in pixels, of which ``dpi`` stand for 96 of the SVG's, by Typst, which has to be installed."""
     return _compiled(svg, "png", dpi)
 
 
 def pdf_of(svg: str) -> bytes:
-    """The picture as a PDF page of its size, with its texts as text; raises as ``png_of`` does."""
+    """The picture as a PDF page of its size, with its texts as text; by Typst too."""
     return _compiled(svg, "pdf", 96.0)
 
 

@@ -66,19 +66,11 @@ def find_command(name: str | None = None) -> str:
     """The path of a command that lays a graph out: by default the system's ``dot``, otherwise ``graphviz-pure``.
 
     ``graphviz-pure`` is also searched for next to the running interpreter, since a virtual environment need not be
-    activated.
-
-    Raises
-    ------
-    DataError
-        If the command is unknown.
-    MissingPackageError
-        If it is not installed, or none is.
+    activated. A MissingPackageError says that there is none.
     """
     if name is not None:
         check_command(name)
-    if name == "graphviz":
-        name = None
+    name = None if name == "graphviz" else name
     for command in [name] if name else COMMANDS:
         found = shutil.which(command) or (shutil.which(command, path=_scripts()) if command != "dot" else None)
         if found:
@@ -90,13 +82,7 @@ def find_command(name: str | None = None) -> str:
 
 
 def graphviz_package() -> Any:
-    """The graphviz package; where the system has no ``dot``, told to run the one that there is.
-
-    Raises
-    ------
-    MissingPackageError
-        If it is not installed.
-    """
+    """The graphviz package; where the system has no ``dot``, told to run the one that there is."""
     try:
         import graphviz
         from graphviz.backend import dot_command
@@ -118,14 +104,8 @@ def render_svg(dot: str, command: str | None = None, *, description: str = "") -
     """The drawing as SVG for use inside a page: one ``<svg>`` element, without an XML declaration.
 
     It has presentation attributes only, a title (the tooltip) in each node and edge, and no ids, so that a page can
-    hold any number of drawings, also the same one twice. ``description`` is the text for screen readers.
-
-    Raises
-    ------
-    DataError, MissingPackageError
-        As ``find_command`` does.
-    OutputError
-        If the command fails, takes more than ``TIMEOUT`` seconds, or its output is not XML.
+    hold any number of drawings, also the same one twice. ``description`` is the text for screen readers. An OutputError
+    tells of a command that fails, takes more than ``TIMEOUT`` seconds, or writes no XML.
     """
     source = _run(dot, command)
     try:

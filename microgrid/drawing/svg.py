@@ -6,14 +6,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from microgrid.drawing.figure import Figure
 from microgrid.drawing.look import BACK, BACKWARD, FORWARD, INK, LINE, ROLES, SOFT, UP
 from microgrid.layout import Box, Edge, Label, Layout
 from microgrid.util.labels import width
 
-__all__ = ["FONTS", "Moment", "escaped", "escaped_once", "legend_rows", "pieces", "svg_text", "text_of"]
+__all__ = ["FONTS", "Moment", "escaped", "legend_rows", "pieces", "svg_text", "text_of"]
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _COLOURS = {"value": FORWARD, "gradient": BACKWARD, "terms": BACKWARD, "partial": BACKWARD}
@@ -37,9 +37,13 @@ class Moment:
 
 
 def escaped(text: str) -> str:
-    """The text as content of an element. What XML has no place for, such as a lone surrogate, is �."""
-    kept = "".join(["�" if _NO_LETTER.match(c) else c for c in text])
-    return kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """The text as content of an element."""
+    return escape(_kept(text))
+
+
+def _kept(text: str) -> str:
+    """What XML has no place for, such as a lone surrogate, is �."""
+    return _NO_LETTER.sub("�", text)
 
 
 def svg_text(
@@ -72,7 +76,7 @@ class _Writer:
         wide, tall = self.wide, self.layout.height + self.legend_height
         yield (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide * scale:.0f}" height="{tall * scale:.0f}" '
-            f'viewBox="0 0 {wide:g} {tall:g}" role="img" aria-label={quoteattr(escaped_once(self.figure.description))} '
+            f'viewBox="0 0 {wide:g} {tall:g}" role="img" aria-label={quoteattr(_kept(self.figure.description))} '
             f'font-family="{FONTS}">'
         )
         if not transparent:
@@ -86,12 +90,8 @@ class _Writer:
         partials = {(label.node, label.edge): label for label in self.layout.labels if label.kind == "partial"}
         for edge in self.layout.edges:
             yield self._edge(edge, partials)
-        labels: dict[tuple[int, bool], list[Label]] = {}
-        for label in self.layout.labels:
-            if label.kind != "partial":
-                labels.setdefault((label.node, label.again), []).append(label)
-        for box in self.layout.boxes:
-            yield self._node(box, labels[box.node, box.again])
+        for box, labels in self.layout.nodes():
+            yield self._node(box, labels)
         drawn = {(edge.node, edge.edge) for edge in self.layout.edges if not edge.listed}
         for place, label in partials.items():
             if place not in drawn:  # in a list
@@ -125,29 +125,17 @@ class _Writer:
 
     def _node(self, box: Box, labels: list[Label]) -> str:
         role = self.figure.roles[box.node]
-        texts = "".join(
-            [
-                _text_at(label, text, bold=self._is_bold(label), soft=self._is_soft(label))
-                for label in labels
-                if (text := text_of(label, self.moment, self.layout.direction))
-            ]
-        )
+        shown = [(label, text_of(label, self.moment, self.layout.direction)) for label in labels]
+        texts = "".join([self._text(label, text) for label, text in shown if text])
         return (
             f'<g class="node mg-{role}"><title>{escaped(self.figure.tooltips[box.node])}</title>'
             f"{_shape(box, role, stressed=box.node in self.moment.nodes)}{texts}</g>"
         )
 
-    def _is_bold(self, label: Label) -> bool:
-        return label.kind == "name" and self.figure.is_named[label.node]
-
-    def _is_soft(self, label: Label) -> bool:
-        is_gap = self.figure.roles[label.node] == "gap"
-        return (label.kind == "name" and not self.figure.is_named[label.node]) or (is_gap and label.kind == "terms")
-
-
-def escaped_once(text: str) -> str:
-    """A text for an attribute: ``quoteattr`` escapes it, and what XML has no place for is taken out here."""
-    return escaped(text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    def _text(self, label: Label, text: str) -> str:
+        is_name, is_named = label.kind == "name", self.figure.is_named[label.node]
+        is_of_a_gap = self.figure.roles[label.node] == "gap" and label.kind == "terms"
+        return _text_at(label, text, bold=is_name and is_named, soft=is_of_a_gap or (is_name and not is_named))
 
 
 def _text_at(label: Label, text: str, *, bold: bool = False, soft: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 __all__ = ["Box", "Edge", "Frame", "Group", "Label", "Layout", "Node"]
@@ -125,3 +126,12 @@ class Layout:
     labels: list[Label] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     rows: int = 1  # how many rows the graph was cut into
+
+    def nodes(self) -> Iterator[tuple[Box, list[Label]]]:
+        """Each shape with the texts in and around it; local derivatives belong to edges."""
+        labels: dict[tuple[int, bool], list[Label]] = {}
+        for label in self.labels:
+            if label.kind != "partial":
+                labels.setdefault((label.node, label.again), []).append(label)
+        for box in self.boxes:
+            yield box, labels.get((box.node, box.again), [])

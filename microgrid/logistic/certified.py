@@ -140,21 +140,8 @@ def bounds_over_z(
 ) -> Sequence[tuple[float, float]]:
     """The bound on the rounding error of dL/dz in ulp, on pieces of the logits: the middle of each, and the bound.
 
-    Parameters
-    ----------
-    form : {"textbook", "logit"}
-        The form of the loss.
-    label : float
-        y, 0 or 1.
-    farthest : float
-        The logits go from minus this to this.
-    nearest : float, optional
-        The least logit, if only some are asked for.
-
-    Returns
-    -------
-    sequence of tuple
-        Infinite where nothing is proven.
+    The logits go from minus ``farthest``, or ``nearest`` if that is more, to ``farthest``; where nothing is proven, the
+    bound is infinite.
     """
     balls = ball_module()
     sample = sample_loss([1.0], label, [1.0], 0.0, form=form)

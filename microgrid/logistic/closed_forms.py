@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from microgrid._public import public
 from microgrid.core.arithmetic import FLOAT
-from microgrid.core.engine import Value
 from microgrid.core.functions import FUNCTIONS
 from microgrid.core.graph import pullback
 from microgrid.logistic.graph import DatasetLoss, SampleLoss
@@ -181,27 +179,15 @@ def mean_gradient(graph: DatasetLoss) -> Agreements:
     Agreements
         A list of ``Agreement``: dL/dw_i for every weight, and dL/db.
     """
-    adjoints = pullback(graph.loss)
-    weighted = [
-        (f"mean (a - y)·{x.name}", weight, [sample.x[index].data for sample in graph.samples])
-        for index, (weight, x) in enumerate(zip(graph.w, graph.samples[0].x, strict=True))
-    ]
-    ones = [1.0] * len(graph.samples)
-    return Agreements(
-        [
-            _mean_agreement(graph.samples, formula, leaf, adjoints[leaf], factors)
-            for formula, leaf, factors in (*weighted, ("mean (a - y)", graph.b, ones))
-        ]
-    )
-
-
-def _mean_agreement(
-    samples: Sequence[SampleLoss], formula: str, leaf: Value, autodiff: float, factors: Sequence[float]
-) -> Agreement:
-    """The mean of a - y times a factor of each sample; each term is divided by n first, so that no sum overflows."""
-    terms, sizes = [], []
-    for sample, factor in zip(samples, factors, strict=True):
-        a, y = sample.a.data, sample.y.data
-        terms.append((a - y) * factor / len(samples))
-        sizes.append(max(a, y) * abs(factor) / len(samples))
-    return Agreement(f"dL/d{leaf.name}", formula, autodiff, math.fsum(terms), math.fsum(sizes))
+    adjoints, count = pullback(graph.loss), len(graph.samples)
+    rows = Agreements()
+    for index, leaf in enumerate((*graph.w, graph.b)):
+        is_weight = index < len(graph.w)
+        formula = f"mean (a - y)·{graph.samples[0].x[index].name}" if is_weight else "mean (a - y)"
+        terms, sizes = [], []
+        for sample in graph.samples:
+            a, y, factor = sample.a.data, sample.y.data, sample.x[index].data if is_weight else 1.0
+            terms.append((a - y) * factor / count)  # each divided first, so that no sum overflows
+            sizes.append(max(a, y) * abs(factor) / count)
+        rows.append(Agreement(f"dL/d{leaf.name}", formula, adjoints[leaf], math.fsum(terms), math.fsum(sizes)))
+    return rows

@@ -157,21 +157,13 @@ class _Picture:
             )
         for edge in self.layout.edges:
             yield self._edge(edge)
-        for box, labels in self._nodes():
+        for box, labels in self.layout.nodes():
             yield self._node(box, labels)
         for label in self.layout.labels:
             if label.kind == "partial":
                 yield self._partial(label)
         for frame in self.layout.frames:  # an edge that crosses it is interrupted
             yield _text("frame on", frame.x + 10, frame.y + 14, 11, "start", SOFT, frame.name, _HALO)
-
-    def _nodes(self) -> Iterator[tuple[Box, list[Label]]]:
-        labels: dict[tuple[int, bool], list[Label]] = {}
-        for label in self.layout.labels:
-            if label.kind != "partial":
-                labels.setdefault((label.node, label.again), []).append(label)
-        for box in self.layout.boxes:
-            yield box, labels.get((box.node, box.again), [])
 
     def tiles(self) -> str:
         """The picture in tiles, of which only those in view are drawn."""
@@ -181,7 +173,7 @@ class _Picture:
         for label in self.layout.labels:
             if label.kind == "partial":
                 tiles.add(label.x, label.y, self._partial(label))
-        for box, labels in self._nodes():
+        for box, labels in self.layout.nodes():
             tiles.add(box.x, box.y, self._node(box, labels))
         return tiles.html()
 
