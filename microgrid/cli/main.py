@@ -431,19 +431,9 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command on the arguments after ``microgrid``, and give its exit status, as its help tells it.
 
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        The arguments after ``microgrid``; by default those of the process.
-
-    Returns
-    -------
-    int
-        The exit status: 0 if all is right; 1 if a derivative is wrong, or could not be checked or proved; 2 for wrong
-        input, a missing package or a file that can't be written; as in shells, 130 if interrupted and 141 if the
-        output pipe is closed.
+    As in shells, it is 130 if interrupted and 141 if the output pipe is closed.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

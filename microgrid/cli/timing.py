@@ -44,10 +44,7 @@ def timings(formula: Formula, numbers: Mapping[str, float], *, precise: bool) ->
     nodes = formula.record(**numbers)
     inputs = {name: nodes[name] for name in formula.inputs}
     bound = compile(nodes[output], inputs, precise=precise).bind(**numbers)
-    found = [
-        ("eager, one point", seconds_of(eager)),
-        ("compiled, one point, bound", seconds_of(bound)),
-    ]
+    found = [("eager, one point", seconds_of(eager)), ("compiled, one point, bound", seconds_of(bound))]
     if inputs:
         found += _on_rows(nodes[output], inputs, numbers, precise=precise)
     return [(what, _formatted(seconds)) for what, seconds in found]

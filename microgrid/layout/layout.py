@@ -26,24 +26,12 @@ _LARGEST = 400  # nodes among which a place to cut is searched for
 def lay_out(
     nodes: Sequence[Node], *, width: float = 900.0, direction: str | None = None, groups: Sequence[Group] = ()
 ) -> Layout:
-    """Lay a graph out for a page.
+    """Lay a graph out for a page; parents come before children, and the last node is the output.
 
-    Parameters
-    ----------
-    nodes : sequence of Node
-        Parents before children; the last is the output.
-    width : float, default 900
-        The width of the page, in pixels. A graph that is too wide for it is cut into rows where a single value
-        crosses, which stands again at the beginning of the next row.
-    direction : {"right", "down"}, optional
-        From left to right or from top to bottom; by default from top to bottom on a page below 640 pixels.
-    groups : sequence of Group
-        Nodes to be framed. What isn't a member stays outside of the frame.
-
-    Returns
-    -------
-    Layout
-        The places of everything. It may be wider than the page: a picture is then scaled, or scrolled.
+    A graph that is too wide for the page, in pixels, is cut into rows where a single value crosses, which stands again
+    at the beginning of the next row. The layout may still be wider: a picture is then scaled, or scrolled. It is read
+    from left to right ("right"), or from top to bottom ("down"), as by default on a page below 640 pixels. What isn't a
+    member of a group stays outside of its frame.
 
     Examples
     --------

@@ -122,8 +122,6 @@ def _ports(graph: Ranked) -> dict[int, float]:
         straight = [at for at, link in enumerate(links) if abs(source[id(link)]) < 0.5]
         # The straight one keeps the middle; if none or several are straight, the middle one does.
         anchor = float(straight[0]) if len(straight) == 1 else (len(links) - 1) / 2
-        if len(links) == 1:
-            anchor = 0.0
         most = max(anchor, len(links) - 1 - anchor)
         apart = min(_APART, 0.8 * reach / most) if most else 0.0
         for at, link in enumerate(links):

@@ -162,30 +162,19 @@ class Inference:
             The confidence of the intervals.
         """
         low, high = f"{50 * (1 - level):.4g}%", f"{50 * (1 + level):.4g}%"
-        columns = (
-            self.estimates,
-            self.standard_errors,
-            self.z,
-            self.p_values,
-            *self.interval(level).T,
-            self.odds_ratios,
-        )
+        columns = self.estimates, self.standard_errors, self.z, self.p_values, *self.interval(level).T, self.odds_ratios
         head = ("", "coef", "std err", "z", "p", low, high, "odds ratio")
         rows = [(name, *[_number(column[k]) for column in columns]) for k, name in enumerate(self.names)]
-        facts = [
-            ("rows", f"{self.count:,.10g}"),
-            ("covariance", self.cov_type),
-            ("log-likelihood", _number(self.log_likelihood)),
-            ("AIC", _number(self.aic)),
-            ("BIC", _number(self.bic)),
-        ]
+        numbers = [("log-likelihood", self.log_likelihood), ("AIC", self.aic), ("BIC", self.bic)]
         if not math.isnan(self.null_log_likelihood):
-            facts += [
-                ("log-likelihood of the null", _number(self.null_log_likelihood)),
-                ("likelihood ratio", _number(self.likelihood_ratio)),
-                ("its p-value", _number(self.likelihood_ratio_p_value)),
-                ("pseudo R²", _number(self.pseudo_r_squared)),
+            numbers += [
+                ("log-likelihood of the null", self.null_log_likelihood),
+                ("likelihood ratio", self.likelihood_ratio),
+                ("its p-value", self.likelihood_ratio_p_value),
+                ("pseudo R²", self.pseudo_r_squared),
             ]
+        facts = [("rows", f"{self.count:,.10g}"), ("covariance", self.cov_type)]
+        facts += [(name, _number(number)) for name, number in numbers]
         return Summary(self.title, tuple(facts), head, tuple(rows))
 
 

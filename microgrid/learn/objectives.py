@@ -126,7 +126,7 @@ class Source(Protocol):
     def digest(self) -> str:
         """Of what one look at the data tells."""
 
-    def total(self, task: Callable[[Any], tuple[Any, ...]], size: int | None = None) -> tuple[Any, ...]:
+    def total(self, task: Callable[[Any], tuple[Any, ...]], size: int | None = None, /) -> tuple[Any, ...]:
         """The sums of what a function gives for each block, added in a fixed order.
 
         ``size`` is how many numbers it gives, if that is known: a cluster computes few of them for many blocks at once.
@@ -193,11 +193,7 @@ class InMemory:
         sums = X.T @ of_rows if hasattr(X, "tocsr") else numpy.einsum("ij,ik->jk", X, of_rows)
         return hashlib.sha256(repr(self.block.X.shape).encode() + sums.tobytes()).hexdigest()
 
-    def total(
-        self,
-        task: Callable[[Any], tuple[Any, ...]],
-        size: int | None = None,  # noqa: ARG002  # for clusters
-    ) -> tuple[Any, ...]:
+    def total(self, task: Callable[[Any], tuple[Any, ...]], _size: int | None = None, /) -> tuple[Any, ...]:
         """What the function gives for the block."""
         return task(self.block)
 
@@ -356,10 +352,8 @@ class Objective:
         """The mean with its penalty, and the gradient."""
         self.passes += self.share
         value, slopes = self.source.total(functools.partial(self.model.value_and_grad, theta), self.size)
-        return (
-            float(value) / self.weight + 0.5 * float(self.penalty @ (theta * theta)),
-            slopes / self.weight + self.penalty * theta,
-        )
+        mean = float(value) / self.weight + 0.5 * float(self.penalty @ (theta * theta))
+        return mean, slopes / self.weight + self.penalty * theta
 
     def hessian(self, theta: Any, is_exact: bool = False) -> Any:
         """The second derivatives, made regular in directions that change nothing; of many parameters, of some rows.

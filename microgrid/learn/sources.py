@@ -231,11 +231,7 @@ class Stream:
         """Of what the first pass found."""
         return self.survey.digest()
 
-    def total(
-        self,
-        task: Callable[[Block], tuple[Any, ...]],
-        size: int | None = None,  # noqa: ARG002  # for clusters
-    ) -> tuple[Any, ...]:
+    def total(self, task: Callable[[Block], tuple[Any, ...]], _size: int | None = None, /) -> tuple[Any, ...]:
         """The sums, of which few are kept at a time."""
         sums: Partial = {}
         rows = 0

@@ -47,12 +47,7 @@ class Step:
 
 @public("microgrid.logistic")
 def gradient_descent(
-    X: Iterable[Iterable[Any]],
-    y: Iterable[Any],
-    *,
-    steps: int = 100,
-    rate: float = 1.0,
-    form: Form = "logit",
+    X: Iterable[Iterable[Any]], y: Iterable[Any], *, steps: int = 100, rate: float = 1.0, form: Form = "logit"
 ) -> Iterator[Step]:
     """Minimise the mean logistic loss from w = 0, b = 0, and yield every step.
 

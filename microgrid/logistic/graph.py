@@ -222,12 +222,7 @@ def _textbook_loss(a: Value, y: Value) -> Value:
 
 @public("microgrid.logistic")
 def dataset_loss(
-    X: Iterable[Iterable[Any]],
-    y: Iterable[Any],
-    w: Iterable[Any],
-    b: float | Value,
-    *,
-    form: Form = "logit",
+    X: Iterable[Iterable[Any]], y: Iterable[Any], w: Iterable[Any], b: float | Value, *, form: Form = "logit"
 ) -> DatasetLoss:
     """Build the graph of the mean logistic loss over a data set.
 

@@ -13,7 +13,15 @@ __all__ = ["mathml", "rule_in_mathml"]
 
 _LONGEST = 48  # characters of a formula that is worth reading
 _NAMES = {"log": "ln", "sigmoid": "σ", "gamma": "Γ", "digamma": "ψ", "ndtr": "Φ", "pi": "π"}
-_AROUND = {"abs": "||", "floor": "⌊⌋", "ceil": "⌈⌉"}
+_CALLS = {
+    "exp": "<msup><mi>e</mi>{}</msup>",
+    "exp2": "<msup><mn>2</mn>{}</msup>",
+    "sqrt": "<msqrt>{}</msqrt>",
+    "cbrt": "<mroot>{}<mn>3</mn></mroot>",
+    "abs": "<mrow><mo>|</mo>{}<mo>|</mo></mrow>",
+    "floor": "<mrow><mo>⌊</mo>{}<mo>⌋</mo></mrow>",
+    "ceil": "<mrow><mo>⌈</mo>{}<mo>⌉</mo></mrow>",
+}
 _SIGNS = {ast.Add: "+", ast.Sub: "−", ast.Mult: "·", ast.Lt: "<", ast.LtE: "≤", ast.Eq: "="}
 _SUM, _PRODUCT, _ATOM = range(3)  # how tightly an operation holds its operands
 
@@ -81,16 +89,8 @@ def _held(node: ast.expr, tight: int) -> str:
 
 
 def _call(name: str, operands: list[str]) -> str:
-    if name == "exp":
-        return f"<msup><mi>e</mi>{operands[0]}</msup>"
-    if name == "exp2":
-        return f"<msup><mn>2</mn>{operands[0]}</msup>"
-    if name == "sqrt":
-        return f"<msqrt>{operands[0]}</msqrt>"
-    if name == "cbrt":
-        return f"<mroot>{operands[0]}<mn>3</mn></mroot>"
-    if name in _AROUND:
-        return f"<mrow><mo>{_AROUND[name][0]}</mo>{operands[0]}<mo>{_AROUND[name][1]}</mo></mrow>"
+    if name in _CALLS:
+        return _CALLS[name].format(operands[0])
     return f"<mrow>{_name(name)}<mo>&#x2061;</mo><mo>(</mo>{'<mo>,</mo>'.join(operands)}<mo>)</mo></mrow>"
 
 

@@ -115,13 +115,7 @@ def _page_of_samples(value: Value, many: Samples, moved: Sequence[Value], rate: 
 
 @public()
 def animate(
-    value: Value,
-    run: Iterable[Any],
-    *,
-    parameters: Any,
-    data: Any,
-    samples: Iterable[Any],
-    title: str | None = None,
+    value: Value, run: Iterable[Any], *, parameters: Any, data: Any, samples: Iterable[Any], title: str | None = None
 ) -> Page:
     """Show a training run that was recorded in Python, step by step, on the page of ``step_through``.
 
