@@ -49,7 +49,7 @@ def fit(
             model.fit(blocks)
             X, y = next(iter(blocks))[:2]
         else:
-            table = _Table(*_table(data, target))
+            table = _Table(data, target)
             X, y = table.block
             model.fit(table)
     say(f"{data}: {model.convergence_.rows:,} rows, {model.n_features_in_} features, target {target!r}")
@@ -173,26 +173,21 @@ def _labels(texts: list[str]) -> list[Any]:
     return texts
 
 
-def _table(data: Path, target: str) -> tuple[list[str], list[list[float]], Any]:
-    """The features' names and numbers, and the labels."""
-    head, rows = _read(data)
-    if target not in head:
-        raise DataError(f"{data} has no column {target!r}: it has {', '.join(head)}")
-    names = [name for name in head if name != target]
-    if not names:
-        raise DataError(f"{data} has no column besides {target!r}")
-    labels = [row[head.index(target)].strip() for row in rows]
-    if "" in labels:
-        raise DataError(f"row {labels.index('') + 1} of {data} has no label in column {target!r}")
-    return names, _numbers(head, rows, names, data), _labels(labels)
-
-
 class _Table:
     """A table in memory as one block, with the names of its features."""
 
-    def __init__(self, features: list[str], X: list[list[float]], y: Any) -> None:
+    def __init__(self, data: Path, target: str) -> None:
+        head, rows = _read(data)
+        if target not in head:
+            raise DataError(f"{data} has no column {target!r}: it has {', '.join(head)}")
+        self.features = [name for name in head if name != target]
+        if not self.features:
+            raise DataError(f"{data} has no column besides {target!r}")
+        labels = [row[head.index(target)].strip() for row in rows]
+        if "" in labels:
+            raise DataError(f"row {labels.index('') + 1} of {data} has no label in column {target!r}")
         numpy = _need("numpy")
-        self.features, self.block = features, (numpy.array(X), numpy.array(y))
+        self.block = numpy.array(_numbers(head, rows, self.features, data)), numpy.array(_labels(labels))
 
     def __len__(self) -> int:
         return 1

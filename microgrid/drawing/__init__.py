@@ -296,14 +296,8 @@ class Drawing:
         pictures = [self]
         if self.picture is not None and self.engine is None:
             pictures = [replace(self, picture=picture) for picture in self.picture.for_a_notebook()]
-        return bundle(
-            text,
-            wanted(include, exclude),
-            lambda: [one.svg() for one in pictures],
-            partial(png_of, dpi=144.0),
-            self.description or self.title,
-            heading,
-        )
+        described, png = self.description or self.title, partial(png_of, dpi=144.0)
+        return bundle(text, wanted(include, exclude), lambda: [one.svg() for one in pictures], png, described, heading)
 
 
 _CONTENTS: dict[str, Callable[[Drawing], bytes]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
 
@@ -15,21 +16,17 @@ __all__ = ["Link", "Ranked", "common", "ranked"]
 _SWEEPS, _IN_VAIN = 12, 3  # at most, and of them without fewer crossings one after the other
 
 
+@dataclass(slots=True, eq=False)
 class Link:
-    """An edge from one vertex to another, and the vertices of its bends between them."""
+    """An edge from one vertex to another; the other fields are as ``Edge`` has them."""
 
-    __slots__ = ("chain", "edge", "listed", "node", "tail", "text")
-
-    def __init__(
-        self, tail: int, head: int, node: int, edge: int, text: str = "", listed: tuple[int, ...] = ()
-    ) -> None:
-        self.tail, self.chain = tail, [tail, head]
-        self.node, self.edge, self.text, self.listed = node, edge, text, listed
-
-    @property
-    def head(self) -> int:
-        """The vertex that the edge leads to."""
-        return self.chain[-1]
+    tail: int
+    head: int
+    node: int
+    edge: int
+    text: str = ""
+    listed: tuple[int, ...] = ()
+    chain: list[int] = field(default_factory=list)  # both vertices, and those of the bends between them
 
 
 class Ranked:
@@ -67,14 +64,13 @@ def ranked(vertices: list[Vertex], links: list[Link], direction: str) -> Ranked:
 
 
 def _add_bends(graph: Ranked, link: Link) -> None:
-    tail, head = link.chain
-    group = common(graph.vertices[tail].group, graph.vertices[head].group)
-    chain = [tail]
-    for rank in range(graph.rank[tail] + 1, graph.rank[head]):
-        chain.append(len(graph.vertices))
+    group = common(graph.vertices[link.tail].group, graph.vertices[link.head].group)
+    link.chain.append(link.tail)
+    for rank in range(graph.rank[link.tail] + 1, graph.rank[link.head]):
+        link.chain.append(len(graph.vertices))
         graph.vertices.append(bend(group, graph.direction))
         graph.rank.append(rank)
-    link.chain = [*chain, head]
+    link.chain.append(link.head)
 
 
 def _add_spacers(graph: Ranked) -> list[int]:

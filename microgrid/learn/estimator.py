@@ -357,8 +357,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         for finding in self.diagnosis_:
             kind = CollinearityWarning if finding.kind == "collinear columns" else SeparationWarning
             warnings.warn(str(finding), kind, stacklevel=4)
-        is_told = any(["separation" in finding.kind for finding in self.diagnosis_])
-        if not is_told:
+        if not any(["separation" in finding.kind for finding in self.diagnosis_]):
             self.convergence_.warn(stacklevel=4)
 
     # ---- predicting -------------------------------------------------------------------------------------------

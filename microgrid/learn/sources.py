@@ -284,7 +284,8 @@ class ParquetBlocks:
         names = file.schema_arrow.names
         others = [name for name in names if name not in (target, weight)]
         self.features = others if features is None else list(features)
-        for name in (target, *self.features, *([] if weight is None else [weight])):
+        self._columns = [*self.features, target, *([] if weight is None else [weight])]
+        for name in self._columns:
             if name not in names:
                 raise DataError(f"{self.path} has no column {name!r}: it has {', '.join(names)}")
 
@@ -303,9 +304,8 @@ class ParquetBlocks:
 
         file = self._open()
         for number in range(file.num_row_groups):
-            columns = [*self.features, self.target, *([] if self.weight is None else [self.weight])]
             try:
-                frame = file.read_row_group(number, columns=columns).to_pandas()
+                frame = file.read_row_group(number, columns=self._columns).to_pandas()
             except (OSError, pyarrow.ArrowException) as error:
                 raise DataError(f"row group {number} of {self.path} can't be read: {error}") from error
             X = numpy.column_stack([self._numbers(frame[name], name, number) for name in self.features])

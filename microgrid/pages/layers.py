@@ -42,15 +42,14 @@ def layers_of(graph: Recorded) -> list[Layer]:
 
 
 Item = int | Layer
+Into = list[tuple[Item, int | None]]
+"""The edges into an item: where each comes from, with the operand if it is one node's."""
 
 
-def contracted(graph: Recorded, layers: Sequence[Layer]) -> list[tuple[Item, list[tuple[Item, int | None]]]]:
-    """The graph with each layer as one thing: what stands in it, and its edges, with the operand if it is one node's.
-
-    Parents come before children.
-    """
+def contracted(graph: Recorded, layers: Sequence[Layer]) -> list[tuple[Item, Into]]:
+    """The graph with each layer as one thing: what stands in it, and its edges; parents come before children."""
     if not layers:
-        return [(node, [(graph.parents[node][edge], edge) for edge in graph.shown[node]]) for node in graph.drawn]
+        return [(node, _into(graph, node)) for node in graph.drawn]
     layer_of: dict[int, Item] = {index: layer for layer in layers for index in layer.members}
     edges: dict[Item, dict[tuple[Item, int | None], None]] = {}
     for index in graph.drawn:
@@ -66,7 +65,11 @@ def contracted(graph: Recorded, layers: Sequence[Layer]) -> list[tuple[Item, lis
     return [(item, list(edges[item])) for item in order]
 
 
-def surroundings(graph: Recorded, layer: Layer) -> list[int]:
-    """The layer's nodes and what goes into them, parents before children."""
+def surroundings(graph: Recorded, layer: Layer) -> list[tuple[Item, Into]]:
+    """The layer's nodes with their edges, and what goes into them; parents come before children."""
     sources = {graph.parents[index][edge] for index in layer.members for edge in graph.shown[index]}
-    return sorted(layer.members | sources)
+    return [(node, _into(graph, node) if node in layer.members else []) for node in sorted(layer.members | sources)]
+
+
+def _into(graph: Recorded, node: int) -> Into:
+    return [(graph.parents[node][edge], edge) for edge in graph.shown[node]]

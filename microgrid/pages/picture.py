@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -56,40 +56,23 @@ def laid_out(
     inside: Layer | None = None,
 ) -> Placed:
     """The graph's layout for a column of so many pixels: with some layers as closed boxes, or the inside of one."""
-    if inside is not None:
-        drawn: list[int] = surroundings(graph, inside)
-        place: dict[int | Layer, int] = {node: index for index, node in enumerate(drawn)}
-        items: list[int | Layer] = list(drawn)
-        edges: list[list[int | None]] = [list(graph.shown[node]) if node in inside.members else [] for node in drawn]
-        nodes = [
-            _node(graph, node, place, [e for e in own if e is not None], short=True)
-            for node, own in zip(drawn, edges, strict=True)
-        ]
-    else:
-        things = contracted(graph, closed)
-        items, edges = [item for item, _ in things], [[edge for _, edge in into] for _, into in things]
-        place = {item: index for index, item in enumerate(items)}
-        nodes = []
-        for item, into in things:
-            if isinstance(item, Layer):
-                nodes.append(Node(item.name, tuple([place[source] for source, _ in into]), "pill"))
-            else:
-                nodes.append(_node(graph, item, place, list(graph.shown[item]), tuple([place[s] for s, _ in into])))
+    things = contracted(graph, closed) if inside is None else surroundings(graph, inside)
+    place = {item: index for index, (item, _) in enumerate(things)}
+    nodes = []
+    for item, into in things:
+        parents = tuple([place[source] for source, _ in into])
+        if isinstance(item, Layer):
+            nodes.append(Node(item.name, parents, "pill"))
+        else:
+            nodes.append(_node(graph, item, parents, short=inside is not None))
+    items, edges = list(place), [[edge for _, edge in into] for _, into in things]
     if len([node for node in nodes if not node.listed]) > _MOST_WITH_SHORT_EDGES:
         return Placed(lay_out_quickly(nodes), True, items, edges)
     framed = [Group(name, frozenset([place[node] for node in members if node in place])) for name, members in groups]
     return Placed(lay_out(nodes, width=width, groups=framed), False, items, edges)
 
 
-def _node(
-    graph: Recorded,
-    node: int,
-    place: Mapping[int | Layer, int],
-    edges: Sequence[int],
-    parents: tuple[int, ...] | None = None,
-    *,
-    short: bool = False,
-) -> Node:
+def _node(graph: Recorded, node: int, parents: tuple[int, ...], *, short: bool) -> Node:
     value, is_operation = graph.order[node], graph.order[node].op is not None
     symbol, constant = graph.symbols[node], graph.kinds[node] == "constant"
     if short and not is_operation and not constant:
@@ -97,13 +80,13 @@ def _node(
     shape = ("pill" if len(symbol) > 4 else "circle") if is_operation else "box"
     return Node(
         symbol,
-        tuple([place[graph.parents[node][edge]] for edge in edges]) if parents is None else parents,
+        parents,
         "cylinder" if graph.kinds[node] == "data" else shape,
         graph.names[node] if is_operation else "",
         "" if constant else max(shown_number(value.data), _ROOM_ON_NODE, key=len),
         "" if constant else max(shown_number(graph.adjoints[node]), _ROOM_ON_NODE, key=len),
         (graph.left_out[node],) if node in graph.left_out else (),
-        tuple(["◂" + _ROOM_ON_EDGE for _ in edges]),
+        tuple(["◂" + _ROOM_ON_EDGE for _ in parents]),
         not is_operation and _goes_into_lists(graph, node),
     )
 

@@ -41,16 +41,14 @@ def training_data(
     features = [index for index in range(len(leaves)) if index != label]
     prediction = _prediction(graph, [leaves[index] for index in features], leaves[label] if label is not None else None)
     targets = {row[label] for row in rows} if label is not None else set()
-    threshold = 0.0
-    if prediction is not None and targets <= {0.0, 1.0} and _is_a_probability(graph, prediction):
-        threshold = 0.5
+    is_a_probability = prediction is not None and targets <= {0.0, 1.0} and _is_a_probability(graph, prediction)
     return {
         "samples": [[sent(number) for number in row] for row in rows],
         "data": leaves,
         "label": label,
         "features": features,
         "prediction": graph.root if prediction is None else prediction,
-        "threshold": threshold,
+        "threshold": 0.5 if is_a_probability else 0.0,
         "binary": len(targets) == 2,
         "rate": rate,
         "run": run,
