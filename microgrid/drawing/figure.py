@@ -54,15 +54,11 @@ def drawn(contents: Contents) -> list[Drawn]:
 
     A constant stands in the circle of the operation that uses it: ``1+`` and ``1÷``.
     """
-    symbols: dict[Value, str] = {}
-    for node in contents.excerpt.nodes:
-        if node.op is not None and node not in contents.excerpt.gaps:
-            symbol = with_constants(node)
-            if symbol is not None:
-                symbols[node] = symbol
+    nodes, gaps = contents.excerpt.nodes, contents.excerpt.gaps
+    symbols = {node: with_constants(node) if node.op is not None and node not in gaps else None for node in nodes}
     operands = {
-        node: [index for index in indices if node not in symbols or not node.parents[index].is_constant]
-        for node, indices in contents.excerpt.nodes.items()
+        node: [index for index in indices if symbols[node] is None or not node.parents[index].is_constant]
+        for node, indices in nodes.items()
     }
     used = {contents.root}
     for node in reversed(operands):
@@ -74,11 +70,11 @@ def drawn(contents: Contents) -> list[Drawn]:
         if node not in used:
             continue
         edges: list[tuple[int, int | None]] = [(at[node.parents[index]], index) for index in operands[node]]
-        if node in contents.excerpt.gaps:
+        if node in gaps:
             edges.insert(max(len(edges) - 1, 0), (len(things), None))
-            things.append(Drawn(node, "…", gap=contents.excerpt.gaps[node]))
+            things.append(Drawn(node, "…", gap=gaps[node]))
         at[node] = len(things)
-        things.append(Drawn(node, symbols.get(node) or contents.symbol(node), tuple(edges)))
+        things.append(Drawn(node, symbols[node] or contents.symbol(node), tuple(edges)))
     return things
 
 

@@ -39,9 +39,7 @@ class Picture:
 
     def layout(self) -> Layout:
         """The places of everything."""
-        return self._fitting(self.width or PAGE)
-
-    def _fitting(self, width: float) -> Layout:
+        width = self.width or PAGE
         direction = self.direction or ("down" if width < NARROW else "right")  # large text doesn't turn it
         return _layout(self.figure, width / self.scale, direction)
 

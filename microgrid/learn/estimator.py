@@ -29,7 +29,7 @@ from microgrid.learn.losses import sample_loss
 from microgrid.learn.minimize import SOLVERS, Convergence, Solver, minimize
 from microgrid.learn.objectives import Block, InMemory, Labels, Linear, Objective, Source
 from microgrid.learn.separation import CollinearityWarning, Finding, SeparationWarning, diagnose
-from microgrid.learn.sources import Stream, Survey, check_unmasked, encoded, is_blocks, read
+from microgrid.learn.sources import Stream, check_unmasked, encoded, is_blocks
 
 if TYPE_CHECKING:
     from microgrid.checking import Report
@@ -161,12 +161,11 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
                 raise DataError(
                     "labels and weights of blocks are in them: give pairs (X, y) or triples (X, y, weights)"
                 )
-            return self._fit_stream(X)
+            return self._fit_surveyed(Stream(X))
         if is_dask(X):
             if not is_dask(y):
                 raise DataError("labels of Dask's X are Dask's too: dask.array.from_array(y) makes some")
-            source = DaskBlocks(X, y, sample_weight)
-            return self._fit_surveyed(source, source.features)
+            return self._fit_surveyed(DaskBlocks(X, y, sample_weight))
         check_unmasked(X, y, sample_weight)
         try:
             X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[numpy.float64, numpy.float32])
@@ -180,13 +179,7 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         smallest = 1.0 if block.weight is None else min(1.0, float(block.weight[block.weight > 0.0].min()))
         return self._fit(InMemory(block), labels, counts, smallest)
 
-    def _fit_stream(self, blocks: Any) -> Self:
-        survey = Survey()
-        for number, block in enumerate(read(blocks)):
-            survey.see(number, *block)
-        return self._fit_surveyed(Stream(blocks, survey), getattr(blocks, "features", None))
-
-    def _fit_surveyed(self, source: Any, names: Any) -> Self:
+    def _fit_surveyed(self, source: Stream | DaskBlocks) -> Self:
         """Fit blocks that were looked at once."""
         survey = source.survey
         if not survey.rows:
@@ -194,8 +187,8 @@ class LogisticRegression(LinearClassifierMixin, BaseEstimator):  # type: ignore[
         classes = survey.classes
         source.labels, counts = self._labels(classes, numpy.array([survey.counts[one] for one in classes.tolist()]))
         self.n_features_in_ = survey.columns
-        if names is not None:
-            self.feature_names_in_ = numpy.array(names, dtype=object)
+        if source.features is not None:
+            self.feature_names_in_ = numpy.array(source.features, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         of_classes = source.labels.of_classes

@@ -164,7 +164,7 @@ class Inference:
         low, high = f"{50 * (1 - level):.4g}%", f"{50 * (1 + level):.4g}%"
         columns = self.estimates, self.standard_errors, self.z, self.p_values, *self.interval(level).T, self.odds_ratios
         head = ("", "coef", "std err", "z", "p", low, high, "odds ratio")
-        rows = [(name, *[_number(column[k]) for column in columns]) for k, name in enumerate(self.names)]
+        rows = [(name, *[f"{column[k]:.6g}" for column in columns]) for k, name in enumerate(self.names)]
         numbers = [("log-likelihood", self.log_likelihood), ("AIC", self.aic), ("BIC", self.bic)]
         if not math.isnan(self.null_log_likelihood):
             numbers += [
@@ -174,13 +174,8 @@ class Inference:
                 ("pseudo R²", self.pseudo_r_squared),
             ]
         facts = [("rows", f"{self.count:,.10g}"), ("covariance", self.cov_type)]
-        facts += [(name, _number(number)) for name, number in numbers]
+        facts += [(name, f"{number:.6g}") for name, number in numbers]
         return Summary(self.title, tuple(facts), head, tuple(rows))
-
-
-def _number(number: float) -> str:
-    """Six digits; small ones are never shown as 0."""
-    return f"{number:.6g}"
 
 
 @dataclass(frozen=True)

@@ -230,13 +230,10 @@ def minimize(
         if solver == "lbfgs":
             goal = _Goal.at(objective, origin, tol)
             run = _by_scipy(objective, numpy.array(start, dtype=float), goal, limits, is_newton)
+        elif saved := checkpoint.load() if checkpoint is not None else None:
+            run = _Run.restored(objective, saved, tol, is_newton)
         else:
-            saved = checkpoint.load() if checkpoint is not None else None
-            run = (
-                _Run.restored(objective, saved, tol, is_newton)
-                if saved
-                else _begun(objective, start, origin, tol, solver, is_newton)
-            )
+            run = _begun(objective, start, origin, tol, solver, is_newton)
         report = run.steps(limits, checkpoint)
         return run.state.theta, run.is_settled and report.converged, report
 

@@ -100,9 +100,8 @@ def load_model(path: str | Path) -> LogisticRegression:
         model.n_features_in_ = model.coef_.shape[1]
         if contents["features"] is not None:
             model.feature_names_in_ = numpy.array(contents["features"], dtype=object)
-        is_whole = (
-            model.coef_.shape[0] == len(model.intercept_) == (len(model.classes_) if len(model.classes_) > 2 else 1)
-        )
+        logits = len(model.classes_) if len(model.classes_) > 2 else 1
+        is_whole = model.coef_.shape[0] == len(model.intercept_) == logits
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} can't be read: {error}") from error
     except (KeyError, TypeError, ValueError, IndexError) as error:

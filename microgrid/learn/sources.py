@@ -211,8 +211,13 @@ class Stream:
     """Blocks that are read anew in each pass; the sums of passes need no more memory than some blocks'."""
 
     blocks: Any  # as for ``read``
-    survey: Survey
+    survey: Survey = field(default_factory=Survey)  # what the first pass found
     labels: Labels = field(init=False)  # known before anything is fitted
+
+    def __post_init__(self) -> None:
+        self.features = getattr(self.blocks, "features", None)
+        for number, block in enumerate(read(self.blocks)):
+            self.survey.see(number, *block)
 
     @property
     def rows(self) -> int:
