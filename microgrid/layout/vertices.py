@@ -75,9 +75,8 @@ def single(index: int, node: Node, direction: str, *, above: bool, again: bool =
     """A node with its texts around it.
 
     From left to right, name and value stand above and the gradient below. From top to bottom all stand on the right,
-    or above for the leaves at the top (``above``).
+    or above for the leaves at the top, which alone are ``above``.
     """
-    is_leaf = not node.parents
     symbol = shortened(node.symbol, 18)
     wide, tall = _size(node, symbol)
     vertex = Vertex()
@@ -88,23 +87,19 @@ def single(index: int, node: Node, direction: str, *, above: bool, again: bool =
     before = [("name", text, NAME) for text in names] + [("value", node.value, NUMBER)] * bool(node.value)
     after = [("gradient", node.gradient, NUMBER)] * bool(node.gradient)
     after += [("terms", text, LABEL) for text in node.terms]
-    if direction == "down" and is_leaf and above:
+    if above:
         before, after = before + after, []
-    if direction == "down" and not (is_leaf and above):
+
+    def put(lines: list[tuple[str, str, float]], x: float, y: float, step: float, anchor: str = "middle") -> None:
+        for at, (kind, text, size) in enumerate(lines):
+            vertex.labels.append(_label(kind, index, text, x, y + at * step, size, anchor, again))
+
+    if direction == "down" and not above:
         lines = before + after
-        y, x, anchor = -LINE * (len(lines) - 1) / 2, wide / 2 + 5, "start"
-        for kind, text, size in lines:
-            vertex.labels.append(_label(kind, index, text, x, y, size, anchor, again))
-            y += LINE
-        return vertex.measure(wide, tall, direction)
-    y = -tall / 2 - 3 - LINE / 2 - (2 if node.shape == "cylinder" else 0)
-    for kind, text, size in reversed(before):
-        vertex.labels.append(_label(kind, index, text, 0, y, size, "middle", again))
-        y -= LINE
-    y = tall / 2 + 3 + LINE / 2
-    for kind, text, size in after:
-        vertex.labels.append(_label(kind, index, text, 0, y, size, "middle", again))
-        y += LINE
+        put(lines, wide / 2 + 5, -LINE * (len(lines) - 1) / 2, LINE, "start")
+    else:
+        put(before[::-1], 0, -tall / 2 - 3 - LINE / 2 - middle, -LINE)
+        put(after, 0, tall / 2 + 3 + LINE / 2, LINE)
     return vertex.measure(wide, tall, direction)
 
 

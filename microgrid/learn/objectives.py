@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy
 
+from microgrid.compiler.llvm.jit import is_available
 from microgrid.learn.losses import compiled_loss, link_of
 
 __all__ = [
@@ -221,13 +222,8 @@ class Linear:
     def _is_compiled(self, block: Block) -> bool:
         if self.rows * self.size < _COMPILED or not isinstance(block.X, numpy.ndarray):
             return False
-        if self.width > _NARROW and block.X.strides[1] != block.X.itemsize:
-            return False
-        try:
-            import llvmlite  # noqa: F401  # only asked whether it is there
-        except ImportError:
-            return False
-        return True
+        is_read_well = self.width <= _NARROW or block.X.strides[1] == block.X.itemsize
+        return is_read_well and is_available()
 
     def _arguments(self, theta: Any, block: Block) -> tuple[Any, ...]:
         one = self.logits == 1

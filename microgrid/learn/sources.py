@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import scipy.sparse
 from sklearn.utils.multiclass import check_classification_targets
 
 from microgrid._public import public
@@ -136,8 +137,6 @@ class Survey:
         self.kept = [tuple([None if one is None else one[::2] for one in whole])]  # type: ignore[list-item]
 
     def _joined(self) -> tuple[Any, Any, Any]:
-        import scipy.sparse
-
         X = [one[0] for one in self.kept]
         joined = scipy.sparse.vstack(X, format="csr") if scipy.sparse.issparse(X[0]) else numpy.concatenate(X)
         y = numpy.concatenate([one[1] for one in self.kept])

@@ -90,7 +90,8 @@ def read(value: Value, parameters: Iterable[Value] = (), data: Iterable[Value] =
     for child, operands in enumerate(parents):
         for edge, parent in enumerate(operands):
             children[parent].append((child, edge))
-    kinds = _kinds(order, set(parameters), set(data))
+    moved, own = set(parameters), set(data)
+    kinds = [_kind(node, moved, own) for node in order]
     names = _names(order, kinds)
     first = found.order.index(order[0])  # what comes before has no share in the adjoints of what is shown
     adjoints = pullback(value, order=found.order[first:])
@@ -111,15 +112,12 @@ def _has_more_than(count: int, value: Value) -> bool:
     return len(seen) > count
 
 
-def _kinds(order: Sequence[Value], parameters: Collection[Value], data: Collection[Value]) -> list[str]:
-    def kind(node: Value) -> str:
-        if node.op is not None:
-            return "operation"
-        if node in data:
-            return "data"
-        return "constant" if node.is_constant else "parameter" if node in parameters else "input"
-
-    return [kind(node) for node in order]
+def _kind(node: Value, parameters: Collection[Value], data: Collection[Value]) -> str:
+    if node.op is not None:
+        return "operation"
+    if node in data:
+        return "data"
+    return "constant" if node.is_constant else "parameter" if node in parameters else "input"
 
 
 def _names(order: Sequence[Value], kinds: Sequence[str]) -> list[str]:

@@ -73,11 +73,10 @@ def _terms(total: Value) -> Iterator[Value]:
 
 def _shape(term: Value, shared: set[Value]) -> tuple[list[object], list[Value]]:
     """A graph as a list that is equal for equal graphs, and the leaves that are not shared, constants among them."""
-    order = topological_order(term)
     place: dict[Value, int] = {}
     shape: list[object] = []
     own: list[Value] = []
-    for node in order:
+    for node in topological_order(term):
         place[node] = len(shape)
         if node.op is not None:
             shape.append((node.op.name, tuple([place[parent] for parent in node.parents])))
