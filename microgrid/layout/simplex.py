@@ -117,9 +117,8 @@ class _Network:
         worst, leave = 0, -1
         for variable in self.order[1:]:
             # What would be gained by moving all that is below this constraint away from the rest of the tree.
-            cut = (
-                self.total[variable] if self.constraints[self.up[variable]].tail == variable else -self.total[variable]
-            )
+            is_tail = self.constraints[self.up[variable]].tail == variable
+            cut = self.total[variable] if is_tail else -self.total[variable]
             if cut < worst:
                 worst, leave = cut, variable
         if leave < 0:

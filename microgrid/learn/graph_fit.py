@@ -216,8 +216,7 @@ def fit_graph(
         return Evidence(*matrices, weight, -report.loss * weight, numpy.nan, 0)
 
     leaves = [Value(float(one), name) for one, name in zip(found, paths, strict=True)]
-    row = [one[0].tolist() for one in block.arrays]
-    graph = sample_loss(unravel(leaves), *row)
+    graph = sample_loss(unravel(leaves), *[one[0].tolist() for one in block.arrays])
     return GraphFit(unravel(found), report, graph, tuple(names or paths), found, evidence)
 
 

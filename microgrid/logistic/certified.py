@@ -200,8 +200,8 @@ def plot_bounds(axes: Any = None) -> Any:
         except ImportError as error:
             raise MissingPackageError("a plot needs matplotlib: pip install 'microgrid-autodiff[learn]'") from error
         axes = Figure(figsize=(6.0, 3.4), layout="constrained").add_subplot()
-    forms: tuple[Form, Form] = ("textbook", "logit")
-    for form, style in zip(forms, ("--", "-"), strict=True):
+    styles: dict[Form, str] = {"textbook": "--", "logit": "-"}
+    for form, style in styles.items():
         for label, color in ((0.0, "C0"), (1.0, "C1")):
             points = bounds_over_z(form, label, 60.0)
             bounds = [bound if math.isfinite(bound) else math.nan for _, bound in points]

@@ -188,13 +188,12 @@ class _Picture:
             return self._closed(box, labels, node)
         kind = "output" if node == graph.root and graph.parents[node] else graph.kinds[node]
         look = ROLES[kind]
-        fill, line, pen = look.fill, look.line, look.pen
         again = ' stroke-dasharray="3 3"' if box.again or kind == "constant" else ""
-        paint = f'fill="{fill}" stroke="{line}" stroke-width="{pen:g}"{again}'
+        paint = f'fill="{look.fill}" stroke="{look.line}" stroke-width="{look.pen:g}"{again}'
         inside = _SHAPES[box.shape](box, paint)
         if kind == "output" and not box.again:
             bigger = Box(box.node, box.shape, box.x, box.y, box.width + 6, box.height + 6)
-            inside = _SHAPES[box.shape](bigger, f'fill="none" stroke="{line}"') + inside
+            inside = _SHAPES[box.shape](bigger, f'fill="none" stroke="{look.line}"') + inside
         texts = "".join([self._label(label, node) for label in labels])
         told = "" if kind == "constant" else f" = {self._value(node)}, gradient {self._gradient(node)}"
         name = escape(graph.names[node])
