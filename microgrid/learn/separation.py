@@ -92,10 +92,9 @@ def diagnose(model: Linear, source: Source, theta: Any, names: Sequence[str], is
     scale = numpy.sqrt(numpy.diag(gram))
     scale = numpy.where(scale > 0.0, scale, 1.0)
     null = _null_space(gram / numpy.outer(scale, scale))
+    kind: Any = "collinear columns"
     none = numpy.zeros(0, dtype=int)
-    found = [
-        Finding("collinear columns", _important(column, named), column / scale, none) for column in _simplest(null).T
-    ]
+    found = [Finding(kind, _important(column, named), column / scale, none) for column in _simplest(null).T]
     separation = _separation(model, source, theta, scale, named, is_proved)
     return (*found, separation) if separation else tuple(found)
 
@@ -158,11 +157,8 @@ class _Pairs:
         found = []
         for label in classes:
             rows = numpy.flatnonzero((y[:, label] == 1.0) & (weight > 0.0))
-            found += [
-                (label, other, rows, a[rows, other] / (a[rows, other] + a[rows, label]))
-                for other in classes
-                if other != label
-            ]
+            others = [other for other in classes if other != label]
+            found += [(label, other, rows, a[rows, other] / (a[rows, other] + a[rows, label])) for other in others]
         return found
 
     def indifferent(self, block: Block) -> tuple[Any]:
