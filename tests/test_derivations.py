@@ -475,3 +475,26 @@ def test_what_sympy_would_write_out_endlessly_is_explained_without(build: Callab
     assert len(derivation.text()) < 3_000
     output.backward()
     assert derivation.value == x.grad or math.isnan(derivation.value)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: (0.1234567 * x).exp() + (0.7654321 * x).exp() * (0.1234567 * x).exp(),
+        lambda x: microgrid.erf(1.66158871833239 * x),
+        lambda x: microgrid.sinh(named(0.123456789012345 * x, "z")) * 2.0 ** (12345.0 * x * 1e-5),
+        lambda x: named(microgrid.tanh(1.66158871833239 * x), "a"),
+    ],
+)
+def test_numbers_of_many_digits_in_exponents_are_explained(build: Callable[[Value], Value]) -> None:
+    x = Value(0.5, "x")
+    derivation = explain(build(x), wrt=x)
+    numbers = {sympy.Symbol(name, real=True): sympy.Rational(number) for name, number in derivation.numbers}
+    assert float(sympy.N(derivation.closed_form.subs(numbers), 30)) == pytest.approx(derivation.value, rel=1e-13)
+
+
+def test_a_number_of_many_digits_in_an_exponent_does_not_hide_the_shortest_form() -> None:
+    x = Value(0.5, "x")
+    a, rate = named(microgrid.sigmoid(0.123456789012345 * x), "a"), sympy.Rational("0.123456789012345")
+    symbol = sympy.Symbol("a", real=True)
+    assert sympy.simplify(explain(a, wrt=x).closed_form - rate * symbol * (1 - symbol)) == 0

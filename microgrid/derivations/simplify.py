@@ -13,6 +13,7 @@ __all__ = ["closed_form", "is_readable"]
 _MOST_SIMPLIFIED = 60  # operations of a formula that is simplified in every way; up to three times as many, in one way
 _MOST_TRIED = 16  # operations of a formula that goes through sympy.simplify, which takes long
 _DEEPEST = 40  # operations inside one another in a formula that is written
+_MOST_TIMES = 100  # a numerator in an exponent, of which SymPy makes a power
 _MOST_CALLS = 1_200_000  # of Python functions, for one way to simplify one formula
 
 Definitions = Callable[[], Iterable[tuple[Any, Any]]]
@@ -41,6 +42,55 @@ def closed_form(formula: Any, definitions: Definitions, budget: CallBudget) -> t
         return formula, True
     if expands_far(formula):
         return formula, False
+    rates = _Rates()
+    best, finished = _shortest(
+        rates.named_in(formula), lambda: [(symbol, rates.named_in(one)) for symbol, one in definitions()], budget
+    )
+    return rates.numbers_in(best), finished
+
+
+class _Rates:
+    """Symbols in place of numbers of many digits in exponents.
+
+    SymPy makes a polynomial in exp(x/10000000) of exp(0.1234567*x), whose list of 1,234,568 coefficients takes minutes,
+    and with some digits more all memory. What is equal for every rate is equal for the number.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, Any] = {}  # of each symbol
+
+    def named_in(self, formula: Any) -> Any:
+        """The formula with a symbol for each such number, and small multiples of it for small multiples."""
+        sympy = sympy_package()
+
+        powers = (sympy.exp, sympy.Pow, sympy.functions.elementary.hyperbolic.HyperbolicFunction)
+
+        def named(power: Any) -> Any:
+            *base, exponent = power.args
+            terms = [self._named(*term.as_coeff_Mul(rational=True)) for term in sympy.Add.make_args(exponent)]
+            return power.func(*base, sympy.Add(*terms))
+
+        return formula.replace(lambda one: isinstance(one, powers) and not one.args[-1].is_number, named)
+
+    def _named(self, rate: Any, rest: Any) -> Any:
+        sympy = sympy_package()
+        if abs(rate.p) <= _MOST_TIMES:
+            return rate * rest
+        for symbol, number in self._numbers.items():
+            ratio = rate / number
+            if max(abs(ratio.p), ratio.q) <= _MOST_TIMES:
+                return ratio * symbol * rest
+        symbol = sympy.Dummy("k", positive=True)
+        self._numbers[symbol] = abs(rate)
+        return sympy.sign(rate) * symbol * rest
+
+    def numbers_in(self, formula: Any) -> Any:
+        """The formula with the numbers again."""
+        return formula.xreplace(self._numbers)
+
+
+def _shortest(formula: Any, definitions: Definitions, budget: CallBudget) -> tuple[Any, bool]:
+    """What ``closed_form`` gives, of a formula that SymPy may take apart."""
     best, finished = _simplest(formula, budget)
     improved = True
     while improved and best.free_symbols:
