@@ -308,12 +308,8 @@ def exp(m: Any) -> Pair:
     return m.exp, lambda out, x: (out,)
 
 
-@rule(
-    "expm1",
-    "\\left(e^{{{x}}} - 1\\right)",
-    REAL,
-    summary="The exponential of x minus 1, accurate also where exp(x) rounds to 1.",
-)
+@rule("expm1", "\\left(e^{{{x}}} - 1\\right)", REAL,
+      summary="The exponential of x minus 1, accurate also where exp(x) rounds to 1.")  # fmt: skip
 def expm1(m: Any) -> Pair:
     return m.expm1, lambda out, x: (m.exp(x),)  # not out + 1: that is 0 for x < -37
 
@@ -323,13 +319,8 @@ def log(m: Any) -> Pair:
     return m.log, lambda out, x: (m.reciprocal(x),)
 
 
-@rule(
-    "log1p",
-    "\\ln\\left(1 + {x}\\right)",
-    ABOVE_MINUS_1,
-    summary="The natural logarithm of 1 + x, accurate also where 1 + x rounds to 1.",
-    domain="x > -1",
-)
+@rule("log1p", "\\ln\\left(1 + {x}\\right)", ABOVE_MINUS_1,
+      summary="The natural logarithm of 1 + x, accurate also where 1 + x rounds to 1.", domain="x > -1")  # fmt: skip
 def log1p(m: Any) -> Pair:
     return m.log1p, lambda out, x: (m.reciprocal(1.0 + x),)
 
@@ -420,37 +411,22 @@ def tan(m: Any) -> Pair:
     return m.tan, lambda out, x: (1.0 + out * out,)
 
 
-@rule(
-    "asin",
-    "\\arcsin\\left({x}\\right)",
-    UNIT,
-    aliases=("arcsin",),
-    summary="The arc sine of x: the angle in radians, from -pi/2 to pi/2, whose sine is x.",
-    domain="-1 <= x <= 1",
-)
+@rule("asin", "\\arcsin\\left({x}\\right)", UNIT, aliases=("arcsin",),
+      summary="The arc sine of x: the angle in radians, from -pi/2 to pi/2, whose sine is x.",
+      domain="-1 <= x <= 1")  # fmt: skip
 def asin(m: Any) -> Pair:
     return m.asin, lambda out, x: (1.0 / m.sqrt(m.one_minus_square(x)),)
 
 
-@rule(
-    "acos",
-    "\\arccos\\left({x}\\right)",
-    UNIT,
-    aliases=("arccos",),
-    summary="The arc cosine of x: the angle in radians, from 0 to pi, whose cosine is x.",
-    domain="-1 <= x <= 1",
-)
+@rule("acos", "\\arccos\\left({x}\\right)", UNIT, aliases=("arccos",),
+      summary="The arc cosine of x: the angle in radians, from 0 to pi, whose cosine is x.",
+      domain="-1 <= x <= 1")  # fmt: skip
 def acos(m: Any) -> Pair:
     return m.acos, lambda out, x: (-1.0 / m.sqrt(m.one_minus_square(x)),)
 
 
-@rule(
-    "atan",
-    "\\arctan\\left({x}\\right)",
-    REAL,
-    aliases=("arctan",),
-    summary="The arc tangent of x: the angle in radians, from -pi/2 to pi/2, whose tangent is x.",
-)
+@rule("atan", "\\arctan\\left({x}\\right)", REAL, aliases=("arctan",),
+      summary="The arc tangent of x: the angle in radians, from -pi/2 to pi/2, whose tangent is x.")  # fmt: skip
 def atan(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         cosine = 1.0 / m.hypot(1.0, x)  # its square is 1/(1 + x²), and x² is never formed
@@ -459,15 +435,9 @@ def atan(m: Any) -> Pair:
     return m.atan, partials
 
 
-@rule(
-    "atan2",
-    "\\operatorname{{atan2}}\\left({x}, {y}\\right)",
-    REAL,
-    POSITIVE,
-    aliases=("arctan2",),
-    summary="The angle in radians, from -pi to pi, of the point at height x and horizontal distance y.",
-    domain="x != 0 or y != 0",
-)
+@rule("atan2", "\\operatorname{{atan2}}\\left({x}, {y}\\right)", REAL, POSITIVE, aliases=("arctan2",),
+      summary="The angle in radians, from -pi to pi, of the point at height x and horizontal distance y.",
+      domain="x != 0 or y != 0")  # fmt: skip
 def atan2(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         if m.exact:
@@ -501,38 +471,21 @@ def tanh(m: Any) -> Pair:
     return m.tanh, partials
 
 
-@rule(
-    "asinh",
-    "\\operatorname{{arsinh}}\\left({x}\\right)",
-    REAL,
-    aliases=("arcsinh",),
-    summary="The inverse hyperbolic sine of x.",
-)
+@rule("asinh", "\\operatorname{{arsinh}}\\left({x}\\right)", REAL, aliases=("arcsinh",),
+      summary="The inverse hyperbolic sine of x.")  # fmt: skip
 def asinh(m: Any) -> Pair:
     return m.asinh, lambda out, x: (1.0 / m.hypot(1.0, x),)
 
 
-@rule(
-    "acosh",
-    "\\operatorname{{arcosh}}\\left({x}\\right)",
-    ABOVE_1,
-    aliases=("arccosh",),
-    summary="The inverse hyperbolic cosine of x, not negative.",
-    domain="x >= 1",
-    kinks=(Kink("x = 1", "infinite, the limit from the right", (1.0,), (float("inf"),)),),
-)
+@rule("acosh", "\\operatorname{{arcosh}}\\left({x}\\right)", ABOVE_1, aliases=("arccosh",),
+      summary="The inverse hyperbolic cosine of x, not negative.", domain="x >= 1",
+      kinks=(Kink("x = 1", "infinite, the limit from the right", (1.0,), (float("inf"),)),))  # fmt: skip
 def acosh(m: Any) -> Pair:
     return m.acosh, lambda out, x: (1.0 / (m.sqrt(x - 1.0) * m.sqrt(x + 1.0)),)  # not x² - 1: that overflows
 
 
-@rule(
-    "atanh",
-    "\\operatorname{{artanh}}\\left({x}\\right)",
-    UNIT,
-    aliases=("arctanh",),
-    summary="The inverse hyperbolic tangent of x.",
-    domain="-1 < x < 1",
-)
+@rule("atanh", "\\operatorname{{artanh}}\\left({x}\\right)", UNIT, aliases=("arctanh",),
+      summary="The inverse hyperbolic tangent of x.", domain="-1 < x < 1")  # fmt: skip
 def atanh(m: Any) -> Pair:
     return m.atanh, lambda out, x: (m.reciprocal(m.one_minus_square(x)),)
 
@@ -540,12 +493,8 @@ def atanh(m: Any) -> Pair:
 # ---- statistics and learning ----------------------------------------------------------------------------------
 
 
-@rule(
-    "σ",
-    "\\sigma\\left({x}\\right)",
-    REAL,
-    summary="The logistic function, which maps x to a number between 0 and 1.",
-)
+@rule("σ", "\\sigma\\left({x}\\right)", REAL,
+      summary="The logistic function, which maps x to a number between 0 and 1.")  # fmt: skip
 def sigmoid(m: Any) -> Pair:
     def value(x: Any) -> Any:
         if m.exact:
@@ -556,12 +505,8 @@ def sigmoid(m: Any) -> Pair:
     return value, lambda out, x: (m.logistic_slope(out, x),)  # not out·(1 - out): that is 0 for x > 37
 
 
-@rule(
-    "softplus",
-    "\\ln\\left(1 + e^{{{x}}}\\right)",
-    REAL,
-    summary="The logarithm of 1 + exp(x), a smooth form of relu, without overflow.",
-)
+@rule("softplus", "\\ln\\left(1 + e^{{{x}}}\\right)", REAL,
+      summary="The logarithm of 1 + exp(x), a smooth form of relu, without overflow.")  # fmt: skip
 def softplus(m: Any) -> Pair:
     def value(x: Any) -> Any:
         if m.exact:
@@ -585,23 +530,14 @@ def relu(m: Any) -> Pair:
     return value, partials
 
 
-@rule(
-    "erf",
-    "\\operatorname{{erf}}\\left({x}\\right)",
-    REAL,
-    summary="The error function: 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.",
-)
+@rule("erf", "\\operatorname{{erf}}\\left({x}\\right)", REAL,
+      summary="The error function: 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.")  # fmt: skip
 def erf(m: Any) -> Pair:
     return m.erf, lambda out, x: (2.0 / m.sqrt(m.pi) * m.gauss(x),)
 
 
-@rule(
-    "logaddexp",
-    "\\ln\\left(e^{{{x}}} + e^{{{y}}}\\right)",
-    REAL,
-    REAL,
-    summary="The logarithm of exp(x) + exp(y), without overflow.",
-)
+@rule("logaddexp", "\\ln\\left(e^{{{x}}} + e^{{{y}}}\\right)", REAL, REAL,
+      summary="The logarithm of exp(x) + exp(y), without overflow.")  # fmt: skip
 def logaddexp(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
@@ -618,12 +554,8 @@ def logaddexp(m: Any) -> Pair:
     return value, partials
 
 
-@rule(
-    "log σ",
-    "\\ln \\sigma\\left({x}\\right)",
-    REAL,
-    summary="The logarithm of the logistic function, accurate where that rounds to 0 or to 1.",
-)
+@rule("log σ", "\\ln \\sigma\\left({x}\\right)", REAL,
+      summary="The logarithm of the logistic function, accurate where that rounds to 0 or to 1.")  # fmt: skip
 def log_sigmoid(m: Any) -> Pair:
     return lambda x: -m.softplus(-x), lambda out, x: (m.sigmoid(-x),)
 
@@ -673,12 +605,8 @@ def _safe(m: Any, x: Any, y: Any, singular: Any) -> Any:
     return m.where(m.equal(x, 0.0), m.where(singular, 1.0, y), y)
 
 
-@rule(
-    "erfc",
-    "\\operatorname{{erfc}}\\left({x}\\right)",
-    REAL,
-    summary="The complementary error function 1 - erf(x), accurate where erf(x) rounds to 1.",
-)
+@rule("erfc", "\\operatorname{{erfc}}\\left({x}\\right)", REAL,
+      summary="The complementary error function 1 - erf(x), accurate where erf(x) rounds to 1.")  # fmt: skip
 def erfc(m: Any) -> Pair:
     return m.erfc, lambda out, x: (-2.0 / m.sqrt(m.pi) * m.gauss(x),)
 
@@ -1186,13 +1114,8 @@ def sum(m: Any) -> Pair:
     return m.total, lambda out, xs: [(1.0 for x in xs)]
 
 
-@rule(
-    "dot",
-    "\\left({xs}\\right) \\cdot \\left({ys}\\right)",
-    MANY,
-    MANY,
-    summary="The sum of the products of two lists, as one node.",
-)
+@rule("dot", "\\left({xs}\\right) \\cdot \\left({ys}\\right)", MANY, MANY,
+      summary="The sum of the products of two lists, as one node.")  # fmt: skip
 def dot(m: Any) -> Pair:
     def value(xs: Any, ys: Any) -> Any:
         return m.total(x * y for x, y in zip(xs, ys, strict=True))
@@ -1200,12 +1123,8 @@ def dot(m: Any) -> Pair:
     return value, lambda out, xs, ys: [ys, xs]
 
 
-@rule(
-    "logsumexp",
-    "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)",
-    MANY,
-    summary="The logarithm of the sum of the exponentials of a list, without overflow.",
-)
+@rule("logsumexp", "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)", MANY,
+      summary="The logarithm of the sum of the exponentials of a list, without overflow.")  # fmt: skip
 def logsumexp(m: Any) -> Pair:
     def parts(xs: Any, peak: Any, *, holds_shift: bool) -> tuple[Any, Any, Any]:
         """Every exponential over the largest operand's, and the sums of those of the largest and of the others.
