@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from microgrid.checking.batches import NOTHING, sweep
 from microgrid.checking.differences import DIFFERENCES, Estimate, differentiate
@@ -32,44 +32,6 @@ _SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor
 
 Call = Callable[[Sequence[Any]], Any]
 Finding = tuple[Verdict, str]
-
-
-class Function(Protocol):
-    """A function at a point, as the check uses it."""
-
-    @property
-    def numbers(self) -> Sequence[float]:
-        """The point."""
-        ...
-
-    @property
-    def is_cheap(self) -> bool:
-        """Whether the reference for all coordinates is at hand."""
-        ...
-
-    @property
-    def is_large(self) -> bool:
-        """Whether a call of the function takes long."""
-        ...
-
-    def towards(self, coordinates: Sequence[int], steps: Sequence[float]) -> Call:
-        """The function along a direction."""
-        ...
-
-    def along(self, coordinate: int) -> Callable[[float], float]:
-        """The function of one coordinate; nan where it is undefined."""
-        ...
-
-    def obstacle(self, coordinate: int) -> Finding | None:
-        """The reason why there is no derivative to compare, or None."""
-
-    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:
-        """The derivative by the reference of that name, or by the best one."""
-        ...
-
-    def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
-        """The verdict on a derivative that its reference does not confirm."""
-        ...
 
 
 def _not_finite(value: float, x: float) -> Finding | None:
@@ -144,7 +106,7 @@ class PlainFunction(_Lines):
         """The finding that the function or the coordinate is infinite or nan."""
         return _not_finite(self.value_there, self.numbers[coordinate])
 
-    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # Function's signature
+    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # as RecordedFunction has it
         """By central differences, the only reference that needs values alone."""
         if name in ("complex step", "mpmath", "ball"):
             return Estimate(math.nan, math.inf, f"{name}, for which there is no graph")
@@ -318,5 +280,8 @@ class RecordedFunction(_Lines):
                 return replace(found, verdict=Verdict.KINK, note=note, taylor_order=None)
         return found
 
+
+Function = PlainFunction | RecordedFunction
+"""A function at a point, as the check uses it."""
 
 _TOO_ROUNDED = "the graph loses digits to rounding"
