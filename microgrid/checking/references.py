@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from microgrid.arithmetics.complex import COMPLEX
@@ -22,6 +23,8 @@ from microgrid.core.graph import evaluate, local_partials, pullback
 from microgrid.core.rule import Pair, Rule
 
 __all__ = [
+    "NOTHING",
+    "Sweep",
     "complex_step",
     "complex_step_of",
     "enclosed",
@@ -45,6 +48,36 @@ _LAST_DIGITS = 2.0**-48  # relative error that any replay in floats may have
 _SMALLEST = 4 * 5e-324
 
 Values = dict[Value, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The findings of a replay of the graph in vectors, as ``batches`` makes it.
+
+    Parameters
+    ----------
+    settled : set of int
+        The positions of nodes whose value and local derivatives agree with the reference.
+    gradient : list of Estimate or None
+        The derivative with respect to each input; None if an operation runs in floats only, or if the graph is so deep
+        that a replay for each input costs less.
+    spread : float
+        How much rounding may change the output; infinite if that is unknown.
+    is_confirmed : bool
+        Whether all local derivatives agree, so that two independent sources say the same of the gradient.
+    adds_up : bool
+        Whether every adjoint is the sum of its children's contributions.
+    """
+
+    settled: set[int]
+    gradient: list[Estimate] | None
+    spread: float
+    is_confirmed: bool
+    adds_up: bool
+
+
+NOTHING = Sweep(set(), None, math.inf, is_confirmed=False, adds_up=False)
+"""What is known without a replay."""
 
 
 class _Jittered:

@@ -12,11 +12,18 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from microgrid.checking.batches import NOTHING, sweep
 from microgrid.checking.differences import DIFFERENCES, Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
 from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, node_on_kink, single
-from microgrid.checking.references import complex_step, enclosed, high_precision, is_portable, rounding
+from microgrid.checking.references import (
+    NOTHING,
+    Sweep,
+    complex_step,
+    enclosed,
+    high_precision,
+    is_portable,
+    rounding,
+)
 from microgrid.checking.report import Judgement, Verdict
 from microgrid.checking.verdicts import agreement, by_values
 from microgrid.core.engine import Value
@@ -117,6 +124,17 @@ class PlainFunction(_Lines):
         return by_values(judgement, self.along(coordinate), self.numbers[coordinate], self._tol)
 
 
+def _swept(recording: Recording, tol: float) -> Sweep:
+    """The findings of a replay in vectors, where there is NumPy and the graph so large that vectors pay."""
+    if len(recording.order) <= _SMALL:
+        return NOTHING
+    try:
+        from microgrid.checking.batches import sweep
+    except ImportError:
+        return NOTHING
+    return sweep(recording, tol)
+
+
 class RecordedFunction(_Lines):
     """A function of Values, with its graph at a point.
 
@@ -127,7 +145,7 @@ class RecordedFunction(_Lines):
         self.recording = recording
         self.numbers = [leaf.data for leaf in recording.inputs]
         super().__init__(self._recorded_value, self.numbers)
-        self._sweep = sweep(recording, tol) if len(recording.order) > _SMALL else NOTHING
+        self._sweep = _swept(recording, tol)
         self.inspection = inspect_nodes(recording, tol, self._sweep.settled, adds_up=self._sweep.adds_up)
         self._call, self._tol = call, tol
         self._names = [leaf.name or "" for leaf in recording.inputs]

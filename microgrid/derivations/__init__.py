@@ -8,8 +8,9 @@ and derivatives (``enclosures``), over ``boxes`` and whole ``regions``; ``rule_b
 
 from __future__ import annotations
 
-from microgrid.derivations.derivation import Derivation, explain
+from microgrid.derivations.derivation import explain
 from microgrid.derivations.proof import Proof, prove
+from microgrid.derivations.render import Derivation
 from microgrid.derivations.steps import Component, Path
 
 __all__ = ["Component", "Derivation", "Path", "Proof", "explain", "prove"]
