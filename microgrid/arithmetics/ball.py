@@ -377,7 +377,8 @@ class BallArithmetic(Arithmetic):
             return pair
         value, partials = super().bind(rule)
         if EVERY_RULE.get(rule.name) is rule:
-            value = value if rule.name in _COMPARISONS else self.__dict__.get(rule.name, value)
+            is_own = rule.name in self.__dict__ or hasattr(type(self), rule.name)
+            value = getattr(self, rule.name) if is_own and rule.name not in _TRUTHS else value
             value = getattr(self, f"_{rule.name}_value", value)
             partials = getattr(self, f"_{rule.name}_partials", partials)
         pair = _checked(value), partials
@@ -533,15 +534,6 @@ class BallArithmetic(Arithmetic):
     def _copysign_partials(self, out: Ball, x: Ball, y: Ball) -> tuple[Ball, float]:
         return self._side(arb(x)) * self.copysign(1.0, y), 0.0
 
-    def _less_value(self, x: Any, y: Any) -> Any:
-        return self._where(self.less(x, y), 1.0, 0.0)
-
-    def _less_equal_value(self, x: Any, y: Any) -> Any:
-        return self._where(self.less_equal(x, y), 1.0, 0.0)
-
-    def _equal_value(self, x: Any, y: Any) -> Any:
-        return self._where(self.equal(x, y), 1.0, 0.0)
-
     # ---- whole numbers and remainders -------------------------------------------------------------------------
 
     def _steps(self, x: Ball, whole: Callable[[Fraction], int], is_step: Callable[[Fraction], bool]) -> Ball:
@@ -672,7 +664,7 @@ class BallArithmetic(Arithmetic):
         return found[0].union(found[-1])
 
 
-_COMPARISONS = ("less", "less_equal", "equal", "where")
+_TRUTHS = ("less", "less_equal", "equal", "where")  # of which the rules of these names make and take numbers
 
 
 def _coerced(function: Callable[..., Ball]) -> Callable[[Any], Ball]:
