@@ -18,6 +18,7 @@ from helpers import Operands, beside_kinks, definition, difference, everyday, fe
 
 import microgrid
 from benchmarks import certified
+from benchmarks.rule_bounds import bound_of_partial, is_refuted_at
 from microgrid import DataError, Enclosure, Interval, InvalidValueError, OperationError, Value, certify, logistic
 from microgrid.arithmetics.ball import (
     BALL,
@@ -37,7 +38,6 @@ from microgrid.core.graph import evaluate, local_partials, pullback, topological
 from microgrid.core.rule import Rule
 from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.derivations.enclosures import GraphInBalls
-from microgrid.derivations.rule_bounds import bound_of_partial, is_refuted_at
 from microgrid.logistic.certified import bounds_over_z
 
 every_rule = pytest.mark.parametrize("name", EVERY_RULE)

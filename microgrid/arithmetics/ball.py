@@ -343,11 +343,8 @@ def _whole_power(x: Ball, y: Ball) -> Ball:
 class BallArithmetic(Arithmetic):
     """Real balls.
 
-    Attributes
-    ----------
-    met : int
-        The worst that rules met since it was last set to ``SMOOTH``: ``KINK`` or ``JUMP``, where operands lie on such a
-        place or the balls of operands reach across it.
+    ``met`` is the worst that rules met since it was last set to ``SMOOTH``: ``KINK`` or ``JUMP``, where operands lie on
+    such a place or the balls of operands reach across it.
     """
 
     def __init__(self) -> None:

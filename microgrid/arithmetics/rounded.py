@@ -17,15 +17,7 @@ __all__ = ["ROUNDED", "Rounded"]
 
 
 class Rounded(Infix):
-    """A number: the ball of its exact value, and a bound on the error that a float in its place has.
-
-    Parameters
-    ----------
-    exact : arb
-        The ball.
-    error : arb
-        The bound, not negative.
-    """
+    """A number: the ball of its exact value, and a bound, not negative, on the error that a float in its place has."""
 
     __slots__ = ("error", "exact")
 

@@ -96,20 +96,10 @@ def _gather(vectors: Iterable[SparseVector]) -> dict[Any, Any]:
 
 
 class Series(Infix):
-    """A power series: the coefficients computed so far, and how to compute the next one.
+    """A power series: the coefficients computed so far, from that of order 0 on, and how to compute the next one.
 
-    Parameters
-    ----------
-    arithmetic : SeriesArithmetic
-        The arithmetic that the series belongs to.
-    first : number
-        The constant coefficient, a number of the base arithmetic.
-    varies : bool, default True
-        Whether the series depends on t, so that there are further coefficients.
-
-    Notes
-    -----
-    A coefficient that is structurally 0 is None. It contributes to no product, so that there is no 0·inf.
+    ``varies`` says whether it depends on t, so that there are further coefficients. A coefficient that is structurally
+    0 is None. It contributes to no product, so that there is no 0·inf.
     """
 
     __slots__ = ("arithmetic", "coefficients", "varies")
@@ -317,17 +307,10 @@ def _times(left: Any, right: Any) -> Any:
 
 
 class SeriesArithmetic(Arithmetic):
-    """Power series over the numbers of another arithmetic.
+    """Power series over the numbers of another arithmetic: ``REAL``, high precision, or Values, which record them.
 
-    Parameters
-    ----------
-    base : Arithmetic
-        The number system of the coefficients: ``REAL``, high precision, or Values, which record the coefficients.
-    apply : callable, optional
-        ``apply(rule, *operands)`` returns a rule's value in the base; by default the base runs the rule.
+    ``apply(rule, *operands)`` returns a rule's value in the base; by default the base runs the rule.
 
-    Examples
-    --------
     The series of exp(sin t):
 
     >>> from microgrid.arithmetics.series import REAL, SeriesArithmetic

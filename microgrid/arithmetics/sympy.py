@@ -168,20 +168,9 @@ SYMPY = Arithmetic(
 def decided(sign: Callable[[Any], int], is_zero: Callable[[Any], bool]) -> Arithmetic:
     """Formulas in which every comparison is decided, so that no choice is left in them.
 
-    Parameters
-    ----------
-    sign : callable
-        From an expression to 1, -1 or 0.
-    is_zero : callable
-        From an expression to whether it is 0.
+    ``sign`` leads from an expression to 1, -1 or 0, ``is_zero`` to whether it is 0. An absolute value is the expression
+    itself or its negative.
 
-    Returns
-    -------
-    Arithmetic
-        The number system. An absolute value is the expression itself or its negative.
-
-    Examples
-    --------
     >>> import sympy
     >>> from microgrid.arithmetics.sympy import Formula, decided
     >>> decided(lambda expression: -1, lambda expression: False).relu(Formula(sympy.Symbol("x", real=True)))

@@ -18,17 +18,12 @@ import numpy
 from microgrid.arithmetics.numpy import COMPLEX_COLUMNS, NUMPY
 from microgrid.checking.differences import Estimate
 from microgrid.checking.recordings import Recording
-from microgrid.checking.references import NOTHING, Sweep
+from microgrid.checking.references import FAINT, LONG_STEP, NOTHING, SAFETY, SMALLEST, STEP, Sweep, replay_estimate
 from microgrid.core.rule import Rule
 
 __all__ = ["sweep"]
 
-_STEP, _LONG_STEP = 2.0**-100, 2.0**-30  # as in references: the longer one tells 0 from a derivative that underflows
-_FAINT = 2.0**-960  # a product below this may have lost digits
 _LANES = 4  # replays: the first one as recorded, in the others every result is perturbed by up to an ulp
-_SAFETY = 8.0  # multiple of the spread of so few replays that counts as rounding
-_LAST_DIGITS = 2.0**-48  # relative error that any replay in floats may have
-_SMALLEST = 4 * 5e-324
 _LARGE = 2000  # nodes of a graph that may be too deep: its levels too small for vectors to pay
 _OVERHEAD = 20  # nodes in numbers of a coordinate's own replay that a level costs as much as
 _MANY = 64  # operands beyond which a node is checked along directions
@@ -101,7 +96,7 @@ class _Replay:
         if not self._has_gradient:
             return Sweep(settled, None, math.inf, is_confirmed=False, adds_up=self._adds_up())
         output = values[self._recording.positions[self._recording.output]]
-        spread = _SAFETY * float(numpy.max(numpy.abs(output[1:] - output[0])))
+        spread = SAFETY * float(numpy.max(numpy.abs(output[1:] - output[0])))
         return Sweep(settled, self._gradient(slopes), spread, agreeing == total, self._adds_up())
 
     def _merged(self) -> Iterator[_Group]:
@@ -124,7 +119,7 @@ class _Replay:
     def _jittered(self, numbers: Any) -> Any:
         """Numbers perturbed by up to an ulp; an exact 0 may be structural."""
         ulps = self._source.uniform(-1.0, 1.0, numpy.shape(numbers))
-        return numbers + (numbers != 0.0) * (numbers * ulps * 2.0**-52 + ulps * _SMALLEST)
+        return numbers + (numbers != 0.0) * (numbers * ulps * 2.0**-52 + ulps * SMALLEST)
 
     # ---- local derivatives ------------------------------------------------------------------------------------
 
@@ -150,7 +145,7 @@ class _Replay:
         agrees = numpy.ones(operands.shape[1], dtype=bool)
         for _ in range(2):
             steps = self._source.choice((-1.0, 1.0), recorded.shape) * self._source.uniform(1.0, 2.0, recorded.shape)
-            steps = steps * _STEP * numpy.where(operands[..., 0], abs(operands[..., 0]), 1.0)
+            steps = steps * STEP * numpy.where(operands[..., 0], abs(operands[..., 0]), 1.0)
             found = numpy.imag(COMPLEX_COLUMNS.bind(group.rule)[0](*(operands[..., 0] + 1j * steps)))
             products = recorded * steps
             agrees &= abs(products.sum(axis=0) - found) <= _SAME * len(recorded) * abs(products).max(axis=0)
@@ -165,7 +160,7 @@ class _Replay:
         is_fresh = abs(fresh - data) <= _SAME * abs(data)
         size = numpy.maximum(abs(recorded), abs(slopes))
         gap = abs(recorded - slopes)
-        return is_fresh & numpy.isfinite(data) & (gap <= self._tol * size + _SMALLEST).all(axis=1)
+        return is_fresh & numpy.isfinite(data) & (gap <= self._tol * size + SMALLEST).all(axis=1)
 
     # ---- the chain rule -----------------------------------------------------------------------------------------
 
@@ -186,16 +181,11 @@ class _Replay:
         for group in reversed(self._by_level):
             local, incoming = slopes[self._edges(group)], adjoints[group.nodes][:, None, :]
             shares = local * incoming
-            shares[(abs(shares) < _FAINT) & (local != 0.0) & (incoming != 0.0)] = math.nan
+            shares[(abs(shares) < FAINT) & (local != 0.0) & (incoming != 0.0)] = math.nan
             numpy.add.at(adjoints, group.operands, shares)
         still = numpy.zeros(_LANES)
         rows = [adjoints[recording.positions[x]] if x in recording.positions else still for x in recording.inputs]
-        return [_estimate(row.tolist()) for row in rows]
-
-
-def _estimate(lanes: list[float]) -> Estimate:
-    spread = max([abs(lane - lanes[0]) for lane in lanes[1:]])
-    return Estimate(lanes[0], _SAFETY * spread + _LAST_DIGITS * abs(lanes[0]) + _SMALLEST, "complex step")
+        return [replay_estimate(*row.tolist()) for row in rows]
 
 
 def _sorted_groups(recording: Recording, counts: list[int]) -> list[tuple[tuple[int, Rule, int], list[int]]]:
@@ -220,9 +210,9 @@ def _complex_step(rule: Rule, operands: Any, index: int) -> Any:
         moved = [one + 1j * relative * unit if place == index else one for place, one in enumerate(operands)]
         return numpy.broadcast_to(numpy.imag(value(*moved)), unit.shape)
 
-    found = imaginary(_STEP)
-    is_clear = (abs(found) > _FAINT) & numpy.isfinite(found)
-    slopes = numpy.where(is_clear, found / (_STEP * unit), math.nan)
+    found = imaginary(STEP)
+    is_clear = (abs(found) > FAINT) & numpy.isfinite(found)
+    slopes = numpy.where(is_clear, found / (STEP * unit), math.nan)
     if (found == 0.0).any():
-        slopes[(found == 0.0) & (imaginary(_LONG_STEP) == 0.0)] = 0.0
+        slopes[(found == 0.0) & (imaginary(LONG_STEP) == 0.0)] = 0.0
     return slopes

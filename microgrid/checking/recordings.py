@@ -50,30 +50,16 @@ _SAME_SLOPE = 1e-6  # relative difference of two gradients at that distance that
 
 @dataclass(eq=False)
 class Recording:
-    """A function's graph at one point.
+    """A function's graph at one point, perhaps beside the function at another one, which it is ``like``."""
 
-    Parameters
-    ----------
-    inputs : list of Value
-        The leaves that the function was called with.
-    output : Value
-        The function's result.
-    like : Recording, optional
-        The function at another point.
-    order : list of Value
-        Every node, parents before children; the same order as in the other graph, if that has the same structure.
-    is_alike : bool
-        Whether it has: the same operations on the same operands and inputs.
-    data : list of float
-        The data of each node when it was recorded. The function may use the same leaves in every recording, and change
-        their data.
-    """
-
-    inputs: list[Value]
-    output: Value
+    inputs: list[Value]  # the leaves that the function was called with
+    output: Value  # its result
     like: InitVar[Recording | None] = None
+    # every node, parents before children; the same order as in the other graph, if that has the same structure
     order: list[Value] = field(init=False)
+    # of each node when it was recorded: the function may use the same leaves in every recording, and change their data
     data: list[float] = field(init=False)
+    # whether it has the other graph's structure: the same operations on the same operands and inputs
     is_alike: bool = field(init=False)
 
     def __post_init__(self, like: Recording | None) -> None:
@@ -293,27 +279,14 @@ class Detached:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """The findings of the recordings around a point.
+    """The findings of the recordings around a point."""
 
-    Parameters
-    ----------
-    crossing : Crossing or None
-        The kink that the point lies on.
-    detached : list of Detached
-        Constants that depend on the inputs, the one with the largest contribution first.
-    repeatable : bool
-        Whether the function gives the same graph when it is called again at the same point.
-    alike : bool
-        Whether the graph has the same structure on the two sides.
-    edge : Value or None, default None
-        The first node that compares equal numbers at the point and not beside it, or has a kink or a cut there: a
-        replay at the point alone does not see both sides.
-    """
-
-    crossing: Crossing | None
-    detached: list[Detached]
-    repeatable: bool
-    alike: bool
+    crossing: Crossing | None  # the kink that the point lies on
+    detached: list[Detached]  # constants that depend on the inputs, the one with the largest contribution first
+    repeatable: bool  # whether the function gives the same graph when it is called again at the same point
+    alike: bool  # whether the graph has the same structure on the two sides
+    # the first node that compares equal numbers at the point and not beside it, or has a kink or a cut there: a replay
+    # at the point alone does not see both sides
     edge: Value | None = None
 
 

@@ -17,6 +17,7 @@ from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infini
 from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, node_on_kink, single
 from microgrid.checking.references import (
     NOTHING,
+    SMALLEST,
     Sweep,
     complex_step,
     enclosed,
@@ -31,7 +32,6 @@ from microgrid.core.engine import Value
 __all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction"]
 
 AUTODIFF = "autodiff"
-_SMALLEST = 4 * 5e-324
 _ULP, _EPSILON = 2.0**-50, 1e-12  # of the largest number in a graph: rounding of one operation, and of many
 _SAME_VALUE = 1e-9  # relative difference of f(Values) and f(floats) that rounding may make
 _SMALL, _LARGE = 100, 2000  # nodes up to which vectors cost more than they save, and beyond which a call takes long
@@ -267,7 +267,7 @@ class RecordedFunction(_Lines):
             if from_values:
                 return self._by_values(judgement, coordinate)
             size = max(abs(judgement.got), abs(judgement.expected))
-            if judgement.bound <= self._tol * size + _SMALLEST:
+            if judgement.bound <= self._tol * size + SMALLEST:
                 return replace(judgement, verdict=Verdict.WRONG)
             return replace(judgement, verdict=Verdict.NOISY, note=_TOO_ROUNDED)
         if is_blamed:

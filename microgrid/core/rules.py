@@ -149,17 +149,15 @@ def pow(m: Any) -> Pair:
 
 @rule("**", "{x}^{{{y}}}", AWAY_FROM_0, CONSTANT,
       summary="The power x**y with a plain number as the exponent.",
-      domain="x > 0, or x == 0 and y >= 0, or x < 0 and y is a whole number", kinks=(
-    Kink("x = 0, y = 0", "0**0 = 1, with derivative 0", (0.0, 0.0), (0.0, 0.0)),
-))  # fmt: skip
+      domain="x > 0, or x == 0 and y >= 0, or x < 0 and y is a whole number",
+      kinks=(Kink("x = 0, y = 0", "0**0 = 1, with derivative 0", (0.0, 0.0), (0.0, 0.0)),))  # fmt: skip
 def power(m: Any) -> Pair:
     return m.pow, lambda out, x, y: (_power_slope(m, out, x, y), 0.0)
 
 
 @rule("|x|", "{{\\left|{x}\\right|}}", AWAY_FROM_0, operator="abs", aliases=("fabs",),
-      summary="The absolute value of x.", kinks=(
-    Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
-))  # fmt: skip
+      summary="The absolute value of x.",
+      kinks=(Kink("x = 0", "derivative 0", (0.0,), (0.0,)),))  # fmt: skip
 def abs(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         return (m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, x - x)),)  # 0 or nan
@@ -168,9 +166,8 @@ def abs(m: Any) -> Pair:
 
 
 @rule("sgn", "\\operatorname{{sgn}}\\left({x}\\right)", AWAY_FROM_0, choice=True,
-      summary="The sign of x: -1, 0 or 1.", kinks=(
-    Kink("x = 0", "a jump, with derivative 0", (0.0,), (0.0,)),
-))  # fmt: skip
+      summary="The sign of x: -1, 0 or 1.",
+      kinks=(Kink("x = 0", "a jump, with derivative 0", (0.0,), (0.0,)),))  # fmt: skip
 def sign(m: Any) -> Pair:
     def value(x: Any) -> Any:
         return m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, x - x))  # 0 or nan
@@ -268,9 +265,8 @@ def _signs_differ(m: Any, x: Any, y: Any) -> Any:
 
 
 @rule("//", "\\left\\lfloor \\frac{{{x}}}{{{y}}} \\right\\rfloor", FEW, STEPS, choice=True, operator="floordiv",
-      summary="The quotient x/y rounded down, as Python's //.", domain="y != 0", kinks=(
-    Kink("x is a multiple of y", "a jump, with derivatives 0", (3.0, 1.5), (0.0, 0.0)),
-))  # fmt: skip
+      summary="The quotient x/y rounded down, as Python's //.", domain="y != 0",
+      kinks=(Kink("x is a multiple of y", "a jump, with derivatives 0", (3.0, 1.5), (0.0, 0.0)),))  # fmt: skip
 def floordiv(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
@@ -353,9 +349,8 @@ def log1mexp(m: Any) -> Pair:
 
 
 @rule("logsubexp", "\\ln\\left(e^{{{x}}} - e^{{{y}}}\\right)", Region(0.5, 3.0, _TAILS), Region(-3.0, 0.0, _TAILS),
-      summary="The logarithm of exp(x) - exp(y), without overflow.", domain="x > y", kinks=(
-    Kink("x = y", "infinite, the limits from x > y", (1.5, 1.5), (float("inf"), -float("inf"))),
-))  # fmt: skip
+      summary="The logarithm of exp(x) - exp(y), without overflow.", domain="x > y",
+      kinks=(Kink("x = y", "infinite, the limits from x > y", (1.5, 1.5), (float("inf"), -float("inf"))),))  # fmt: skip
 def logsubexp(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
@@ -372,9 +367,8 @@ def logsubexp(m: Any) -> Pair:
 
 
 @rule("∛", "\\sqrt[3]{{{x}}}", AWAY_FROM_0,
-      summary="The cube root of x, negative for a negative x.", kinks=(
-    Kink("x = 0", "infinite, the limit from both sides", (0.0,), (float("inf"),)),
-))  # fmt: skip
+      summary="The cube root of x, negative for a negative x.",
+      kinks=(Kink("x = 0", "infinite, the limit from both sides", (0.0,), (float("inf"),)),))  # fmt: skip
 def cbrt(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         if m.exact:
@@ -386,9 +380,8 @@ def cbrt(m: Any) -> Pair:
 
 
 @rule("√", "\\sqrt{{{x}}}", POSITIVE,
-      summary="The square root of x.", domain="x >= 0", kinks=(
-    Kink("x = 0", "infinite, the limit from the right", (0.0,), (float("inf"),)),
-))  # fmt: skip
+      summary="The square root of x.", domain="x >= 0",
+      kinks=(Kink("x = 0", "infinite, the limit from the right", (0.0,), (float("inf"),)),))  # fmt: skip
 def sqrt(m: Any) -> Pair:
     return m.sqrt, lambda out, x: (0.5 / out,)
 
@@ -517,9 +510,8 @@ def softplus(m: Any) -> Pair:
 
 
 @rule("relu", "\\max\\left(0, {x}\\right)", AWAY_FROM_0, choice=True,
-      summary="The rectified linear unit: x where it is positive, otherwise 0.", kinks=(
-    Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
-))  # fmt: skip
+      summary="The rectified linear unit: x where it is positive, otherwise 0.",
+      kinks=(Kink("x = 0", "derivative 0", (0.0,), (0.0,)),))  # fmt: skip
 def relu(m: Any) -> Pair:
     def value(x: Any) -> Any:
         return m.where(m.less_equal(x, 0.0), 0.0, x)  # in this order a nan passes through
@@ -579,9 +571,8 @@ def logit(m: Any) -> Pair:
 
 
 @rule("x log y", "{x} \\cdot \\ln\\left({y}\\right)", REAL, POSITIVE,
-      summary="The product x*log(y), which is 0 for x = 0.", domain="y > 0, or x == 0", kinks=(
-    Kink("x = 0, y = 0", "0, with derivatives log(0) and 0", (0.0, 0.0), (-float("inf"), 0.0)),
-))  # fmt: skip
+      summary="The product x*log(y), which is 0 for x = 0.", domain="y > 0, or x == 0",
+      kinks=(Kink("x = 0, y = 0", "0, with derivatives log(0) and 0", (0.0, 0.0), (-float("inf"), 0.0)),))  # fmt: skip
 def xlogy(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         return m.log(y), x / (y if m.exact else _safe(m, x, y, m.equal(y, 0.0)))
@@ -980,9 +971,8 @@ def beta(m: Any) -> Pair:
 
 
 @rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL,
-      summary="The length of the vector (x, y), sqrt(x**2 + y**2), without overflow.", kinks=(
-    Kink("x = 0, y = 0", "derivatives 0, as for abs", (0.0, 0.0), (0.0, 0.0)),
-))  # fmt: skip
+      summary="The length of the vector (x, y), sqrt(x**2 + y**2), without overflow.",
+      kinks=(Kink("x = 0, y = 0", "derivatives 0, as for abs", (0.0, 0.0), (0.0, 0.0)),))  # fmt: skip
 def hypot(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         return (x / out, y / out) if m.exact else (m.unit_x(x, y), m.unit_y(x, y))
@@ -1000,9 +990,8 @@ def _share(m: Any, larger: Any, smaller: Any) -> Any:
 
 
 @rule("max", "\\max\\left({x}, {y}\\right)", REAL, REAL, choice=True,
-      summary="The larger of x and y.", kinks=(
-    Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
-))  # fmt: skip
+      summary="The larger of x and y.",
+      kinks=(Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),))  # fmt: skip
 def maximum(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         return m.where(m.less(x, y), y, m.where(m.less_equal(y, x), x, x + y))
@@ -1011,9 +1000,8 @@ def maximum(m: Any) -> Pair:
 
 
 @rule("min", "\\min\\left({x}, {y}\\right)", REAL, REAL, choice=True,
-      summary="The smaller of x and y.", kinks=(
-    Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
-))  # fmt: skip
+      summary="The smaller of x and y.",
+      kinks=(Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),))  # fmt: skip
 def minimum(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         return m.where(m.less(x, y), x, m.where(m.less_equal(y, x), y, x + y))
@@ -1047,25 +1035,22 @@ def clip(m: Any) -> Pair:
 
 
 @rule("<", "\\left[{x} < {y}\\right]", REAL, REAL, operator="lt", choice=True,
-      summary="Whether x < y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
-    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
-))  # fmt: skip
+      summary="Whether x < y, as a number: 1.0 if so, otherwise 0.0.",
+      kinks=(Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),))  # fmt: skip
 def less(m: Any) -> Pair:
     return lambda x, y: m.where(m.less(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
 @rule("≤", "\\left[{x} \\le {y}\\right]", REAL, REAL, operator="le", choice=True,
-      summary="Whether x <= y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
-    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
-))  # fmt: skip
+      summary="Whether x <= y, as a number: 1.0 if so, otherwise 0.0.",
+      kinks=(Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),))  # fmt: skip
 def less_equal(m: Any) -> Pair:
     return lambda x, y: m.where(m.less_equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
 @rule("=", "\\left[{x} = {y}\\right]", REAL, REAL, choice=True,
-      summary="Whether x == y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
-    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
-))  # fmt: skip
+      summary="Whether x == y, as a number: 1.0 if so, otherwise 0.0.",
+      kinks=(Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),))  # fmt: skip
 def equal(m: Any) -> Pair:
     return lambda x, y: m.where(m.equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
@@ -1357,9 +1342,8 @@ def _direction(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 @rule("x/r", "\\frac{{{x}}}{{\\sqrt{{{x}^2 + {y}^2}}}}", AWAY_FROM_0, REAL, table=AUXILIARY,
-      summary="The first component of the unit vector along (x, y), x/hypot(x, y).", kinks=(
-    Kink("x = 0, y = 0", "0, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),
-))  # fmt: skip
+      summary="The first component of the unit vector along (x, y), x/hypot(x, y).",
+      kinks=(Kink("x = 0, y = 0", "0, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),))  # fmt: skip
 def unit_x(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         across = m.unit_y(x, y)  # not 1/r - x²/r³: that cancels along the long side
@@ -1370,9 +1354,8 @@ def unit_x(m: Any) -> Pair:
 
 
 @rule("y/r", "\\frac{{{y}}}{{\\sqrt{{{x}^2 + {y}^2}}}}", AWAY_FROM_0, REAL, table=AUXILIARY,
-      summary="The second component of the unit vector along (x, y), y/hypot(x, y).", kinks=(
-    Kink("x = 0, y = 0", "0, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),
-))  # fmt: skip
+      summary="The second component of the unit vector along (x, y), y/hypot(x, y).",
+      kinks=(Kink("x = 0, y = 0", "0, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),))  # fmt: skip
 def unit_y(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         across = m.unit_x(x, y)

@@ -3,7 +3,7 @@
 A ``derivation`` consists of ``steps``, whose formulas ``simplify`` shortens and ``render`` writes. A ``proof`` takes
 a ``claim`` that two graphs are the same function: ``vanishing`` simplifies their difference, over its ``pieces``,
 ``agreement`` compares numbers, and ``claim_in_balls`` refutes or bounds with proof. A ``certificate`` encloses values
-and derivatives (``enclosures``), over ``boxes`` and whole ``regions``; ``rule_bounds`` does so for a rule's partials.
+and derivatives (``enclosures``), over ``boxes`` and whole ``regions``.
 """
 
 from __future__ import annotations

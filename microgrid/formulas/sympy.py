@@ -143,20 +143,10 @@ def sympy_formulas(
     everywhere: bool = False,
     constants: Mapping[Value, Any] | None = None,
 ) -> dict[Value, Any]:
-    """The SymPy expressions of a graph's nodes, in which named nodes are symbols.
+    """The SymPy expressions of a graph's nodes, in which nodes with ``names`` are symbols, ``positive`` or real.
 
-    Parameters
-    ----------
-    roots : sequence of Value
-        The outputs.
-    names : mapping
-        From nodes to the names of their symbols.
-    positive : iterable of Value, default ()
-        The nodes whose symbols are positive; all others are real.
-    everywhere : bool, default False
-        Include nodes that the roots reach through named nodes alone.
-    constants : dict, optional
-        From constants to the exact numbers that they stand for; all others are taken as written.
+    ``everywhere`` includes nodes that the roots reach through named nodes alone. ``constants`` leads from constants to
+    the exact numbers that they stand for; all others are taken as written.
     """
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
