@@ -152,7 +152,7 @@ def _rising(function: Callable[[Ball], Ball]) -> Callable[[Any], Ball]:
 
     def of_ball(x: Any) -> Ball:
         x = arb(x)
-        return function(x.lower()).union(function(x.upper())) if is_wide(x) else function(x)
+        return _between_ends(function, x) if is_wide(x) else function(x)
 
     return of_ball
 
@@ -162,7 +162,7 @@ def _at_ends(function: Callable[[Ball], Ball]) -> Callable[[Any], Ball]:
 
     def of_ball(x: Any) -> Ball:
         x = arb(x)
-        return function(x) if x.is_exact() else function(x.lower()).union(function(x.upper()))
+        return function(x) if x.is_exact() else _between_ends(function, x)
 
     return of_ball
 

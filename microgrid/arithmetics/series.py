@@ -307,7 +307,7 @@ def _times(left: Any, right: Any) -> Any:
 
 
 class SeriesArithmetic(Arithmetic):
-    """Power series over the numbers of another arithmetic: ``REAL``, high precision, or Values, which record them.
+    """Power series over the numbers of another arithmetic: ``REAL``, high precision, or Values, which are recorded.
 
     ``apply(rule, *operands)`` returns a rule's value in the base; by default the base runs the rule.
 

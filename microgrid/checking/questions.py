@@ -82,7 +82,7 @@ def questions(
             raise other if closed_form is None else failure
     given, of = None, CLOSED_FORM
     if closed_form is not None:
-        given = point.call(closed_form, point.numbers)
+        given = point.caller(closed_form)(point.numbers)
     shape, count = shape_of(result, count_of(given), len(point.names))
     if shape == "several" and (closed_form is None or options.order == 2):
         shape, count = "number", 1  # to be told that it is none
@@ -120,7 +120,7 @@ def _outside(reference: Any, point: Point) -> list[Estimate] | None:
     if not callable(reference):
         return None
     how = name_of(reference, "the given reference")
-    slopes = derivatives(point.call(reference, point.numbers), point, how)
+    slopes = derivatives(point.caller(reference)(point.numbers), point, how)
     return [Estimate(slope, 0.0, how) for slope in slopes]
 
 

@@ -162,12 +162,12 @@ class _DecisionLog(Arithmetic):
         logged = {"abs": self._abs, "floor": self._floor, "fmod": self._fmod}
         super().__init__("decisions", floats=True, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY | logged)
         self._taken: list[float] = []
-        self._is_tied = self._is_torn = False
+        self._is_tied = self.is_torn = False
 
     def decisions(self, node: Value) -> list[float]:
         """What a node's rule decides at its operands: comparisons, whole numbers; nothing for a rule without kinks."""
         rule: Rule | None = node.op
-        self._taken, self._is_tied, self._is_torn = [], False, False
+        self._taken, self._is_tied, self.is_torn = [], False, False
         if rule is None or not (rule.kinks or (rule.source is not None and rule.portable)):
             return []
         value, partials = self.bind(rule)
@@ -180,11 +180,6 @@ class _DecisionLog(Arithmetic):
         self.decisions(node)
         operands = tuple([parent.data for parent in node.parents])
         return self._is_tied or (node.op is not None and any([kink.at == operands for kink in node.op.kinks]))
-
-    def is_torn(self, node: Value) -> bool:
-        """Whether a node's operands lie on a jump of a remainder, or on too many for floats to tell them apart."""
-        self.decisions(node)
-        return self._is_torn
 
     def _note(self, truth: bool, x: float, y: float) -> bool:
         self._taken.append(truth)
@@ -215,8 +210,8 @@ class _DecisionLog(Arithmetic):
         whole = (x - rest) / y
         self._taken.append(whole)
         # Beyond, neighbouring floats have other quotients: they see nothing of the function between two jumps.
-        self._is_torn = self._is_torn or rest == 0.0 or not abs(whole) < 2.0**53
-        self._is_tied = self._is_tied or self._is_torn
+        self.is_torn = self.is_torn or rest == 0.0 or not abs(whole) < 2.0**53
+        self._is_tied = self._is_tied or self.is_torn
         return rest
 
     def where(self, truth: bool, then: Any, otherwise: Any) -> Any:
@@ -228,7 +223,9 @@ _GUARDS = frozenset({"where", "less", "less_equal", "equal"})
 
 def is_torn(node: Value) -> bool:
     """Whether a node's operands lie on a jump of a remainder, or on too many for floats to tell them apart."""
-    return _DecisionLog().is_torn(node)
+    log = _DecisionLog()
+    log.decisions(node)
+    return log.is_torn
 
 
 def node_on_kink(recording: Recording, edge: Value | None) -> Value | None:

@@ -154,7 +154,9 @@ class RecordedFunction(_Lines):
         if self._is_finite:
             around = examine_neighbourhood(call, self._names, recording, seed)
         self._neighbourhood = around
-        self._can_be_replayed = around.alike and not around.detached and around.edge is None and is_portable(recording)
+        # The graph represents the function, which need not be called: the reference for all coordinates is at hand.
+        self.is_cheap = around.alike and not around.detached and around.edge is None and is_portable(recording)
+        self.is_large = len(recording.order) > _LARGE
 
     @property
     def blames(self) -> list[Blame]:
@@ -177,16 +179,6 @@ class RecordedFunction(_Lines):
     def _recorded_value(self, numbers: Sequence[float]) -> float:
         leaves = [Value(number, name) for number, name in zip(numbers, self._names, strict=True)]
         return single(self._call(leaves)).data
-
-    @property
-    def is_cheap(self) -> bool:
-        """Whether the graph represents the function, so that the function need not be called."""
-        return self._can_be_replayed
-
-    @property
-    def is_large(self) -> bool:
-        """Whether the graph has thousands of nodes."""
-        return len(self.recording.order) > _LARGE
 
     def compare_with(self, plain: PlainFunction, row: Any) -> bool:
         """Whether the function gives the same for plain numbers; from then on it is called with these, which is faster.
@@ -231,13 +223,13 @@ class RecordedFunction(_Lines):
         makers = {"complex step": complex_step, "mpmath": high_precision}
         makers |= {"ball": enclosed} if name == "ball" else {}
         swept = self._sweep.gradient and self._sweep.gradient[coordinate]
-        if swept and self._can_be_replayed and name not in ("mpmath", "ball", "differences"):
+        if swept and self.is_cheap and name not in ("mpmath", "ball", "differences"):
             is_exact = self._sweep.is_confirmed and swept.bound <= tol * abs(swept.value)
             if is_exact or agreement(got, swept, tol) is Verdict.RIGHT:
                 return swept
-        if name in makers and not self._can_be_replayed:
+        if name in makers and not self.is_cheap:
             return Estimate(math.nan, math.inf, f"{name}, {self._why_not()}")
-        names = [name] if name in makers else [] if name == "differences" or not self._can_be_replayed else makers
+        names = [name] if name in makers else [] if name == "differences" or not self.is_cheap else makers
         found: list[Estimate] = []
         for each in names:
             estimate = makers[each](self.recording, coordinate)
