@@ -538,7 +538,8 @@ class BallArithmetic(Arithmetic):
         if not x.is_finite():
             return arb.nan()
         ends = [_whole_at(end, whole) for end in (x.lower(), x.upper())]
-        if ends[0] != ends[1] or (x.is_exact() and _is_small(x) and is_step(exact_fraction(x))):
+        has_fraction = x.is_exact() and bool(abs(x) < 2**70)  # a larger one is whole, and not written out
+        if ends[0] != ends[1] or (has_fraction and is_step(exact_fraction(x))):
             self._note(JUMP)
         return ends[0] if ends[0] == ends[1] else ends[0].union(ends[1])
 
@@ -693,11 +694,6 @@ def _checked(value: Callable[..., Any]) -> Callable[..., Ball]:
 
 def _between_ends(function: Callable[[Ball], Ball], x: Ball) -> Ball:
     return function(x.lower()).union(function(x.upper()))
-
-
-def _is_small(x: Ball) -> bool:
-    """Whether a number has a fraction that can be looked at; a larger one is whole."""
-    return bool(abs(x) < 2**70)
 
 
 def _is_whole(x: Fraction) -> bool:

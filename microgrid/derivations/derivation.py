@@ -124,14 +124,12 @@ class _Explainer:
         """Whether the nodes' formulas and definitions could each be written within a third of the budget."""
         self.symbols = sympy_symbols(self.names)
         try:
-            self.formulas = self.budget.run(self._formulas, [self.output, *extra], most=_MOST_CALLS // 3)
+            write = functools.partial(sympy_formulas, names=self.names, everywhere=True)
+            self.formulas = self.budget.run(write, [self.output, *extra], most=_MOST_CALLS // 3)
             self.budget.run(list, self._definitions(), most=_MOST_CALLS // 3)
         except BudgetSpentError:
             return False
         return True
-
-    def _formulas(self, roots: Sequence[Value]) -> dict[Value, Any]:
-        return sympy_formulas(roots, self.names, everywhere=True)
 
     def _sizes_are_small(self) -> bool:
         sizes: dict[Value, int] = {}
