@@ -239,7 +239,7 @@ def from_sympy(expression: Any, numbers: Mapping[str, Any] | None = None) -> Val
     """
     sympy = sympy_package()
     expression = sympy.sympify(expression)
-    leaves = {name: _leaf(given, name) for name, given in (numbers or {}).items()}
+    leaves = {name: one if isinstance(one, Value) else Value(one, name) for name, one in (numbers or {}).items()}
     missing = sorted({str(one) for one in expression.free_symbols} - leaves.keys())
     if missing:
         raise DataError(f"the symbol {missing[0]} has no number: give one, as in {{{missing[0]!r}: 0.5}}")
@@ -247,10 +247,6 @@ def from_sympy(expression: Any, numbers: Mapping[str, Any] | None = None) -> Val
     for one in parts_first(expression, _parts):
         made[one] = _node(one, made, leaves)
     return as_value(made[expression])
-
-
-def _leaf(given: Any, name: str) -> Value:
-    return given if isinstance(given, Value) else Value(given, name)
 
 
 def _parts(one: Any) -> tuple[Any, ...]:
