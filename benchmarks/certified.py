@@ -15,11 +15,11 @@ from typing import Any
 import mpmath
 
 import microgrid
+from benchmarks.rule_bounds import bound_of_partial
 from microgrid import Interval, Value, certify, precise
 from microgrid.core.graph import topological_order
 from microgrid.core.rule import Rule
 from microgrid.core.rules import EVERY_RULE
-from microgrid.derivations.rule_bounds import bound_of_partial
 from microgrid.util.tables import table
 
 __all__ = ["chain", "interval_gradient", "lines_of", "main", "seconds", "small_net"]

@@ -35,12 +35,12 @@ from microgrid.core.table import Array, Node, Number, Operand
 from microgrid.core.value import named as named
 from microgrid.derivations.certificate import Certificate as Certificate
 from microgrid.derivations.certificate import certify as certify
-from microgrid.derivations.derivation import Derivation as Derivation
 from microgrid.derivations.derivation import explain as explain
 from microgrid.derivations.enclosures import Enclosure as Enclosure
 from microgrid.derivations.proof import Proof as Proof
 from microgrid.derivations.proof import prove as prove
 from microgrid.derivations.regions import RegionCertificate as RegionCertificate
+from microgrid.derivations.render import Derivation as Derivation
 from microgrid.drawing import Drawing as Drawing
 from microgrid.drawing import draw as draw
 from microgrid.drawing import draw_dot as draw_dot

@@ -18,6 +18,7 @@ from helpers import Operands, beside_kinks, definition, difference, everyday, fe
 
 import microgrid
 from benchmarks import certified
+from benchmarks.rule_bounds import bound_of_partial, is_refuted_at
 from microgrid import DataError, Enclosure, Interval, InvalidValueError, OperationError, Value, certify, logistic
 from microgrid.arithmetics.ball import (
     BALL,
@@ -37,7 +38,6 @@ from microgrid.core.graph import evaluate, local_partials, pullback, topological
 from microgrid.core.rule import Rule
 from microgrid.core.rules import EVERY_RULE, RULES
 from microgrid.derivations.enclosures import GraphInBalls
-from microgrid.derivations.rule_bounds import bound_of_partial, is_refuted_at
 from microgrid.logistic.certified import bounds_over_z
 
 every_rule = pytest.mark.parametrize("name", EVERY_RULE)
@@ -637,3 +637,13 @@ def test_the_benchmarks_works_have_the_same_answers() -> None:
         assert mpmath.mpf(slope.b) >= mpmath.mpf(str(certificate.gradient["x"])) - mpmath.mpf(10) ** -28
     region = tuple([Interval(-0.25, 0.25)] * 5)
     assert certify(certified.small_net, region, budget=200_000, progress=False).signs["x0"] == "positive"
+
+
+@pytest.mark.parametrize(("choice", "low", "high"), [(microgrid.maximum, 1.0, 3.0), (microgrid.minimum, 0.0, 2.0)])
+def test_the_larger_and_the_smaller_of_two_lie_within_their_ends_and_have_no_jump(
+    choice: Any, low: float, high: float
+) -> None:
+    found = certify(choice, (Interval(0.0, 2.0), Interval(1.0, 3.0)), budget=2_000)
+    assert low - 1e-4 < found.value.low <= low
+    assert high <= found.value.high < high + 1e-4
+    assert found.lipschitz < 1.001 * math.sqrt(2.0)

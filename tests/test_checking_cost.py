@@ -145,8 +145,8 @@ def test_what_is_lost_in_vectors_is_left_to_other_references(monkeypatch: pytest
     recording.inputs[0].data = 2.0
     assert not sweep(recording, 1e-6).settled
     monkeypatch.setitem(sys.modules, "numpy", None)
-    assert not sweep(record(lambda v: v[0] * 3.0, ["x"], [1.0]), 1e-6).settled
-    assert check_gradients(lambda x, y: x * y, (2.0, 3.0))
+    monkeypatch.setitem(sys.modules, "microgrid.checking.batches", None)  # which needs it
+    assert check_gradients(lambda x, y: microgrid.sum([x**k * y for k in range(60)]), (0.9, 3.0))
 
 
 # ---- along random directions ------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def _rising(function: Callable[[Ball], Ball]) -> Callable[[Any], Ball]:
 
     def of_ball(x: Any) -> Ball:
         x = arb(x)
-        return function(x.lower()).union(function(x.upper())) if is_wide(x) else function(x)
+        return _between_ends(function, x) if is_wide(x) else function(x)
 
     return of_ball
 
@@ -162,7 +162,7 @@ def _at_ends(function: Callable[[Ball], Ball]) -> Callable[[Any], Ball]:
 
     def of_ball(x: Any) -> Ball:
         x = arb(x)
-        return function(x) if x.is_exact() else function(x.lower()).union(function(x.upper()))
+        return function(x) if x.is_exact() else _between_ends(function, x)
 
     return of_ball
 
@@ -343,11 +343,8 @@ def _whole_power(x: Ball, y: Ball) -> Ball:
 class BallArithmetic(Arithmetic):
     """Real balls.
 
-    Attributes
-    ----------
-    met : int
-        The worst that rules met since it was last set to ``SMOOTH``: ``KINK`` or ``JUMP``, where operands lie on such a
-        place or the balls of operands reach across it.
+    ``met`` is the worst that rules met since it was last set to ``SMOOTH``: ``KINK`` or ``JUMP``, where operands lie on
+    such a place or the balls of operands reach across it.
     """
 
     def __init__(self) -> None:
@@ -377,7 +374,8 @@ class BallArithmetic(Arithmetic):
             return pair
         value, partials = super().bind(rule)
         if EVERY_RULE.get(rule.name) is rule:
-            value = value if rule.name in _COMPARISONS else self.__dict__.get(rule.name, value)
+            is_own = rule.name in self.__dict__ or hasattr(type(self), rule.name)
+            value = getattr(self, rule.name) if is_own and rule.name not in _TRUTHS else value
             value = getattr(self, f"_{rule.name}_value", value)
             partials = getattr(self, f"_{rule.name}_partials", partials)
         pair = _checked(value), partials
@@ -533,15 +531,6 @@ class BallArithmetic(Arithmetic):
     def _copysign_partials(self, out: Ball, x: Ball, y: Ball) -> tuple[Ball, float]:
         return self._side(arb(x)) * self.copysign(1.0, y), 0.0
 
-    def _less_value(self, x: Any, y: Any) -> Any:
-        return self._where(self.less(x, y), 1.0, 0.0)
-
-    def _less_equal_value(self, x: Any, y: Any) -> Any:
-        return self._where(self.less_equal(x, y), 1.0, 0.0)
-
-    def _equal_value(self, x: Any, y: Any) -> Any:
-        return self._where(self.equal(x, y), 1.0, 0.0)
-
     # ---- whole numbers and remainders -------------------------------------------------------------------------
 
     def _steps(self, x: Ball, whole: Callable[[Fraction], int], is_step: Callable[[Fraction], bool]) -> Ball:
@@ -549,7 +538,8 @@ class BallArithmetic(Arithmetic):
         if not x.is_finite():
             return arb.nan()
         ends = [_whole_at(end, whole) for end in (x.lower(), x.upper())]
-        if ends[0] != ends[1] or (x.is_exact() and _is_small(x) and is_step(exact_fraction(x))):
+        has_fraction = x.is_exact() and bool(abs(x) < 2**70)  # a larger one is whole, and not written out
+        if ends[0] != ends[1] or (has_fraction and is_step(exact_fraction(x))):
             self._note(JUMP)
         return ends[0] if ends[0] == ends[1] else ends[0].union(ends[1])
 
@@ -672,7 +662,7 @@ class BallArithmetic(Arithmetic):
         return found[0].union(found[-1])
 
 
-_COMPARISONS = ("less", "less_equal", "equal", "where")
+_TRUTHS = ("less", "less_equal", "equal", "where")  # of which the rules of these names make and take numbers
 
 
 def _coerced(function: Callable[..., Ball]) -> Callable[[Any], Ball]:
@@ -704,11 +694,6 @@ def _checked(value: Callable[..., Any]) -> Callable[..., Ball]:
 
 def _between_ends(function: Callable[[Ball], Ball], x: Ball) -> Ball:
     return function(x.lower()).union(function(x.upper()))
-
-
-def _is_small(x: Ball) -> bool:
-    """Whether a number has a fraction that can be looked at; a larger one is whole."""
-    return bool(abs(x) < 2**70)
 
 
 def _is_whole(x: Fraction) -> bool:

@@ -69,18 +69,10 @@ def _complex_cbrt(z: complex) -> complex:
     return root + (z - root**3) / (3.0 * root * root) if _real(z) else complex(z) ** (1.0 / 3.0)
 
 
-def _complex_floor(z: complex) -> complex:
-    return complex(math.floor(_real(z)))
-
-
 def _complex_fmod(x: complex, y: complex) -> complex:
     real = math.fmod(_real(x), _real(y))
     whole = (_real(x) - real) / _real(y)
     return complex(real, complex(x).imag - whole * complex(y).imag)
-
-
-def _complex_copysign(x: complex, y: complex) -> complex:
-    return _complex_abs(x) * math.copysign(1.0, _real(y))
 
 
 _ANALYTIC = (cmath.exp, cmath.log, cmath.sqrt, cmath.sin, cmath.cos, cmath.tan, cmath.asin, cmath.acos, cmath.atan)
@@ -98,9 +90,9 @@ COMPLEX = Arithmetic(
     erf=_complex_erf,
     erfc=_complex_erfc,
     cbrt=_complex_cbrt,
-    floor=_complex_floor,
+    floor=lambda z: complex(math.floor(_real(z))),
     fmod=_complex_fmod,
-    copysign=_complex_copysign,
+    copysign=lambda x, y: _complex_abs(x) * math.copysign(1.0, _real(y)),
     fma=lambda x, y, z: x * y + z,
     exp2=lambda z: 2.0**z,
     log2=lambda z: cmath.log(z) / math.log(2.0),

@@ -47,21 +47,11 @@ class _JavaScript(Source):
 
 
 def rules_in_javascript(rules: Iterable[Rule]) -> str:
-    """An object literal with the rules by their names.
+    """An object literal with the rules, which run in every arithmetic (``rule.portable``), by their names.
 
-    Parameters
-    ----------
-    rules : iterable of Rule
-        Rules that run in every arithmetic (``rule.portable``).
+    It is ``{name: {value, partials, choice}, ...}``. ``value(p)`` takes the operands as an array; ``partials(out, p)``
+    gives an array, one for each operand. ``choice`` is the rule's. It needs ``javascript_words()``.
 
-    Returns
-    -------
-    str
-        ``{name: {value, partials, choice}, ...}``. ``value(p)`` takes the operands as an array; ``partials(out, p)``
-        gives an array, one for each operand. ``choice`` is the rule's. It needs ``javascript_words()``.
-
-    Examples
-    --------
     >>> from microgrid.core.rules import RULES
     >>> print(rules_in_javascript([RULES["mul"]]))
     {

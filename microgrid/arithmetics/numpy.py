@@ -15,7 +15,7 @@ __all__ = ["COMPLEX_COLUMNS", "NUMPY", "as_column"]
 
 _SAME = (
     *("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot"),
-    *("log2", "log10", "exp2", "cbrt", "floor", "fmod", "copysign"),
+    *("log2", "log10", "exp2", "cbrt", "floor", "fmod", "copysign", "abs", "less", "less_equal", "equal", "where"),
 )
 _INVERSE = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")}
 # Element by element: NumPy has none of them.
@@ -28,12 +28,7 @@ NUMPY = Arithmetic(
     arrays=True,
     pi=math.pi,
     inf=math.inf,
-    less=numpy.less,
-    less_equal=numpy.less_equal,
-    equal=numpy.equal,
-    where=numpy.where,
     pow=numpy.power,
-    abs=numpy.abs,
     **{name: getattr(numpy, name) for name in _SAME},
     **{name: getattr(numpy, function) for name, function in _INVERSE.items()},
     **_LACKING,
@@ -64,23 +59,8 @@ def _by_real_parts(compare: Any) -> Any:
 
 _ANALYTIC = ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "expm1")
 _SLOWLY = (
-    *(
-        "asin",
-        "acos",
-        "atan",
-        "atan2",
-        "asinh",
-        "acosh",
-        "atanh",
-        "tan",
-        "hypot",
-        "log1p",
-        "log2",
-        "log10",
-        "exp2",
-        "pow",
-    ),
-    *("erf", "erfc", "cbrt", "floor", "fmod", "copysign", "fma"),
+    *("asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh", "tan", "hypot", "log1p", "log2", "log10", "exp2"),
+    *("pow", "erf", "erfc", "cbrt", "floor", "fmod", "copysign", "fma"),
 )
 
 COMPLEX_COLUMNS = Arithmetic(
@@ -88,10 +68,8 @@ COMPLEX_COLUMNS = Arithmetic(
     pi=math.pi,
     inf=math.inf,
     abs=_abs,
-    less=_by_real_parts(numpy.less),
-    less_equal=_by_real_parts(numpy.less_equal),
-    equal=_by_real_parts(numpy.equal),
     where=numpy.where,
+    **{name: _by_real_parts(getattr(numpy, name)) for name in ("less", "less_equal", "equal")},
     **{name: getattr(numpy, name) for name in _ANALYTIC},
     **{name: _by_element(name) for name in _SLOWLY},
 )

@@ -11,20 +11,13 @@ from typing import Any
 
 from microgrid.arithmetics.ball import BALL, UNDECIDED, arb, bounds, hull
 from microgrid.core.arithmetic import Arithmetic
+from microgrid.core.source import Infix
 
 __all__ = ["ROUNDED", "Rounded"]
 
 
-class Rounded:
-    """A number: the ball of its exact value, and a bound on the error that a float in its place has.
-
-    Parameters
-    ----------
-    exact : arb
-        The ball.
-    error : arb
-        The bound, not negative.
-    """
+class Rounded(Infix):
+    """A number: the ball of its exact value, and a bound, not negative, on the error that a float in its place has."""
 
     __slots__ = ("error", "exact")
 
@@ -36,38 +29,20 @@ class Rounded:
         largest = bounds(abs(self.exact) + self.error)[1]
         return Rounded(self.exact, (self.error + ulps * arb(math.ulp(largest))).upper())
 
-    def __add__(self, other: Any) -> Rounded:
-        other = _as_rounded(other)
-        return Rounded(self.exact + other.exact, self.error + other.error).rounded()
-
-    def __sub__(self, other: Any) -> Rounded:
-        return self + -_as_rounded(other)
-
-    def __mul__(self, other: Any) -> Rounded:
-        other = _as_rounded(other)
-        error = abs(self.exact) * other.error + (abs(other.exact) + other.error) * self.error
-        return Rounded(self.exact * other.exact, error.upper()).rounded()
-
-    def __truediv__(self, other: Any) -> Rounded:
-        other = _as_rounded(other)
-        quotient, least = self.exact / other.exact, abs(other.exact).lower() - other.error
-        error = (self.error + abs(quotient) * other.error) / least if least > 0 else arb.nan()
-        return Rounded(quotient, error.upper()).rounded()
+    def infix(self, operator: str, left: Any, right: Any) -> Rounded:
+        """One of the four operators, rounded."""
+        x, y = _as_rounded(left), _as_rounded(right)
+        if operator == "*":
+            error = abs(x.exact) * y.error + (abs(y.exact) + y.error) * x.error
+            return Rounded(x.exact * y.exact, error.upper()).rounded()
+        if operator == "/":
+            quotient, least = x.exact / y.exact, abs(y.exact).lower() - y.error
+            error = (x.error + abs(quotient) * y.error) / least if least > 0 else arb.nan()
+            return Rounded(quotient, error.upper()).rounded()
+        return Rounded(x.exact + y.exact if operator == "+" else x.exact - y.exact, x.error + y.error).rounded()
 
     def __neg__(self) -> Rounded:
         return Rounded(-self.exact, self.error)
-
-    def __radd__(self, other: Any) -> Rounded:
-        return _as_rounded(other) + self
-
-    def __rmul__(self, other: Any) -> Rounded:
-        return _as_rounded(other) * self
-
-    def __rsub__(self, other: Any) -> Rounded:
-        return _as_rounded(other) - self
-
-    def __rtruediv__(self, other: Any) -> Rounded:
-        return _as_rounded(other) / self
 
 
 def _as_rounded(number: Any) -> Rounded:

@@ -22,6 +22,7 @@ from typing import Any
 from microgrid.core.arithmetic import FLOAT, PLAIN, Arithmetic
 from microgrid.core.rule import Pair, Rule
 from microgrid.core.rules import EVERY_RULE, RULES
+from microgrid.core.source import Infix
 
 __all__ = ["REAL", "Series", "SeriesArithmetic", "SparseVector"]
 
@@ -94,21 +95,11 @@ def _gather(vectors: Iterable[SparseVector]) -> dict[Any, Any]:
     return entries
 
 
-class Series:
-    """A power series: the coefficients computed so far, and how to compute the next one.
+class Series(Infix):
+    """A power series: the coefficients computed so far, from that of order 0 on, and how to compute the next one.
 
-    Parameters
-    ----------
-    arithmetic : SeriesArithmetic
-        The arithmetic that the series belongs to.
-    first : number
-        The constant coefficient, a number of the base arithmetic.
-    varies : bool, default True
-        Whether the series depends on t, so that there are further coefficients.
-
-    Notes
-    -----
-    A coefficient that is structurally 0 is None. It contributes to no product, so that there is no 0·inf.
+    ``varies`` says whether it depends on t, so that there are further coefficients. A coefficient that is structurally
+    0 is None. It contributes to no product, so that there is no 0·inf.
     """
 
     __slots__ = ("arithmetic", "coefficients", "varies")
@@ -147,32 +138,16 @@ class Series:
     def __repr__(self) -> str:
         return f"<series {self.coefficients}…>" if self.varies else f"<series {self.coefficients[0]}>"
 
-    def __add__(self, other: Any) -> Series:
-        return self.arithmetic.sum_of(self, other)
-
-    def __radd__(self, other: Any) -> Series:
-        return self.arithmetic.sum_of(other, self)
-
-    def __sub__(self, other: Any) -> Series:
-        return self.arithmetic.difference_of(self, other)
-
-    def __rsub__(self, other: Any) -> Series:
-        return self.arithmetic.difference_of(other, self)
-
-    def __mul__(self, other: Any) -> Series:
-        return self.arithmetic.product_of(self, other)
-
-    def __rmul__(self, other: Any) -> Series:
-        return self.arithmetic.product_of(other, self)
-
-    def __truediv__(self, other: Any) -> Series:
-        return self.arithmetic.quotient_of(self, other)
-
-    def __rtruediv__(self, other: Any) -> Series:
-        return self.arithmetic.quotient_of(other, self)
+    def infix(self, operator: str, left: Any, right: Any) -> Series:
+        """One of the four operators; of the two numbers at least one is a series."""
+        m, (kind, first) = self.arithmetic, _OPERATORS[operator]
+        x, y = m.lift(left), m.lift(right)
+        return m.once((operator, id(x), id(y)), lambda: kind(first(m, x.coefficients[0], y.coefficients[0]), x, y))
 
     def __neg__(self) -> Series:
-        return self.arithmetic.negative_of(self)
+        if isinstance(self, _Negative):  # so that the derivatives of sin repeat after four
+            return self.operands[0]
+        return self.arithmetic.once(("neg", id(self)), lambda: _Negative(-self.coefficients[0], self))
 
 
 class _Variable(Series):
@@ -332,17 +307,10 @@ def _times(left: Any, right: Any) -> Any:
 
 
 class SeriesArithmetic(Arithmetic):
-    """Power series over the numbers of another arithmetic.
+    """Power series over the numbers of another arithmetic: ``REAL``, high precision, or Values, which are recorded.
 
-    Parameters
-    ----------
-    base : Arithmetic
-        The number system of the coefficients: ``REAL``, high precision, or Values, which record the coefficients.
-    apply : callable, optional
-        ``apply(rule, *operands)`` returns a rule's value in the base; by default the base runs the rule.
+    ``apply(rule, *operands)`` returns a rule's value in the base; by default the base runs the rule.
 
-    Examples
-    --------
     The series of exp(sin t):
 
     >>> from microgrid.arithmetics.series import REAL, SeriesArithmetic
@@ -369,9 +337,10 @@ class SeriesArithmetic(Arithmetic):
         if isinstance(number, Series):
             return number
         key = repr(number) if isinstance(number, float) else id(number)  # 0.0 and -0.0 are equal but different numbers
-        return self._once(("lift", key), lambda: Series(self, number, varies=False))
+        return self.once(("lift", key), lambda: Series(self, number, varies=False))
 
-    def _once(self, key: tuple[Any, ...], make: Callable[[], Series]) -> Series:
+    def once(self, key: tuple[Any, ...], make: Callable[[], Series]) -> Series:
+        """A series, made unless its key has one."""
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
@@ -393,40 +362,14 @@ class SeriesArithmetic(Arithmetic):
             rule = RULES[rule.constant_form]
         value_rule = rule if isinstance(firsts[-1], float) else general
         key = (rule, *map(id, operands))
-        return self._once(key, lambda: _Function(rule, self.apply(value_rule, *firsts), *operands))
+        return self.once(key, lambda: _Function(rule, self.apply(value_rule, *firsts), *operands))
 
     def slopes_of(self, rule: Rule, out: _Function) -> list[Series | None]:
         """The partials of a rule at a series; None where the rule has a plain 0."""
         slopes = super().bind(rule)[1](out, *out.operands)
         return [None if type(slope) is float and slope == 0.0 else self.lift(slope) for slope in slopes]
 
-    # ---- the operators ----------------------------------------------------------------------------------------
-
-    def sum_of(self, left: Any, right: Any) -> Series:
-        """The sum of two numbers, at least one of them a series, as for the other operators."""
-        x, y = self.lift(left), self.lift(right)
-        return self._once(("+", id(x), id(y)), lambda: _Sum(x.coefficients[0] + y.coefficients[0], x, y))
-
-    def difference_of(self, left: Any, right: Any) -> Series:
-        """The difference."""
-        x, y = self.lift(left), self.lift(right)
-        return self._once(("-", id(x), id(y)), lambda: _Difference(x.coefficients[0] - y.coefficients[0], x, y))
-
-    def product_of(self, left: Any, right: Any) -> Series:
-        """The product."""
-        x, y = self.lift(left), self.lift(right)
-        return self._once(("*", id(x), id(y)), lambda: _Product(_times(x.coefficients[0], y.coefficients[0]), x, y))
-
-    def quotient_of(self, left: Any, right: Any) -> Series:
-        """The quotient."""
-        x, y = self.lift(left), self.lift(right)
-        return self._once(("/", id(x), id(y)), lambda: _Quotient(self.over(x.coefficients[0], y.coefficients[0]), x, y))
-
-    def negative_of(self, series: Series) -> Series:
-        """The negative. A double negative is the series itself, so that the derivatives of sin repeat after four."""
-        if isinstance(series, _Negative):
-            return series.operands[0]
-        return self._once(("neg", id(series)), lambda: _Negative(-series.coefficients[0], series))
+    # ---- coefficients -----------------------------------------------------------------------------------------
 
     def over(self, numerator: Any, denominator: Any) -> Any:
         """A quotient of coefficients in the base."""
@@ -475,6 +418,12 @@ class SeriesArithmetic(Arithmetic):
 
 
 _DIV = RULES["div"]
+_OPERATORS: dict[str, tuple[type[_Of], Callable[[SeriesArithmetic, Any, Any], Any]]] = {
+    "+": (_Sum, lambda _, x, y: x + y),
+    "-": (_Difference, lambda _, x, y: x - y),
+    "*": (_Product, lambda _, x, y: _times(x, y)),
+    "/": (_Quotient, SeriesArithmetic.over),
+}
 _INFIX = (infix.add, infix.sub, infix.mul, infix.truediv, infix.neg)
 
 

@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
+import operator as infix
 from collections.abc import Callable
 from typing import Any
 
 from microgrid.core.arithmetic import Arithmetic
 from microgrid.core.ieee import ELEMENTARY
+from microgrid.core.source import Infix
 from microgrid.errors import MissingPackageError
 from microgrid.util.budget import BudgetSpentError
 
@@ -44,7 +46,7 @@ def exact(number: Any) -> Any:
     return number
 
 
-class Formula:
+class Formula(Infix):
     """A SymPy expression that stays exact when combined with floats, which would turn SymPy's own into floats."""
 
     __slots__ = ("expression",)
@@ -55,32 +57,15 @@ class Formula:
     def __repr__(self) -> str:
         return str(self.expression)
 
-    def __add__(self, other: Any) -> Formula:
-        return Formula(self.expression + exact(other))
-
-    def __sub__(self, other: Any) -> Formula:
-        return Formula(self.expression - exact(other))
-
-    def __mul__(self, other: Any) -> Formula:
-        return Formula(self.expression * exact(other))
-
-    def __truediv__(self, other: Any) -> Formula:
-        return Formula(self.expression / exact(other))
-
-    def __radd__(self, other: Any) -> Formula:
-        return Formula(exact(other) + self.expression)
-
-    def __rsub__(self, other: Any) -> Formula:
-        return Formula(exact(other) - self.expression)
-
-    def __rmul__(self, other: Any) -> Formula:
-        return Formula(exact(other) * self.expression)
-
-    def __rtruediv__(self, other: Any) -> Formula:
-        return Formula(exact(other) / self.expression)
+    def infix(self, operator: str, left: Any, right: Any) -> Formula:
+        """One of the four operators, on exact numbers."""
+        return Formula(_OPERATORS[operator](exact(left), exact(right)))
 
     def __neg__(self) -> Formula:
         return Formula(-self.expression)
+
+
+_OPERATORS = {"+": infix.add, "-": infix.sub, "*": infix.mul, "/": infix.truediv}
 
 
 def _of(function: Callable[..., Any]) -> Callable[..., Formula]:
@@ -183,20 +168,9 @@ SYMPY = Arithmetic(
 def decided(sign: Callable[[Any], int], is_zero: Callable[[Any], bool]) -> Arithmetic:
     """Formulas in which every comparison is decided, so that no choice is left in them.
 
-    Parameters
-    ----------
-    sign : callable
-        From an expression to 1, -1 or 0.
-    is_zero : callable
-        From an expression to whether it is 0.
+    ``sign`` leads from an expression to 1, -1 or 0, ``is_zero`` to whether it is 0. An absolute value is the expression
+    itself or its negative.
 
-    Returns
-    -------
-    Arithmetic
-        The number system. An absolute value is the expression itself or its negative.
-
-    Examples
-    --------
     >>> import sympy
     >>> from microgrid.arithmetics.sympy import Formula, decided
     >>> decided(lambda expression: -1, lambda expression: False).relu(Formula(sympy.Symbol("x", real=True)))

@@ -13,52 +13,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
+
+from microgrid.arithmetics.numpy import COMPLEX_COLUMNS, NUMPY
 from microgrid.checking.differences import Estimate
 from microgrid.checking.recordings import Recording
+from microgrid.checking.references import FAINT, LONG_STEP, NOTHING, SAFETY, SMALLEST, STEP, Sweep, replay_estimate
 from microgrid.core.rule import Rule
 
-__all__ = ["NOTHING", "Sweep", "sweep"]
+__all__ = ["sweep"]
 
-_STEP, _LONG_STEP = 2.0**-100, 2.0**-30  # as in references: the longer one tells 0 from a derivative that underflows
-_FAINT = 2.0**-960  # a product below this may have lost digits
 _LANES = 4  # replays: the first one as recorded, in the others every result is perturbed by up to an ulp
-_SAFETY = 8.0  # multiple of the spread of so few replays that counts as rounding
-_LAST_DIGITS = 2.0**-48  # relative error that any replay in floats may have
-_SMALLEST = 4 * 5e-324
 _LARGE = 2000  # nodes of a graph that may be too deep: its levels too small for vectors to pay
 _OVERHEAD = 20  # nodes in numbers of a coordinate's own replay that a level costs as much as
 _MANY = 64  # operands beyond which a node is checked along directions
 _SAME = 1e-13  # relative difference of a node's value between two libraries, and of sums along directions
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """The findings of one replay in vectors.
-
-    Parameters
-    ----------
-    settled : set of int
-        The positions of nodes whose value and local derivatives agree with the reference.
-    gradient : list of Estimate or None
-        The derivative with respect to each input; None if an operation runs in floats only, or if the graph is so deep
-        that a replay for each input costs less.
-    spread : float
-        How much rounding may change the output; infinite if that is unknown.
-    is_confirmed : bool
-        Whether all local derivatives agree, so that two independent sources say the same of the gradient.
-    adds_up : bool
-        Whether every adjoint is the sum of its children's contributions.
-    """
-
-    settled: set[int]
-    gradient: list[Estimate] | None
-    spread: float
-    is_confirmed: bool
-    adds_up: bool
-
-
-NOTHING = Sweep(set(), None, math.inf, is_confirmed=False, adds_up=False)
-"""What is known without a replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +42,9 @@ class _Group:
 def sweep(recording: Recording, tol: float) -> Sweep:
     """A graph replayed in vectors; a local derivative agrees within the relative error ``tol``.
 
-    Nothing is settled without NumPy, if the data of a node was changed since it was recorded, or if a user's operation
-    takes single numbers only.
+    Nothing is settled if the data of a node was changed since it was recorded, or if a user's operation takes single
+    numbers only.
     """
-    try:
-        import numpy
-    except ImportError:
-        return NOTHING
     changes = [node.data != before == before for node, before in zip(recording.order, recording.data, strict=True)]
     if any(changes):
         return NOTHING
@@ -94,8 +59,6 @@ class _Replay:
     """The arrays of a replay: values, local derivatives and adjoints, each in several lanes."""
 
     def __init__(self, recording: Recording, tol: float) -> None:
-        import numpy
-
         self._recording, self._tol = recording, tol
         self._source = numpy.random.default_rng(len(recording.order))
         order, positions = recording.order, recording.positions
@@ -109,21 +72,15 @@ class _Replay:
         self._has_gradient = not is_deep and all([group.rule.portable for group in self._by_level])
 
     def _group(self, rule: Rule, count: int, nodes: list[int]) -> _Group:
-        import numpy
-
         places = numpy.array(nodes)
         edges = self._starts[places][:, None] + numpy.arange(count)
         return _Group(rule, places, self._operands[edges])
 
     def _edges(self, group: _Group) -> Any:
-        import numpy
-
         return self._starts[group.nodes][:, None] + numpy.arange(group.operands.shape[1])
 
     def sweep(self) -> Sweep:
         """Values, local derivatives, adjoints."""
-        import numpy
-
         values = self._values() if self._has_gradient else self._data[:, None]
         slopes = numpy.full((len(self._operands), values.shape[1]), math.nan)
         settled: set[int] = set()
@@ -139,13 +96,11 @@ class _Replay:
         if not self._has_gradient:
             return Sweep(settled, None, math.inf, is_confirmed=False, adds_up=self._adds_up())
         output = values[self._recording.positions[self._recording.output]]
-        spread = _SAFETY * float(numpy.max(numpy.abs(output[1:] - output[0])))
+        spread = SAFETY * float(numpy.max(numpy.abs(output[1:] - output[0])))
         return Sweep(settled, self._gradient(slopes), spread, agreeing == total, self._adds_up())
 
     def _merged(self) -> Iterator[_Group]:
         """The groups of all levels together."""
-        import numpy
-
         found: dict[tuple[Rule, int], list[_Group]] = {}
         for group in self._by_level:
             found.setdefault((group.rule, group.operands.shape[1]), []).append(group)
@@ -155,10 +110,6 @@ class _Replay:
 
     def _values(self) -> Any:
         """Every node's value in each lane."""
-        import numpy
-
-        from microgrid.arithmetics.numpy import NUMPY
-
         values = numpy.repeat(self._data[:, None], _LANES, axis=1)
         for group in self._by_level:
             operands = numpy.moveaxis(values[group.operands], 1, 0)
@@ -167,17 +118,13 @@ class _Replay:
 
     def _jittered(self, numbers: Any) -> Any:
         """Numbers perturbed by up to an ulp; an exact 0 may be structural."""
-        import numpy
-
         ulps = self._source.uniform(-1.0, 1.0, numpy.shape(numbers))
-        return numbers + (numbers != 0.0) * (numbers * ulps * 2.0**-52 + ulps * _SMALLEST)
+        return numbers + (numbers != 0.0) * (numbers * ulps * 2.0**-52 + ulps * SMALLEST)
 
     # ---- local derivatives ------------------------------------------------------------------------------------
 
     def _slopes(self, group: _Group, values: Any) -> Any:
         """The local derivatives of a group, of the shape (nodes, operands, lanes); nan where there is no reference."""
-        import numpy
-
         operands = numpy.moveaxis(values[group.operands], 1, 0)
         if len(operands) > _MANY:
             return self._slopes_of_many(group, operands)
@@ -190,10 +137,6 @@ class _Replay:
 
     def _slopes_of_many(self, group: _Group, operands: Any) -> Any:
         """The rule's own derivatives, where they agree with complex steps along two directions; nan elsewhere."""
-        import numpy
-
-        from microgrid.arithmetics.numpy import COMPLEX_COLUMNS, NUMPY
-
         value, partials = NUMPY.bind(group.rule)
         own = numpy.stack(
             [numpy.broadcast_to(one, operands.shape[1:]) for one in partials(value(*operands), *operands)]
@@ -202,7 +145,7 @@ class _Replay:
         agrees = numpy.ones(operands.shape[1], dtype=bool)
         for _ in range(2):
             steps = self._source.choice((-1.0, 1.0), recorded.shape) * self._source.uniform(1.0, 2.0, recorded.shape)
-            steps = steps * _STEP * numpy.where(operands[..., 0], abs(operands[..., 0]), 1.0)
+            steps = steps * STEP * numpy.where(operands[..., 0], abs(operands[..., 0]), 1.0)
             found = numpy.imag(COMPLEX_COLUMNS.bind(group.rule)[0](*(operands[..., 0] + 1j * steps)))
             products = recorded * steps
             agrees &= abs(products.sum(axis=0) - found) <= _SAME * len(recorded) * abs(products).max(axis=0)
@@ -212,22 +155,16 @@ class _Replay:
 
     def _is_right(self, group: _Group, slopes: Any) -> Any:
         """Which nodes of a group are right: their value is the rule's, and their derivatives agree."""
-        import numpy
-
-        from microgrid.arithmetics.numpy import NUMPY
-
         data, recorded = self._data[group.nodes], self._partials[self._edges(group)]
         fresh = NUMPY.bind(group.rule)[0](*self._data[group.operands].T)
         is_fresh = abs(fresh - data) <= _SAME * abs(data)
         size = numpy.maximum(abs(recorded), abs(slopes))
         gap = abs(recorded - slopes)
-        return is_fresh & numpy.isfinite(data) & (gap <= self._tol * size + _SMALLEST).all(axis=1)
+        return is_fresh & numpy.isfinite(data) & (gap <= self._tol * size + SMALLEST).all(axis=1)
 
     # ---- the chain rule -----------------------------------------------------------------------------------------
 
     def _adds_up(self) -> bool:
-        import numpy
-
         adjoints = numpy.array(self._recording.adjoints)
         shares = self._partials * numpy.repeat(adjoints, numpy.diff(self._starts))
         sums, sizes, counts = numpy.zeros((3, len(adjoints)))
@@ -238,24 +175,17 @@ class _Replay:
         return bool(((abs(adjoints - sums) <= 2.0**-51 * (counts + 1.0) * sizes) | (adjoints == sums)).all())
 
     def _gradient(self, slopes: Any) -> list[Estimate]:
-        import numpy
-
         recording = self._recording
         adjoints = numpy.zeros((len(recording.order), _LANES))
         adjoints[recording.positions[recording.output]] = 1.0
         for group in reversed(self._by_level):
             local, incoming = slopes[self._edges(group)], adjoints[group.nodes][:, None, :]
             shares = local * incoming
-            shares[(abs(shares) < _FAINT) & (local != 0.0) & (incoming != 0.0)] = math.nan
+            shares[(abs(shares) < FAINT) & (local != 0.0) & (incoming != 0.0)] = math.nan
             numpy.add.at(adjoints, group.operands, shares)
         still = numpy.zeros(_LANES)
         rows = [adjoints[recording.positions[x]] if x in recording.positions else still for x in recording.inputs]
-        return [_estimate(row.tolist()) for row in rows]
-
-
-def _estimate(lanes: list[float]) -> Estimate:
-    spread = max([abs(lane - lanes[0]) for lane in lanes[1:]])
-    return Estimate(lanes[0], _SAFETY * spread + _LAST_DIGITS * abs(lanes[0]) + _SMALLEST, "complex step")
+        return [replay_estimate(*row.tolist()) for row in rows]
 
 
 def _sorted_groups(recording: Recording, counts: list[int]) -> list[tuple[tuple[int, Rule, int], list[int]]]:
@@ -273,10 +203,6 @@ def _sorted_groups(recording: Recording, counts: list[int]) -> list[tuple[tuple[
 
 def _complex_step(rule: Rule, operands: Any, index: int) -> Any:
     """The derivatives with respect to one operand, of the shape of one operand; nan where digits are lost."""
-    import numpy
-
-    from microgrid.arithmetics.numpy import COMPLEX_COLUMNS
-
     value, _ = COMPLEX_COLUMNS.bind(rule)
     unit = numpy.where(operands[index], abs(operands[index]), 1.0)
 
@@ -284,9 +210,9 @@ def _complex_step(rule: Rule, operands: Any, index: int) -> Any:
         moved = [one + 1j * relative * unit if place == index else one for place, one in enumerate(operands)]
         return numpy.broadcast_to(numpy.imag(value(*moved)), unit.shape)
 
-    found = imaginary(_STEP)
-    is_clear = (abs(found) > _FAINT) & numpy.isfinite(found)
-    slopes = numpy.where(is_clear, found / (_STEP * unit), math.nan)
+    found = imaginary(STEP)
+    is_clear = (abs(found) > FAINT) & numpy.isfinite(found)
+    slopes = numpy.where(is_clear, found / (STEP * unit), math.nan)
     if (found == 0.0).any():
-        slopes[(found == 0.0) & (imaginary(_LONG_STEP) == 0.0)] = 0.0
+        slopes[(found == 0.0) & (imaginary(LONG_STEP) == 0.0)] = 0.0
     return slopes

@@ -36,7 +36,6 @@ __all__ = [
 
 Function = Callable[[float], float]
 
-
 _TWO_SIDED, ONE_SIDED = "central differences", "one-sided differences"
 DIFFERENCES = (_TWO_SIDED, ONE_SIDED)
 """The names of the references that this module makes."""

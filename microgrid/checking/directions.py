@@ -50,13 +50,10 @@ def draw(numbers: Sequence[float], gradient: Sequence[float], source: random.Ran
     for _ in range(_TRIES):
         steps = [source.choice((-1.0, 1.0)) * source.uniform(1.0, 2.0) * (abs(x) or usual) for x in numbers]
         direction = Direction(range(len(numbers)), steps)
-        if not abs(direction.derivative(gradient)) < _LEAST * _root_sum(gradient, steps):
+        size = math.hypot(*[slope * step for slope, step in zip(gradient, steps, strict=True)])
+        if not abs(direction.derivative(gradient)) < _LEAST * size:
             break
     return direction
-
-
-def _root_sum(gradient: Sequence[float], steps: Sequence[float]) -> float:
-    return math.hypot(*[slope * step for slope, step in zip(gradient, steps, strict=True)])
 
 
 def blind_below(gradient: Sequence[float], directions: Sequence[Direction], tol: float) -> float:

@@ -35,19 +35,16 @@ class Effort:
         """A function that raises BudgetSpent instead of a call beyond the budget."""
 
         def counted(numbers: Sequence[Any]) -> Any:
-            self._spend()
+            now = monotonic()
+            is_late = self._max_seconds is not None and now - self._started >= self._max_seconds
+            if is_late or (self.max_calls is not None and self.calls >= self.max_calls):
+                raise BudgetSpent
+            self.calls += 1
+            if self._line.is_due:
+                self._draw(now)
             return call(numbers)
 
         return counted
-
-    def _spend(self) -> None:
-        now = monotonic()
-        is_late = self._max_seconds is not None and now - self._started >= self._max_seconds
-        if is_late or (self.max_calls is not None and self.calls >= self.max_calls):
-            raise BudgetSpent
-        self.calls += 1
-        if self._line.is_due:
-            self._draw(now)
 
     @property
     def budget(self) -> str:

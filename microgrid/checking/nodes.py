@@ -19,7 +19,7 @@ from typing import Literal
 from microgrid._public import public
 from microgrid.checking.differences import Estimate, differentiate, slopes_beside
 from microgrid.checking.recordings import Detached, Recording, is_torn
-from microgrid.checking.references import complex_step_of, high_precision_of
+from microgrid.checking.references import SMALLEST, complex_step_of, high_precision_of
 from microgrid.core.arithmetic import FLOAT
 from microgrid.core.engine import Value
 from microgrid.core.rule import AUXILIARY, Rule
@@ -30,7 +30,6 @@ __all__ = ["Blame", "Inspection", "blame_for_detached", "blame_for_infinity", "d
 Kind = Literal["local derivative", "stale value", "sum over paths", "missing path", "not finite"]
 
 _EPSILON = sys.float_info.epsilon
-_SMALLEST = 4 * 5e-324
 _MANY = 64  # operands beyond which a node's derivatives are checked along random directions, not one by one
 _DIRECTIONS = 8
 
@@ -211,7 +210,7 @@ def _compared_with_references(
     if size < sys.float_info.min:
         return _Outcome.UNKNOWN  # subnormal numbers have too few digits
     if _agrees(recorded, estimate, tol):
-        return _Outcome.RIGHT if estimate.bound <= tol * size + _SMALLEST else _Outcome.UNKNOWN
+        return _Outcome.RIGHT if estimate.bound <= tol * size + SMALLEST else _Outcome.UNKNOWN
     return estimate if abs(recorded - estimate.value) > tol * size + 2.0 * estimate.bound else _Outcome.UNKNOWN
 
 
@@ -225,7 +224,7 @@ def _value_or_nan(rule: Rule, operands: Sequence[float]) -> float:
 
 def _agrees(recorded: float, estimate: Estimate, tol: float) -> bool:
     size = max(abs(recorded), abs(estimate.value))
-    return abs(recorded - estimate.value) <= tol * size + estimate.bound + _SMALLEST
+    return abs(recorded - estimate.value) <= tol * size + estimate.bound + SMALLEST
 
 
 def _right_along_directions(node: Value, operands: Sequence[float], tol: float) -> bool:

@@ -72,7 +72,7 @@ def plot_steps(
     if closed_form is None:
         got = record(point.caller(f), point.names, point.numbers).gradient[place]
     else:
-        got = derivatives(point.call(closed_form, point.numbers), point, "closed form")[place]
+        got = derivatives(point.caller(closed_form)(point.numbers), point, "closed form")[place]
     along = PlainFunction(point.caller(f), point.row(), 1e-6).along(place)
     found = differentiate(along, point.numbers[place])
     return _drawn(axes, slopes_by_step(along, point.numbers[place]), got, found.step, f"∂/∂{names[place]}")

@@ -100,10 +100,6 @@ class Point:
             return lambda numbers: function(**dict(zip(self.template, build(numbers), strict=True)))
         return lambda numbers: function(*build(numbers))
 
-    def call(self, function: Callable[..., Any], numbers: Sequence[Any]) -> Any:
-        """The function's result at a row of numbers."""
-        return self.caller(function)(numbers)
-
     def written(self) -> str:
         """The point as Python source, its numbers exact to the last bit."""
         arguments = _planned(self.template, self.arguments, self.fixed)[1](self.numbers)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from microgrid.calculus.reverse import gradients
 from microgrid.checking.differences import Estimate
 from microgrid.checking.effort import Effort
 from microgrid.checking.points import Point, count_of, derivatives, jacobian, second_derivatives
 from microgrid.checking.recordings import Recording, record
-from microgrid.checking.results import Output, outputs_of, shape_of
-from microgrid.checking.structures import the_one
+from microgrid.checking.structures import is_sequence, the_one
 from microgrid.checking.subjects import AUTODIFF, Function, PlainFunction, RecordedFunction
 from microgrid.core.engine import Value
 from microgrid.errors import DataError, InvalidValueError
@@ -26,6 +26,7 @@ __all__ = ["CLOSED_FORM", "Options", "Question", "name_of", "questions"]
 CLOSED_FORM = "closed form"
 
 Call = Callable[[Sequence[Any]], Any]
+Shape = Literal["number", "pair", "several"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +83,15 @@ def questions(
             raise other if closed_form is None else failure
     given, of = None, CLOSED_FORM
     if closed_form is not None:
-        given = point.call(closed_form, point.numbers)
-    shape, count = shape_of(result, count_of(given), len(point.names))
+        given = point.caller(closed_form)(point.numbers)
+    shape, count = _shape_of(result, count_of(given), len(point.names))
     if shape == "several" and (closed_form is None or options.order == 2):
         shape, count = "number", 1  # to be told that it is none
     if closed_form is None and shape == "pair" and options.order == 1:
         given, of = result[1], "gradient that f returns"
     rows = _rows(given, point, of, count if shape == "several" else 0, options.order)
     outside = _outside(options.reference, point)
-    for place, output in enumerate(outputs_of(shape, count)):
+    for place, output in enumerate(_outputs_of(shape, count)):
         asked = _Asked(call, output, point, row if with_floats else None, options, remarks)
         first = rows[place] if rows is not None and options.order == 1 else None
         yield asked.question(first, outside, may_be_plain=given is not None)
@@ -120,7 +121,7 @@ def _outside(reference: Any, point: Point) -> list[Estimate] | None:
     if not callable(reference):
         return None
     how = name_of(reference, "the given reference")
-    slopes = derivatives(point.call(reference, point.numbers), point, how)
+    slopes = derivatives(point.caller(reference)(point.numbers), point, how)
     return [Estimate(slope, 0.0, how) for slope in slopes]
 
 
@@ -129,7 +130,7 @@ class _Asked:
     """One output of f at one point; ``row`` is the point if f takes floats."""
 
     calls: Call
-    output: Output
+    output: _Output
     point: Point
     row: Any
     options: Options
@@ -209,3 +210,54 @@ class _Asked:
         elif given is not None:
             subjects[CLOSED_FORM] = given
         return Question(function, names, subjects, outside)
+
+
+# ---- what f returns: a number, perhaps in an array of one element; a pair; or several numbers -------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """One number of what f returns: how its name in the report ends, such as "[2]", and what finds it."""
+
+    suffix: str
+    of: Callable[[Any], Any]
+
+
+def _shape_of(result: Any, given: int | None, coordinates: int) -> tuple[Shape, int]:
+    """What f returned, and how many numbers that is.
+
+    A tuple of a number and anything else is a "pair", unless a closed form with ``given`` numbers has a row for both.
+    """
+    if not is_sequence(result) or _is_single(result):
+        return "number", 1
+    if isinstance(result, tuple) and len(result) == 2 and _is_single(result[0]):
+        has_two_rows = _is_single(result[1]) and given == 2 * coordinates
+        return ("several", 2) if has_two_rows else ("pair", 1)
+    return "several", len(_flat(result))
+
+
+def _is_single(thing: Any) -> bool:
+    thing = the_one(thing)
+    return not is_sequence(thing) and not isinstance(thing, dict)
+
+
+def _outputs_of(shape: Shape, count: int) -> list[_Output]:
+    """The numbers of such a result that are differentiated."""
+    if shape == "number":
+        return [_Output("", lambda result: result)]
+    if shape == "pair":
+        return [_Output("", lambda result: result[0])]
+    return [_Output(f"[{place}]", partial(_at, place)) for place in range(count)]
+
+
+def _at(place: int, result: Any) -> Any:
+    return _flat(result)[place]
+
+
+def _flat(result: Any) -> list[Any]:
+    """The numbers of nested sequences in a row."""
+    if hasattr(result, "ravel"):
+        return list(result.ravel())
+    if hasattr(result, "to_numpy"):
+        return list(result.to_numpy().ravel())
+    return [one for part in result for one in (_flat(part) if is_sequence(part) else [part])]

@@ -50,30 +50,16 @@ _SAME_SLOPE = 1e-6  # relative difference of two gradients at that distance that
 
 @dataclass(eq=False)
 class Recording:
-    """A function's graph at one point.
+    """A function's graph at one point, perhaps beside the function at another one, which it is ``like``."""
 
-    Parameters
-    ----------
-    inputs : list of Value
-        The leaves that the function was called with.
-    output : Value
-        The function's result.
-    like : Recording, optional
-        The function at another point.
-    order : list of Value
-        Every node, parents before children; the same order as in the other graph, if that has the same structure.
-    is_alike : bool
-        Whether it has: the same operations on the same operands and inputs.
-    data : list of float
-        The data of each node when it was recorded. The function may use the same leaves in every recording, and change
-        their data.
-    """
-
-    inputs: list[Value]
-    output: Value
+    inputs: list[Value]  # the leaves that the function was called with
+    output: Value  # its result
     like: InitVar[Recording | None] = None
+    # every node, parents before children; the same order as in the other graph, if that has the same structure
     order: list[Value] = field(init=False)
+    # of each node when it was recorded: the function may use the same leaves in every recording, and change their data
     data: list[float] = field(init=False)
+    # whether it has the other graph's structure: the same operations on the same operands and inputs
     is_alike: bool = field(init=False)
 
     def __post_init__(self, like: Recording | None) -> None:
@@ -176,12 +162,12 @@ class _DecisionLog(Arithmetic):
         logged = {"abs": self._abs, "floor": self._floor, "fmod": self._fmod}
         super().__init__("decisions", floats=True, pi=math.pi, inf=math.inf, **IEEE_ELEMENTARY | logged)
         self._taken: list[float] = []
-        self._is_tied = self._is_torn = False
+        self._is_tied = self.is_torn = False
 
     def decisions(self, node: Value) -> list[float]:
         """What a node's rule decides at its operands: comparisons, whole numbers; nothing for a rule without kinks."""
         rule: Rule | None = node.op
-        self._taken, self._is_tied, self._is_torn = [], False, False
+        self._taken, self._is_tied, self.is_torn = [], False, False
         if rule is None or not (rule.kinks or (rule.source is not None and rule.portable)):
             return []
         value, partials = self.bind(rule)
@@ -194,11 +180,6 @@ class _DecisionLog(Arithmetic):
         self.decisions(node)
         operands = tuple([parent.data for parent in node.parents])
         return self._is_tied or (node.op is not None and any([kink.at == operands for kink in node.op.kinks]))
-
-    def is_torn(self, node: Value) -> bool:
-        """Whether a node's operands lie on a jump of a remainder, or on too many for floats to tell them apart."""
-        self.decisions(node)
-        return self._is_torn
 
     def _note(self, truth: bool, x: float, y: float) -> bool:
         self._taken.append(truth)
@@ -229,8 +210,8 @@ class _DecisionLog(Arithmetic):
         whole = (x - rest) / y
         self._taken.append(whole)
         # Beyond, neighbouring floats have other quotients: they see nothing of the function between two jumps.
-        self._is_torn = self._is_torn or rest == 0.0 or not abs(whole) < 2.0**53
-        self._is_tied = self._is_tied or self._is_torn
+        self.is_torn = self.is_torn or rest == 0.0 or not abs(whole) < 2.0**53
+        self._is_tied = self._is_tied or self.is_torn
         return rest
 
     def where(self, truth: bool, then: Any, otherwise: Any) -> Any:
@@ -242,7 +223,9 @@ _GUARDS = frozenset({"where", "less", "less_equal", "equal"})
 
 def is_torn(node: Value) -> bool:
     """Whether a node's operands lie on a jump of a remainder, or on too many for floats to tell them apart."""
-    return _DecisionLog().is_torn(node)
+    log = _DecisionLog()
+    log.decisions(node)
+    return log.is_torn
 
 
 def node_on_kink(recording: Recording, edge: Value | None) -> Value | None:
@@ -293,27 +276,14 @@ class Detached:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """The findings of the recordings around a point.
+    """The findings of the recordings around a point."""
 
-    Parameters
-    ----------
-    crossing : Crossing or None
-        The kink that the point lies on.
-    detached : list of Detached
-        Constants that depend on the inputs, the one with the largest contribution first.
-    repeatable : bool
-        Whether the function gives the same graph when it is called again at the same point.
-    alike : bool
-        Whether the graph has the same structure on the two sides.
-    edge : Value or None, default None
-        The first node that compares equal numbers at the point and not beside it, or has a kink or a cut there: a
-        replay at the point alone does not see both sides.
-    """
-
-    crossing: Crossing | None
-    detached: list[Detached]
-    repeatable: bool
-    alike: bool
+    crossing: Crossing | None  # the kink that the point lies on
+    detached: list[Detached]  # constants that depend on the inputs, the one with the largest contribution first
+    repeatable: bool  # whether the function gives the same graph when it is called again at the same point
+    alike: bool  # whether the graph has the same structure on the two sides
+    # the first node that compares equal numbers at the point and not beside it, or has a kink or a cut there: a replay
+    # at the point alone does not see both sides
     edge: Value | None = None
 
 

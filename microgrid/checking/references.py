@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from microgrid.arithmetics.complex import COMPLEX
@@ -22,29 +23,54 @@ from microgrid.core.graph import evaluate, local_partials, pullback
 from microgrid.core.rule import Pair, Rule
 
 __all__ = [
+    "FAINT",
+    "LONG_STEP",
+    "NOTHING",
+    "SAFETY",
+    "SMALLEST",
+    "STEP",
+    "Sweep",
     "complex_step",
     "complex_step_of",
     "enclosed",
     "high_precision",
     "high_precision_of",
     "is_portable",
+    "replay_estimate",
     "rounding",
 ]
 
 # The complex step relative to the operand. The square of the first is negligible for any function. If the result does
 # not change, the longer one distinguishes a derivative of 0 from one that underflows.
-_STEP, _LONG_STEP = 2.0**-100, 2.0**-30
-_FAINT = 2.0**-960  # an imaginary part below this has lost digits
+STEP, LONG_STEP = 2.0**-100, 2.0**-30
+FAINT = 2.0**-960  # an imaginary part below this has lost digits
 # ln(1 + e⁻⁷⁴⁵) needs 324 digits before its first significant one, and the step takes a third of all digits.
 _DIGITS = (800, 1200)
 _FEW_DIGITS = (60, 90)  # enough for most operations, and some 50 times as fast for the gamma function's family
 _BALL_BITS = (100, 400, 1600)
 _REPLAYS = 4
-_SAFETY = 8.0  # multiple of the spread of so few replays that counts as rounding
+SAFETY = 8.0  # multiple of the spread of so few replays that counts as rounding
 _LAST_DIGITS = 2.0**-48  # relative error that any replay in floats may have
-_SMALLEST = 4 * 5e-324
+SMALLEST = 4 * 5e-324
 
 Values = dict[Value, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The findings of a replay of the graph in vectors, as ``batches`` makes it."""
+
+    settled: set[int]  # the positions of nodes whose value and local derivatives agree with the reference
+    # the derivative with respect to each input; None if an operation runs in floats only, or if the graph is so deep
+    # that a replay for each input costs less
+    gradient: list[Estimate] | None
+    spread: float  # how much rounding may change the output; infinite if that is unknown
+    is_confirmed: bool  # whether all local derivatives agree, so that two independent sources say the same
+    adds_up: bool  # whether every adjoint is the sum of its children's contributions
+
+
+NOTHING = Sweep(set(), None, math.inf, is_confirmed=False, adds_up=False)
+"""What is known without a replay."""
 
 
 class _Jittered:
@@ -58,7 +84,7 @@ class _Jittered:
         if not number:
             return number  # an exact 0 may be structural
         ulps = self._source.uniform(-1.0, 1.0)
-        return number * (1.0 + ulps * 2.0**-52) + ulps * _SMALLEST  # the second term for subnormal numbers
+        return number * (1.0 + ulps * 2.0**-52) + ulps * SMALLEST  # the second term for subnormal numbers
 
     def bind(self, rule: Rule) -> Pair:
         """The rule's value and partials, perturbed."""
@@ -82,7 +108,7 @@ def rounding(recording: Recording) -> list[float]:
         adjoints = pullback(recording.output, local_partials(arithmetic, values), order=recording.order)
         for index, (leaf, slope) in enumerate(zip(recording.inputs, recording.gradient, strict=True)):
             worst[index] = max(worst[index], abs(adjoints.get(leaf, 0.0) - slope))
-    return [_SAFETY * spread for spread in worst]
+    return [SAFETY * spread for spread in worst]
 
 
 # ---- the complex step -----------------------------------------------------------------------------------------
@@ -103,8 +129,13 @@ def complex_step(recording: Recording, coordinate: int) -> Estimate | None:
     others = [_imaginary(replayed, _Jittered(COMPLEX, seed), moving.data) for seed in range(_REPLAYS // 2)]
     if slope is None or None in others:
         return None
-    spread = max([abs(other - slope) for other in others if other is not None])
-    return Estimate(slope, _SAFETY * spread + _LAST_DIGITS * abs(slope) + _SMALLEST, "complex step")
+    return replay_estimate(slope, *[other for other in others if other is not None])
+
+
+def replay_estimate(slope: float, *others: float) -> Estimate:
+    """A derivative by the complex step, with a bound from replays in which every result was perturbed."""
+    spread = max([abs(other - slope) for other in others], default=0.0)
+    return Estimate(slope, SAFETY * spread + _LAST_DIGITS * abs(slope) + SMALLEST, "complex step")
 
 
 def complex_step_of(rule: Rule, operands: Sequence[float], index: int) -> Estimate | None:
@@ -114,12 +145,12 @@ def complex_step_of(rule: Rule, operands: Sequence[float], index: int) -> Estima
         return arithmetic.bind(rule)[0](*operands[:index], x, *operands[index + 1 :])
 
     slope = _imaginary(replayed, COMPLEX, operands[index])
-    return None if slope is None else Estimate(slope, _LAST_DIGITS * abs(slope) + _SMALLEST, "complex step")
+    return None if slope is None else replay_estimate(slope)
 
 
 def _imaginary(replayed: Callable[[Any, complex], Any], arithmetic: Any, x: float) -> float | None:
     """The slope at x from the imaginary part of the result; None if that has too few digits."""
-    for relative_step in (_STEP, _LONG_STEP):
+    for relative_step in (STEP, LONG_STEP):
         step = relative_step * (abs(x) or 1.0)
         if not step:  # x is so small that the step underflows
             return None
@@ -128,7 +159,7 @@ def _imaginary(replayed: Callable[[Any, complex], Any], arithmetic: Any, x: floa
         except (ArithmeticError, ValueError):  # cmath raises at poles and overflows
             return None
         if imaginary:
-            is_clear = _FAINT < abs(imaginary) < math.inf and relative_step == _STEP
+            is_clear = FAINT < abs(imaginary) < math.inf and relative_step == STEP
             return imaginary / step if is_clear else None
     return 0.0
 

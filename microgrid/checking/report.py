@@ -228,8 +228,9 @@ class Report:
         found = [("checked", self._extent())]
         if self.worst is not None:
             found.append(("worst", self._described(self.worst)))
-            if self.worst.taylor_order is not None:
-                found.append(("evidence", _taylor(self.worst.taylor_order)))
+            if (order := self.worst.taylor_order) is not None:
+                shrinks = f"the remainder f(x + h) - f(x) - h·(derivative) shrinks as h^{order:.2f}"
+                found.append(("evidence", f"{shrinks}: h^2 if it is right, h^1 if wrong"))
         if self.blame is not None:
             found.append(("blame", str(self.blame if with_source else replace(self.blame, source=None))))
         found += [("remark", remark) for remark in self.remarks]
@@ -242,7 +243,8 @@ class Report:
         if not self.judgements:
             return f"{Verdict.NOTHING}: no derivative was compared, which is no success"
         if self:
-            return f"{Verdict.RIGHT}: {counted(self.checked, 'derivative')} {_agree(self.checked)}"
+            agree = "agree with their reference" if self.checked != 1 else "agrees with its reference"
+            return f"{Verdict.RIGHT}: {counted(self.checked, 'derivative')} {agree}"
         if not counts[self.verdict]:
             return f"{self.verdict}: a node is wrong, though no derivative of the output shows it"
         others = [
@@ -295,14 +297,6 @@ class Report:
         """How many judgements the table leaves out."""
         more = len(self.judgements) - _MOST_ROWS
         return f"and {counted(more, 'derivative')} that {'is' if more == 1 else 'are'} no worse" if more > 0 else ""
-
-
-def _agree(number: int) -> str:
-    return "agree with their reference" if number != 1 else "agrees with its reference"
-
-
-def _taylor(order: float) -> str:
-    return f"the remainder f(x + h) - f(x) - h·(derivative) shrinks as h^{order:.2f}: h^2 if it is right, h^1 if wrong"
 
 
 def _paragraph(word: str, text: str) -> list[str]:

@@ -296,13 +296,10 @@ def _entries_of_array(given: Any, shape: tuple[int, ...], name: str) -> list[Any
     elif array.shape[:1] == (size,) or tuple([one for one in array.shape if one != 1]) == squeezed:
         rest = array.shape[1:] if array.shape[:1] == (size,) else ()
     else:
-        raise DataError(f"gave {_shaped(array)} for {name}, which is an array of shape {shape}")
+        gave = f"an array of shape {array.shape}" if array.shape else "one number"
+        raise DataError(f"gave {gave} for {name}, which is an array of shape {shape}")
     rows = array.reshape((size, *rest))
     return rows.tolist() if array.dtype.kind in _NUMERIC and not rest else list(rows)
-
-
-def _shaped(array: Any) -> str:
-    return f"an array of shape {array.shape}" if array.shape else "one number"
 
 
 def _told(given: Any) -> str:

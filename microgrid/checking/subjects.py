@@ -10,13 +10,21 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
-from microgrid.checking.batches import NOTHING, sweep
 from microgrid.checking.differences import DIFFERENCES, Estimate, differentiate
 from microgrid.checking.nodes import Blame, blame_for_detached, blame_for_infinity, describe, inspect_nodes
 from microgrid.checking.recordings import Neighbourhood, Recording, examine_neighbourhood, node_on_kink, single
-from microgrid.checking.references import complex_step, enclosed, high_precision, is_portable, rounding
+from microgrid.checking.references import (
+    NOTHING,
+    SMALLEST,
+    Sweep,
+    complex_step,
+    enclosed,
+    high_precision,
+    is_portable,
+    rounding,
+)
 from microgrid.checking.report import Judgement, Verdict
 from microgrid.checking.verdicts import agreement, by_values
 from microgrid.core.engine import Value
@@ -24,7 +32,6 @@ from microgrid.core.engine import Value
 __all__ = ["AUTODIFF", "Function", "PlainFunction", "RecordedFunction"]
 
 AUTODIFF = "autodiff"
-_SMALLEST = 4 * 5e-324
 _ULP, _EPSILON = 2.0**-50, 1e-12  # of the largest number in a graph: rounding of one operation, and of many
 _SAME_VALUE = 1e-9  # relative difference of f(Values) and f(floats) that rounding may make
 _SMALL, _LARGE = 100, 2000  # nodes up to which vectors cost more than they save, and beyond which a call takes long
@@ -32,44 +39,6 @@ _SAFETY = 4.0  # multiple of the measured rounding error beyond which the Taylor
 
 Call = Callable[[Sequence[Any]], Any]
 Finding = tuple[Verdict, str]
-
-
-class Function(Protocol):
-    """A function at a point, as the check uses it."""
-
-    @property
-    def numbers(self) -> Sequence[float]:
-        """The point."""
-        ...
-
-    @property
-    def is_cheap(self) -> bool:
-        """Whether the reference for all coordinates is at hand."""
-        ...
-
-    @property
-    def is_large(self) -> bool:
-        """Whether a call of the function takes long."""
-        ...
-
-    def towards(self, coordinates: Sequence[int], steps: Sequence[float]) -> Call:
-        """The function along a direction."""
-        ...
-
-    def along(self, coordinate: int) -> Callable[[float], float]:
-        """The function of one coordinate; nan where it is undefined."""
-        ...
-
-    def obstacle(self, coordinate: int) -> Finding | None:
-        """The reason why there is no derivative to compare, or None."""
-
-    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:
-        """The derivative by the reference of that name, or by the best one."""
-        ...
-
-    def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
-        """The verdict on a derivative that its reference does not confirm."""
-        ...
 
 
 def _not_finite(value: float, x: float) -> Finding | None:
@@ -144,7 +113,7 @@ class PlainFunction(_Lines):
         """The finding that the function or the coordinate is infinite or nan."""
         return _not_finite(self.value_there, self.numbers[coordinate])
 
-    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # Function's signature
+    def reference(self, coordinate: int, name: str, tol: float, got: float) -> Estimate:  # noqa: ARG002  # as RecordedFunction has it
         """By central differences, the only reference that needs values alone."""
         if name in ("complex step", "mpmath", "ball"):
             return Estimate(math.nan, math.inf, f"{name}, for which there is no graph")
@@ -153,6 +122,17 @@ class PlainFunction(_Lines):
     def explain(self, judgement: Judgement, coordinate: int) -> Judgement:
         """By the values of the function."""
         return by_values(judgement, self.along(coordinate), self.numbers[coordinate], self._tol)
+
+
+def _swept(recording: Recording, tol: float) -> Sweep:
+    """The findings of a replay in vectors, where there is NumPy and the graph so large that vectors pay."""
+    if len(recording.order) <= _SMALL:
+        return NOTHING
+    try:
+        from microgrid.checking.batches import sweep
+    except ImportError:
+        return NOTHING
+    return sweep(recording, tol)
 
 
 class RecordedFunction(_Lines):
@@ -165,7 +145,7 @@ class RecordedFunction(_Lines):
         self.recording = recording
         self.numbers = [leaf.data for leaf in recording.inputs]
         super().__init__(self._recorded_value, self.numbers)
-        self._sweep = sweep(recording, tol) if len(recording.order) > _SMALL else NOTHING
+        self._sweep = _swept(recording, tol)
         self.inspection = inspect_nodes(recording, tol, self._sweep.settled, adds_up=self._sweep.adds_up)
         self._call, self._tol = call, tol
         self._names = [leaf.name or "" for leaf in recording.inputs]
@@ -174,7 +154,9 @@ class RecordedFunction(_Lines):
         if self._is_finite:
             around = examine_neighbourhood(call, self._names, recording, seed)
         self._neighbourhood = around
-        self._can_be_replayed = around.alike and not around.detached and around.edge is None and is_portable(recording)
+        # The graph represents the function, which need not be called: the reference for all coordinates is at hand.
+        self.is_cheap = around.alike and not around.detached and around.edge is None and is_portable(recording)
+        self.is_large = len(recording.order) > _LARGE
 
     @property
     def blames(self) -> list[Blame]:
@@ -197,16 +179,6 @@ class RecordedFunction(_Lines):
     def _recorded_value(self, numbers: Sequence[float]) -> float:
         leaves = [Value(number, name) for number, name in zip(numbers, self._names, strict=True)]
         return single(self._call(leaves)).data
-
-    @property
-    def is_cheap(self) -> bool:
-        """Whether the graph represents the function, so that the function need not be called."""
-        return self._can_be_replayed
-
-    @property
-    def is_large(self) -> bool:
-        """Whether the graph has thousands of nodes."""
-        return len(self.recording.order) > _LARGE
 
     def compare_with(self, plain: PlainFunction, row: Any) -> bool:
         """Whether the function gives the same for plain numbers; from then on it is called with these, which is faster.
@@ -251,13 +223,13 @@ class RecordedFunction(_Lines):
         makers = {"complex step": complex_step, "mpmath": high_precision}
         makers |= {"ball": enclosed} if name == "ball" else {}
         swept = self._sweep.gradient and self._sweep.gradient[coordinate]
-        if swept and self._can_be_replayed and name not in ("mpmath", "ball", "differences"):
+        if swept and self.is_cheap and name not in ("mpmath", "ball", "differences"):
             is_exact = self._sweep.is_confirmed and swept.bound <= tol * abs(swept.value)
             if is_exact or agreement(got, swept, tol) is Verdict.RIGHT:
                 return swept
-        if name in makers and not self._can_be_replayed:
+        if name in makers and not self.is_cheap:
             return Estimate(math.nan, math.inf, f"{name}, {self._why_not()}")
-        names = [name] if name in makers else [] if name == "differences" or not self._can_be_replayed else makers
+        names = [name] if name in makers else [] if name == "differences" or not self.is_cheap else makers
         found: list[Estimate] = []
         for each in names:
             estimate = makers[each](self.recording, coordinate)
@@ -287,7 +259,7 @@ class RecordedFunction(_Lines):
             if from_values:
                 return self._by_values(judgement, coordinate)
             size = max(abs(judgement.got), abs(judgement.expected))
-            if judgement.bound <= self._tol * size + _SMALLEST:
+            if judgement.bound <= self._tol * size + SMALLEST:
                 return replace(judgement, verdict=Verdict.WRONG)
             return replace(judgement, verdict=Verdict.NOISY, note=_TOO_ROUNDED)
         if is_blamed:
@@ -318,5 +290,8 @@ class RecordedFunction(_Lines):
                 return replace(found, verdict=Verdict.KINK, note=note, taylor_order=None)
         return found
 
+
+Function = PlainFunction | RecordedFunction
+"""A function at a point, as the check uses it."""
 
 _TOO_ROUNDED = "the graph loses digits to rounding"

@@ -149,17 +149,15 @@ def pow(m: Any) -> Pair:
 
 @rule("**", "{x}^{{{y}}}", AWAY_FROM_0, CONSTANT,
       summary="The power x**y with a plain number as the exponent.",
-      domain="x > 0, or x == 0 and y >= 0, or x < 0 and y is a whole number", kinks=(
-    Kink("x = 0, y = 0", "0**0 = 1, with derivative 0", (0.0, 0.0), (0.0, 0.0)),
-))  # fmt: skip
+      domain="x > 0, or x == 0 and y >= 0, or x < 0 and y is a whole number",
+      kinks=(Kink("x = 0, y = 0", "0**0 = 1, with derivative 0", (0.0, 0.0), (0.0, 0.0)),))  # fmt: skip
 def power(m: Any) -> Pair:
     return m.pow, lambda out, x, y: (_power_slope(m, out, x, y), 0.0)
 
 
 @rule("|x|", "{{\\left|{x}\\right|}}", AWAY_FROM_0, operator="abs", aliases=("fabs",),
-      summary="The absolute value of x.", kinks=(
-    Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
-))  # fmt: skip
+      summary="The absolute value of x.",
+      kinks=(Kink("x = 0", "derivative 0", (0.0,), (0.0,)),))  # fmt: skip
 def abs(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         return (m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, x - x)),)  # 0 or nan
@@ -168,9 +166,8 @@ def abs(m: Any) -> Pair:
 
 
 @rule("sgn", "\\operatorname{{sgn}}\\left({x}\\right)", AWAY_FROM_0, choice=True,
-      summary="The sign of x: -1, 0 or 1.", kinks=(
-    Kink("x = 0", "a jump, with derivative 0", (0.0,), (0.0,)),
-))  # fmt: skip
+      summary="The sign of x: -1, 0 or 1.",
+      kinks=(Kink("x = 0", "a jump, with derivative 0", (0.0,), (0.0,)),))  # fmt: skip
 def sign(m: Any) -> Pair:
     def value(x: Any) -> Any:
         return m.where(m.less(x, 0.0), -1.0, m.where(m.less(0.0, x), 1.0, x - x))  # 0 or nan
@@ -268,9 +265,8 @@ def _signs_differ(m: Any, x: Any, y: Any) -> Any:
 
 
 @rule("//", "\\left\\lfloor \\frac{{{x}}}{{{y}}} \\right\\rfloor", FEW, STEPS, choice=True, operator="floordiv",
-      summary="The quotient x/y rounded down, as Python's //.", domain="y != 0", kinks=(
-    Kink("x is a multiple of y", "a jump, with derivatives 0", (3.0, 1.5), (0.0, 0.0)),
-))  # fmt: skip
+      summary="The quotient x/y rounded down, as Python's //.", domain="y != 0",
+      kinks=(Kink("x is a multiple of y", "a jump, with derivatives 0", (3.0, 1.5), (0.0, 0.0)),))  # fmt: skip
 def floordiv(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
@@ -308,12 +304,8 @@ def exp(m: Any) -> Pair:
     return m.exp, lambda out, x: (out,)
 
 
-@rule(
-    "expm1",
-    "\\left(e^{{{x}}} - 1\\right)",
-    REAL,
-    summary="The exponential of x minus 1, accurate also where exp(x) rounds to 1.",
-)
+@rule("expm1", "\\left(e^{{{x}}} - 1\\right)", REAL,
+      summary="The exponential of x minus 1, accurate also where exp(x) rounds to 1.")  # fmt: skip
 def expm1(m: Any) -> Pair:
     return m.expm1, lambda out, x: (m.exp(x),)  # not out + 1: that is 0 for x < -37
 
@@ -323,13 +315,8 @@ def log(m: Any) -> Pair:
     return m.log, lambda out, x: (m.reciprocal(x),)
 
 
-@rule(
-    "log1p",
-    "\\ln\\left(1 + {x}\\right)",
-    ABOVE_MINUS_1,
-    summary="The natural logarithm of 1 + x, accurate also where 1 + x rounds to 1.",
-    domain="x > -1",
-)
+@rule("log1p", "\\ln\\left(1 + {x}\\right)", ABOVE_MINUS_1,
+      summary="The natural logarithm of 1 + x, accurate also where 1 + x rounds to 1.", domain="x > -1")  # fmt: skip
 def log1p(m: Any) -> Pair:
     return m.log1p, lambda out, x: (m.reciprocal(1.0 + x),)
 
@@ -362,9 +349,8 @@ def log1mexp(m: Any) -> Pair:
 
 
 @rule("logsubexp", "\\ln\\left(e^{{{x}}} - e^{{{y}}}\\right)", Region(0.5, 3.0, _TAILS), Region(-3.0, 0.0, _TAILS),
-      summary="The logarithm of exp(x) - exp(y), without overflow.", domain="x > y", kinks=(
-    Kink("x = y", "infinite, the limits from x > y", (1.5, 1.5), (float("inf"), -float("inf"))),
-))  # fmt: skip
+      summary="The logarithm of exp(x) - exp(y), without overflow.", domain="x > y",
+      kinks=(Kink("x = y", "infinite, the limits from x > y", (1.5, 1.5), (float("inf"), -float("inf"))),))  # fmt: skip
 def logsubexp(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
@@ -381,9 +367,8 @@ def logsubexp(m: Any) -> Pair:
 
 
 @rule("∛", "\\sqrt[3]{{{x}}}", AWAY_FROM_0,
-      summary="The cube root of x, negative for a negative x.", kinks=(
-    Kink("x = 0", "infinite, the limit from both sides", (0.0,), (float("inf"),)),
-))  # fmt: skip
+      summary="The cube root of x, negative for a negative x.",
+      kinks=(Kink("x = 0", "infinite, the limit from both sides", (0.0,), (float("inf"),)),))  # fmt: skip
 def cbrt(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         if m.exact:
@@ -395,9 +380,8 @@ def cbrt(m: Any) -> Pair:
 
 
 @rule("√", "\\sqrt{{{x}}}", POSITIVE,
-      summary="The square root of x.", domain="x >= 0", kinks=(
-    Kink("x = 0", "infinite, the limit from the right", (0.0,), (float("inf"),)),
-))  # fmt: skip
+      summary="The square root of x.", domain="x >= 0",
+      kinks=(Kink("x = 0", "infinite, the limit from the right", (0.0,), (float("inf"),)),))  # fmt: skip
 def sqrt(m: Any) -> Pair:
     return m.sqrt, lambda out, x: (0.5 / out,)
 
@@ -420,37 +404,22 @@ def tan(m: Any) -> Pair:
     return m.tan, lambda out, x: (1.0 + out * out,)
 
 
-@rule(
-    "asin",
-    "\\arcsin\\left({x}\\right)",
-    UNIT,
-    aliases=("arcsin",),
-    summary="The arc sine of x: the angle in radians, from -pi/2 to pi/2, whose sine is x.",
-    domain="-1 <= x <= 1",
-)
+@rule("asin", "\\arcsin\\left({x}\\right)", UNIT, aliases=("arcsin",),
+      summary="The arc sine of x: the angle in radians, from -pi/2 to pi/2, whose sine is x.",
+      domain="-1 <= x <= 1")  # fmt: skip
 def asin(m: Any) -> Pair:
     return m.asin, lambda out, x: (1.0 / m.sqrt(m.one_minus_square(x)),)
 
 
-@rule(
-    "acos",
-    "\\arccos\\left({x}\\right)",
-    UNIT,
-    aliases=("arccos",),
-    summary="The arc cosine of x: the angle in radians, from 0 to pi, whose cosine is x.",
-    domain="-1 <= x <= 1",
-)
+@rule("acos", "\\arccos\\left({x}\\right)", UNIT, aliases=("arccos",),
+      summary="The arc cosine of x: the angle in radians, from 0 to pi, whose cosine is x.",
+      domain="-1 <= x <= 1")  # fmt: skip
 def acos(m: Any) -> Pair:
     return m.acos, lambda out, x: (-1.0 / m.sqrt(m.one_minus_square(x)),)
 
 
-@rule(
-    "atan",
-    "\\arctan\\left({x}\\right)",
-    REAL,
-    aliases=("arctan",),
-    summary="The arc tangent of x: the angle in radians, from -pi/2 to pi/2, whose tangent is x.",
-)
+@rule("atan", "\\arctan\\left({x}\\right)", REAL, aliases=("arctan",),
+      summary="The arc tangent of x: the angle in radians, from -pi/2 to pi/2, whose tangent is x.")  # fmt: skip
 def atan(m: Any) -> Pair:
     def partials(out: Any, x: Any) -> tuple[Any]:
         cosine = 1.0 / m.hypot(1.0, x)  # its square is 1/(1 + x²), and x² is never formed
@@ -459,15 +428,9 @@ def atan(m: Any) -> Pair:
     return m.atan, partials
 
 
-@rule(
-    "atan2",
-    "\\operatorname{{atan2}}\\left({x}, {y}\\right)",
-    REAL,
-    POSITIVE,
-    aliases=("arctan2",),
-    summary="The angle in radians, from -pi to pi, of the point at height x and horizontal distance y.",
-    domain="x != 0 or y != 0",
-)
+@rule("atan2", "\\operatorname{{atan2}}\\left({x}, {y}\\right)", REAL, POSITIVE, aliases=("arctan2",),
+      summary="The angle in radians, from -pi to pi, of the point at height x and horizontal distance y.",
+      domain="x != 0 or y != 0")  # fmt: skip
 def atan2(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         if m.exact:
@@ -501,38 +464,21 @@ def tanh(m: Any) -> Pair:
     return m.tanh, partials
 
 
-@rule(
-    "asinh",
-    "\\operatorname{{arsinh}}\\left({x}\\right)",
-    REAL,
-    aliases=("arcsinh",),
-    summary="The inverse hyperbolic sine of x.",
-)
+@rule("asinh", "\\operatorname{{arsinh}}\\left({x}\\right)", REAL, aliases=("arcsinh",),
+      summary="The inverse hyperbolic sine of x.")  # fmt: skip
 def asinh(m: Any) -> Pair:
     return m.asinh, lambda out, x: (1.0 / m.hypot(1.0, x),)
 
 
-@rule(
-    "acosh",
-    "\\operatorname{{arcosh}}\\left({x}\\right)",
-    ABOVE_1,
-    aliases=("arccosh",),
-    summary="The inverse hyperbolic cosine of x, not negative.",
-    domain="x >= 1",
-    kinks=(Kink("x = 1", "infinite, the limit from the right", (1.0,), (float("inf"),)),),
-)
+@rule("acosh", "\\operatorname{{arcosh}}\\left({x}\\right)", ABOVE_1, aliases=("arccosh",),
+      summary="The inverse hyperbolic cosine of x, not negative.", domain="x >= 1",
+      kinks=(Kink("x = 1", "infinite, the limit from the right", (1.0,), (float("inf"),)),))  # fmt: skip
 def acosh(m: Any) -> Pair:
     return m.acosh, lambda out, x: (1.0 / (m.sqrt(x - 1.0) * m.sqrt(x + 1.0)),)  # not x² - 1: that overflows
 
 
-@rule(
-    "atanh",
-    "\\operatorname{{artanh}}\\left({x}\\right)",
-    UNIT,
-    aliases=("arctanh",),
-    summary="The inverse hyperbolic tangent of x.",
-    domain="-1 < x < 1",
-)
+@rule("atanh", "\\operatorname{{artanh}}\\left({x}\\right)", UNIT, aliases=("arctanh",),
+      summary="The inverse hyperbolic tangent of x.", domain="-1 < x < 1")  # fmt: skip
 def atanh(m: Any) -> Pair:
     return m.atanh, lambda out, x: (m.reciprocal(m.one_minus_square(x)),)
 
@@ -540,12 +486,8 @@ def atanh(m: Any) -> Pair:
 # ---- statistics and learning ----------------------------------------------------------------------------------
 
 
-@rule(
-    "σ",
-    "\\sigma\\left({x}\\right)",
-    REAL,
-    summary="The logistic function, which maps x to a number between 0 and 1.",
-)
+@rule("σ", "\\sigma\\left({x}\\right)", REAL,
+      summary="The logistic function, which maps x to a number between 0 and 1.")  # fmt: skip
 def sigmoid(m: Any) -> Pair:
     def value(x: Any) -> Any:
         if m.exact:
@@ -556,12 +498,8 @@ def sigmoid(m: Any) -> Pair:
     return value, lambda out, x: (m.logistic_slope(out, x),)  # not out·(1 - out): that is 0 for x > 37
 
 
-@rule(
-    "softplus",
-    "\\ln\\left(1 + e^{{{x}}}\\right)",
-    REAL,
-    summary="The logarithm of 1 + exp(x), a smooth form of relu, without overflow.",
-)
+@rule("softplus", "\\ln\\left(1 + e^{{{x}}}\\right)", REAL,
+      summary="The logarithm of 1 + exp(x), a smooth form of relu, without overflow.")  # fmt: skip
 def softplus(m: Any) -> Pair:
     def value(x: Any) -> Any:
         if m.exact:
@@ -572,9 +510,8 @@ def softplus(m: Any) -> Pair:
 
 
 @rule("relu", "\\max\\left(0, {x}\\right)", AWAY_FROM_0, choice=True,
-      summary="The rectified linear unit: x where it is positive, otherwise 0.", kinks=(
-    Kink("x = 0", "derivative 0", (0.0,), (0.0,)),
-))  # fmt: skip
+      summary="The rectified linear unit: x where it is positive, otherwise 0.",
+      kinks=(Kink("x = 0", "derivative 0", (0.0,), (0.0,)),))  # fmt: skip
 def relu(m: Any) -> Pair:
     def value(x: Any) -> Any:
         return m.where(m.less_equal(x, 0.0), 0.0, x)  # in this order a nan passes through
@@ -585,23 +522,14 @@ def relu(m: Any) -> Pair:
     return value, partials
 
 
-@rule(
-    "erf",
-    "\\operatorname{{erf}}\\left({x}\\right)",
-    REAL,
-    summary="The error function: 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.",
-)
+@rule("erf", "\\operatorname{{erf}}\\left({x}\\right)", REAL,
+      summary="The error function: 2/sqrt(pi) times the integral of exp(-t**2) from 0 to x.")  # fmt: skip
 def erf(m: Any) -> Pair:
     return m.erf, lambda out, x: (2.0 / m.sqrt(m.pi) * m.gauss(x),)
 
 
-@rule(
-    "logaddexp",
-    "\\ln\\left(e^{{{x}}} + e^{{{y}}}\\right)",
-    REAL,
-    REAL,
-    summary="The logarithm of exp(x) + exp(y), without overflow.",
-)
+@rule("logaddexp", "\\ln\\left(e^{{{x}}} + e^{{{y}}}\\right)", REAL, REAL,
+      summary="The logarithm of exp(x) + exp(y), without overflow.")  # fmt: skip
 def logaddexp(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         if m.exact:
@@ -618,12 +546,8 @@ def logaddexp(m: Any) -> Pair:
     return value, partials
 
 
-@rule(
-    "log σ",
-    "\\ln \\sigma\\left({x}\\right)",
-    REAL,
-    summary="The logarithm of the logistic function, accurate where that rounds to 0 or to 1.",
-)
+@rule("log σ", "\\ln \\sigma\\left({x}\\right)", REAL,
+      summary="The logarithm of the logistic function, accurate where that rounds to 0 or to 1.")  # fmt: skip
 def log_sigmoid(m: Any) -> Pair:
     return lambda x: -m.softplus(-x), lambda out, x: (m.sigmoid(-x),)
 
@@ -647,9 +571,8 @@ def logit(m: Any) -> Pair:
 
 
 @rule("x log y", "{x} \\cdot \\ln\\left({y}\\right)", REAL, POSITIVE,
-      summary="The product x*log(y), which is 0 for x = 0.", domain="y > 0, or x == 0", kinks=(
-    Kink("x = 0, y = 0", "0, with derivatives log(0) and 0", (0.0, 0.0), (-float("inf"), 0.0)),
-))  # fmt: skip
+      summary="The product x*log(y), which is 0 for x = 0.", domain="y > 0, or x == 0",
+      kinks=(Kink("x = 0, y = 0", "0, with derivatives log(0) and 0", (0.0, 0.0), (-float("inf"), 0.0)),))  # fmt: skip
 def xlogy(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         return m.log(y), x / (y if m.exact else _safe(m, x, y, m.equal(y, 0.0)))
@@ -673,12 +596,8 @@ def _safe(m: Any, x: Any, y: Any, singular: Any) -> Any:
     return m.where(m.equal(x, 0.0), m.where(singular, 1.0, y), y)
 
 
-@rule(
-    "erfc",
-    "\\operatorname{{erfc}}\\left({x}\\right)",
-    REAL,
-    summary="The complementary error function 1 - erf(x), accurate where erf(x) rounds to 1.",
-)
+@rule("erfc", "\\operatorname{{erfc}}\\left({x}\\right)", REAL,
+      summary="The complementary error function 1 - erf(x), accurate where erf(x) rounds to 1.")  # fmt: skip
 def erfc(m: Any) -> Pair:
     return m.erfc, lambda out, x: (-2.0 / m.sqrt(m.pi) * m.gauss(x),)
 
@@ -1052,9 +971,8 @@ def beta(m: Any) -> Pair:
 
 
 @rule("hypot", "\\sqrt{{{x}^2 + {y}^2}}", AWAY_FROM_0, REAL,
-      summary="The length of the vector (x, y), sqrt(x**2 + y**2), without overflow.", kinks=(
-    Kink("x = 0, y = 0", "derivatives 0, as for abs", (0.0, 0.0), (0.0, 0.0)),
-))  # fmt: skip
+      summary="The length of the vector (x, y), sqrt(x**2 + y**2), without overflow.",
+      kinks=(Kink("x = 0, y = 0", "derivatives 0, as for abs", (0.0, 0.0), (0.0, 0.0)),))  # fmt: skip
 def hypot(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         return (x / out, y / out) if m.exact else (m.unit_x(x, y), m.unit_y(x, y))
@@ -1072,9 +990,8 @@ def _share(m: Any, larger: Any, smaller: Any) -> Any:
 
 
 @rule("max", "\\max\\left({x}, {y}\\right)", REAL, REAL, choice=True,
-      summary="The larger of x and y.", kinks=(
-    Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
-))  # fmt: skip
+      summary="The larger of x and y.",
+      kinks=(Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),))  # fmt: skip
 def maximum(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         return m.where(m.less(x, y), y, m.where(m.less_equal(y, x), x, x + y))
@@ -1083,9 +1000,8 @@ def maximum(m: Any) -> Pair:
 
 
 @rule("min", "\\min\\left({x}, {y}\\right)", REAL, REAL, choice=True,
-      summary="The smaller of x and y.", kinks=(
-    Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),
-))  # fmt: skip
+      summary="The smaller of x and y.",
+      kinks=(Kink("x = y", "each operand has half", (1.5, 1.5), (0.5, 0.5)),))  # fmt: skip
 def minimum(m: Any) -> Pair:
     def value(x: Any, y: Any) -> Any:
         return m.where(m.less(x, y), x, m.where(m.less_equal(y, x), y, x + y))
@@ -1119,25 +1035,22 @@ def clip(m: Any) -> Pair:
 
 
 @rule("<", "\\left[{x} < {y}\\right]", REAL, REAL, operator="lt", choice=True,
-      summary="Whether x < y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
-    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
-))  # fmt: skip
+      summary="Whether x < y, as a number: 1.0 if so, otherwise 0.0.",
+      kinks=(Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),))  # fmt: skip
 def less(m: Any) -> Pair:
     return lambda x, y: m.where(m.less(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
 @rule("≤", "\\left[{x} \\le {y}\\right]", REAL, REAL, operator="le", choice=True,
-      summary="Whether x <= y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
-    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
-))  # fmt: skip
+      summary="Whether x <= y, as a number: 1.0 if so, otherwise 0.0.",
+      kinks=(Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),))  # fmt: skip
 def less_equal(m: Any) -> Pair:
     return lambda x, y: m.where(m.less_equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
 
 @rule("=", "\\left[{x} = {y}\\right]", REAL, REAL, choice=True,
-      summary="Whether x == y, as a number: 1.0 if so, otherwise 0.0.", kinks=(
-    Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),
-))  # fmt: skip
+      summary="Whether x == y, as a number: 1.0 if so, otherwise 0.0.",
+      kinks=(Kink("x = y", "a jump, with derivatives 0", (1.5, 1.5), (0.0, 0.0)),))  # fmt: skip
 def equal(m: Any) -> Pair:
     return lambda x, y: m.where(m.equal(x, y), 1.0, 0.0), lambda out, x, y: (0.0, 0.0)
 
@@ -1186,13 +1099,8 @@ def sum(m: Any) -> Pair:
     return m.total, lambda out, xs: [(1.0 for x in xs)]
 
 
-@rule(
-    "dot",
-    "\\left({xs}\\right) \\cdot \\left({ys}\\right)",
-    MANY,
-    MANY,
-    summary="The sum of the products of two lists, as one node.",
-)
+@rule("dot", "\\left({xs}\\right) \\cdot \\left({ys}\\right)", MANY, MANY,
+      summary="The sum of the products of two lists, as one node.")  # fmt: skip
 def dot(m: Any) -> Pair:
     def value(xs: Any, ys: Any) -> Any:
         return m.total(x * y for x, y in zip(xs, ys, strict=True))
@@ -1200,12 +1108,8 @@ def dot(m: Any) -> Pair:
     return value, lambda out, xs, ys: [ys, xs]
 
 
-@rule(
-    "logsumexp",
-    "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)",
-    MANY,
-    summary="The logarithm of the sum of the exponentials of a list, without overflow.",
-)
+@rule("logsumexp", "\\ln\\left(\\textstyle\\sum e^{{{xs}}}\\right)", MANY,
+      summary="The logarithm of the sum of the exponentials of a list, without overflow.")  # fmt: skip
 def logsumexp(m: Any) -> Pair:
     def parts(xs: Any, peak: Any, *, holds_shift: bool) -> tuple[Any, Any, Any]:
         """Every exponential over the largest operand's, and the sums of those of the largest and of the others.
@@ -1438,9 +1342,8 @@ def _direction(m: Any, x: Any, y: Any) -> tuple[Any, Any]:
 
 
 @rule("x/r", "\\frac{{{x}}}{{\\sqrt{{{x}^2 + {y}^2}}}}", AWAY_FROM_0, REAL, table=AUXILIARY,
-      summary="The first component of the unit vector along (x, y), x/hypot(x, y).", kinks=(
-    Kink("x = 0, y = 0", "0, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),
-))  # fmt: skip
+      summary="The first component of the unit vector along (x, y), x/hypot(x, y).",
+      kinks=(Kink("x = 0, y = 0", "0, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),))  # fmt: skip
 def unit_x(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         across = m.unit_y(x, y)  # not 1/r - x²/r³: that cancels along the long side
@@ -1451,9 +1354,8 @@ def unit_x(m: Any) -> Pair:
 
 
 @rule("y/r", "\\frac{{{y}}}{{\\sqrt{{{x}^2 + {y}^2}}}}", AWAY_FROM_0, REAL, table=AUXILIARY,
-      summary="The second component of the unit vector along (x, y), y/hypot(x, y).", kinks=(
-    Kink("x = 0, y = 0", "0, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),
-))  # fmt: skip
+      summary="The second component of the unit vector along (x, y), y/hypot(x, y).",
+      kinks=(Kink("x = 0, y = 0", "0, with derivatives 0", (0.0, 0.0), (0.0, 0.0)),))  # fmt: skip
 def unit_y(m: Any) -> Pair:
     def partials(out: Any, x: Any, y: Any) -> tuple[Any, Any]:
         across = m.unit_x(x, y)

@@ -275,12 +275,12 @@ class List:
 
 
 class Infix:
-    """The operators + - * / of a number that stands for a piece of text, all written by one method, ``infix``."""
+    """The operators + - * / of a number that isn't Python's, such as a piece of text, all by one method, ``infix``."""
 
     __slots__ = ()
 
     def infix(self, operator: str, left: Any, right: Any) -> Any:
-        """The number that stands for two with an operator between them; one of the two is this one."""
+        """The result of an operator between two numbers, of which one is this one."""
         raise NotImplementedError
 
     def __add__(self, other: Any) -> Any:

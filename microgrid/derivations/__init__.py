@@ -3,13 +3,14 @@
 A ``derivation`` consists of ``steps``, whose formulas ``simplify`` shortens and ``render`` writes. A ``proof`` takes
 a ``claim`` that two graphs are the same function: ``vanishing`` simplifies their difference, over its ``pieces``,
 ``agreement`` compares numbers, and ``claim_in_balls`` refutes or bounds with proof. A ``certificate`` encloses values
-and derivatives (``enclosures``), over ``boxes`` and whole ``regions``; ``rule_bounds`` does so for a rule's partials.
+and derivatives (``enclosures``), over ``boxes`` and whole ``regions``.
 """
 
 from __future__ import annotations
 
-from microgrid.derivations.derivation import Derivation, explain
+from microgrid.derivations.derivation import explain
 from microgrid.derivations.proof import Proof, prove
+from microgrid.derivations.render import Derivation
 from microgrid.derivations.steps import Component, Path
 
 __all__ = ["Component", "Derivation", "Path", "Proof", "explain", "prove"]

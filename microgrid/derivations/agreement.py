@@ -72,14 +72,10 @@ def on_borders(
         different = [one for one in verdicts if isinstance(one, Difference)]
         if different:
             return unseen, different[0]
-        if True not in verdicts and not (points and all([_undefined_at(claim, point) for point in points])):
+        undefined = [claim.values_at(point, DIGITS[0]) == (None, None) for point in points if True not in verdicts]
+        if True not in verdicts and not (undefined and all(undefined)):
             unseen.append(border)
     return unseen, None
-
-
-def _undefined_at(claim: Claim, point: Mapping[Value, Any]) -> bool:
-    """Whether neither side has a value."""
-    return claim.values_at(point, DIGITS[0]) == (None, None)
 
 
 def _points_on(

@@ -91,23 +91,10 @@ Record = Callable[[Sequence[float]], Recorded]
 
 
 class Search:
-    """A region that is cut into boxes until all questions are decided or the budget is spent.
+    """A region that is cut into boxes until all questions are decided or the budget, of operations on balls, is spent.
 
-    Parameters
-    ----------
-    record : callable
-        From a point to the graph there.
-    names : sequence of str
-        The coordinates.
-    region : Box
-        All of it.
-    wanted : callable
-        From what is found on a box, and the search, to how urgently it should be cut: None if it need not be, else a
-        small number for what comes first.
-    budget : int
-        How many operations on balls may be spent.
-    progress : bool or None
-        Whether a line of progress is shown.
+    ``record`` leads from a point to the graph there; ``wanted`` from what is found on a box, and the search, to how
+    urgently it should be cut: None if it need not be, else a small number for what comes first.
     """
 
     def __init__(

@@ -75,7 +75,7 @@ class Claim:
         from microgrid.arithmetics.mpmath import MPMATH
 
         try:
-            numbers |= evaluate([side], MPMATH, numbers, constant=_as_written)
+            numbers |= evaluate([side], MPMATH, numbers, constant=lambda x: mpmath_package().mpf(repr(x)))
         except (ZeroDivisionError, OverflowError, ValueError):
             return None
         return numbers[side] if mpmath_package().isfinite(numbers[side]) else None
@@ -105,10 +105,6 @@ def _number(exact: Any) -> Any:
     if isinstance(exact, Fraction):
         return mpmath.mpf(exact.numerator) / exact.denominator
     return mpmath.mpf(exact) if isinstance(exact, float) else sympy_package().lambdify((), exact, "mpmath")()
-
-
-def _as_written(number: float) -> Any:
-    return mpmath_package().mpf(repr(number))
 
 
 @functools.cache

@@ -13,7 +13,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from microgrid._public import public
@@ -21,16 +21,16 @@ from microgrid.core.changes import check_unchanged
 from microgrid.core.engine import Value
 from microgrid.core.graph import dependents, pullback, topological_order
 from microgrid.core.rule import Rule
-from microgrid.derivations.render import as_html, as_latex, as_text, plain
+from microgrid.derivations.render import Derivation, plain
 from microgrid.derivations.simplify import closed_form, is_readable
-from microgrid.derivations.steps import MOST_COUNTED, Component, Path, Steps, is_word, paths_counted
+from microgrid.derivations.steps import MOST_COUNTED, Component, Path, is_word
 from microgrid.errors import DataError, InvalidValueError
 from microgrid.formulas.names import symbol_names
 from microgrid.formulas.sympy import sympy_formulas, sympy_package, sympy_symbols
 from microgrid.util.budget import BudgetSpentError, CallBudget
 from microgrid.util.labels import number, one_line, shortened
 
-__all__ = ["Derivation", "explain"]
+__all__ = ["explain"]
 
 _MOST_NODES = 400  # nodes between the output and the input, beyond which a derivation has numbers alone
 _MOST_OPERATIONS = 400  # operations of one node's formula, beyond which a derivation has numbers alone
@@ -39,72 +39,6 @@ _MOST_STAGES = 24
 _MOST_CALLS = 3_000_000  # of Python functions in SymPy, for a whole derivation: some 5 s
 _TOO_LONG = "its formula would be too long to be read"
 _UNFINISHED = "SymPy was stopped here, since it takes too long"
-
-
-@public()
-@dataclass(frozen=True, slots=True)
-class Derivation(Steps):
-    """The derivation of one derivative; a notebook shows it as the last line of a cell.
-
-    Parameters
-    ----------
-    output, wrt : str
-        The names of the two nodes: the derivative is that of ``output`` with respect to ``wrt``.
-    value : float
-        The derivative.
-    node_count : int
-        The number of nodes of the graph.
-    path_count : int
-        The number of paths from the output back to ``wrt``, 10^300 at most.
-    through : tuple of str
-        The nodes at which the derivation is cut into stages; every path passes them.
-    definitions : tuple of tuple
-        The named nodes, each with its formula in the others.
-    numbers : tuple of tuple
-        The symbols that occur, each with its number.
-    components : tuple of Component
-        The factors and their products, from the output down.
-    """
-
-    def text(self) -> str:
-        """The derivation as plain text.
-
-        Returns
-        -------
-        str
-            Several lines.
-        """
-        return as_text(self)
-
-    def latex(self) -> str:
-        r"""The derivation in LaTeX.
-
-        Returns
-        -------
-        str
-            An ``aligned`` environment for math mode: put it between ``\[`` and ``\]``.
-        """
-        return as_latex(self)
-
-    def html(self) -> str:
-        """The derivation as HTML, every name in it escaped.
-
-        Returns
-        -------
-        str
-            One ``<div>`` without styles or scripts.
-        """
-        return as_html(self)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def __repr__(self) -> str:
-        return f"<Derivation of {self.name}: {paths_counted(self.path_count)}, {self.value!r}>"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002  # IPython's
-        # In text rather than displayed, so that it stands at the left.
-        return {"text/latex": f"$\\displaystyle {self.latex()}$", "text/plain": self.text()}
 
 
 @public()
@@ -190,14 +124,12 @@ class _Explainer:
         """Whether the nodes' formulas and definitions could each be written within a third of the budget."""
         self.symbols = sympy_symbols(self.names)
         try:
-            self.formulas = self.budget.run(self._formulas, [self.output, *extra], most=_MOST_CALLS // 3)
+            write = functools.partial(sympy_formulas, names=self.names, everywhere=True)
+            self.formulas = self.budget.run(write, [self.output, *extra], most=_MOST_CALLS // 3)
             self.budget.run(list, self._definitions(), most=_MOST_CALLS // 3)
         except BudgetSpentError:
             return False
         return True
-
-    def _formulas(self, roots: Sequence[Value]) -> dict[Value, Any]:
-        return sympy_formulas(roots, self.names, everywhere=True)
 
     def _sizes_are_small(self) -> bool:
         sizes: dict[Value, int] = {}

@@ -148,20 +148,18 @@ def _rounded(number: Fraction, towards: int) -> float:
     return math.nextafter(nearest, towards * math.inf)
 
 
-def _decimal(number: Bound, digits: int) -> str:
-    """The decimal number of so many digits that is nearest."""
+def _decimal(number: Bound, digits: int, rounding: str = "ROUND_HALF_EVEN") -> str:
+    """The decimal number of so many digits that is nearest, or next in one direction."""
     fraction = Fraction(number)
-    text = Context(prec=digits).divide(Decimal(fraction.numerator), Decimal(fraction.denominator))
-    return str(text).lower().replace("e+", "e")
+    context = Context(prec=digits, rounding=rounding)
+    return str(context.divide(Decimal(fraction.numerator), Decimal(fraction.denominator))).lower().replace("e+", "e")
 
 
 def outward(number: Bound, towards: int, digits: int = 6) -> str:
     """A decimal number of a few digits that is not above a lower bound (towards -1), or not below an upper one."""
     if isinstance(number, float) and not math.isfinite(number):
         return repr(number)
-    number = Fraction(number)
-    context = Context(prec=digits, rounding="ROUND_CEILING" if towards > 0 else "ROUND_FLOOR")
-    return str(context.divide(Decimal(number.numerator), Decimal(number.denominator))).lower().replace("e+", "e")
+    return _decimal(number, digits, "ROUND_CEILING" if towards > 0 else "ROUND_FLOOR")
 
 
 def enclosure_of(number: Ball, recorded: float | None = None, digits: int = 17) -> Enclosure:
@@ -198,25 +196,10 @@ class Enclosed:
 class GraphInBalls:
     """A recorded graph, to be evaluated on balls again and again.
 
-    Parameters
-    ----------
-    output : Value
-        The output.
-    inputs : sequence of Value
-        The leaves in whose place balls are put.
-    also : sequence of Value
-        Further nodes that are evaluated and not differentiated.
-    constant : callable, optional
-        The ball of any other leaf; by default the exact number in it.
-    order : sequence of Value, optional
-        The graph, parents before children, if it is sorted already.
-
-    Raises
-    ------
-    DataError
-        If a number in a leaf is not finite.
-    OperationError
-        If an operation of the user's own is written for floats alone.
+    Balls are put in the place of the leaves ``inputs``; the nodes of ``also`` are evaluated and not differentiated;
+    ``constant`` gives the ball of any other leaf, by default the exact number in it. An ``order`` is the graph, parents
+    before children, if it is sorted already. DataError if the number in a leaf is not finite; OperationError if an
+    operation of the user's own is written for floats alone.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from microgrid.derivations.agreement import DIGITS, Difference, at_random_points
 from microgrid.derivations.claim import Claim
 from microgrid.derivations.claim_in_balls import ClaimInBalls, region_of
 from microgrid.derivations.enclosures import ball_module, outward
-from microgrid.derivations.vanishing import Effort, obstacle, told_borders, vanishes, vanishing_pieces
+from microgrid.derivations.vanishing import Effort, obstacle, vanishes, vanishing_pieces
 from microgrid.errors import InvalidValueError
 from microgrid.formulas.parse import recorded_on
 from microgrid.formulas.sympy import sympy_package
@@ -191,6 +191,8 @@ def _judged_by_formulas(claim: Claim, balls: ClaimInBalls | None, region: Mappin
     if vanishes(claim, effort):
         reason = f"the difference simplifies to 0 ({assumptions}); both sides agree at {where}"
         return Proof("proved", reason, assumptions, agreed)
+    from microgrid.derivations.pieces import border_told  # which needs SymPy
+
     pieces = vanishing_pieces(claim, effort)
     if pieces is None:
         reason = effort.stopped or obstacle(claim) or "SymPy did not simplify the difference to 0"
@@ -199,7 +201,7 @@ def _judged_by_formulas(claim: Claim, balls: ClaimInBalls | None, region: Mappin
     simplified = f"the difference simplifies to 0 {pieces.told()} ({assumptions})"
     if difference is not None:
         return _differing("undecided", f"{simplified}, but {_told(claim, difference)}", claim, agreed, difference)
-    outside = f", apart from where {_enumerated(told_borders(unseen))}" if unseen else ""
+    outside = f", apart from where {_enumerated([border_told(border) for border in unseen])}" if unseen else ""
     return Proof("proved", f"{simplified}{outside}; both sides agree at {where}", assumptions, agreed)
 
 

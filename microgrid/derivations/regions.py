@@ -213,7 +213,8 @@ def _coordinates(
     """The Intervals of a region with their names, and the function of as many Values."""
     if not callable(f):
         raise InvalidValueError(f"over a region, certify takes a function, not {f!r}")
-    keyed = list(region.items()) if isinstance(region, Mapping) else list(enumerate(_in_order(region)))
+    in_order = region if isinstance(region, tuple) else (region,)
+    keyed = list(region.items()) if isinstance(region, Mapping) else list(enumerate(in_order))
     labels = _labels(f)
     names: list[str] = []
     intervals: list[Interval] = []
@@ -240,10 +241,6 @@ def _coordinates(
         return f(**given) if isinstance(region, Mapping) else f(*given.values())
 
     return names, intervals, call
-
-
-def _in_order(region: Any) -> tuple[Any, ...]:
-    return region if isinstance(region, tuple) else (region,)
 
 
 def _labels(f: Callable[..., Any]) -> list[str]:

@@ -1,19 +1,114 @@
-"""A derivation as plain text, LaTeX and HTML."""
+"""A derivation: its data, and how they are written as plain text, LaTeX and HTML."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from microgrid._public import public
 from microgrid.arithmetics.latex import number as latex_number
 from microgrid.arithmetics.latex import symbol
-from microgrid.derivations.steps import Component, Path, Steps, paths_counted, quotient
+from microgrid.derivations.steps import Component, Path, paths_counted, quotient
 from microgrid.formulas.sympy import sympy_package
 from microgrid.util.labels import number, one_line
 
-__all__ = ["as_html", "as_latex", "as_text", "plain"]
+__all__ = ["Derivation", "plain"]
+
+
+@public()
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """The derivation of one derivative; a notebook shows it as the last line of a cell.
+
+    Parameters
+    ----------
+    output, wrt : str
+        The names of the two nodes: the derivative is that of ``output`` with respect to ``wrt``.
+    value : float
+        The derivative.
+    node_count : int
+        The number of nodes of the graph.
+    path_count : int
+        The number of paths from the output back to ``wrt``, 10^300 at most.
+    through : tuple of str
+        The nodes at which the derivation is cut into stages; every path passes them.
+    definitions : tuple of tuple
+        The named nodes, each with its formula in the others.
+    numbers : tuple of tuple
+        The symbols that occur, each with its number.
+    components : tuple of Component
+        The factors and their products, from the output down.
+    """
+
+    output: str
+    wrt: str
+    value: float
+    node_count: int
+    path_count: int
+    through: tuple[str, ...]
+    definitions: tuple[tuple[str, Any], ...]
+    numbers: tuple[tuple[str, float], ...]
+    components: tuple[Component, ...]
+
+    @property
+    def name(self) -> str:
+        """The derivative, such as ``dL/dw1``."""
+        return quotient(self.output, self.wrt)
+
+    @property
+    def closed_form(self) -> Any:
+        """The simplified formula of the derivative, a SymPy expression; None if it would be too long."""
+        if not self.path_count:
+            return sympy_package().Integer(0)
+        return self.components[-1].closed_form
+
+    @property
+    def is_summary(self) -> bool:
+        """Whether the graph is too large for formulas, so that the derivation has numbers alone."""
+        return bool(self.components) and all([one.formula is None for one in self.components])
+
+    def text(self) -> str:
+        """The derivation as plain text.
+
+        Returns
+        -------
+        str
+            Several lines.
+        """
+        return "\n".join(_lines(self))
+
+    def latex(self) -> str:
+        r"""The derivation in LaTeX.
+
+        Returns
+        -------
+        str
+            An ``aligned`` environment for math mode: put it between ``\[`` and ``\]``.
+        """
+        return _latex(self)
+
+    def html(self) -> str:
+        """The derivation as HTML, every name in it escaped.
+
+        Returns
+        -------
+        str
+            One ``<div>`` without styles or scripts.
+        """
+        return _html(self)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self.name}: {paths_counted(self.path_count)}, {self.value!r}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002  # IPython's
+        # In text rather than displayed, so that it stands at the left.
+        return {"text/latex": f"$\\displaystyle {self.latex()}$", "text/plain": self.text()}
 
 
 def plain(formula: Any) -> str:
@@ -24,7 +119,7 @@ def plain(formula: Any) -> str:
 # ---- shared by the three formats ------------------------------------------------------------------------------
 
 
-def _lead(derivation: Steps) -> str:
+def _lead(derivation: Derivation) -> str:
     """How many paths there are, and through which nodes all of them lead."""
     count = derivation.path_count
     through = derivation.through
@@ -34,7 +129,7 @@ def _lead(derivation: Steps) -> str:
     return f"{paths_counted(count)} {verb} from {derivation.output} back to {derivation.wrt}{where}"
 
 
-def _note(derivation: Steps) -> str:
+def _note(derivation: Derivation) -> str:
     """Why there is no derivation, or why it has no formulas; empty if it has them."""
     if not derivation.path_count:
         return f"{derivation.output} does not depend on {derivation.wrt}: no path leads there, so the derivative is 0."
@@ -72,12 +167,7 @@ def _fenced(text: str) -> str:
 # ---- text -----------------------------------------------------------------------------------------------------
 
 
-def as_text(derivation: Steps) -> str:
-    """Lines of plain text."""
-    return "\n".join(_lines(derivation))
-
-
-def _lines(derivation: Steps) -> Iterable[str]:
+def _lines(derivation: Derivation) -> Iterable[str]:
     yield f"{derivation.name}, by the chain rule along the graph"
     yield ""
     for name, formula in derivation.definitions:
@@ -118,8 +208,7 @@ def _component_text(index: int, component: Component) -> Iterable[str]:
 # ---- LaTeX ----------------------------------------------------------------------------------------------------
 
 
-def as_latex(derivation: Steps) -> str:
-    """An ``aligned`` environment for math mode."""
+def _latex(derivation: Derivation) -> str:
     rows = [f"{symbol(name)} &= {_sympys_latex(formula)}" for name, formula in derivation.definitions]
     if not derivation.path_count:
         rows.append(f"{_fraction(derivation.output, derivation.wrt)} &= 0")
@@ -132,7 +221,7 @@ def as_latex(derivation: Steps) -> str:
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
-def _factors_latex(derivation: Steps, component: Component) -> str:
+def _factors_latex(derivation: Derivation, component: Component) -> str:
     ends = {one.name: (one.of, one.by) for one in derivation.components}
     return r" \cdot ".join([_fraction(*ends[name]) for name in component.factors])
 
@@ -149,8 +238,7 @@ def _sympys_latex(formula: Any) -> str:
 # ---- HTML -----------------------------------------------------------------------------------------------------
 
 
-def as_html(derivation: Steps) -> str:
-    """One ``<div>`` without styles or scripts, every name escaped."""
+def _html(derivation: Derivation) -> str:
     parts = [f"<p><b>{_html_ratio(derivation.output, derivation.wrt)}</b>, by the chain rule along the graph</p>"]
     if derivation.definitions:
         lines = [f"{_marked_up(name)} = {_marked_up(plain(formula))}" for name, formula in derivation.definitions]

@@ -1,4 +1,4 @@
-"""The data of a derivation: components, their paths and formulas; they are derived and written elsewhere."""
+"""The parts of a derivation: components, their paths and formulas; they are derived and written elsewhere."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgrid._public import public
-from microgrid.formulas.sympy import sympy_package
 from microgrid.util.restoring import restorable
 
-__all__ = ["MOST_COUNTED", "Component", "Path", "Steps", "is_word", "paths_counted", "quotient"]
+__all__ = ["MOST_COUNTED", "Component", "Path", "is_word", "paths_counted", "quotient"]
 
 MOST_COUNTED = 10**300
 """Counts of paths stop here."""
@@ -82,38 +81,6 @@ class Component:
     def name(self) -> str:
         """The derivative, such as ``dL/da``."""
         return quotient(self.of, self.by)
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """The data of a ``Derivation``, whose docstring describes the fields."""
-
-    output: str
-    wrt: str
-    value: float
-    node_count: int
-    path_count: int
-    through: tuple[str, ...]
-    definitions: tuple[tuple[str, Any], ...]
-    numbers: tuple[tuple[str, float], ...]
-    components: tuple[Component, ...]
-
-    @property
-    def name(self) -> str:
-        """The derivative, such as ``dL/dw1``."""
-        return quotient(self.output, self.wrt)
-
-    @property
-    def closed_form(self) -> Any:
-        """The simplified formula of the derivative, a SymPy expression; None if it would be too long."""
-        if not self.path_count:
-            return sympy_package().Integer(0)
-        return self.components[-1].closed_form
-
-    @property
-    def is_summary(self) -> bool:
-        """Whether the graph is too large for formulas, so that the derivation has numbers alone."""
-        return bool(self.components) and all([one.formula is None for one in self.components])
 
 
 def is_word(name: str | None) -> bool:

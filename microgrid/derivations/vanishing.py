@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from microgrid.formulas.names import symbol_names, written_size
 from microgrid.formulas.sympy import expands_far, sympy_formulas, sympy_package, sympy_symbols
 from microgrid.util.budget import BudgetSpentError, CallBudget
 
-__all__ = ["Effort", "VanishingPieces", "obstacle", "told_borders", "vanishes", "vanishing_pieces"]
+__all__ = ["Effort", "VanishingPieces", "obstacle", "vanishes", "vanishing_pieces"]
 
 _LARGEST = 3_000  # most operations in a difference that SymPy is to simplify
 _MOST_CALLS = 5_000_000  # of Python functions in SymPy, for a whole proof: some 8 s
@@ -97,13 +97,6 @@ def vanishing_pieces(claim: Claim, effort: Effort) -> VanishingPieces | None:
         return None
     borders = tuple(dict.fromkeys([border for piece in found for border in piece.borders]))
     return VanishingPieces(len(found), borders, symbols)
-
-
-def told_borders(borders: Iterable[Any]) -> list[str]:
-    """The borders of pieces as equations."""
-    from microgrid.derivations.pieces import border_told
-
-    return [border_told(border) for border in borders]
 
 
 def _is_analytic(node: Value) -> bool:

@@ -162,8 +162,9 @@ def parse(text: str, output: str | None = None) -> Formula:
     """
     definitions = _definitions(_syntax_tree(text))
     output = None if output is None else spelled(output)
-    for tree in definitions.values():
-        _check_expression(tree)
+    unchecked = [*reversed(definitions.values())]
+    while unchecked:
+        unchecked += _operands(unchecked.pop())
     if output is None:
         output = _only_output(definitions)
     elif output not in definitions:
@@ -303,12 +304,6 @@ def _in_order(definitions: Mapping[str, ast.expr], *outputs: str) -> list[str]:
 # ---- the allowed syntax ---------------------------------------------------------------------------------------
 
 
-def _check_expression(tree: ast.expr) -> None:
-    stack: list[ast.expr] = [tree]
-    while stack:
-        stack += _operands(stack.pop())
-
-
 def _operands(node: ast.expr) -> list[ast.expr]:
     """The operands of an allowed expression; an error for any other."""
     match node:
@@ -356,14 +351,12 @@ def _check_call(node: ast.Call) -> list[ast.expr]:
     count = len(node.args)
     if rule.arity is None:
         if count == 0 or count % len(rule.regions):
-            raise FormulaError(f"{rule.name} takes {_lists_expected(len(rule.regions))}, not {count} operands")
+            lists = f"{len(rule.regions)} lists of one length, written one after the other"
+            wanted = "one operand or more" if len(rule.regions) == 1 else lists
+            raise FormulaError(f"{rule.name} takes {wanted}, not {count} operands")
     elif count != rule.arity:
         raise FormulaError(f"{rule.name} takes {rule.arity} operand{'s' * (rule.arity > 1)}, not {count}")
     return node.args
-
-
-def _lists_expected(groups: int) -> str:
-    return "one operand or more" if groups == 1 else f"{groups} lists of one length, written one after the other"
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import inspect
 import keyword
 from collections.abc import Sequence
+from dataclasses import replace
 
 from microgrid._public import public
 from microgrid.core.c_library import fma
 from microgrid.core.engine import Value
 from microgrid.core.graph import evaluate, local_partials, pullback, topological_order
-from microgrid.core.source import NUMPY, C, Language, Source
+from microgrid.core.source import NUMPY, PYTHON, C, Language, Source
 from microgrid.errors import InvalidValueError
 
 __all__ = ["to_c", "to_numpy", "to_python"]
 
-_PYTHON = Language(
-    name="Python",
+_PYTHON = replace(
+    PYTHON,
     calls={
         **{name: f"math.{name}({{}})" for name in C.calls},
         "abs": "abs({})",
@@ -24,8 +25,6 @@ _PYTHON = Language(
         "fma": "fma({})",
         "floor": "math.copysign(math.floor({0}), {0})",
     },
-    choice="{then} if {truth} else {otherwise}",
-    assignment="{name} = {text}",
     infinity="math.inf",
     nan="math.nan",
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from microgrid._public import public
@@ -143,20 +144,10 @@ def sympy_formulas(
     everywhere: bool = False,
     constants: Mapping[Value, Any] | None = None,
 ) -> dict[Value, Any]:
-    """The SymPy expressions of a graph's nodes, in which named nodes are symbols.
+    """The SymPy expressions of a graph's nodes, in which nodes with ``names`` are symbols, ``positive`` or real.
 
-    Parameters
-    ----------
-    roots : sequence of Value
-        The outputs.
-    names : mapping
-        From nodes to the names of their symbols.
-    positive : iterable of Value, default ()
-        The nodes whose symbols are positive; all others are real.
-    everywhere : bool, default False
-        Include nodes that the roots reach through named nodes alone.
-    constants : dict, optional
-        From constants to the exact numbers that they stand for; all others are taken as written.
+    ``everywhere`` includes nodes that the roots reach through named nodes alone. ``constants`` leads from constants to
+    the exact numbers that they stand for; all others are taken as written.
     """
     from microgrid.arithmetics.sympy import SYMPY, Formula, exact
 
@@ -178,13 +169,13 @@ def sympy_symbols(names: Mapping[Value, str], positive: Iterable[Value] = ()) ->
     }
 
 
-def parts_first(formula: Any) -> Iterator[Any]:
-    """Each subexpression of an expression once, after its arguments; without recursion."""
+def parts_first(formula: Any, parts: Callable[[Any], Sequence[Any]] = attrgetter("args")) -> Iterator[Any]:
+    """Each subexpression of an expression once, after its parts, by default its arguments; without recursion."""
     done = set()
     stack = [formula]
     while stack:
         one = stack[-1]
-        waiting = [part for part in one.args if part not in done]
+        waiting = [part for part in parts(one) if part not in done]
         stack += waiting
         if not waiting:
             stack.pop()
@@ -248,26 +239,14 @@ def from_sympy(expression: Any, numbers: Mapping[str, Any] | None = None) -> Val
     """
     sympy = sympy_package()
     expression = sympy.sympify(expression)
-    leaves = {name: _leaf(given, name) for name, given in (numbers or {}).items()}
+    leaves = {name: one if isinstance(one, Value) else Value(one, name) for name, one in (numbers or {}).items()}
     missing = sorted({str(one) for one in expression.free_symbols} - leaves.keys())
     if missing:
         raise DataError(f"the symbol {missing[0]} has no number: give one, as in {{{missing[0]!r}: 0.5}}")
     made: dict[Any, Any] = {}
-    stack = [expression]
-    while stack:  # children first, without recursion
-        one = stack[-1]
-        waiting = [child for child in _parts(one) if child not in made]
-        if waiting:
-            stack += waiting
-            continue
-        stack.pop()
-        if one not in made:
-            made[one] = _node(one, made, leaves)
+    for one in parts_first(expression, _parts):
+        made[one] = _node(one, made, leaves)
     return as_value(made[expression])
-
-
-def _leaf(given: Any, name: str) -> Value:
-    return given if isinstance(given, Value) else Value(given, name)
 
 
 def _parts(one: Any) -> tuple[Any, ...]:
@@ -303,10 +282,7 @@ def _node(one: Any, made: Mapping[Any, Any], leaves: Mapping[str, Value]) -> Any
     name = _heads().get(type(one))
     if name is None:
         raise DataError(f"the rule table has no operation for SymPy's {one.func.__name__}: rewrite {one} first")
-    node = operands[0] if name in ("maximum", "minimum") else FUNCTIONS[name](*operands)
-    for operand in operands[1:] if name in ("maximum", "minimum") else ():
-        node = FUNCTIONS[name](node, operand)
-    return node
+    return functools.reduce(FUNCTIONS[name], operands) if name in ("maximum", "minimum") else FUNCTIONS[name](*operands)
 
 
 def _number(one: Any) -> float:

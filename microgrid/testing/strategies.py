@@ -97,7 +97,7 @@ class Expression:
     def __call__(self, /, *numbers: Any, **named: Any) -> Any:
         """The expression at other numbers, Values or arrays of either, in the order of ``inputs`` or by name."""
         given = self.__signature__.bind(*numbers, **named).arguments
-        if not any([_is_array(number) for number in given.values()]):
+        if not any([hasattr(number, "ndim") and not isinstance(number, Number) for number in given.values()]):
             return self._parsed.evaluate(given)
         import numpy
 
@@ -142,10 +142,6 @@ class Expression:
         """
         nodes = self._parsed.record(**self.point)
         return Graph(self, nodes[self._parsed.output], {name: nodes[name] for name in self.inputs})
-
-
-def _is_array(number: Any) -> bool:
-    return hasattr(number, "ndim") and not isinstance(number, Number)
 
 
 def _source(number: float) -> str:
