@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from microgrid.derivations.exponents import Exponents
 from microgrid.formulas.sympy import expands_far, parts_first, sympy_package
 from microgrid.util.budget import BudgetSpentError, CallBudget
 
@@ -13,7 +14,6 @@ __all__ = ["closed_form", "is_readable"]
 _MOST_SIMPLIFIED = 60  # operations of a formula that is simplified in every way; up to three times as many, in one way
 _MOST_TRIED = 16  # operations of a formula that goes through sympy.simplify, which takes long
 _DEEPEST = 40  # operations inside one another in a formula that is written
-_LARGEST = 100  # of the numbers in an exponent that SymPy sees, which makes powers of them
 _MOST_CALLS = 1_200_000  # of Python functions, for one way to simplify one formula
 
 Definitions = Callable[[], Iterable[tuple[Any, Any]]]
@@ -42,57 +42,13 @@ def closed_form(formula: Any, definitions: Definitions, budget: CallBudget) -> t
         return formula, True
     if expands_far(formula):
         return formula, False
-    exponents = _Exponents()
+    exponents = Exponents()
 
     def with_symbols() -> Iterable[tuple[Any, Any]]:
         return [(symbol, exponents.named_in(definition)) for symbol, definition in definitions()]
 
     best, finished = _shortest(exponents.named_in(formula), with_symbols, budget)
     return exponents.terms_in(best), finished
-
-
-class _Exponents:
-    """Symbols in place of terms of exponents whose numbers have many digits.
-
-    SymPy makes a polynomial in exp(x/10000000) of exp(0.1234567*x), whose list of 1,234,568 coefficients takes minutes,
-    and with some digits more all memory. What is equal for every exponent is equal for the one that is meant.
-    """
-
-    def __init__(self) -> None:
-        self._terms: dict[Any, tuple[Any, Any]] = {}  # of each symbol, the number and what it multiplies
-
-    def named_in(self, formula: Any) -> Any:
-        """The formula with a symbol for each such term, and a multiple of it for a multiple."""
-        sympy = sympy_package()
-        powers = (sympy.exp, sympy.Pow, sympy.functions.elementary.hyperbolic.HyperbolicFunction)
-
-        def named(power: Any) -> Any:
-            *base, exponent = power.args
-            terms = [self._named(*term.as_coeff_Mul(rational=True)) for term in sympy.Add.make_args(exponent)]
-            return power.func(*base, sympy.Add(*terms))
-
-        return formula.replace(lambda one: isinstance(one, powers) and not one.args[-1].is_number, named)
-
-    def _named(self, number: Any, rest: Any) -> Any:
-        sympy = sympy_package()
-        if all(map(_is_short, [number, *rest.atoms(sympy.Rational)])):
-            return number * rest
-        for symbol, (other, same) in self._terms.items():
-            if rest == same and _is_short(number / other):
-                return number / other * symbol
-        symbol = sympy.Dummy("t", real=True)
-        self._terms[symbol] = number, rest
-        return symbol
-
-    def terms_in(self, formula: Any) -> Any:
-        """The formula with the terms again."""
-        for symbol, (number, rest) in reversed(self._terms.items()):  # an exponent may have others inside
-            formula = formula.xreplace({symbol: number * rest})
-        return formula
-
-
-def _is_short(number: Any) -> bool:
-    return bool(max(abs(number.p), number.q) <= _LARGEST)
 
 
 def _shortest(formula: Any, definitions: Definitions, budget: CallBudget) -> tuple[Any, bool]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from microgrid.core.engine import Value
 from microgrid.core.graph import topological_order
 from microgrid.derivations.claim import Claim
+from microgrid.derivations.exponents import Exponents
 from microgrid.formulas.names import symbol_names, written_size
 from microgrid.formulas.sympy import expands_far, sympy_formulas, sympy_package, sympy_symbols
 from microgrid.util.budget import BudgetSpentError, CallBudget
@@ -153,7 +154,9 @@ def _simplifies_to_zero(difference: Any, symbols: set[Any], effort: Effort) -> b
     if expands_far(difference):
         effort.stopped = effort.stopped or "SymPy was not tried, since it would multiply out large powers"
         return False
-    groups = effort.run(_SIMPLIFYING, _grouped, difference, symbols) or [difference]
+    exponents = Exponents()
+    difference = exponents.named_in(difference)
+    groups = effort.run(_SIMPLIFYING, _grouped, difference, symbols | exponents.symbols) or [difference]
     if all([_vanishes(part, effort) for part in groups]):
         return True
     return len(groups) > 1 and _vanishes(difference, effort)
