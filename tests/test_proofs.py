@@ -356,7 +356,6 @@ def test_a_rule_that_lies_about_its_derivative_is_refuted() -> None:
 
 def test_numbers_of_many_digits_in_exponents_are_proved() -> None:
     x, y = Value(0.5, "x"), Value(-0.25, "y")
-    assert prove(microgrid.tanh(x * 0.1234567), 2.0 * microgrid.sigmoid(x * 0.2469134) - 1.0)
     rate = 0.123456789012345
     assert prove((x * rate).exp() * x.exp() * y, y * (x * (1.0 + rate)).exp())
     halves = microgrid.sinh(x * 0.8888888) - microgrid.sinh(x * 0.6419754)

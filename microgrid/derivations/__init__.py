@@ -2,8 +2,8 @@
 
 A ``derivation`` consists of ``steps``, whose formulas ``simplify`` shortens and ``render`` writes; ``exponents`` keeps
 numbers of many digits from SymPy. A ``proof`` takes a ``claim`` that two graphs are the same function: ``vanishing``
-simplifies their difference, over its ``pieces``, ``agreement`` compares numbers, and ``claim_in_balls`` refutes or bounds
-with proof. A ``certificate`` encloses values and derivatives (``enclosures``), over ``boxes`` and whole ``regions``.
+simplifies their difference, over its ``pieces``, ``agreement`` compares numbers, and ``claim_in_balls`` refutes or
+bounds with proof. A ``certificate`` encloses values and derivatives (``enclosures``), over ``boxes`` and ``regions``.
 """
 
 from __future__ import annotations

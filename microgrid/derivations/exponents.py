@@ -38,12 +38,19 @@ class Exponents:
         sympy = sympy_package()
         powers = (sympy.exp, sympy.Pow, sympy.functions.elementary.hyperbolic.HyperbolicFunction)
 
-        def named(power: Any) -> Any:
-            *base, exponent = power.args
-            terms = [self._named(*term.as_coeff_Mul(rational=True)) for term in sympy.Add.make_args(exponent)]
-            return power.func(*base, sympy.Add(*terms))
+        def terms(power: Any) -> list[tuple[Any, Any]]:
+            return [term.as_coeff_Mul(rational=True) for term in sympy.Add.make_args(power.args[-1])]
 
-        return formula.replace(lambda one: isinstance(one, powers) and not one.args[-1].is_number, named)
+        def is_moving(one: Any) -> bool:
+            return isinstance(one, powers) and not one.args[-1].is_number
+
+        def named(power: Any) -> Any:
+            return power.func(*power.args[:-1], sympy.Add(*[self._named(*term) for term in terms(power)]))
+
+        found = [term for power in formula.atoms(*powers) if is_moving(power) for term in terms(power)]
+        for number, rest in sorted(found, key=lambda term: (abs(term[0]), sympy.default_sort_key(term[1]))):
+            self._named(number, rest)  # small numbers first, of which the others may be sums and multiples
+        return formula.replace(is_moving, named)
 
     def terms_in(self, formula: Any) -> Any:
         """The formula with the terms again."""
@@ -63,7 +70,7 @@ class Exponents:
             if is_short and _is_short(number - other):
                 return symbol + (number - other) * rest
         for (one, first), (two, second) in itertools.permutations(known, 2):
-            for times in (1, sympy.Rational(1, 2)):  # half of the sum and of the difference is common too
+            for times in (1, 2):
                 more = (number - times * first) / second
                 if _is_short(more):
                     return times * one + more * two
