@@ -140,6 +140,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is of a module that any engine suits, and what is among the trials, before marks choose."""
     items[:] = [item for item in items if not _is_part_of_a_larger_trial(item)]
     for item in items:
+        _cases[_test_of(item)] += 1
         if is_any_engine(item.path):
             item.add_marker("any_engine")
         if item.path.parent.name == "trials":
@@ -158,20 +159,24 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-MEASURED_CASES = 4
-"""How many cases of one test a worker follows with coverage's tracer. Hundreds of others run the same lines."""
+MANY, FOLLOWED = 40, 8
+"""Of a test with more cases than that, as of every rule, coverage's tracer follows so many: they run the same lines."""
 
-_cases = Counter[str]()
+_cases, _begun = Counter[str](), Counter[str]()
+
+
+def _test_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Only what is worth measuring runs with a tracer. What is covered is then at least what is reported."""
-    name = item.nodeid.partition("[")[0]
-    _cases[name] += 1
+    name = _test_of(item)
+    _begun[name] += 1
     is_measured = (
         (IS_NATIVE or item.path.name in OF_ITS_ENGINE)
-        and _cases[name] <= MEASURED_CASES
+        and (_cases[name] <= MANY or _begun[name] <= FOLLOWED)
         and item.get_closest_marker("unmeasured") is None
     )
     tracer = sys.gettrace()
