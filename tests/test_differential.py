@@ -36,7 +36,7 @@ EVERY = {"interpreter": 2, "native": 10, "rows": 20}
 
 def forests(every: int, everything: bool) -> Iterator[tuple[list[Value], list[Value]]]:
     """Random graphs of the whole table side by side: the leaves of all, and an output of each."""
-    together, last = (TOGETHER, 20_000) if everything else (TOGETHER // 2, 600)
+    together, last = (TOGETHER, 10_000) if everything else (TOGETHER // 2, 600)
     for start in range(0, last, together * every):
         graphs = [random_graph(seed) for seed in range(start, start + together)]
         leaves = [leaf for own, _ in graphs for leaf in own]
