@@ -42,7 +42,7 @@ trials: $(VENV)/dev.installed ## Tests that are long by nature, and larger sizes
 	$(BIN)/python -m $(PYTEST) -m trials tests
 
 engines: $(VENV)/dev.installed ## The tests on which the engine makes no difference, on the Python engine too
-	MICROGRID_ENGINE=python $(BIN)/python -m $(PYTEST) -m "any_engine and not trials" tests
+	MICROGRID_ENGINE=python $(BIN)/python -m $(PYTEST) -m "any_engine and not trials"
 
 versions: $(VENV)/dev.installed ## A part of the tests on every other Python found here, and with the lowest packages
 	$(BIN)/python tests/versions.py

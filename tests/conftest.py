@@ -63,8 +63,7 @@ ANY_ENGINE = {
     "test_testing.py",
     "test_types.py",
 }
-"""Modules whose tests ask the engine for recorded numbers and for nothing else; the examples of the core apart, so are
-those of the documentation.
+"""Modules whose tests ask the engine for recorded numbers and for nothing else, as examples outside of the core do.
 
 That both engines record the same bits, raise the same errors and make the same drawings is what ``test_engines`` holds,
 so ``make test`` runs these on the native engine alone, and ``make engines`` on the other.

@@ -156,8 +156,9 @@ def _operands_lie_inside(output: Value) -> bool:
 def test_every_operation_is_drawn_and_every_operand_lies_inside_its_region() -> None:
     found, missing = list[Expression](), set(RULES)
     for chance in range(1, 31):  # a draw resembles those before it, so that some operations are rare after one seed
-        found += drawn(EVERYDAY, 100, chance)
-        missing -= {name for expression in found[-100:] for name in expression.operations}
+        latest = drawn(EVERYDAY, 100, chance)
+        found += latest
+        missing -= {name for expression in latest for name in expression.operations}
         if not missing:
             break
     assert not missing

@@ -150,9 +150,7 @@ def _new_builtin() -> Any:
 
 def placed(array: Any, into: int) -> bytes:
     """For ``mover``: an address, the mask of the array's alignment, its dimensions, shape and strides."""
-    like = memoryview(
-        array
-    )  # strides as the buffer protocol gives them: those of dimensions of one element are its own
+    like = memoryview(array)  # the buffer protocol has strides of its own for dimensions of one element
     words = (into, array.itemsize - 1, like.ndim, *array.shape, *(like.strides or ()))
     return struct.pack(f"{len(words)}q", *words)
 
